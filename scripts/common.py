@@ -3,11 +3,13 @@
 Importing this file imports neither torch nor unsloth, so that `--help` and every check answer at once.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import resource
@@ -18,6 +20,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for data_prep.chat_template, the one file that both rooms share
+os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+# On a processor bitsandbytes looks for an optional kernel at import and warns that it is not there.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()
@@ -195,21 +200,50 @@ def write_json(path: str | Path, value) -> None:
 
 # ---------------------------------------------------------------------------------------------- runs
 
-def start_run() -> dict:
-    """What `finish_run` needs to know from the start of a run."""
-    return {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic()}
+def check_at_least(args, least: float, *names: str) -> list[str]:
+    """Problems of the named fields that are smaller than `least`."""
+    return [f"{name}: {getattr(args, name)} is less than {least}" for name in names if getattr(args, name) < least]
 
 
-def finish_run(run: dict, script: str, args, output_dir: str | Path, data: list[str | Path], metrics: dict, **more) -> dict:
+def run_step(*command: str) -> None:
+    """Run another script of this project and stop with its exit code where it fails."""
+    import subprocess
+
+    print("$ python " + " ".join(command))
+    code = subprocess.run([sys.executable, *command], cwd=ROOT).returncode
+    if code:
+        sys.exit(code)
+
+
+def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = ()) -> dict:
+    """Note the start of a run, and refuse a folder that holds a run of other settings.
+
+    `ignore` names the fields that may differ when an interrupted run is continued. Raises UserError where the
+    folder's run is finished, or was started with other settings.
+    """
+    config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore}
+    output_dir = Path(output_dir)
+    if (output_dir / "run.json").exists():
+        raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")
+    noted = output_dir / "settings.json"
+    if noted.exists() and list(output_dir.glob("checkpoint-*")):
+        before = json.loads(noted.read_text(encoding="utf-8"))
+        changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in config.items() if before.get(k) != v]
+        if changed:
+            raise UserError(f"output_dir: {output_dir} holds checkpoints of a run with other settings "
+                            f"({'; '.join(changed[:4])}); choose another folder, or delete it")
+    return {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), "noted": noted, "settings": config}
+
+
+def finish_run(run: dict, args, output_dir: str | Path, data: list[str], metrics: dict, **more) -> None:
     """Write `run.json` beside a result: command, config, versions, hardware, data hashes, time, memory, metrics."""
-    record = {
-        "script": script, "command": [Path(sys.executable).name, *sys.argv], "config": dataclasses.asdict(args),
+    write_json(Path(output_dir) / "run.json", {
+        "script": Path(sys.argv[0]).name, "command": ["python", *sys.argv], "config": dataclasses.asdict(args),
         "versions": versions(), "hardware": hardware(), "started": run["started"],
         "seconds": round(time.monotonic() - run["clock"], 1), "peak_memory_gb": peak_memory_gb(),
-        "data": {str(path): {"sha256": sha256(path)} for path in data}, "metrics": metrics, **more,
-    }
-    write_json(Path(output_dir) / "run.json", record)
-    return record
+        "data": {path: {"sha256": sha256(path)} for path in data}, "metrics": metrics, **more,
+    })
+    run["noted"].unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:
@@ -265,6 +299,15 @@ def check_model_name(model: str, field: str = "model") -> list[str]:
     return []
 
 
+def load_tokenizer(model: str):
+    """The tokenizer of a hub id, a folder or an adapter folder (UserError as in `load_model`)."""
+    from transformers import AutoTokenizer
+
+    quiet_libraries()
+    with _hub_errors(model):
+        return AutoTokenizer.from_pretrained(model)
+
+
 def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     """Model and tokenizer through Unsloth's FastLanguageModel, from a hub id, a folder or an adapter folder.
 
@@ -273,32 +316,127 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     from unsloth import FastLanguageModel
 
     quiet_libraries()
-    try:
+    with _hub_errors(model):
         return FastLanguageModel.from_pretrained(
             model_name=model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs)
-    except (OSError, RuntimeError) as error:
-        if Path(model).exists() and not _is_hub_error(error):
+
+
+@contextlib.contextmanager
+def _hub_errors(model: str):
+    """Turn the many errors of a hub that does not answer, or lacks the model, into one line for the user."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        if Path(model).exists() and not any(sign in str(error) for sign in ("huggingface.co", "the Hub", "hub")):
             raise
-        raise UserError(f"model: {model} is neither a folder here nor to be had from the hub ({_first_line(error)}); "
-                        f"check the name and the network, or pass --model FOLDER ({EMBEDDED_MODEL} works offline, "
-                        "python scripts/make_model.py makes it)") from None
-
-
-def _is_hub_error(error: BaseException) -> bool:
-    text = f"{type(error).__name__} {error}"
-    return any(sign in text for sign in ("huggingface.co", "Hub", "offline", "Connection", "resolve"))
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:160]
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:160]
+        raise UserError(f"model: {model} is no folder here and cannot be had from the hub ({reason}); check the name "
+                        f"and the network, or pass --model {EMBEDDED_MODEL}, which python scripts/make_model.py makes "
+                        "offline") from None
 
 
 def quiet_libraries() -> None:
     """Keep the libraries' bars and advice off the screen, so that what a script says can be read."""
-    import logging
-
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+# ---------------------------------------------------------------------------------------------- training
+
+def trainer_config(args, held_out=None) -> dict:
+    """The arguments that every TRL trainer of this collection gets alike, as keywords for its config class."""
+    if args.report_to == "wandb" and not (os.environ.get("WANDB_API_KEY") or (Path.home() / ".netrc").exists()):
+        os.environ.setdefault("WANDB_MODE", "offline")  # never ask for a key in the middle of a run
+    return dict(
+        output_dir=args.output_dir, seed=args.seed, data_seed=args.seed,
+        learning_rate=args.learning_rate, lr_scheduler_type=args.lr_scheduler_type, warmup_steps=args.warmup_steps,
+        weight_decay=args.weight_decay, optim=args.optim, max_grad_norm=1.0,
+        num_train_epochs=args.num_train_epochs, max_steps=args.max_steps,
+        per_device_train_batch_size=args.per_device_train_batch_size, per_device_eval_batch_size=1,
+        gradient_accumulation_steps=args.gradient_accumulation_steps, gradient_checkpointing=args.gradient_checkpointing,
+        bf16=_bf16(), fp16=not _bf16(),
+        logging_steps=args.logging_steps, logging_first_step=True, report_to=args.report_to, disable_tqdm=True,
+        save_strategy="steps" if args.save_steps > 0 else "no", save_steps=max(args.save_steps, 1), save_total_limit=2,
+        eval_strategy="epoch" if held_out is not None else "no",
+    )
+
+
+def _bf16() -> bool:
+    from unsloth import is_bfloat16_supported
+
+    return is_bfloat16_supported()
+
+
+def show_sample(encoded: dict, tokenizer) -> None:
+    """Print one row as it is trained: what is given, and what is learnt."""
+    given = [t for t, label in zip(encoded["input_ids"], encoded["labels"], strict=True) if label == -100]
+    learnt = [t for t, label in zip(encoded["input_ids"], encoded["labels"], strict=True) if label != -100]
+    print(f"given: {tokenizer.decode(given)[-300:]!r}\ntrained: {tokenizer.decode(learnt)[:300]!r}")
+
+
+def last_checkpoint(output_dir: str | Path) -> Path | None:
+    """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one."""
+    found = sorted(Path(output_dir).glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in found:
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+            return checkpoint
+        except (OSError, ValueError):
+            print(f"warning: {checkpoint} is incomplete and is passed over")
+    return None
+
+
+def train(trainer, run: dict, output_dir: str | Path) -> dict:
+    """Train, from the last checkpoint where there is one; returns the metrics of the run.
+
+    Writes `metrics.jsonl` (one line a log step) and prints a line for each.
+    """
+    from transformers import PrinterCallback, TrainerCallback
+
+    output_dir = Path(output_dir)
+    checkpoint = last_checkpoint(output_dir)
+    if checkpoint:
+        print(f"goes on from {checkpoint}")
+    write_json(run["noted"], run["settings"])
+    log = output_dir / "metrics.jsonl"
+    step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step] if log.exists() else []
+    write_text(log, "".join(line + "\n" for line in kept))
+    clock = {"start": time.monotonic(), "first": step}
+
+    class Watch(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            seconds = time.monotonic() - clock["start"]
+            record = {"step": state.global_step, "seconds": round(seconds, 1), **(logs or {})}
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            if "loss" in record:
+                done = state.global_step - clock["first"]
+                left = seconds / max(done, 1) * (state.max_steps - state.global_step)
+                print(f"step {state.global_step}/{state.max_steps}  loss {float(record['loss']):.4f}  "
+                      f"learning rate {float(record['learning_rate']):.2e}  {left:.0f} s left")
+            elif "eval_loss" in record:
+                print(f"step {state.global_step}/{state.max_steps}  held-out loss {float(record['eval_loss']):.4f}")
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Watch)
+    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    return {"train_loss": round(result.training_loss, 4), "steps": trainer.state.global_step,
+            "train_seconds": round(result.metrics["train_runtime"], 1), "trainable_parameters": trained}
+
+
+def save_model(model, tokenizer, output_dir: str | Path) -> None:
+    """Save adapter (or model) and tokenizer into a folder beside its place, then move the files in one by one."""
+    import shutil
+
+    output_dir = Path(output_dir)
+    temporary = output_dir / ".saving"
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    for file in temporary.iterdir():
+        os.replace(file, output_dir / file.name)
+    temporary.rmdir()

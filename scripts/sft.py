@@ -1,0 +1,212 @@
+"""Supervised fine-tuning (SFT): teach a chat model to answer as the rows do, with LoRA adapters by Unsloth.
+
+    python scripts/sft.py                                     # works anywhere; says what it chose and why
+    python scripts/sft.py --model Qwen/Qwen3-1.7B --data data/bode/train.jsonl --output_dir runs/bode/sft
+    python scripts/sft.py --config recipes/quickstart/sft.yaml --learning_rate 1e-4
+    python scripts/sft.py --data train.jsonl --dry_run        # checks all, shows a row as trained, stops
+
+Input   JSONL of ShareGPT rows, {"conversations": [{"from": "human", "value": ...}, {"from": "gpt", "value": ...}]},
+        as data_prep/prepare.py writes them. Every assistant turn is trained, nothing else (completion-only loss).
+Output  output_dir/checkpoint-N while it runs; at the end the adapter, the tokenizer with its chat template, run.json
+        (configuration, versions, seed, data hashes, time, memory, metrics) and metrics.jsonl (one line a log step).
+        Started again, an interrupted run goes on from its last checkpoint.
+
+Next    scripts/evaluate.py scores the result, scripts/export_gguf.py makes a GGUF of it, scripts/chat.py talks to it.
+
+Defaults: rank 16 on all linear layers, no dropout, 2e-4, batches of 16 with linear decay, as in QLoRA (Dettmers et al.
+2023, arXiv 2305.14314, table 9 and section 4) and Unsloth's own notebooks. Ten times the rate makes the loss jump;
+a tenth of it, or one epoch of under 200 rows, changes little.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Optional
+
+import common
+from data_prep.chat_template import TEMPLATES, IGNORED, Renderer, TemplateError, set_template, to_messages
+
+GPU_MODEL = "Qwen/Qwen3-1.7B"
+EMBEDDED_DATA = "data/quickstart/train.jsonl"
+
+
+@dataclass
+class Args:
+    model: Optional[str] = None
+    """hub id, model folder or adapter folder to go on from; without it Qwen3-1.7B on a GPU, the embedded model else"""
+    data: Optional[str] = None
+    """training rows (JSONL); without it the quickstart's rows"""
+    eval_data: Optional[str] = None
+    """held-out rows of the same shape; their loss is logged at every epoch's end"""
+    output_dir: str = "runs/sft"
+    """where the adapter and the run's records go"""
+    template: Literal[TEMPLATES] = "auto"
+    """chat template; auto keeps the tokenizer's own"""
+    thinking: Literal["on", "off"] = "off"
+    """off: Qwen3's empty think block is part of the prompt; on: the rows' think blocks are trained"""
+    max_length: int = 2048
+    """longest row in tokens; longer ones are cut on the right, and counted"""
+    load_in_4bit: bool = True
+    """QLoRA: the frozen weights in NF4; false: 16 bits"""
+    lora_r: int = 16
+    """rank of the adapters"""
+    lora_alpha: int = 16
+    """scale of the adapters; the update is multiplied by lora_alpha / lora_r"""
+    lora_dropout: float = 0.0
+    """dropout in the adapters; Unsloth's fused kernels want 0"""
+    target_modules: list[str] = field(default_factory=lambda: [
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    """layers that get an adapter"""
+    learning_rate: float = 2e-4
+    """peak learning rate"""
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    """how the learning rate falls"""
+    warmup_steps: float = 0.03
+    """steps to the peak; below 1 it is a share of all steps"""
+    weight_decay: float = 0.01
+    """AdamW's weight decay"""
+    num_train_epochs: float = 1.0
+    """times over the data"""
+    max_steps: int = -1
+    """stop after so many optimiser steps; -1: by epochs"""
+    per_device_train_batch_size: int = 8
+    """rows a forward pass"""
+    gradient_accumulation_steps: int = 2
+    """forward passes an optimiser step"""
+    gradient_checkpointing: Optional[bool] = None
+    """recompute activations: less memory, more time; without a value on a GPU only"""
+    optim: str = "adamw_8bit"
+    """optimiser by its transformers name; without a GPU Unsloth puts fused AdamW in the place of an 8-bit one"""
+    logging_steps: int = 5
+    """optimiser steps a line of metrics.jsonl"""
+    save_steps: int = 200
+    """optimiser steps a checkpoint; 0: none"""
+    seed: int = 3407
+    """seed of adapters, order and dropout"""
+    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    """experiment tracker; wandb without a key logs offline"""
+    dry_run: bool = False
+    """check everything, show one row as trained, load no model"""
+
+    def problems(self) -> list[str]:
+        found = common.check_model_name(self.model) if self.model else []
+        for name in ("data", "eval_data"):
+            path = getattr(self, name)
+            if path and not Path(path).is_file():
+                found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
+        found += common.check_at_least(self, 1, "lora_r", "lora_alpha", "per_device_train_batch_size",
+                                       "gradient_accumulation_steps", "logging_steps")
+        if self.max_length < 16:
+            found.append(f"max_length: {self.max_length} tokens hold no conversation; use 512 or more")
+        if not 0 < self.learning_rate < 1:
+            found.append(f"learning_rate: {self.learning_rate} is not between 0 and 1; 2e-4 is usual")
+        if not self.target_modules:
+            found.append("target_modules: names no layer")
+        return found
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+def check_row(row: dict) -> list[str]:
+    """Problems of one row, told without a tokenizer; a row of another method names its script."""
+    if "conversations" not in row and "messages" not in row:
+        other = {"chosen": "preference rows", "completion": "feedback rows", "options": "scoring rows, for evaluate.py",
+                 "text": "text rows, for continued pre-training"}
+        kind = next((what for key, what in other.items() if key in row), f"keys {', '.join(list(row)[:6])}")
+        return [f"is no conversation ({kind}); SFT needs `conversations`, see the docstring"]
+    try:
+        messages = to_messages(row)
+    except TemplateError as error:
+        return [str(error)]
+    if not any(m["role"] == "assistant" and m["content"].strip() for m in messages):
+        return ["has no assistant turn with text, so nothing to train"]
+    return []
+
+
+def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: str):
+    """Tokenised rows with labels for TRL's SFTTrainer, and their counts.
+
+    Raises UserError for rows of which the cut leaves no trained token: they would train nothing, unseen.
+    """
+    from datasets import Dataset
+
+    encoded = [renderer.encode(to_messages(row), max_length) for row in rows]
+    empty = [row.get("id", number) for number, (row, e) in enumerate(zip(rows, encoded, strict=True), 1)
+             if all(label == IGNORED for label in e["labels"])]
+    if empty:
+        raise common.UserError(f"{path}: {len(empty)} of {len(rows)} rows have no trained token within max_length "
+                               f"{max_length}, first {empty[:3]}; raise --max_length or shorten them in data_prep")
+    counts = {"rows": len(rows), "tokens": sum(len(e["input_ids"]) for e in encoded),
+              "trained_tokens": sum(label != IGNORED for e in encoded for label in e["labels"]),
+              "truncated_rows": sum(e["truncated"] for e in encoded)}
+    columns = {name: [e[name] for e in encoded] for name in ("input_ids", "labels")}
+    return Dataset.from_dict(columns), counts
+
+
+# ---------------------------------------------------------------------------------------------- model and trainer
+
+def make_trainer(args: Args, model, tokenizer, train, held_out):
+    """TRL's SFTTrainer over adapters that Unsloth attaches; an adapter folder as model is trained further."""
+    from trl import SFTConfig, SFTTrainer
+    from unsloth import FastLanguageModel
+
+    model = FastLanguageModel.get_peft_model(
+        model, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout, bias="none",
+        target_modules=args.target_modules, random_state=args.seed, max_seq_length=args.max_length,
+        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
+    config = SFTConfig(
+        max_length=args.max_length, packing=False, dataset_num_proc=1,
+        # Rows of like length together: medical questions are short and uneven, and padding costs as much as text.
+        train_sampling_strategy="group_by_length",
+        **common.trainer_config(args, held_out))
+    return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
+
+
+# ---------------------------------------------------------------------------------------------- main
+
+def choose_defaults(args: Args) -> None:
+    """Fill in model and data where none was given, and say which and why."""
+    if args.model is None:
+        cuda = common.has_cuda()
+        args.model = GPU_MODEL if cuda else common.EMBEDDED_MODEL
+        why = "a CUDA GPU was found" if cuda else "no CUDA GPU was found, Unsloth trains on the processor"
+        print(f"model: {args.model} ({why}); pass --model for another")
+        if args.model == common.EMBEDDED_MODEL and not Path(args.model, "config.json").exists():
+            common.run_step("scripts/make_model.py")
+    if args.data is None:
+        args.data = EMBEDDED_DATA
+        print(f"data:  {args.data} (the quickstart's rows); pass --data for your own")
+        if not Path(args.data).exists():
+            common.run_step("data_prep/prepare.py", "--config", "recipes/quickstart/prepare.yaml")
+
+
+def main() -> None:
+    args = common.parse_args(Args, __doc__)
+    choose_defaults(args)
+    rows = common.read_rows(args.data, check_row)
+    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
+    run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
+
+    import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
+
+    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    renderer = Renderer(tokenizer, args.thinking)
+    train, counts = make_dataset(rows, renderer, args.max_length, args.data)
+    held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
+    print(f"rows:  {counts['rows']}, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained, "
+          f"{counts['truncated_rows']} rows cut at {args.max_length}")
+    common.show_sample(train[0], tokenizer)
+    if args.dry_run:
+        return
+
+    if args.gradient_checkpointing is None:
+        args.gradient_checkpointing = common.has_cuda()
+    model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
+    trainer = make_trainer(args, model, tokenizer, train, held_out)
+    metrics = common.train(trainer, run, args.output_dir)
+    common.save_model(trainer.model, tokenizer, args.output_dir)
+    common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
+    print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
+
+
+if __name__ == "__main__":
+    common.run(main)
