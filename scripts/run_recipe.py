@@ -1,0 +1,215 @@
+"""Run a recipe: its stages in order, each one command that could be pasted into a terminal; finished ones are skipped.
+
+    python scripts/run_recipe.py recipes/quickstart --output_dir runs/quickstart
+    python scripts/run_recipe.py recipes/quickstart --dry_run         # which stages would run, and why
+    python scripts/run_recipe.py recipes/quickstart --from_stage sft  # this one and all after it, again
+    python scripts/run_recipe.py recipes/quickstart --only report
+
+Input   a folder with recipe.yaml: `title`, and `stages`, a list of {name, command, inputs, outputs}. In commands and
+        paths, {recipe} is that folder and {out} the output folder. A relative path starts at the project's root.
+Output  what the stages write; manifest.json (command, time, peak memory and hashes of every stage, written after
+        each); logs/STAGE.log (what it printed).
+
+A stage is skipped when its command, the code it runs, its inputs and its outputs are what they were when it last
+ended well, by hash. Killed anywhere and started again, the recipe goes on where it was. A stage that fails stops the
+chain with its last lines and the command to retry, and its exit code.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import common
+
+
+@dataclass
+class Args:
+    recipe: str
+    """folder that holds recipe.yaml"""
+    output_dir: Optional[str] = None
+    """where the stages write; without it runs/NAME"""
+    from_stage: Optional[str] = None
+    """run this stage and all after it, finished or not"""
+    only: Optional[str] = None
+    """run this stage alone, finished or not"""
+    force: bool = False
+    """run every stage again"""
+    dry_run: bool = False
+    """check the whole chain and print what would run"""
+
+    def problems(self) -> list[str]:
+        return [] if (Path(self.recipe) / "recipe.yaml").is_file() else [
+            f"recipe: {self.recipe} holds no recipe.yaml; recipes/ has the ready ones"]
+
+
+# ---------------------------------------------------------------------------------------------- the recipe
+
+def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
+    """Title and stages, with {recipe} and {out} filled in.
+
+    Raises UserError with every problem: unknown keys, a name twice, a script or an input that nothing makes.
+    """
+    import yaml
+
+    path = folder / "recipe.yaml"
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    problems, stages, made = [], [], set()
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("stages"), list):
+        raise common.UserError(f"{path}: needs `title` and a list of `stages`")
+    for number, raw in enumerate(recipe["stages"], 1):
+        where = f"{path}: stage {number}"
+        if not isinstance(raw, dict) or set(raw) - {"name", "command", "inputs", "outputs"} or not {"name", "command"} <= set(raw):
+            problems.append(f"{where}: needs name and command, may have inputs and outputs, and nothing else")
+            continue
+        def fill(text: str) -> str:
+            return text.replace("{recipe}", str(folder)).replace("{out}", str(out))
+
+        stage = {"name": raw["name"], "command": shlex.split(fill(raw["command"])),
+                 "inputs": [fill(p) for p in raw.get("inputs", [])], "outputs": [fill(p) for p in raw.get("outputs", [])]}
+        command = stage["command"]
+        stage["inputs"] += [value for flag, value in zip(command, command[1:], strict=False) if flag == "--config"]
+        if command[0] != "python" or len(command) < 2 or not (common.ROOT / command[1]).is_file():
+            problems.append(f"{where} ({raw['name']}): the command must be `python` and a script that is there")
+        if raw["name"] in {s["name"] for s in stages}:
+            problems.append(f"{where}: the name {raw['name']} stands twice")
+        problems += [f"{where} ({raw['name']}): input {p} is not there and no earlier stage makes it" for p in stage["inputs"]
+                     if not Path(p).exists() and not any(Path(p) == m or m in Path(p).parents for m in made)]
+        made |= {Path(p) for p in stage["outputs"]}
+        stages.append(stage)
+    if problems:
+        raise common.UserError(problems)
+    return recipe.get("title", folder.name), stages
+
+
+def code_files(script: Path, seen: set[Path] | None = None) -> set[Path]:
+    """A script and the files of this project that it imports, found by reading them."""
+    seen = set() if seen is None else seen
+    if script in seen or not script.is_file():
+        return seen
+    seen.add(script)
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else (
+            [node.module or ""] + [f"{node.module}.{a.name}" for a in node.names] if isinstance(node, ast.ImportFrom) else [])
+        for name in names:
+            for base in (script.parent, common.ROOT):
+                code_files(base / (name.replace(".", "/") + ".py"), seen)
+    return seen
+
+
+def digest(path: str | Path) -> str | None:
+    """SHA-256 of a file, or of a folder's files and their names; None where there is nothing.
+
+    Checkpoints are left out: they are scaffolding of a run, and may be deleted after it.
+    """
+    path = Path(path)
+    if path.is_file():
+        return common.sha256(path)
+    if not path.is_dir():
+        return None
+    total = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file() and not any(
+            part.startswith("checkpoint-") for part in p.relative_to(path).parts)):
+        total.update(f"{file.relative_to(path)}\0{common.sha256(file)}\n".encode())
+    return total.hexdigest()
+
+
+def fingerprint(stage: dict) -> dict:
+    """What decides whether a stage must run: its command, its code and its inputs."""
+    code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(code_files(common.ROOT / stage["command"][1]))))
+    return {"command": shlex.join(stage["command"]), "code": code.hexdigest(),
+            "inputs": {p: digest(p) for p in stage["inputs"]}}
+
+
+def why_run(stage: dict, before: dict | None) -> str | None:
+    """Why a stage has to run, in words; None where its last run still stands."""
+    if before is None:
+        return "never finished"
+    now = fingerprint(stage)
+    for key in ("command", "code"):
+        if now[key] != before[key]:
+            return f"its {key} changed"
+    changed = [p for p, h in now["inputs"].items() if h != before["inputs"].get(p)]
+    changed += [p for p in stage["outputs"] if (h := digest(p)) is None or h != before["outputs"].get(p)]
+    return f"{changed[0]} changed or is gone" if changed else None
+
+
+# ---------------------------------------------------------------------------------------------- running
+
+def run_stage(stage: dict, log: Path) -> dict:
+    """Run one stage, its output to the terminal and the log at once; returns its record.
+
+    Raises SystemExit with the stage's exit code where it fails.
+    """
+    command = shlex.join(stage["command"])
+    print(f"$ {command}")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    record = {"name": stage["name"], **fingerprint(stage)}
+    with open(log, "w", encoding="utf-8") as file:
+        process = subprocess.Popen([sys.executable, *stage["command"][1:]], cwd=common.ROOT, text=True, errors="replace",
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        for line in process.stdout:
+            print("  " + line, end="")
+            file.write(line)
+        _, status, usage = os.wait4(process.pid, 0)  # unlike wait(), tells this child's own peak memory
+    code = os.waitstatus_to_exitcode(status)
+    if code:
+        print(f"\nstage {stage['name']} failed (exit {code}); all it printed: {log}\nto retry it alone:\n  {command}",
+              file=sys.stderr)
+        sys.exit(code if code > 0 else 1)
+    missing = [p for p in stage["outputs"] if not Path(p).exists()]
+    if missing:
+        raise common.CheckFailed(f"stage {stage['name']} ended well but did not write {', '.join(missing)}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {**record, "seconds": round(time.monotonic() - start, 1), "peak_memory_gb": round(usage.ru_maxrss * unit / 1e9, 2),
+            "outputs": {p: digest(p) for p in stage["outputs"]}}
+
+
+def main() -> None:
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        sys.argv.insert(1, "--recipe")  # the recipe may stand first, as in the README
+    args = common.parse_args(Args, __doc__)
+    folder = Path(args.recipe)
+    out = Path(args.output_dir or f"runs/{folder.resolve().name}")
+    os.chdir(common.ROOT)
+    title, stages = read_recipe(folder, out)
+    names = [s["name"] for s in stages]
+    for field in ("from_stage", "only"):
+        if getattr(args, field) and getattr(args, field) not in names:
+            raise common.UserError(f"{field}: there is no stage {getattr(args, field)}; the stages are {', '.join(names)}")
+    manifest = out / "manifest.json"
+    records = {r["name"]: r for r in json.loads(manifest.read_text())["stages"]} if manifest.exists() else {}
+    forced = set(names) if args.force else set(names[names.index(args.from_stage):]) if args.from_stage else set()
+
+    print(f"{title}\n")
+    for number, stage in enumerate(stages, 1):
+        name = stage["name"]
+        reason = "asked for" if name in forced or name == args.only else why_run(stage, records.get(name))
+        if args.only and name != args.only:
+            continue
+        if reason is None:
+            print(f"[{number}/{len(stages)}] {name}: done before ({records[name]['seconds']:.0f} s), skipped")
+            continue
+        print(f"[{number}/{len(stages)}] {name}: {reason}")
+        if args.dry_run:
+            print(f"$ {shlex.join(stage['command'])}")
+            continue
+        records[name] = run_stage(stage, out / "logs" / f"{name}.log")
+        common.write_json(manifest, {"title": title, "recipe": str(folder), "versions": common.versions(),
+                                     "stages": [records[n] for n in names if n in records]})
+        print(f"  {records[name]['seconds']:.0f} s, peak memory {records[name]['peak_memory_gb']} GB\n")
+    if not args.dry_run:
+        total = sum(r["seconds"] for r in records.values())
+        print(f"all stages done: {total / 60:.1f} minutes in all, {out}")
+
+
+if __name__ == "__main__":
+    common.run(main)

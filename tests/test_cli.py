@@ -1,0 +1,168 @@
+"""What every script owes its user: --help and every mistake answered in under a second, without torch, exit code 2."""
+
+import ast
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import common
+import pytest
+from conftest import ROOT, run_script
+
+SCRIPTS = sorted(p for folder in ("scripts", "data_prep") for p in (ROOT / folder).glob("*.py")
+                 if "__main__" in p.read_text(encoding="utf-8"))
+READMES = [p for p in (ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "recipes").glob("*/README.md")))
+           if p.exists()]
+
+
+def seconds_of(*command: str) -> tuple[float, subprocess.CompletedProcess]:
+    """Best of three: the machine may be busy with something else, the script may not be slow."""
+    runs = []
+    for _ in range(3):
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        runs.append((time.monotonic() - start, done))
+        if runs[-1][0] < 1:
+            break
+    return min(runs, key=lambda run: run[0])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
+def test_help_is_the_docstring_at_once(script):
+    seconds, done = seconds_of(str(script), "--help")
+    assert done.returncode == 0, done.stderr
+    first = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))).splitlines()[0]
+    assert first in done.stdout
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
+def test_unknown_flag_is_refused_at_once_without_torch(script):
+    seconds, done = seconds_of("-X", "importtime", str(script), "--no_such_flag", "1")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert any("no_such_flag" in line for line in errors) and "Traceback" not in done.stderr
+    assert not re.search(r"import time:.*\| +(torch|transformers|unsloth)$", done.stderr, re.M)
+    assert seconds < 1
+
+
+def test_all_argument_problems_come_in_one_error(tmp_path):
+    _, done = seconds_of("scripts/sft.py", "--data", str(tmp_path / "none.jsonl"), "--lora_r", "0", "--model", "models/none")
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in ("data:", "lora_r:", "model:"))
+
+
+@pytest.mark.parametrize("text, words", [
+    ("learning_rat: 2e-5\nlora_rr: 3\n", ["bad.yaml:1", "did you mean 'learning_rate'", "bad.yaml:2", "did you mean 'lora_r'"]),
+    ("lora_r: 8\nlora_r: 16\n", ["bad.yaml:2", "stands twice"]),
+    ("lora_r: many\n", ["lora_r"]),
+    ("learning_rate: [1, 2]\n", ["learning_rate"]),
+    ("", ["is empty"]),
+    ("a: [\n", ["not valid YAML"]),
+])
+def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(text)
+    seconds, done = seconds_of("scripts/sft.py", "--config", str(bad))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("line, words", [
+    ('{"conversations": [', ["rows.jsonl:2", "not JSON"]),
+    ('{"prompt": "a", "chosen": "b", "rejected": "c"}', ["rows.jsonl:2", "preference rows"]),
+    ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
+    ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
+    ('[1]', ["rows.jsonl:2", "JSON object"]),
+])
+def test_bad_row_names_file_and_line(tmp_path, line, words):
+    good = '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}\n'
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(good + line + "\n")
+    # With a model named, nothing heavy stands between the arguments and the rows.
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text("{}")
+    seconds, done = seconds_of("scripts/sft.py", "--model", str(tmp_path / "m"), "--data", str(rows))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert seconds < 1
+
+
+def test_yaml_gives_values_and_flags_win(tmp_path):
+    import sft
+
+    config = tmp_path / "c.yaml"
+    config.write_text("lora_r: 8\nlearning_rate: 1e-5\n")
+    args = common.parse_args(sft.Args, "", [str(config), "--lora_r", "32", "--dry_run"])
+    assert (args.lora_r, args.learning_rate, args.dry_run) == (32, 1e-5, True)
+
+
+# ---------------------------------------------------------------------------------------------- recipes and README
+
+def module_of(script: str):
+    """A script as a module, under a name that cannot collide with a library's."""
+    spec = importlib.util.spec_from_file_location(f"script_{Path(script).stem}", ROOT / script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def assert_parses(command: list[str], monkeypatch) -> None:
+    """The command's flags and YAML keys are those of its script; files that it names need not be there yet."""
+    module = module_of(command[0])
+    monkeypatch.setattr(module.Args, "problems", lambda self: [], raising=False)
+    argv = command[1:]
+    if command[0] == "scripts/run_recipe.py":
+        argv = ["--recipe", *argv]
+    getattr(module, "parse_args", common.parse_args)(module.Args, module.__doc__, argv)
+
+
+def recipe_commands() -> list[tuple[str, list[str]]]:
+    import run_recipe
+
+    found = []
+    for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")):
+        for stage in run_recipe.read_recipe(path.parent, Path("runs") / path.parent.name)[1]:
+            found.append((f"{path.parent.name}/{stage['name']}", stage["command"][1:]))
+    return found
+
+
+def readme_commands() -> list[tuple[str, list[str]]]:
+    found = []
+    for path in READMES:
+        for block in re.findall(r"```(?:bash|sh)\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words[:1] == ["python"] and words[1:2] != ["-m"]:
+                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words[1:]))
+    return found
+
+
+@pytest.mark.parametrize("command", [pytest.param(c, id=n) for n, c in recipe_commands() + readme_commands()])
+def test_command_of_a_recipe_or_readme_parses(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert_parses(command, monkeypatch)
+
+
+def test_every_yaml_of_a_recipe_is_used():
+    used = {Path(word).name for _, command in recipe_commands() for word in command if word.endswith(".yaml")}
+    for path in (ROOT / "recipes").glob("*/*.yaml"):
+        assert path.name == "recipe.yaml" or path.name in used, f"{path} is not used by its recipe"
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for path in READMES:
+        for target in re.findall(r"^make (\w[\w-]*)", path.read_text(encoding="utf-8"), re.M):
+            assert re.search(rf"^{target}:", makefile, re.M), f"{path.name} names make {target}"
+
+
+def test_run_recipe_dry_run_names_every_stage(tmp_path):
+    done = run_script("scripts/run_recipe.py", "recipes/quickstart", "--output_dir", tmp_path / "q", "--dry_run")
+    assert "prepare" in done.stdout and "sft" in done.stdout and not (tmp_path / "q" / "manifest.json").exists()

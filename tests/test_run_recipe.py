@@ -1,0 +1,89 @@
+"""The runner: order, skipping by hash, going on after a failure, exit codes."""
+
+import json
+
+import pytest
+from conftest import ROOT, run_script
+
+STEP = '''"""A step."""
+import sys
+from pathlib import Path
+source, target = map(Path, sys.argv[1:3])
+print("working on", source.name)
+if source.read_text() == "bad":
+    sys.exit(3)
+target.write_text(source.read_text() + "!")
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe of two stages, a -> b -> c, over a script of its own; returns a function that runs it."""
+    (tmp_path / "step.py").write_text(STEP)
+    (tmp_path / "a.txt").write_text("one")
+    script = str(tmp_path / "step.py")
+    (tmp_path / "recipe.yaml").write_text(f"""
+title: Test
+stages:
+  - {{name: first, command: "python {script} {{recipe}}/a.txt {{out}}/b.txt", inputs: ["{{recipe}}/a.txt"], outputs: ["{{out}}/b.txt"]}}
+  - {{name: second, command: "python {script} {{out}}/b.txt {{out}}/c.txt", inputs: ["{{out}}/b.txt"], outputs: ["{{out}}/c.txt"]}}
+""")
+    (tmp_path / "out").mkdir()
+
+    def go(*flags, code=0):
+        return run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out", *flags, code=code)
+
+    go.folder = tmp_path
+    return go
+
+
+def ran(done) -> list[str]:
+    return [line.split()[-1] for line in done.stdout.splitlines() if "working on" in line]
+
+
+def test_runs_in_order_then_skips_what_stands(recipe):
+    assert ran(recipe()) == ["a.txt", "b.txt"]
+    assert (recipe.folder / "out/c.txt").read_text() == "one!!"
+    again = recipe()
+    assert ran(again) == [] and again.stdout.count("skipped") == 2
+    stages = json.loads((recipe.folder / "out/manifest.json").read_text())["stages"]
+    assert [s["name"] for s in stages] == ["first", "second"] and all(s["peak_memory_gb"] > 0 for s in stages)
+    assert "working on a.txt" in (recipe.folder / "out/logs/first.log").read_text()
+
+
+@pytest.mark.parametrize("change, expected", [
+    (lambda f: (f / "a.txt").write_text("two"), ["a.txt", "b.txt"]),
+    (lambda f: (f / "out/c.txt").unlink(), ["b.txt"]),
+    (lambda f: (f / "out/c.txt").write_text("meddled"), ["b.txt"]),
+    (lambda f: (f / "step.py").write_text(STEP + "# changed\n"), ["a.txt", "b.txt"]),
+], ids=["input", "output gone", "output changed", "code"])
+def test_runs_again_what_no_longer_stands(recipe, change, expected):
+    recipe()
+    change(recipe.folder)
+    assert ran(recipe()) == expected
+
+
+def test_failed_stage_stops_the_chain_with_the_command_and_its_code(recipe):
+    (recipe.folder / "a.txt").write_text("bad")
+    done = recipe(code=3)
+    assert "first failed (exit 3)" in done.stderr and "a.txt" in done.stderr
+    assert not (recipe.folder / "out/c.txt").exists()
+    (recipe.folder / "a.txt").write_text("good")
+    assert ran(recipe()) == ["a.txt", "b.txt"]
+
+
+def test_only_and_from(recipe):
+    recipe()
+    assert ran(recipe("--only", "first")) == ["a.txt"]
+    assert ran(recipe("--from_stage", "second")) == ["b.txt"]
+    assert ran(recipe("--force")) == ["a.txt", "b.txt"]
+    assert "there is no stage third" in recipe("--only", "third", code=2).stderr
+
+
+def test_broken_chain_is_told_before_anything_runs(recipe):
+    text = (recipe.folder / "recipe.yaml").read_text()
+    (recipe.folder / "recipe.yaml").write_text(text.replace('inputs: ["{out}/b.txt"]', 'inputs: ["{out}/none.txt"]').replace(
+        "name: first", "naem: first"))
+    done = recipe(code=2)
+    assert "none.txt" in done.stderr and "stage 1" in done.stderr and not (ROOT / "out").exists()
+    assert ran(done) == []
