@@ -3,9 +3,9 @@
 Importing this file imports neither torch nor unsloth, so that `--help` and every check answer at once.
 """
 
-import contextlib
 import dataclasses
 import difflib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -21,8 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for data_prep.chat_template, the one file that both rooms share
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-# On a processor bitsandbytes looks for an optional kernel at import and warns that it is not there.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+# At import bitsandbytes warns that an optional kernel is not there, torchao that it uses an old torch call.
+for name in ("bitsandbytes", "torch.utils._pytree"):
+    logging.getLogger(name).setLevel(logging.ERROR)
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()
@@ -299,40 +300,62 @@ def check_model_name(model: str, field: str = "model") -> list[str]:
     return []
 
 
+@functools.cache
+def find_model(model: str) -> None:
+    """Make sure that a model can be loaded before anything slow starts; a folder is found at once.
+
+    For a hub id asks the hub, once. Where it does not answer, a copy in the local cache is used offline; without
+    one UserError says in one line what to do. An adapter folder's base model is looked for likewise.
+    """
+    path = Path(model)
+    if path.exists():
+        if (path / "adapter_config.json").is_file():
+            base = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+            problems = check_model_name(base, f"the adapter {model} names a base model that is not here")
+            if problems:
+                raise UserError(problems)
+            find_model(base)
+        return
+    import huggingface_hub
+
+    instead = f"or pass --model {EMBEDDED_MODEL}, which `python scripts/make_model.py` makes offline"
+    cached = any(isinstance(huggingface_hub.try_to_load_from_cache(model, name), str)
+                 for name in ("config.json", "adapter_config.json"))
+    try:
+        url = f"{huggingface_hub.constants.ENDPOINT}/api/models/{model}"
+        status = huggingface_hub.utils.get_session().head(url, timeout=10, follow_redirects=True).status_code
+    except Exception as error:  # whatever the network's failure is, the answer is the same
+        if not cached:
+            raise UserError(f"model: {model} is no folder here, and the hub cannot be reached "
+                            f"({type(error).__name__}); check the network, {instead}") from None
+        print(f"the hub cannot be reached; {model} is taken from the local cache")
+        huggingface_hub.constants.HF_HUB_OFFLINE = True
+        return
+    if status in (401, 403, 404) and not cached:
+        raise UserError(f"model: the hub does not give {model} (HTTP {status}): check the name; for a gated model accept "
+                        f"its terms and run `hf auth login`; {instead}")
+
+
 def load_tokenizer(model: str):
-    """The tokenizer of a hub id, a folder or an adapter folder (UserError as in `load_model`)."""
+    """The tokenizer of a hub id, a folder or an adapter folder (UserError as in `find_model`)."""
+    find_model(model)
     from transformers import AutoTokenizer
 
     quiet_libraries()
-    with _hub_errors(model):
-        return AutoTokenizer.from_pretrained(model)
+    return AutoTokenizer.from_pretrained(model)
 
 
 def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     """Model and tokenizer through Unsloth's FastLanguageModel, from a hub id, a folder or an adapter folder.
 
-    Raises UserError, in one line, where the hub cannot be reached or has no such model.
+    Raises UserError as `find_model` does.
     """
+    find_model(model)
     from unsloth import FastLanguageModel
 
     quiet_libraries()
-    with _hub_errors(model):
-        return FastLanguageModel.from_pretrained(
-            model_name=model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs)
-
-
-@contextlib.contextmanager
-def _hub_errors(model: str):
-    """Turn the many errors of a hub that does not answer, or lacks the model, into one line for the user."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        if Path(model).exists() and not any(sign in str(error) for sign in ("huggingface.co", "the Hub", "hub")):
-            raise
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:160]
-        raise UserError(f"model: {model} is no folder here and cannot be had from the hub ({reason}); check the name "
-                        f"and the network, or pass --model {EMBEDDED_MODEL}, which python scripts/make_model.py makes "
-                        "offline") from None
+    return FastLanguageModel.from_pretrained(
+        model_name=model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs)
 
 
 def quiet_libraries() -> None:

@@ -184,6 +184,7 @@ def main() -> None:
     choose_defaults(args)
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
+    common.find_model(args.model)
     run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
 
     import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)

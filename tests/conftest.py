@@ -1,5 +1,6 @@
 """Fixtures that every test file shares: the model folders and a way to run a script as a user does."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,36 @@ def smollm2() -> str:
 def tiny_model() -> str:
     """Folder of a random two-layer Qwen3 with the real Qwen tokenizer, made once."""
     return _model("tiny_qwen3", "models/tiny-qwen3")
+
+
+SUBJECTS = ["Anatomy", "Dental", "Pharmacology", "Surgery"]
+
+
+@pytest.fixture(scope="session")
+def tiny_rows(tmp_path_factory) -> Path:
+    """Folder with train.jsonl (32 conversations) and test.jsonl (16 scoring rows): a class told by one word of the text."""
+    from data_prep.chat_template import scoring_prompt
+
+    folder = tmp_path_factory.mktemp("rows")
+    scoring = [{"id": f"row{i}", "task": "classification", "text": f"Question {i} about {SUBJECTS[i % 4].lower()}, case {i * 7}.",
+                "labels": SUBJECTS, "label": SUBJECTS[i % 4], "source": "test", "topic": SUBJECTS[i % 4], "language": "en"}
+               for i in range(48)]
+    train = [{"id": r["id"], "conversations": [{"from": "human", "value": scoring_prompt(r)},
+                                               {"from": "gpt", "value": r["label"]}]} for r in scoring[:32]]
+    for name, rows in (("train", train), ("test", scoring[32:])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    return folder
+
+
+SFT = ["--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 1, "--learning_rate", 5e-3,
+       "--max_length", 256, "--logging_steps", 1]
+
+
+@pytest.fixture(scope="session")
+def tiny_sft(tiny_model, tiny_rows, tmp_path_factory) -> Path:
+    """Adapter folder of a finished SFT run (8 steps, QLoRA) of the tiny model on the tiny rows."""
+    out = tmp_path_factory.mktemp("runs") / "sft"
+    done = run_script("scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--eval_data",
+                      tiny_rows / "train.jsonl", "--output_dir", out, "--save_steps", 4, *SFT)
+    (out.parent / "printed.txt").write_text(done.stdout)
+    return out

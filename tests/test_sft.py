@@ -1,0 +1,111 @@
+"""SFT end to end on a tiny Qwen3: files, records, what is trained, resuming, refusals."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, SFT, run_script
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def test_writes_what_the_contract_names(tiny_sft, tiny_rows, tiny_model):
+    for name in ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "chat_template.jinja", "run.json",
+                 "metrics.jsonl", "checkpoint-4/adapter_model.safetensors"):
+        assert (tiny_sft / name).is_file(), name
+    assert not list(tiny_sft.glob(".*")) and not (tiny_sft / "settings.json").exists()
+    assert (tiny_sft / "chat_template.jinja").read_bytes() == (ROOT / tiny_model / "chat_template.jinja").read_bytes()
+    run = json.loads((tiny_sft / "run.json").read_text())
+    assert run["config"]["lora_r"] == 16 and run["config"]["seed"] == 3407 and run["versions"]["unsloth"] != "absent"
+    assert len(run["data"][str(tiny_rows / "train.jsonl")]["sha256"]) == 64
+    # 2 layers: q 256x256, k and v 256x128, o 256x256, gate and up 256x512, down 512x256; r (in + out) each
+    assert run["metrics"]["trainable_parameters"] == 2 * 16 * (512 + 384 * 2 + 512 + 768 * 3)
+    assert run["metrics"]["steps"] == 8 and run["peak_memory_gb"]["ram"] > 0.3
+
+
+def test_learns(tiny_sft):
+    lines = [json.loads(line) for line in (tiny_sft / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 9))
+    assert float(losses[-1]) < float(losses[0]) - 1
+    assert any("eval_loss" in line for line in lines)
+
+
+def test_first_loss_is_that_of_the_trained_tokens_alone(tiny_sft, tiny_rows, tiny_model):
+    """An untrained model of V tokens starts at about ln V per trained token, whatever the prompt's length."""
+    import math
+
+    first = json.loads((tiny_sft / "metrics.jsonl").read_text().splitlines()[0])
+    assert abs(float(first["loss"]) - math.log(151936)) < 1.5
+
+
+def test_says_what_it_trains(tiny_sft):
+    printed = (tiny_sft.parent / "printed.txt").read_text()
+    assert "<|im_end|>'" in next(line for line in printed.splitlines() if line.startswith("trained:"))
+    assert "<|im_start|>user" in next(line for line in printed.splitlines() if line.startswith("given:"))
+    assert "step 8/8" in printed and "s left" in printed
+
+
+def test_finished_folder_is_refused(tiny_sft, tiny_rows, tiny_model):
+    done = run_script("scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--output_dir", tiny_sft,
+                      code=2)
+    assert "finished run" in done.stderr
+
+
+def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, tiny_model, tmp_path):
+    out = tmp_path / "sft"
+    command = [sys.executable, "scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--eval_data",
+               tiny_rows / "train.jsonl", "--output_dir", out, "--save_steps", 4, *SFT]
+    process = subprocess.Popen([str(c) for c in command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 180
+        while not (out / "checkpoint-4/trainer_state.json").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (out / "run.json").exists()
+    changed = run_script(*command[1:], "--learning_rate", "1e-3", code=2)
+    assert "learning_rate" in changed.stderr and "other settings" in changed.stderr
+    (out / "checkpoint-6").mkdir()  # as a kill in the midst of saving leaves one
+    done = run_script(*command[1:])
+    assert "checkpoint-6 is incomplete" in done.stdout and "goes on from" in done.stdout
+    ours, whole = weights(out), weights(tiny_sft)
+    assert ours.keys() == whole.keys() and all(ours[k].equal(whole[k]) for k in whole)
+    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps) and set(steps) == set(range(1, 9))
+
+
+def test_row_without_trained_token_stops_before_the_model_loads(tiny_model, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"id": f"r{i}", "conversations": [
+        {"from": "human", "value": "word " * length}, {"from": "gpt", "value": "yes"}]}) + "\n" for i, length in enumerate((5, 500))))
+    done = run_script("scripts/sft.py", "--model", tiny_model, "--data", rows, "--output_dir", tmp_path / "out",
+                      "--max_length", 64, code=2)
+    assert "1 of 2 rows" in done.stderr and "r1" in done.stderr and "CPU threads" not in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_hub_out_of_reach_is_one_line(tiny_rows, tmp_path):
+    import os
+
+    # A port nobody listens on stands for the hub, so that the test is the same with and without a network.
+    done = run_script("scripts/sft.py", "--model", "Qwen/Qwen3-1.7B", "--data", tiny_rows / "train.jsonl", code=2,
+                      env={**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)})
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "cannot be reached" in done.stderr and "make_model.py" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["sft"])
+def test_dry_run_loads_no_model(name, tiny_model, tiny_rows, tmp_path):
+    done = run_script(f"scripts/{name}.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl",
+                      "--output_dir", tmp_path / "out", "--dry_run")
+    assert "trained:" in done.stdout and "CPU threads" not in done.stdout and not (tmp_path / "out").exists()
