@@ -416,6 +416,7 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
 
     Writes `metrics.jsonl` (one line a log step) and prints a line for each.
     """
+    import torch
     from transformers import PrinterCallback, TrainerCallback
 
     output_dir = Path(output_dir)
@@ -443,6 +444,11 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
             elif "eval_loss" in record:
                 print(f"step {state.global_step}/{state.max_steps}  held-out loss {float(record['eval_loss']):.4f}")
 
+    for parameter in trainer.model.parameters():
+        # TRL casts QLoRA's adapters to bfloat16, where an update under 1/256 of a weight is lost, and PEFT reads
+        # them back as float32, so that a resumed run differs. Unsloth keeps float32 on a GPU; so do we everywhere.
+        if parameter.requires_grad and parameter.dtype == torch.bfloat16 and hasattr(trainer.model, "peft_config"):
+            parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch)
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

@@ -187,7 +187,8 @@ def main() -> None:
     common.find_model(args.model)
     run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
 
-    import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
+    if not args.dry_run:
+        import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(common.load_tokenizer(args.model), args.template)
     renderer = Renderer(tokenizer, args.thinking)
