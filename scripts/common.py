@@ -49,8 +49,11 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
     A YAML file may also stand first without `--config`; a boolean flag may stand without a value. Where `cls`
     has a method `problems()` that returns a list of strings, all of them come in one UserError.
     """
-    from jsonargparse import ArgumentParser, ArgumentError
-    from jsonargparse import set_parsing_settings  # docstrings under the fields become the help texts
+    from jsonargparse import (
+        ArgumentError,
+        ArgumentParser,
+        set_parsing_settings,  # docstrings under the fields become the help texts
+    )
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     argv = list(sys.argv[1:] if argv is None else argv)

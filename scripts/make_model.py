@@ -20,7 +20,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Optional
+from typing import Literal
 
 import common
 
@@ -38,7 +38,7 @@ QWEN_PLAIN = ["<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>",
 class Args:
     name: Literal["smollm2", "tiny_qwen3"] = "smollm2"
     """which model to make"""
-    output_dir: Optional[str] = None
+    output_dir: str | None = None
     """where to; without it, a folder under models/"""
     seed: int = 3407
     """seed of tiny_qwen3's random weights"""
@@ -125,7 +125,8 @@ def check(folder: Path) -> str:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id) or tokenizer.eos_token != "<|im_end|>":
-        raise common.CheckFailed(f"{folder}: eos {tokenizer.eos_token!r} and pad {tokenizer.pad_token!r} are not as a chat model needs")
+        raise common.CheckFailed(f"{folder}: eos {tokenizer.eos_token!r} and pad {tokenizer.pad_token!r} are not what a chat "
+                                 "model needs")
     import torch
 
     prompt = torch.tensor([encode_prompt([{"role": "user", "content": "What does insulin do?"}], tokenizer)])

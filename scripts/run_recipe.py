@@ -17,15 +17,16 @@ chain with its last lines and the command to retry, and its exit code.
 
 import ast
 import hashlib
+import itertools
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 import common
 
@@ -34,11 +35,11 @@ import common
 class Args:
     recipe: str
     """folder that holds recipe.yaml"""
-    output_dir: Optional[str] = None
+    output_dir: str | None = None
     """where the stages write; without it runs/NAME"""
-    from_stage: Optional[str] = None
+    from_stage: str | None = None
     """run this stage and all after it, finished or not"""
-    only: Optional[str] = None
+    only: str | None = None
     """run this stage alone, finished or not"""
     force: bool = False
     """run every stage again"""
@@ -66,7 +67,7 @@ def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
         raise common.UserError(f"{path}: needs `title` and a list of `stages`")
     for number, raw in enumerate(recipe["stages"], 1):
         where = f"{path}: stage {number}"
-        if not isinstance(raw, dict) or set(raw) - {"name", "command", "inputs", "outputs"} or not {"name", "command"} <= set(raw):
+        if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= {"name", "command", "inputs", "outputs"}:
             problems.append(f"{where}: needs name and command, may have inputs and outputs, and nothing else")
             continue
         def fill(text: str) -> str:
@@ -75,7 +76,7 @@ def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
         stage = {"name": raw["name"], "command": shlex.split(fill(raw["command"])),
                  "inputs": [fill(p) for p in raw.get("inputs", [])], "outputs": [fill(p) for p in raw.get("outputs", [])]}
         command = stage["command"]
-        stage["inputs"] += [value for flag, value in zip(command, command[1:], strict=False) if flag == "--config"]
+        stage["inputs"] += [value for flag, value in itertools.pairwise(command) if flag == "--config"]
         if command[0] != "python" or len(command) < 2 or not (common.ROOT / command[1]).is_file():
             problems.append(f"{where} ({raw['name']}): the command must be `python` and a script that is there")
         if raw["name"] in {s["name"] for s in stages}:
@@ -173,6 +174,13 @@ def run_stage(stage: dict, log: Path) -> dict:
             "outputs": {p: digest(p) for p in stage["outputs"]}}
 
 
+def remove_outputs(stage: dict, out: Path) -> None:
+    """Delete what an earlier run of the stage left in the recipe's own folder; nothing outside it is touched."""
+    for path in map(Path, stage["outputs"]):
+        if out.resolve() in path.resolve().parents:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 def main() -> None:
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
         sys.argv.insert(1, "--recipe")  # the recipe may stand first, as in the README
@@ -202,6 +210,8 @@ def main() -> None:
         if args.dry_run:
             print(f"$ {shlex.join(stage['command'])}")
             continue
+        if name in records:  # what it made before no longer stands; a stage never finished keeps its checkpoints
+            remove_outputs(stage, out)
         records[name] = run_stage(stage, out / "logs" / f"{name}.log")
         common.write_json(manifest, {"title": title, "recipe": str(folder), "versions": common.versions(),
                                      "stages": [records[n] for n in names if n in records]})

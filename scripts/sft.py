@@ -20,10 +20,11 @@ a tenth of it, or one epoch of under 200 rows, changes little.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Optional
+from typing import Literal
 
 import common
-from data_prep.chat_template import TEMPLATES, IGNORED, Renderer, TemplateError, set_template, to_messages
+
+from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, set_template, to_messages
 
 GPU_MODEL = "Qwen/Qwen3-1.7B"
 EMBEDDED_DATA = "data/quickstart/train.jsonl"
@@ -31,11 +32,11 @@ EMBEDDED_DATA = "data/quickstart/train.jsonl"
 
 @dataclass
 class Args:
-    model: Optional[str] = None
+    model: str | None = None
     """hub id, model folder or adapter folder to go on from; without it Qwen3-1.7B on a GPU, the embedded model else"""
-    data: Optional[str] = None
+    data: str | None = None
     """training rows (JSONL); without it the quickstart's rows"""
-    eval_data: Optional[str] = None
+    eval_data: str | None = None
     """held-out rows of the same shape; their loss is logged at every epoch's end"""
     output_dir: str = "runs/sft"
     """where the adapter and the run's records go"""
@@ -72,7 +73,7 @@ class Args:
     """rows a forward pass"""
     gradient_accumulation_steps: int = 2
     """forward passes an optimiser step"""
-    gradient_checkpointing: Optional[bool] = None
+    gradient_checkpointing: bool | None = None
     """recompute activations: less memory, more time; without a value on a GPU only"""
     optim: str = "adamw_8bit"
     """optimiser by its transformers name; without a GPU Unsloth puts fused AdamW in the place of an 8-bit one"""

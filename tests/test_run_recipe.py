@@ -25,8 +25,14 @@ def recipe(tmp_path):
     (tmp_path / "recipe.yaml").write_text(f"""
 title: Test
 stages:
-  - {{name: first, command: "python {script} {{recipe}}/a.txt {{out}}/b.txt", inputs: ["{{recipe}}/a.txt"], outputs: ["{{out}}/b.txt"]}}
-  - {{name: second, command: "python {script} {{out}}/b.txt {{out}}/c.txt", inputs: ["{{out}}/b.txt"], outputs: ["{{out}}/c.txt"]}}
+  - name: first
+    command: python {script} {{recipe}}/a.txt {{out}}/b.txt
+    inputs: ["{{recipe}}/a.txt"]
+    outputs: ["{{out}}/b.txt"]
+  - name: second
+    command: python {script} {{out}}/b.txt {{out}}/c.txt
+    inputs: ["{{out}}/b.txt"]
+    outputs: ["{{out}}/c.txt"]
 """)
     (tmp_path / "out").mkdir()
 
@@ -61,6 +67,13 @@ def test_runs_again_what_no_longer_stands(recipe, change, expected):
     recipe()
     change(recipe.folder)
     assert ran(recipe()) == expected
+
+
+def test_stage_run_again_starts_from_a_clean_place(recipe):
+    script = recipe.folder / "step.py"
+    script.write_text(STEP.replace("target.write_text", "assert not target.exists(); target.write_text"))
+    recipe()
+    assert ran(recipe("--force")) == ["a.txt", "b.txt"]
 
 
 def test_failed_stage_stops_the_chain_with_the_command_and_its_code(recipe):

@@ -87,7 +87,8 @@ def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, 
 def test_row_without_trained_token_stops_before_the_model_loads(tiny_model, tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps({"id": f"r{i}", "conversations": [
-        {"from": "human", "value": "word " * length}, {"from": "gpt", "value": "yes"}]}) + "\n" for i, length in enumerate((5, 500))))
+        {"from": "human", "value": "word " * length}, {"from": "gpt", "value": "yes"}]}) + "\n"
+        for i, length in enumerate((5, 500))))
     done = run_script("scripts/sft.py", "--model", tiny_model, "--data", rows, "--output_dir", tmp_path / "out",
                       "--max_length", 64, code=2)
     assert "1 of 2 rows" in done.stderr and "r1" in done.stderr and "CPU threads" not in done.stdout

@@ -1,0 +1,71 @@
+"""The quickstart, end to end with the real embedded model, at reduced size: fewer rows, a few training steps."""
+
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+from conftest import ROOT, run_script
+
+
+@pytest.fixture(scope="module")
+def quickstart(smollm2, tmp_path_factory):
+    """Output folder and terminal text of a small run of recipes/quickstart, and a function that runs it again."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    recipe, out = folder / "recipe", folder / "out"
+    shutil.copytree(ROOT / "recipes/quickstart", recipe)
+    for name, changes in (("prepare", {"max_per_label": 16}), ("sft", {"max_steps": 4, "logging_steps": 1})):
+        path = recipe / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+
+    def go(*flags):
+        return run_script("scripts/run_recipe.py", recipe, "--output_dir", out, *flags)
+
+    return out, go().stdout, go
+
+
+def test_every_stage_leaves_what_it_promises(quickstart):
+    out, printed, _ = quickstart
+    for name in ("data/train.jsonl", "data/test.jsonl", "data/manifest.json", "eval_base/metrics.json",
+                 "sft/adapter_model.safetensors", "eval_sft/predictions.jsonl", "comparison/comparison.html", "gguf/sft-q8_0.gguf", "gguf/sft-q4_k_m.gguf",
+                 "gguf/verification.json", "report.html", "summary.json"):
+        assert (out / name).is_file(), name
+    assert "all stages done" in printed and "Traceback" not in printed
+
+
+def test_no_held_out_question_was_trained_on(quickstart):
+    out = quickstart[0]
+    train = (out / "data/train.jsonl").read_text()
+    held_out = [json.loads(line) for line in (out / "data/test.jsonl").read_text().splitlines()]
+    assert len(held_out) >= 16 and not any(json.dumps(row["text"])[1:-1] in train for row in held_out)
+
+
+def test_both_models_were_scored_on_the_same_rows(quickstart):
+    out = quickstart[0]
+    base, tuned = (json.loads((out / f"{name}/metrics.json").read_text()) for name in ("eval_base", "eval_sft"))
+    for key in ("n", "data_sha256", "protocol", "chance"):
+        assert base[key] == tuned[key]
+    assert base["chance"] == pytest.approx(1 / 8)
+    low, high = tuned["accuracy_ci95"]
+    assert 0 <= low <= tuned["accuracy"] <= high <= 1
+
+
+def test_report_says_what_the_figures_say(quickstart):
+    out = quickstart[0]
+    summary = json.loads((out / "summary.json").read_text())
+    page = (out / "report.html").read_text()
+    for score in summary["scores"]:
+        assert f"{100 * score['accuracy']:.1f} %" in page
+    assert "Not for clinical use" in page and summary["verdict"] in page.replace("&#39;", "'").replace("&gt;", ">")
+    assert not re.search(r'(src|href)="?(https?:)?//', page), "the page must load nothing"
+    base, tuned = (s["right"] for s in summary["scores"])
+    assert summary["pair"]["won"] - summary["pair"]["lost"] == tuned - base
+
+
+def test_second_run_repeats_nothing(quickstart):
+    out, _, go = quickstart
+    before = (out / "manifest.json").read_bytes()
+    again = go()
+    stages = len(json.loads(before)["stages"])
+    assert again.stdout.count("skipped") == stages and (out / "manifest.json").read_bytes() == before
