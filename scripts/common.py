@@ -3,6 +3,7 @@
 Importing this file imports neither torch nor unsloth, so that `--help` and every check answer at once.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -395,6 +396,20 @@ def _bf16() -> bool:
     return is_bfloat16_supported()
 
 
+@contextlib.contextmanager
+def float32_adapters(model):
+    """Keep adapters in float32 while TRL builds its trainer.
+
+    TRL casts QLoRA's adapters to bfloat16, where an update under 1/256 of a weight is lost, and PEFT reads a
+    checkpoint back as float32, so that a resumed run would differ. Unsloth keeps float32 on a GPU.
+    """
+    before = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+    yield
+    for name, parameter in model.named_parameters():
+        if name in before:
+            parameter.data = before[name].float()
+
+
 def show_sample(encoded: dict, tokenizer) -> None:
     """Print one row as it is trained: what is given, and what is learnt."""
     given = [t for t, label in zip(encoded["input_ids"], encoded["labels"], strict=True) if label == -100]
@@ -419,7 +434,6 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
 
     Writes `metrics.jsonl` (one line a log step) and prints a line for each.
     """
-    import torch
     from transformers import PrinterCallback, TrainerCallback
 
     output_dir = Path(output_dir)
@@ -447,11 +461,6 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
             elif "eval_loss" in record:
                 print(f"step {state.global_step}/{state.max_steps}  held-out loss {float(record['eval_loss']):.4f}")
 
-    for parameter in trainer.model.parameters():
-        # TRL casts QLoRA's adapters to bfloat16, where an update under 1/256 of a weight is lost, and PEFT reads
-        # them back as float32, so that a resumed run differs. Unsloth keeps float32 on a GPU; so do we everywhere.
-        if parameter.requires_grad and parameter.dtype == torch.bfloat16 and hasattr(trainer.model, "peft_config"):
-            parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch)
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -467,7 +476,8 @@ def save_model(model, tokenizer, output_dir: str | Path) -> None:
     output_dir = Path(output_dir)
     temporary = output_dir / ".saving"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
+    # DPO holds its reference as a second adapter; only the trained one is the result.
+    model.save_pretrained(temporary, **({"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}))
     tokenizer.save_pretrained(temporary)
     for file in temporary.iterdir():
         os.replace(file, output_dir / file.name)

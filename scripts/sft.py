@@ -159,7 +159,8 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         # Rows of like length together: medical questions are short and uneven, and padding costs as much as text.
         train_sampling_strategy="group_by_length",
         **common.trainer_config(args, held_out))
-    return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
+    with common.float32_adapters(model):
+        return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
 # ---------------------------------------------------------------------------------------------- main
