@@ -87,6 +87,31 @@ def to_messages(row: dict) -> list[dict]:
     return messages
 
 
+def prompt_messages(prompt) -> list[dict]:
+    """The prompt of a preference or feedback row, a string or a list of messages, as messages that end with the user.
+
+    Raises TemplateError where it is neither, is empty, or ends with an assistant turn.
+    """
+    if isinstance(prompt, str):
+        prompt = [{"role": "user", "content": prompt}]
+    try:
+        messages = to_messages({"messages": prompt})
+    except TemplateError as error:
+        raise TemplateError(f"prompt: {error}") from None
+    if messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
+        raise TemplateError("prompt: must end with a user's turn that holds text")
+    return messages
+
+
+def answer_text(answer, name: str = "completion") -> str:
+    """An answer, a string or a list of one assistant message, as text. Raises TemplateError where it is neither."""
+    if isinstance(answer, list) and len(answer) == 1 and isinstance(answer[0], dict):
+        answer = answer[0].get("content", answer[0].get("value"))
+    if not isinstance(answer, str) or not answer.strip():
+        raise TemplateError(f"{name}: must be a text, or a list of one assistant message, and not empty")
+    return answer
+
+
 def scoring_prompt(row: dict, language: str = "en") -> str:
     """The question as the model sees it, for a multiple-choice or a classification row.
 
@@ -213,6 +238,16 @@ class Renderer:
         """Token ids of a conversation that ends with the generation prompt: what the model continues."""
         guarded, stand_ins = self._guard(messages)
         return self._tokenize(self._apply(guarded, generate=True), stand_ins)[0]
+
+    def encode_answer(self, messages: list[dict], answer: str) -> list[int]:
+        """Token ids of an answer after `encode_prompt(messages)`, with the token that ends the turn."""
+        prompt = self.encode_prompt(messages)
+        whole = self.encode([*messages, {"role": "assistant", "content": answer}])
+        end = max((i for i, label in enumerate(whole["labels"]) if label != IGNORED), default=-1) + 1
+        if whole["input_ids"][:len(prompt)] == prompt and end > len(prompt):
+            return whole["input_ids"][len(prompt):end]
+        # The answer's first characters merge with the header's last token: a model that generates cannot do that.
+        return [*self.decode_text(answer), self.tokenizer.convert_tokens_to_ids(self.end)]
 
     def decode_text(self, text: str) -> list[int]:
         """Token ids of plain text that follows the prompt (an option to be scored); never control tokens."""

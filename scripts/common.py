@@ -210,6 +210,41 @@ def check_at_least(args, least: float, *names: str) -> list[str]:
     return [f"{name}: {getattr(args, name)} is less than {least}" for name in names if getattr(args, name) < least]
 
 
+def training_problems(args) -> list[str]:
+    """Problems of the fields that every training script has, told without loading anything."""
+    found = check_model_name(args.model) if args.model else []
+    for name in ("data", "eval_data"):
+        path = getattr(args, name)
+        if path and not Path(path).is_file():
+            found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
+    found += check_at_least(args, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps",
+                            "logging_steps")
+    if args.max_length < 16:
+        found.append(f"max_length: {args.max_length} tokens hold no conversation; use 512 or more")
+    if not 0 < args.learning_rate < 1:
+        found.append(f"learning_rate: {args.learning_rate} is not between 0 and 1")
+    if not args.target_modules:
+        found.append("target_modules: names no layer")
+    return found
+
+
+def kind_of_row(row: dict) -> str:
+    """What a row that does not fit seems to be, and the script that takes such rows."""
+    kinds = (("conversations", "a conversation, for sft.py"), ("messages", "a conversation, for sft.py"),
+             ("chosen", "a preference row, for dpo.py, simpo.py, orpo.py or reward.py"),
+             ("completion", "a feedback row, for kto.py"), ("options", "a scoring row, for evaluate.py"),
+             ("labels", "a scoring row, for evaluate.py"), ("text", "a text row, for cpt.py"))
+    return next((f"it looks like {what}" for key, what in kinds if key in row), f"it has {', '.join(list(row)[:6]) or 'no keys'}")
+
+
+def refuse_long_rows(rows: list[dict], lengths: list[int], max_length: int, path: str) -> None:
+    """UserError where rows are longer than max_length tokens: an answer without its end teaches never to stop."""
+    long = [row.get("id", number) for number, (row, n) in enumerate(zip(rows, lengths, strict=True), 1) if n > max_length]
+    if long:
+        raise UserError(f"{path}: {len(long)} of {len(rows)} rows are longer than max_length {max_length} tokens (the longest "
+                        f"has {max(lengths)}), first {long[:3]}; raise --max_length or shorten them in data_prep")
+
+
 def run_step(*command: str) -> None:
     """Run another script of this project and stop with its exit code where it fails."""
     import subprocess

@@ -89,20 +89,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = common.check_model_name(self.model) if self.model else []
-        for name in ("data", "eval_data"):
-            path = getattr(self, name)
-            if path and not Path(path).is_file():
-                found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
-        found += common.check_at_least(self, 1, "lora_r", "lora_alpha", "per_device_train_batch_size",
-                                       "gradient_accumulation_steps", "logging_steps")
-        if self.max_length < 16:
-            found.append(f"max_length: {self.max_length} tokens hold no conversation; use 512 or more")
-        if not 0 < self.learning_rate < 1:
-            found.append(f"learning_rate: {self.learning_rate} is not between 0 and 1; 2e-4 is usual")
-        if not self.target_modules:
-            found.append("target_modules: names no layer")
-        return found
+        return common.training_problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -110,10 +97,7 @@ class Args:
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     if "conversations" not in row and "messages" not in row:
-        other = {"chosen": "preference rows", "completion": "feedback rows", "options": "scoring rows, for evaluate.py",
-                 "text": "text rows, for continued pre-training"}
-        kind = next((what for key, what in other.items() if key in row), f"keys {', '.join(list(row)[:6])}")
-        return [f"is no conversation ({kind}); SFT needs `conversations`, see the docstring"]
+        return [f"is no conversation: {common.kind_of_row(row)}; SFT needs `conversations`, see the docstring"]
     try:
         messages = to_messages(row)
     except TemplateError as error:

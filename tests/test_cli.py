@@ -75,7 +75,7 @@ def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
 
 @pytest.mark.parametrize("line, words", [
     ('{"conversations": [', ["rows.jsonl:2", "not JSON"]),
-    ('{"prompt": "a", "chosen": "b", "rejected": "c"}', ["rows.jsonl:2", "preference rows"]),
+    ('{"prompt": "a", "chosen": "b", "rejected": "c"}', ["rows.jsonl:2", "preference row"]),
     ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
     ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
     ('[1]', ["rows.jsonl:2", "JSON object"]),
