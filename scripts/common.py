@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for data_prep.chat_template, the one file that both rooms share
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # versions are pinned, so the warning has nothing to add
 # At import bitsandbytes warns that an optional kernel is not there, torchao that it uses an old torch call.
 for name in ("bitsandbytes", "torch.utils._pytree"):
     logging.getLogger(name).setLevel(logging.ERROR)

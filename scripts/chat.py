@@ -1,0 +1,328 @@
+"""Chat with a model in the terminal: a folder, an adapter folder, a hub id or a GGUF file. Not for clinical use.
+
+    python scripts/chat.py --model runs/x/sft
+    python scripts/chat.py --model runs/x/gguf/x-q4_k_m.gguf --system "Answer briefly."
+    python scripts/chat.py --model runs/x/gguf/x-q4_k_m.gguf --prompt "What does insulin do?"      # answers once, ends
+    python scripts/chat.py --model runs/x/gguf/x-q4_k_m.gguf --data data/x/test.jsonl --rows 2     # question, answer, gold
+    cat questions.txt | python scripts/chat.py --model runs/x/sft                                  # one answer a line
+
+In the chat: /system TEXT sets the system message (alone: removes it), /reset forgets the conversation, /thinking on|off,
+/compare TEXT answers with the base and the tuned model side by side (an adapter's base; for others give --base),
+/help, /quit. Ctrl-C stops an answer; at the prompt it ends the chat.
+
+--prompt, --data and a pipe answer greedily (temperature 0), so the same input gives the same answer; a conversation
+samples at 0.7. An answer is written as it comes. Questions are asked exactly as in training and scoring
+(data_prep/chat_template.py); for a GGUF llama.cpp renders the template in the file.
+"""
+
+import contextlib
+import shutil
+import sys
+import tempfile
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import common
+import llama_tools
+
+from data_prep.chat_template import Renderer, scoring_prompt, to_messages
+
+NOTE = "A research model: its answers may be wrong. Not for clinical use."
+HELP = "/system TEXT   /reset   /thinking on|off   /compare TEXT   /help   /quit"
+
+
+@dataclass
+class Args:
+    model: str = common.EMBEDDED_MODEL
+    """folder, adapter folder, hub id or GGUF file"""
+    base: str | None = None
+    """model for /compare; an adapter's own base without it"""
+    prompt: str | None = None
+    """answer this once and end"""
+    data: str | None = None
+    """rows (JSONL) whose questions are asked, each by itself"""
+    rows: int = 2
+    """how many rows of --data"""
+    compare: bool = False
+    """--prompt and --data: answer with base and tuned side by side"""
+    system: str | None = None
+    """system message"""
+    thinking: Literal["on", "off"] = "off"
+    """whether a model that can think first does so"""
+    temperature: float | None = None
+    """0: greedy; without it 0 for --prompt, --data and a pipe, 0.7 in a conversation"""
+    max_new_tokens: int = 512
+    """longest answer in tokens"""
+    max_length: int = 4096
+    """longest conversation in tokens"""
+    seed: int = 3407
+    """seed of the sampling"""
+    load_in_4bit: bool = False
+    """load a folder in 4 bits (CUDA)"""
+
+    def problems(self) -> list[str]:
+        found = common.check_model_name(self.model) + (common.check_model_name(self.base, "base") if self.base else [])
+        for name in ("model", "base"):
+            path = getattr(self, name)
+            if path and Path(path).is_file() and not llama_tools.is_gguf(path):
+                found.append(f"{name}: {path} is a file, but no GGUF; give a model folder or a GGUF file")
+        if self.data and not Path(self.data).is_file():
+            found.append(f"data: there is no file {self.data}")
+        if self.prompt is not None and self.data:
+            found.append("prompt: give --prompt or --data, not both")
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            found.append(f"temperature: {self.temperature} is not between 0 and 2")
+        if self.compare and not self.base and not (Path(self.model) / "adapter_config.json").is_file():
+            found.append("compare: needs --base, the untuned model (only an adapter folder brings its own)")
+        return found + common.check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
+
+
+# ---------------------------------------------------------------------------------------------- who answers
+
+class GgufModel:
+    """A GGUF file in llama.cpp (xllamacpp), inside this process; what it prints goes to a log."""
+
+    def __init__(self, path: str, args: Args):
+        self.args, self.base = args, None
+        self.log = Path(tempfile.gettempdir()) / f"chat-{Path(path).stem}.log"
+        self.log.unlink(missing_ok=True)
+        self.quiet = contextlib.ExitStack()
+        self.quiet.enter_context(llama_tools.quiet(self.log))
+        try:
+            self.server = llama_tools.start_server(path, n_ctx=args.max_length)
+        except Exception as error:
+            self.quiet.close()
+            raise common.UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
+
+    def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
+        answer = llama_tools.stream_chat(self.server, messages, on_text, thinking, temperature=temperature,
+                                         max_tokens=self.args.max_new_tokens, seed=self.args.seed)
+        return answer["text"]
+
+    def close(self) -> None:
+        self.server = None
+        self.quiet.close()
+
+
+class FolderModel:
+    """A Hugging Face folder, adapter folder or hub id; on a CUDA GPU through Unsloth."""
+
+    def __init__(self, model: str, args: Args):
+        import warnings
+
+        warnings.filterwarnings("ignore")
+        cuda = common.has_cuda()
+        if cuda:
+            from unsloth import FastLanguageModel
+
+            self.model, self.tokenizer = common.load_model(model, args.max_length, args.load_in_4bit)
+            FastLanguageModel.for_inference(self.model)
+        else:
+            from merge_adapter import base_of, load_16bit
+
+            self.tokenizer = common.load_tokenizer(model)
+            adapter = (Path(model) / "adapter_config.json").is_file()
+            self.model = load_16bit(base_of(model) if adapter else model)
+            if adapter:
+                from peft import PeftModel
+
+                if len(self.tokenizer) > self.model.get_input_embeddings().num_embeddings:
+                    self.model.resize_token_embeddings(len(self.tokenizer))
+                self.model = PeftModel.from_pretrained(self.model, model)
+            self.model.eval()
+        self.args, self.base = args, getattr(self.model, "disable_adapter", None)
+
+    def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
+        import threading
+
+        import torch
+        from transformers import TextIteratorStreamer
+
+        ids = Renderer(self.tokenizer, thinking).encode_prompt(messages)
+        room = self.args.max_length - len(ids)
+        if room < 1:
+            raise common.UserError(f"the conversation is {len(ids)} tokens long, max_length is {self.args.max_length}; /reset")
+        prompt = torch.tensor([ids], device=self.model.device)
+        streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        sample = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+        stop, failed = threading.Event(), []
+        torch.manual_seed(self.args.seed)
+
+        def generate():
+            try:
+                self.model.generate(input_ids=prompt, attention_mask=torch.ones_like(prompt), streamer=streamer,
+                                    max_new_tokens=min(self.args.max_new_tokens, room), pad_token_id=self.tokenizer.pad_token_id,
+                                    eos_token_id=self.ends(), stopping_criteria=[lambda *_, **__: stop.is_set()], **sample)
+            except Exception as error:
+                failed.append(error)
+                streamer.end()
+
+        thread = threading.Thread(target=generate, daemon=True)
+        thread.start()
+        text = ""
+        try:
+            for piece in streamer:
+                text += piece
+                on_text(piece)
+        finally:
+            stop.set()
+            thread.join()
+        if failed:
+            raise failed[0]
+        return text
+
+    def ends(self) -> list[int]:
+        """Ids that end an answer: the tokenizer's, and those of the generation config."""
+        configured = self.model.generation_config.eos_token_id
+        return sorted({self.tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])})
+
+    def close(self) -> None:
+        pass
+
+
+def load(name: str, args: Args):
+    """Whoever answers for this name."""
+    if llama_tools.is_gguf(name):
+        return GgufModel(name, args)
+    common.find_model(name)
+    return FolderModel(name, args)
+
+
+# ---------------------------------------------------------------------------------------------- the chat
+
+class Chat:
+    """A conversation with its history, and the commands that change it."""
+
+    def __init__(self, args: Args, temperature: float):
+        self.args, self.temperature, self.thinking = args, temperature, args.thinking
+        self.model, self.base_model = load(args.model, args), None
+        self.system, self.history = args.system, []
+
+    def messages(self, text: str) -> list[dict]:
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, *self.history, {"role": "user", "content": text}]
+
+    def say(self, text: str) -> None:
+        """Ask, write the answer as it comes, and remember both."""
+        def write(piece: str) -> None:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+
+        answer = self.model.answer(self.messages(text), write, self.temperature, self.thinking)
+        print()
+        self.history += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+
+    def compare(self, text: str) -> None:
+        """Answers of base and tuned side by side; the conversation stays as it was."""
+        def ask(model):
+            return model.answer(self.messages(text), lambda piece: None, self.temperature, self.thinking)
+
+        if self.args.base:
+            self.base_model = self.base_model or load(self.args.base, self.args)
+            base = ask(self.base_model)
+        elif self.model.base:
+            with self.model.base():
+                base = ask(self.model)
+        else:
+            print("/compare needs --base, the untuned model (only an adapter folder brings its own)")
+            return
+        print(side_by_side("base", base, "tuned", ask(self.model)))
+
+    def command(self, line: str) -> bool:
+        """Do a line that begins with a slash; False where it ends the chat."""
+        name, _, rest = line.partition(" ")
+        rest = rest.strip()
+        if name in ("/quit", "/exit"):
+            return False
+        if name == "/system":
+            self.system, self.history = rest or None, []
+            print("system message " + ("set" if rest else "removed") + "; a new conversation begins")
+        elif name == "/reset":
+            self.history = []
+            print("a new conversation begins")
+        elif name == "/thinking" and rest in ("on", "off"):
+            self.thinking = rest
+            print(f"thinking {rest}")
+        elif name == "/compare" and rest:
+            self.compare(rest)
+        else:
+            print(HELP)
+        return True
+
+    def close(self) -> None:
+        for model in (self.model, self.base_model):
+            if model:
+                model.close()
+
+
+def side_by_side(left_title: str, left: str, right_title: str, right: str) -> str:
+    """Two texts in two columns as wide as the terminal allows."""
+    width = max(20, (min(shutil.get_terminal_size((100, 24)).columns, 160) - 3) // 2)
+    columns = [[title, "-" * width, *(line for part in text.splitlines() or [""] for line in textwrap.wrap(part, width) or [""])]
+               for title, text in ((left_title, left.strip()), (right_title, right.strip()))]
+    longest = max(map(len, columns))
+    pairs = zip(*(c + [""] * (longest - len(c)) for c in columns), strict=True)
+    return "\n".join(f"{a:{width}} | {b}".rstrip() for a, b in pairs)
+
+
+def question(row: dict) -> tuple[str, str | None]:
+    """What a row asks, and its right answer."""
+    if "options" in row or "labels" in row:
+        return scoring_prompt(row), row.get("answer", row.get("label"))
+    if "conversations" in row or "messages" in row:
+        messages = [m for m in to_messages(row) if m["role"] != "system"]
+        return messages[0]["content"], messages[1]["content"] if len(messages) > 1 else None
+    return row.get("question") or row.get("prompt") or row["text"], row.get("answer")
+
+
+def main() -> None:
+    args = common.parse_args(Args, __doc__)
+    rows = common.read_rows(args.data)[:args.rows] if args.data else []
+    typed = args.prompt is None and not rows and sys.stdin.isatty()
+    chat = Chat(args, args.temperature if args.temperature is not None else 0.7 if typed else 0.0)
+    print(NOTE, file=sys.stderr)
+    ask = chat.compare if args.compare else chat.say
+    try:
+        if args.prompt is not None:
+            ask(args.prompt)
+        for number, row in enumerate(rows, 1):
+            text, gold = question(row)
+            chat.system, chat.history = row.get("system", args.system), []
+            print(f"question {number}: {text}\nanswer: ", end="\n" if args.compare else "")
+            ask(text)
+            print(f"gold: {gold}\n" if gold else "")
+        if args.prompt is None and not rows:
+            if typed:
+                print(HELP)
+            talk(chat, typed)
+    finally:
+        chat.close()
+
+
+def talk(chat: Chat, typed: bool) -> None:
+    """Read lines until the end; a line that begins with a slash is a command."""
+    if typed:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  (arrow keys and history at the prompt)
+    while True:
+        try:
+            line = input("\n> " if typed else "")
+        except EOFError:
+            return
+        if not line.strip():
+            continue
+        try:
+            if not line.startswith("/"):
+                chat.say(line)
+            elif not chat.command(line):
+                return
+        except KeyboardInterrupt:
+            print("\n(stopped)")
+        except common.UserError as error:
+            print(error)
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -1,0 +1,221 @@
+"""Merge an adapter into its 16-bit base, prove that nothing was lost, and save an ordinary model folder.
+
+    python scripts/merge_adapter.py --model runs/x/sft --output_dir runs/x/merged
+    python scripts/merge_adapter.py --model runs/x/sft --base Qwen/Qwen3-1.7B --output_dir runs/x/merged
+
+Input   an adapter folder (adapter_config.json and its weights). The base is read from run.json or adapter_config.json; it
+        is loaded in 16 bits, whatever it was trained in. A base stored in 4 bits is refused: the merge would round the
+        adapter away (measured: loss 2.79 merged into 16 bits, 3.61 into 4 bits, 3.61 without any adapter).
+Output  output_dir with safetensors, config, tokenizer and chat template, and merge.json (what was compared, and how close).
+
+Each adapted weight is merged in float32 by PEFT and rounded once to 16 bits. Then the saved folder is loaded anew and must
+answer as base + adapter do, and otherwise than the base: mean KL(adapted || merged) <= 0.002 + 0.05 * KL(adapted || base),
+all three in float32 arithmetic. scripts/export_gguf.py runs this in a process of its own. Peak memory is the 16-bit model
+and its largest layer in float32.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import common
+
+NOISE, SHARE = 0.002, 0.05  # allowed KL: rounding to bfloat16 (0.0013 measured), and a share of what the adapter does
+MERGEABLE = {"LORA", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT"}  # PEFT's tuners that have merge()
+FOUR_BIT = ("-unsloth-bnb-4bit", "-bnb-4bit")
+
+
+@dataclass
+class Args:
+    model: str
+    """adapter folder, as scripts/sft.py writes it"""
+    output_dir: str = "runs/merged"
+    """where the merged model goes"""
+    base: str | None = None
+    """16-bit base model (folder or hub id); without it what the adapter names"""
+    reference: str | None = None
+    """also write what scripts/verify_gguf.py compares a GGUF with to this folder"""
+    data: str | None = None
+    """rows for the reference"""
+    max_tokens: int = 3000
+    """tokens of the reference"""
+
+    def problems(self) -> list[str]:
+        if not (Path(self.model) / "adapter_config.json").is_file():
+            return [f"model: {self.model} holds no adapter_config.json; a folder without adapter needs no merge"]
+        return adapter_problems(self.model, self.base)
+
+
+# ---------------------------------------------------------------------------------------------- what an adapter says
+
+def base_of(adapter: str | Path) -> str:
+    """Name of the 16-bit base: what the training was started from, else what adapter_config.json names."""
+    adapter = Path(adapter)
+    named = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    try:
+        asked = json.loads((adapter / "run.json").read_text(encoding="utf-8"))["config"]["model"]
+    except (OSError, KeyError, ValueError):
+        return named
+    # Trained in 4 bits, Unsloth may have loaded (and noted) a repository of 4-bit weights in the place of the one asked for.
+    is_adapter = asked and (Path(asked) / "adapter_config.json").is_file()
+    return asked if asked and named.endswith(FOUR_BIT) and not is_adapter else named
+
+
+def adapter_problems(adapter: str | Path, base: str | None = None) -> list[str]:
+    """Why this adapter cannot be merged, told from its files alone."""
+    config = json.loads((Path(adapter) / "adapter_config.json").read_text(encoding="utf-8"))
+    kind, name = config.get("peft_type"), base or base_of(adapter)
+    found = []
+    if kind not in MERGEABLE:
+        found.append(f"model: {adapter} is a {kind} adapter; it adds no weights that could be merged, so no GGUF can hold it")
+    if not list(Path(adapter).glob("adapter_model.*")):
+        found.append(f"model: {adapter} holds no adapter_model.safetensors; is the run finished?")
+    found += common.check_model_name(name, "base")
+    if name.endswith(FOUR_BIT) or quantized(name):
+        found.append(f"base: {name} is stored in 4 bits, and merging into it would round the adapter away; "
+                     "pass the 16-bit model with --base")
+    return found
+
+
+def quantized(model: str | Path) -> bool:
+    """Whether a local folder's config says that its weights are quantised."""
+    try:
+        return bool(json.loads((Path(model) / "config.json").read_text(encoding="utf-8")).get("quantization_config"))
+    except (OSError, ValueError):
+        return False
+
+
+# ---------------------------------------------------------------------------------------------- float32 arithmetic
+
+def compute_in_float32(model):
+    """Have a 16-bit model compute in float32 while its weights stay 16 bits: each layer is widened while it runs.
+
+    The result is that of `model.float()`, exactly, at half the memory.
+    """
+    import torch
+
+    def widen(module, args, kwargs=None):
+        module._narrow = {n: p.data for n, p in module._parameters.items() if p is not None and p.dtype in (torch.bfloat16, torch.float16)}
+        for name, data in module._narrow.items():
+            module._parameters[name].data = data.float()
+
+    def narrow(module, args, output):
+        for name, data in module._narrow.items():
+            module._parameters[name].data = data
+
+    for module in model.modules():
+        if any(p is not None for p in module._parameters.values()):
+            module.register_forward_pre_hook(widen)
+            module.register_forward_hook(narrow, always_call=True)
+    return model.eval()
+
+
+def log_probs(model, ids: list[int]):
+    """Log probabilities after each token, torch float32 [len(ids), vocabulary], of a model in `compute_in_float32`."""
+    import torch
+
+    with torch.inference_mode():
+        return torch.log_softmax(model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float(), -1)
+
+
+def mean_kl(p, q) -> float:
+    """Mean over positions of KL(p || q) in nats, from log probabilities [T, V]."""
+    return sum(float((a.exp() * (a - b)).sum()) for a, b in zip(p, q, strict=True)) / len(p)
+
+
+# ---------------------------------------------------------------------------------------------- merging
+
+def load_16bit(name: str):
+    """A causal language model in its own 16 bits (float32 weights become bfloat16), on the processor."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    common.find_model(name)
+    config = AutoConfig.from_pretrained(name)
+    if getattr(config, "quantization_config", None):
+        raise common.UserError(f"base: {name} is stored in few bits; pass the 16-bit model with --base")
+    dtype = torch.float16 if config.dtype == torch.float16 else torch.bfloat16
+    return AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+
+
+def merge(adapter: str, base: str, folder: Path) -> dict:
+    """Merge, save to `folder`, load it anew and compare; returns what was measured.
+
+    Raises CheckFailed where the adapter is empty, or the merged model is not base + adapter.
+    """
+    import torch
+    from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from transformers import AutoModelForCausalLM
+    from verify_gguf import TEXTS
+
+    tokenizer = common.load_tokenizer(adapter)
+    model = load_16bit(base)
+    dtype = model.dtype
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:  # tokens were added in training
+        model.resize_token_embeddings(len(tokenizer))
+    model = compute_in_float32(PeftModel.from_pretrained(model, adapter))
+    ids = tokenizer("\n".join(TEXTS), add_special_tokens=True)["input_ids"][:128]
+    adapted = log_probs(model, ids)
+    with model.disable_adapter():
+        untuned = log_probs(model, ids)
+
+    touched = 0
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            weights = [p for p in module.get_base_layer().parameters(recurse=False)]
+            before = [w.data for w in weights]
+            for weight in weights:
+                weight.data = weight.data.float()
+            module.merge(safe_merge=True)
+            for weight, old in zip(weights, before, strict=True):
+                weight.data = weight.data.to(old.dtype)
+                touched += int((weight.data != old).sum())
+    merged = model.merge_and_unload()  # the rest: saved modules, trained tokens; merged layers are left alone
+    for module in merged.modules():
+        module._forward_pre_hooks.clear()
+        module._forward_hooks.clear()
+        module._forward_hooks_always_called.clear()
+        module.__dict__.pop("_narrow", None)
+    merged.to(dtype).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    del model, merged
+
+    again = compute_in_float32(AutoModelForCausalLM.from_pretrained(folder, dtype=dtype))
+    saved = log_probs(again, ids)
+    result = {"base": base, "adapter": str(adapter), "dtype": str(dtype).removeprefix("torch."), "tokens": len(ids),
+              "changed_weights": touched, "kl_adapted_to_merged": mean_kl(adapted, saved),
+              "kl_adapted_to_base": mean_kl(adapted, untuned), "kl_merged_to_base": mean_kl(saved, untuned)}
+    result["bound"] = NOISE + SHARE * result["kl_adapted_to_base"]
+    if torch.equal(saved, untuned):
+        raise common.CheckFailed(f"{adapter}: the merged model answers exactly as the base does; the adapter holds nothing "
+                                 "(was it trained?), or it is too small for 16 bits")
+    if not result["kl_adapted_to_merged"] <= result["bound"]:
+        raise common.CheckFailed(f"{adapter}: the merged model is not base + adapter: mean KL {result['kl_adapted_to_merged']:.2g}, "
+                                 f"allowed {result['bound']:.2g}")
+    return result
+
+
+def main() -> None:
+    args = common.parse_args(Args, __doc__)
+    common.quiet_libraries()
+    folder = Path(args.output_dir)
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    result = merge(args.model, args.base or base_of(args.model), temporary)
+    common.write_json(temporary / "merge.json", result)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(temporary, folder)
+    print(f"merged: {folder}; mean KL to base + adapter {result['kl_adapted_to_merged']:.2g} (allowed {result['bound']:.2g}), "
+          f"to the base {result['kl_merged_to_base']:.2g}")
+    if args.reference:
+        from verify_gguf import make_reference
+
+        make_reference(str(folder), Path(args.reference), args.data, args.max_tokens)
+
+
+if __name__ == "__main__":
+    common.run(main)
