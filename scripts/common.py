@@ -446,6 +446,23 @@ def float32_adapters(model):
             parameter.data = before[name].float()
 
 
+def tokenised(rows: list[dict] | None):
+    """Rows that are tokenised already, as a dataset that TRL's trainers leave as it is; None for no rows.
+
+    TRL's preference trainers render and tokenise text by themselves, with no way to hand in tokens. Their `map` and
+    `filter` do nothing here, so that there is one rendering, and none of the hashing of the whole model that `map` does.
+    """
+    from datasets import Dataset
+
+    class Tokenised(Dataset):
+        def map(self, *args, **kwargs):
+            return self
+
+        filter = map
+
+    return Tokenised.from_list(rows) if rows else None
+
+
 def show_sample(encoded: dict, tokenizer) -> None:
     """Print one row as it is trained: what is given, and what is learnt."""
     given = [t for t, label in zip(encoded["input_ids"], encoded["labels"], strict=True) if label == -100]

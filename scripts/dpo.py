@@ -130,7 +130,6 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """TRL's DPOTrainer over adapters that Unsloth attaches; an adapter folder as model is trained further."""
-    from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
     from unsloth import FastLanguageModel
 
@@ -142,14 +141,9 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         beta=args.beta, loss_type=[args.loss_type, "sft"] if args.sft_weight else [args.loss_type],
         loss_weights=[1.0, args.sft_weight] if args.sft_weight else None, max_length=args.max_length, dataset_num_proc=1,
         **common.trainer_config(args, held_out))
-    # TRL renders and tokenises text by itself; it gets a stand-in, and then our tokens, so that there is one rendering.
-    stand_in = Dataset.from_list([{"prompt": "a\n", "chosen": "b", "rejected": "c"}])
     with common.float32_adapters(model):
-        trainer = DPOTrainer(model=model, args=config, train_dataset=stand_in, processing_class=tokenizer,
-                             eval_dataset=stand_in if held_out else None)
-    trainer.train_dataset = Dataset.from_list(train)
-    trainer.eval_dataset = Dataset.from_list(held_out) if held_out else None
-    return trainer
+        return DPOTrainer(model=model, args=config, processing_class=tokenizer, train_dataset=common.tokenised(train),
+                          eval_dataset=common.tokenised(held_out))
 
 
 # ---------------------------------------------------------------------------------------------- main

@@ -1,0 +1,197 @@
+"""ORPO: supervised fine-tuning and preference in one loss, without a reference model.
+
+    python scripts/orpo.py --model Qwen/Qwen3-1.7B --data data/bode/preferences.jsonl --output_dir runs/bode/orpo
+    python scripts/orpo.py --config recipes/orpo/orpo.yaml --beta 0.2
+    python scripts/orpo.py --model models/smollm2-135m-instruct --data pairs.jsonl --dry_run
+
+Input   JSONL of preference rows, {"prompt": ..., "chosen": ..., "rejected": ...}, each a string or a list of messages,
+        as data_prep/prepare.py --task preference writes them. An answer's tokens are trained, the prompt's are not.
+Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and template, run.json, metrics.jsonl.
+        Logged beside the loss: rewards/accuracies (share of pairs ranked right), log_odds_ratio, nll_loss.
+
+Reference. There is none. The loss is the chosen answer's negative log-likelihood plus beta times the log of the odds ratio
+of chosen to rejected, so ORPO starts from a base model and replaces SFT, where DPO, KTO and SimPO follow it.
+
+Defaults: beta 0.1 (the paper's lambda; Hong et al. 2024, arXiv 2403.07691) and 8e-6 (theirs for Mistral); adapters bear
+more, up to about 5e-5. With a beta above 1 the model unlearns the rejected answers faster than it learns the chosen.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import common
+
+from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
+
+
+@dataclass
+class Args:
+    model: str
+    """hub id, model folder, or an SFT adapter folder to go on from"""
+    data: str
+    """preference rows (JSONL)"""
+    eval_data: str | None = None
+    """held-out rows of the same shape; their loss and accuracy are logged at every epoch's end"""
+    output_dir: str = "runs/orpo"
+    """where the adapter and the run's records go"""
+    beta: float = 0.1
+    """weight of the odds ratio beside the chosen answers' likelihood (lambda in the paper)"""
+    template: Literal[TEMPLATES] = "auto"
+    """chat template; auto keeps the tokenizer's own"""
+    thinking: Literal["on", "off"] = "off"
+    """off: Qwen3's empty think block is part of the prompt"""
+    max_length: int = 1024
+    """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
+    load_in_4bit: bool = True
+    """QLoRA: the frozen weights in NF4; false: 16 bits"""
+    lora_r: int = 16
+    """rank of the adapters; an adapter folder keeps its own"""
+    lora_alpha: int = 16
+    """scale of the adapters"""
+    lora_dropout: float = 0.0
+    """dropout in the adapters; TRL switches it off"""
+    target_modules: list[str] = field(default_factory=lambda: [
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    """layers that get an adapter"""
+    learning_rate: float = 8e-6
+    """peak learning rate"""
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    """how the learning rate falls"""
+    warmup_steps: float = 0.1
+    """steps to the peak; below 1 it is a share of all steps"""
+    weight_decay: float = 0.0
+    """AdamW's weight decay"""
+    num_train_epochs: float = 1.0
+    """times over the data"""
+    max_steps: int = -1
+    """stop after so many optimiser steps; -1: by epochs"""
+    per_device_train_batch_size: int = 2
+    """pairs a forward pass"""
+    gradient_accumulation_steps: int = 8
+    """forward passes an optimiser step"""
+    gradient_checkpointing: bool | None = None
+    """recompute activations: less memory, more time; without a value on a GPU only"""
+    optim: str = "adamw_8bit"
+    """optimiser by its transformers name"""
+    logging_steps: int = 5
+    """optimiser steps a line of metrics.jsonl"""
+    save_steps: int = 200
+    """optimiser steps a checkpoint; 0: none"""
+    seed: int = 3407
+    """seed of adapters, order and dropout"""
+    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    """experiment tracker; wandb without a key logs offline"""
+    dry_run: bool = False
+    """check everything, show one row as trained, load no model"""
+
+    def problems(self) -> list[str]:
+        found = common.training_problems(self)
+        if self.beta <= 0:
+            found.append(f"beta: {self.beta} must be above 0; 0.1 is usual")
+        return found
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+def check_row(row: dict) -> list[str]:
+    """Problems of one row, told without a tokenizer; a row of another method names its script."""
+    missing = [key for key in ("prompt", "chosen", "rejected") if key not in row]
+    if missing:
+        return [f"lacks {', '.join(missing)}: {common.kind_of_row(row)}; ORPO needs prompt, chosen and rejected"]
+    try:
+        prompt_messages(row["prompt"])
+        chosen, rejected = answer_text(row["chosen"], "chosen"), answer_text(row["rejected"], "rejected")
+    except TemplateError as error:
+        return [str(error)]
+    return ["chosen and rejected are the same text, so there is nothing to prefer"] if chosen == rejected else []
+
+
+def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: str):
+    """Rows as prompt_ids, chosen_ids and rejected_ids, and their counts.
+
+    Raises UserError for rows longer than max_length: their answer would be cut, and with it its end.
+    """
+    encoded = [{"prompt_ids": renderer.encode_prompt(prompt_messages(row["prompt"])),
+                **{f"{name}_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row[name], name))
+                   for name in ("chosen", "rejected")}} for row in rows]
+    longest = [len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"])) for e in encoded]
+    common.refuse_long_rows(rows, longest, max_length, path)
+    counts = {"rows": len(rows), "tokens": sum(len(ids) for e in encoded for ids in e.values()),
+              "trained_tokens": sum(len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in encoded), "truncated_rows": 0}
+    return encoded, counts
+
+
+# ---------------------------------------------------------------------------------------------- model and trainer
+
+def make_trainer(args: Args, model, tokenizer, train, held_out):
+    """TRL's ORPOTrainer over adapters that Unsloth attaches; an adapter folder is trained further."""
+    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+    from unsloth import FastLanguageModel
+
+    model = FastLanguageModel.get_peft_model(
+        model, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout, bias="none",
+        target_modules=args.target_modules, random_state=args.seed, max_seq_length=args.max_length,
+        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
+    config = ORPOConfig(beta=args.beta, max_length=args.max_length, dataset_num_proc=1, remove_unused_columns=False,
+                        **common.trainer_config(args, held_out))
+    with common.float32_adapters(model):
+        trainer = ORPOTrainer(model=model, args=config, processing_class=tokenizer, train_dataset=pair_columns(train),
+                          eval_dataset=pair_columns(held_out))
+    forward = trainer.concatenated_forward
+
+    def answers_only(model, batch):
+        # TRL 1.15 puts the likelihood of prompt and answer into the loss; the paper's (equation 6) is the answer's.
+        chosen, rejected, chosen_logits, rejected_logits, _, *rest = forward(model, batch)
+        return (chosen, rejected, chosen_logits, rejected_logits, -chosen.mean(), *rest)
+
+    trainer.concatenated_forward = answers_only
+    return trainer
+
+
+def pair_columns(encoded: list[dict] | None):
+    """Rows in the columns of TRL's CPO and ORPO trainers: whole sequences, labels -100 on the prompt."""
+    rows = []
+    for e in encoded or []:
+        row = {"prompt_input_ids": e["prompt_ids"], "prompt_attention_mask": [1] * len(e["prompt_ids"])}
+        for name in ("chosen", "rejected"):
+            ids = e["prompt_ids"] + e[f"{name}_ids"]
+            labels = [IGNORED] * len(e["prompt_ids"]) + e[f"{name}_ids"]
+            row |= {f"{name}_input_ids": ids, f"{name}_attention_mask": [1] * len(ids), f"{name}_labels": labels}
+        rows.append(row)
+    return common.tokenised(rows)
+
+
+# ---------------------------------------------------------------------------------------------- main
+
+def main() -> None:
+    args = common.parse_args(Args, __doc__)
+    rows = common.read_rows(args.data, check_row)
+    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
+    common.find_model(args.model)
+    run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
+
+    if not args.dry_run:
+        import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
+
+    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    renderer = Renderer(tokenizer, args.thinking)
+    train, counts = make_dataset(rows, renderer, args.max_length, args.data)
+    held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
+    print(f"rows:  {counts['rows']} pairs, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained")
+    for name in ("prompt", "chosen", "rejected"):
+        print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")
+    if args.dry_run:
+        return
+
+    if args.gradient_checkpointing is None:
+        args.gradient_checkpointing = common.has_cuda()
+    model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
+    trainer = make_trainer(args, model, tokenizer, train, held_out)
+    metrics = common.train(trainer, run, args.output_dir)
+    common.save_model(trainer.model, tokenizer, args.output_dir)
+    common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
+    print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
+
+
+if __name__ == "__main__":
+    common.run(main)
