@@ -16,7 +16,8 @@ Method. Rows are paired by id. McNemar's exact test (binomial, two-sided) on the
 right; 95 % percentile interval of the difference from 10000 bootstrap samples of rows (Efron and Tibshirani 1993),
 seed fixed; Holm's correction where several comparisons are made (Holm 1979), over all pairs with the first model and
 neighbours in the order given. The smallest difference this test could have shown with 80 % power is computed from
-n and from the share of rows in which the two models differ (Connor 1987), at alpha divided by the number of tests. A row without a valid answer counts as wrong.
+n and from the share of rows in which the two models differ (Connor 1987), at alpha divided by the number of tests.
+A row without a valid answer counts as wrong.
 
 Different test sets, protocols, prompts or templates are refused, naming which; --allow template (or another) compares
 all the same and says so first in every report.

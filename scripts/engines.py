@@ -5,9 +5,10 @@ the prompt and all its options run in one forward pass, each option seeing the p
 so the prompt is computed once; what all prompts begin with (system message, few-shot examples) is computed once for
 the whole run; the vocabulary's logits are computed at the last prompt token and the options' tokens only.
 
-Every engine has: name, precision, template_sha256, encode(messages) -> ids, option(text) -> ids,
-log_likelihoods([(prompt ids, [option ids, ...]), ...]) -> [[float, ...], ...] in nats, and
-generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...].
+Every engine has: name, precision, template_sha256, text(messages) -> the rendered prompt, encode(messages) -> ids,
+option(text) -> ids, log_likelihoods([(prompt ids, [option ids, ...]), ...]) -> [[float, ...], ...] in nats,
+generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...] and token_nats(ids). GGUF files and URLs are in
+engines_llama.py.
 """
 
 import hashlib
@@ -45,6 +46,14 @@ def fingerprint(model: str) -> str:
                 file.seek(-(1 << 20), os.SEEK_END)
                 digest.update(file.read())
     return digest.hexdigest()
+
+
+def shared_beginning(prompts: list[list[int]]) -> list[int]:
+    """What all prompts begin with, short of a whole prompt; nothing where it is too short to be worth a cache."""
+    lowest, highest = min(prompts), max(prompts)  # what these two share, all share
+    equal = itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))
+    found = [token for token, _ in equal][:min(map(len, prompts)) - 1]
+    return found if len(prompts) > 1 and len(found) >= LEAST_PREFIX else []
 
 
 def unpack_nf4(model) -> None:
@@ -127,18 +136,36 @@ class HuggingFace:
     def option(self, text: str) -> list[int]:
         return self.renderer.decode_text(text)
 
-    def text(self, ids: list[int]) -> str:
-        return self.tokenizer.decode(ids)
+    def text(self, messages: list[dict]) -> str:
+        return self.renderer.render(messages, generate=True)
+
+    def decode(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True)
+
+    @property
+    def first_token(self) -> int:
+        """What a text begins after, as in lm-evaluation-harness: the beginning-of-text token, else the end token."""
+        return self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
+
+    def token_nats(self, ids: list[int]) -> list[float]:
+        """-log p of each token but the first, given those before it."""
+        import torch
+
+        given = torch.tensor([ids[:-1]], device=self.device)
+        with torch.inference_mode():
+            logits = self.model(input_ids=given, use_cache=False).logits[0]
+            wanted = torch.tensor(ids[1:], device=self.device)
+            # In slices: float32 logits of a long text and a large vocabulary take gigabytes.
+            return [value for at in range(0, len(wanted), 256) for value in torch.nn.functional.cross_entropy(
+                logits[at:at + 256].float(), wanted[at:at + 256], reduction="none").tolist()]
 
     def share_prefix(self, prompts: list[list[int]]) -> None:
         """Compute once what all these prompts begin with; later prompts must begin with it as well."""
         import torch
 
-        lowest, highest = min(prompts), max(prompts)  # what these two share, all share
-        equal = itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))
-        common_part = [token for token, _ in equal][:min(map(len, prompts)) - 1]
         self.prefix, self.cache = [], None
-        if len(prompts) < 2 or len(common_part) < LEAST_PREFIX:
+        common_part = shared_beginning(prompts)
+        if not common_part:
             return
         with torch.inference_mode():
             out = self.model(input_ids=torch.tensor([common_part], device=self.device), use_cache=True, logits_to_keep=1)

@@ -1,22 +1,27 @@
 """Score a model on rows with known answers: what it gets right, with intervals, beside chance.
 
     python scripts/evaluate.py --model runs/x/sft --data data/bode/test.jsonl --output_dir runs/x/eval_sft
-    python scripts/evaluate.py --model models/smollm2-135m-instruct --data test.jsonl --output_dir e --protocol generate
-    python scripts/compare.py runs/x/eval_base runs/x/eval_sft --output_dir runs/x/comparison       # afterwards
+    python scripts/evaluate.py --model x-q4_k_m.gguf --data test.jsonl --output_dir e --protocol generate
+    python scripts/evaluate.py --model http://127.0.0.1:8080/v1 --data test.jsonl --output_dir e
+    python scripts/evaluate.py --model runs/x/sft --data general --output_dir runs/x/general_sft   # forgetting
+    python scripts/compare.py runs/x/eval_base runs/x/eval_sft --output_dir runs/x/comparison      # afterwards
 
-Input   scoring rows (JSONL) of one task, told by the rows:
-        {"id", "task": "mcq", "question", "options": {"A": ...}, "answer": "A"}
-        {"id", "task": "classification", "text", "labels": [...], "label"}; each may have system, topic, source, language
-Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95, chance, majority_class, n_invalid, protocol,
-                                     task, by_topic, by_source, data_sha256, template_sha256, model, precision, ...
+Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, classification, open answers, safety,
+        perplexity (shapes and protocols: scripts/scoring.py). `--data general` is a fixed non-medical set.
+Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
+            n_too_long, protocol, task, by_topic, by_source, classes (precision, recall, F1, confusion matrix),
+            calibration, texts (BLEU, chrF, ROUGE), position_bias, model, precision, shots, permutations, data_sha256,
+            rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity nats_per_token,
+            perplexity, bits_per_byte in the place of shares
         output_dir/predictions.jsonl id, prediction (null: invalid), gold, correct, scores or output, prompt, ...; one
                                      line a row, in the order of the data
         output_dir/run.json          configuration, versions, hardware, time, memory
 
-Protocols are told in scripts/scoring.py; auto takes the letter for multiple choice and the label's text for classes.
-Killed and started again, it goes on; other settings in the same folder are refused. A row that cannot be scored
-(no gold, gold not among the options, an id twice) is refused before anything is loaded; a prompt longer than
-max_length is never cut: it counts as not answered, and is counted.
+auto takes the letter for multiple choice, the label's text for classes, free text else. Killed and started again, it
+goes on; other settings in the same folder are refused. A row that cannot be scored (no gold, gold not among the
+options, an id twice) is refused before anything is loaded; a prompt longer than max_length is never cut: it counts as
+not answered. --permutations k asks each question k times with the options moved on, takes the answer with the highest
+mean probability (free text: the most frequent), and reports what the position does.
 Weights are those of 16 bits (on a processor computed in float32), before and after training alike, with the adapter
 merged in, as export_gguf.py merges it; --load_in_4bit scores the NF4 weights that QLoRA trained on. What was used
 stands in metrics.json as `precision`, and compare.py says where two models differ in it.
@@ -32,6 +37,9 @@ from typing import Literal
 
 import common
 import engines
+import llama_tools
+import measures
+import predict
 import scoring
 
 from data_prep.chat_template import TEMPLATES
@@ -40,13 +48,19 @@ from data_prep.chat_template import TEMPLATES
 @dataclass
 class Args:
     model: str
-    """hub id, model folder or adapter folder"""
+    """hub id, model folder, adapter folder, GGUF file, or an OpenAI-compatible URL (http://.../v1)"""
     data: str
-    """scoring rows (JSONL), all of one task"""
+    """scoring rows (JSONL), all of one task; `general`: a fixed non-medical set"""
     output_dir: str
     """where metrics.json and predictions.jsonl go"""
     protocol: Literal[scoring.PROTOCOLS] = "auto"
     """how an answer is taken, see scripts/scoring.py"""
+    shots: int = 0
+    """examples before each question, the same for all"""
+    shots_data: str | None = None
+    """training rows (JSONL) that the examples are drawn from"""
+    permutations: int = 1
+    """times each question is asked, its options moved one place on each time"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the model's own"""
     thinking: Literal["on", "off"] = "off"
@@ -61,164 +75,172 @@ class Args:
     """longest free answer in tokens (protocol generate)"""
     batch_tokens: int = 2048
     """tokens a forward pass; less takes less memory"""
+    url_model: str = "default"
+    """the model's name at the URL"""
     limit: int = 0
     """score the first so many rows only; 0: all"""
+    seed: int = 3407
+    """seed of the examples' draw"""
 
     def problems(self) -> list[str]:
-        found = common.check_model_name(self.model)
-        if not Path(self.data).is_file():
-            found.append(f"data: there is no file {self.data}; data_prep/prepare.py makes it")
-        return found + common.check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens") \
-            + common.check_at_least(self, 0, "limit")
+        found = [] if is_url(self.model) else common.check_model_name(self.model)
+        if Path(self.model).is_file() and not llama_tools.is_gguf(self.model):
+            found.append(f"model: {self.model} is a file, but no GGUF; give a folder, a GGUF or a URL")
+        for name in ("data", "shots_data"):
+            path = getattr(self, name)
+            if path and (name, path) != ("data", "general") and not Path(path).is_file():
+                found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
+        if self.shots and not self.shots_data:
+            found.append("shots: needs --shots_data, the training rows that examples are drawn from")
+        return found + common.check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens", "permutations") \
+            + common.check_at_least(self, 0, "limit", "shots")
 
 
-def choose_protocol(args: Args, task: str) -> str:
-    """The protocol of this task; raises UserError for one that the task has not."""
-    if args.protocol == "auto":
-        return "letter" if task == "mcq" else "text"
-    if task != "mcq" and args.protocol in ("letter", "capitulo"):
-        raise common.UserError(f"protocol: {args.protocol} needs multiple choice, {args.data} holds {task}; use text")
-    return args.protocol
+def is_url(model: str) -> bool:
+    return model.startswith(("http://", "https://"))
 
 
-def make_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
-    """Row numbers in batches of like length, longest first so that memory peaks at once; always the same ones."""
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    batches = []
-    for i in order:
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
-            batches[-1].append(i)
-        else:
-            batches.append([i])
-    return batches
+# ---------------------------------------------------------------------------------------------- what is asked
+
+def read(args: Args) -> tuple[list[dict], str, str]:
+    """Checked rows, the protocol, and the data's hash."""
+    if args.data == "general":
+        rows = scoring.general_rows()
+        digest = engines.text_sha256(json.dumps(rows))
+    else:
+        rows, digest = common.read_rows(args.data, scoring.check_row), common.sha256(args.data)
+    task = scoring.check_rows(rows, args.protocol, args.data)
+    protocol = scoring.auto_protocol(task) if args.protocol == "auto" else args.protocol
+    if is_url(args.model) and protocol == "perplexity":
+        raise common.UserError("model: a URL gives no likelihoods, so no perplexity; score a folder or a GGUF")
+    if is_url(args.model) and protocol in scoring.LIKELIHOOD:
+        if args.protocol != "auto":
+            raise common.UserError(f"protocol: {protocol} needs likelihoods, which a URL does not give; use generate")
+        protocol = "generate"
+    if args.permutations > 1 and task not in scoring.CHOICE:
+        raise common.UserError(f"permutations: {args.data} holds {task}, which has no options to move")
+    most = min(len(scoring.options_of(row)) for row in rows) if args.permutations > 1 else 0
+    if most and args.permutations > most:
+        raise common.UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
+    return rows[:args.limit or None], protocol, digest
 
 
-def record_of(row: dict, prompt: str, prediction: str | None, **more) -> dict:
-    """One line of predictions.jsonl."""
-    gold = scoring.gold_of(row)
-    return {"id": row["id"], "prediction": prediction, "gold": gold, "correct": prediction == gold,
-            "options": list(scoring.options_of(row)), "topic": row.get("topic"), "source": row.get("source"), **more,
-            "prompt": prompt}
+def load_engine(args: Args, output_dir: Path):
+    """The model that answers."""
+    if is_url(args.model) or llama_tools.is_gguf(args.model):
+        import engines_llama
+
+        if is_url(args.model):
+            return engines_llama.Url(args.model, args.url_model)
+        return engines_llama.Gguf(args.model, args.template, args.thinking, args.max_length, output_dir / "llama.log")
+    return engines.HuggingFace(args.model, args.template, args.thinking, args.dtype, args.load_in_4bit, args.max_length)
 
 
-def score_batch(engine, rows: list[dict], prompts: list[list[int]], protocol: str, max_new_tokens: int) -> list[dict]:
-    """Predictions of a batch of rows, in their order."""
-    texts = [engine.text(prompt) for prompt in prompts]
-    if protocol in scoring.LIKELIHOOD:
-        asked = [scoring.continuations(row, protocol) for row in rows]
-        scores = engine.log_likelihoods([(p, [engine.option(t) for t in ts])
-                                         for p, ts in zip(prompts, asked, strict=True)])
-        if protocol == "text_norm":
-            scores = [[s / len(t) for s, t in zip(ss, ts, strict=True)] for ss, ts in zip(scores, asked, strict=True)]
-        found = []
-        for row, text, values in zip(rows, texts, scores, strict=True):
-            named = {name: round(value, 5) for name, value in zip(scoring.options_of(row), values, strict=True)}
-            found.append(record_of(row, text, max(named, key=named.get), scores=named))
-        return found
-    answers = engine.generate(prompts, 10 if protocol == "capitulo" else max_new_tokens)
-    return [record_of(row, text, scoring.extract(answer, list(scoring.options_of(row))), output=answer)
-            for row, text, (answer, _) in zip(rows, texts, answers, strict=True)]
+# ---------------------------------------------------------------------------------------------- going on, ending
 
-
-def resume(output_dir: Path, settings: dict, batches: list[list[int]]) -> tuple[list[dict], int]:
-    """Predictions already in the folder and the batches they cover; a batch that was cut short is scored again.
-
-    Raises UserError where the folder's predictions were made with other settings.
-    """
-    noted, partial = output_dir / "settings.json", output_dir / "predictions.partial.jsonl"
+def check_folder(output_dir: Path, settings: dict) -> bool:
+    """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
+    noted = output_dir / "settings.json"
     if noted.exists():
         before = json.loads(noted.read_text(encoding="utf-8"))
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v]
         if changed:
             raise common.UserError(f"output_dir: {output_dir} holds an evaluation with other settings "
                                    f"({'; '.join(changed[:4])}); choose another folder, or delete it")
+    elif (output_dir / "metrics.json").exists():
+        raise common.UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
     common.write_json(noted, settings)
-    lines = partial.read_text(encoding="utf-8").splitlines(keepends=True) if partial.exists() else []
-    whole = sum(line.endswith("\n") for line in lines)
-    done = rows = 0
-    while done < len(batches) and rows + len(batches[done]) <= whole:
-        rows += len(batches[done])
-        done += 1
-    common.write_text(partial, "".join(lines[:rows]))
-    return [json.loads(line) for line in lines[:rows]], done
+    return (output_dir / "metrics.json").exists()
 
 
-def summary(records: list[dict], protocol: str, task: str) -> dict:
+def summary(records: list[dict], task: str, protocol: str) -> dict:
     """metrics.json's measured part."""
-    return {**scoring.share(records), "protocol": protocol, "task": task,
-            "n_too_long": sum(bool(r.get("too_long")) for r in records),
-            "by_topic": scoring.grouped(records, "topic"), "by_source": scoring.grouped(records, "source")}
+    if task == "perplexity":
+        return {**measures.perplexity(records), "by_source": {}}
+    found = {**measures.share(records), "n_too_long": sum(bool(r.get("too_long")) for r in records),
+             "by_topic": measures.grouped(records, "topic"), "by_source": measures.grouped(records, "source")}
+    scored = [r for r in records if not r.get("too_long")]
+    if task in scoring.CHOICE:
+        found["classes"] = measures.classes(records)
+    if protocol in scoring.LIKELIHOOD and scored:
+        found["calibration"] = measures.calibration(scored)
+    if task == "open":
+        found["texts"] = measures.texts(records)
+    if scored and "rotations" in scored[0]:
+        found["position_bias"] = measures.position_bias(scored)
+    return found
 
 
 def show(metrics: dict) -> None:
     """The table at the end."""
+    if metrics["task"] == "perplexity":
+        print(f"\n{metrics['n']} texts, {metrics['tokens']} tokens: perplexity {metrics['perplexity']:.2f} per token, "
+              f"{metrics['bits_per_byte']:.4f} bits per byte")
+        return
+
     def line(name, part):
         low, high = part["accuracy_ci95"]
-        print(f"{name[:28]:28} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} "
-              f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}")
+        beside = (f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}" if part["majority_class"] else
+                  f"{'':8} {'':9}")
+        print(f"{name[:28]:28} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} {beside}")
 
-    print(f"\n{'':28} {'rows':>6} {'accuracy':>8}   {'95 % interval':16} {'chance':>8} {'majority':>9}")
+    what = {"safety": "declined", "open": "exact"}.get(metrics["task"], "accuracy")
+    print(f"\n{'':28} {'rows':>6} {what:>8}   {'95 % interval':16} {'chance':>8} {'majority':>9}")
     line("all", metrics)
-    for name, part in metrics["by_topic"].items() if len(metrics["by_topic"]) > 1 else ():
-        line(name, part)
+    for key in ("by_topic", "by_source"):
+        for name, part in metrics[key].items() if len(metrics[key]) > 1 else ():
+            line(name, part)
+    if "classes" in metrics:
+        print(f"macro F1 {metrics['classes']['macro']['f1']:.3f}" + (
+            f", expected calibration error {metrics['calibration']['ece']:.3f}" if "calibration" in metrics else ""))
+    if "texts" in metrics:
+        print("  ".join(f"{name} {value:.1f}" for name, value in metrics["texts"].items()))
+    if "position_bias" in metrics:
+        print("answers by position " + ", ".join(f"{p:.1%}" for p in metrics["position_bias"]["answered_by_position"])
+              + f"; the same answer in all rotations: {metrics['position_bias']['same_answer_in_all']:.1%} of rows")
     print(f"protocol {metrics['protocol']}, {metrics['n_invalid']} answers invalid, "
           f"{metrics['n_too_long']} prompts too long")
 
 
+# ---------------------------------------------------------------------------------------------- main
+
 def main() -> None:
     args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data, scoring.check_row)
-    if problems := scoring.check_rows(rows):
-        raise common.UserError([f"{args.data}: {problem}" for problem in problems])
-    rows = rows[:args.limit or None]
-    task = scoring.task_of(rows[0])
-    protocol = choose_protocol(args, task)
-    output_dir = Path(args.output_dir)
+    rows, protocol, digest = read(args)
+    task, output_dir = scoring.task_of(rows[0]), Path(args.output_dir)
+    shots, shot_ids = scoring.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
+    settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data")} | {
+        "protocol": protocol, "data_sha256": digest, "model_sha256": engines.fingerprint(args.model),
+        "shots_sha256": engines.text_sha256(json.dumps(shots))}
+    if check_folder(output_dir, settings):
+        print(f"already done: {output_dir}")
+        return show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
 
     started, clock = time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic()
-    engine = engines.HuggingFace(args.model, args.template, args.thinking, args.dtype, args.load_in_4bit, args.max_length)
-    settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "model")} | {
-        "protocol": protocol, "data_sha256": common.sha256(args.data), "model_sha256": engines.fingerprint(args.model),
-        "template_sha256": engine.template_sha256}
-    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
+    engine = load_engine(args, output_dir)
+    print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}")
+    asked = [] if protocol == "perplexity" else [scoring.messages_of(row, shots) for row in rows]
+    prompts = [engine.encode(messages) for messages in asked] or [[0]] * len(rows)
     fits = [i for i, prompt in enumerate(prompts) if len(prompt) <= args.max_length]
-    cost = {i: len(prompts[i]) + (sum(len(engine.option(t)) - 1 for t in scoring.continuations(rows[i], protocol))
-                                  if protocol in scoring.LIKELIHOOD else args.max_new_tokens) for i in fits}
-    batches = [[fits[j] for j in batch] for batch in make_batches([cost[i] for i in fits], args.batch_tokens)]
-    records, done = resume(output_dir, settings, batches)
-    print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}"
-          + (f"; goes on after {len(records)} rows" if records else ""))
-    if protocol in scoring.LIKELIHOOD and fits:
-        engine.share_prefix([prompts[i] for i in fits])
-    scoring_clock, before = time.monotonic(), len(records)
-    with open(output_dir / "predictions.partial.jsonl", "a", encoding="utf-8") as file:
-        for number, batch in enumerate(batches[done:], done + 1):
-            found = score_batch(engine, [rows[i] for i in batch], [prompts[i] for i in batch], protocol,
-                                args.max_new_tokens)
-            records += found
-            file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in found))
-            file.flush()
-            if number % max(1, len(batches) // 10) == 0 or number == len(batches):
-                seconds = time.monotonic() - scoring_clock
-                left = seconds / (len(records) - before) * (len(fits) - len(records))
-                print(f"{len(records)}/{len(fits)} rows  accuracy {sum(r['correct'] for r in records) / len(records):.1%}"
-                      f"  {left:.0f} s left")
-    seconds = time.monotonic() - scoring_clock
-    scored = len(records) - before
-    records += [record_of(rows[i], engine.text(prompts[i]), None, too_long=True) for i in set(range(len(rows))) - set(fits)]
+    partial = output_dir / "predictions.partial.jsonl"
+    records, seconds = predict.run_batches(engine, rows, prompts, fits, shots, protocol, args, partial)
+    too_long = sorted(set(range(len(rows))) - set(fits))
+    records += [predict.record_of(rows[i], engine.text(asked[i]), None, too_long=True, output="") for i in too_long]
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
-    metrics = {**summary(records, protocol, task), "model": args.model, "precision": engine.precision,
-               "data": args.data, **{k: settings[k] for k in ("data_sha256", "template_sha256", "model_sha256")},
-               "prompts_sha256": engines.text_sha256("\n".join(r["prompt"] for r in records)),
+    metrics = {**summary(records, task, protocol), "task": task, "protocol": protocol, "model": args.model,
+               "precision": engine.precision, "data": args.data, "shots": args.shots, "shot_ids": shot_ids,
+               "permutations": args.permutations, "data_sha256": digest, "template_sha256": engine.template_sha256,
                "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
-               "seconds_a_row": round(seconds / scored, 4) if scored else None}
+               "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, asked], ensure_ascii=False)),
+               "model_sha256": settings["model_sha256"], "seconds_a_row": seconds}
     common.write_text(output_dir / "predictions.jsonl",
                       "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
-    common.write_json(output_dir / "metrics.json", metrics)
     common.finish_run({"started": started, "clock": clock, "noted": output_dir / ".none"}, args, output_dir,
-                      [args.data], {k: metrics[k] for k in ("n", "accuracy", "accuracy_ci95", "protocol")})
-    os.remove(output_dir / "predictions.partial.jsonl")
+                      [p for p in (args.data, args.shots_data) if p and p != "general"],
+                      {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")})
+    common.write_json(output_dir / "metrics.json", metrics)
+    os.remove(partial)
     show(metrics)
     print(f"done: {output_dir} (metrics.json, predictions.jsonl)")
 

