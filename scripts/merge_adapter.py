@@ -146,10 +146,10 @@ def merge(adapter: str, base: str, folder: Path) -> dict:
     Raises CheckFailed where the adapter is empty, or the merged model is not base + adapter.
     """
     import torch
+    from gguf_reference import TEXTS
     from peft import PeftModel
     from peft.tuners.tuners_utils import BaseTunerLayer
     from transformers import AutoModelForCausalLM
-    from verify_gguf import TEXTS
 
     tokenizer = common.load_tokenizer(adapter)
     model = load_16bit(base)
@@ -212,7 +212,7 @@ def main() -> None:
     print(f"merged: {folder}; mean KL to base + adapter {result['kl_adapted_to_merged']:.2g} (allowed {result['bound']:.2g}), "
           f"to the base {result['kl_merged_to_base']:.2g}")
     if args.reference:
-        from verify_gguf import make_reference
+        from gguf_reference import make_reference
 
         make_reference(str(folder), Path(args.reference), args.data, args.max_tokens)
 

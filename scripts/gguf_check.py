@@ -1,0 +1,166 @@
+"""What a GGUF file does, compared with a reference (gguf_reference.py). Runs in a process of its own: llama.cpp may abort it.
+
+Called by verify_gguf.py as: python scripts/gguf_check.py '{"gguf": ..., "reference": ..., "gates": ..., "untuned": ..., "out": ...}'
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import common
+import llama_tools
+from gguf_reference import ANSWER, CONVERSATIONS, LONGEST
+
+
+def check(path: str, folder: Path, gates: dict[str, float], untuned: str | None) -> dict:
+    """All figures of one file, and `failed`: the gates that it does not pass. llama.cpp may abort this process."""
+    reference = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+    result = {"checks": {}, "failed": {}}
+
+    def gate(name: str, passed: bool, figure, say: str) -> None:
+        result["checks"][name] = figure
+        if not passed:
+            result["failed"][name] = say
+
+    check_metadata(path, reference, gate)
+    if result["failed"]:  # llama.cpp aborts on a vocabulary that is not what it says it is
+        return result
+    model = llama_tools.Gguf(path, n_ctx=LONGEST)
+    check_tokens(model, reference, gate)
+    if model.n_vocab == reference["vocabulary"]:
+        check_probabilities(model, reference, folder, gates, untuned, gate)
+    del model
+    if reference["template"]:
+        check_served(path, reference, gate)
+    return result
+
+
+def check_metadata(path: str, reference: dict, gate) -> None:
+    """Tokenizer kind, vocabulary, end token, template, as the file's header says them."""
+    try:
+        fields, _ = llama_tools.read_header(path)
+    except Exception as error:  # whatever the reader says of a broken file, the finding is the same
+        gate("loads", False, False, f"the file's header cannot be read ({str(error)[:200]})")
+        return
+    value = fields.get
+    kind, pre, tokens = value("tokenizer.ggml.model"), value("tokenizer.ggml.pre"), value("tokenizer.ggml.tokens") or []
+    eos = int(value("tokenizer.ggml.eos_token_id") or -1)
+    wrong = []
+    if reference["byte_level"] and (kind != "gpt2" or pre in (None, "default")):
+        wrong.append(f"tokenizer kind {kind}/{pre}, but the tokenizer works on bytes: it must be gpt2 with a known pre-tokenizer "
+                     "(a tokenizer.json with byte_fallback, as GGUF imports have, causes this)")
+    if len(tokens) != reference["vocabulary"]:
+        wrong.append(f"{len(tokens)} tokens, the model has {reference['vocabulary']}")
+    different = [i for i, (a, b) in enumerate(zip(tokens, reference["spelled"], strict=False)) if b is not None and a != b]
+    if different:
+        i = different[0]
+        wrong.append(f"{len(different)} tokens are spelled otherwise, first {i}: {tokens[i]!r}, not {reference['spelled'][i]!r}")
+    if eos != reference["eos"]:
+        wrong.append(f"end token {eos}, not {reference['eos']} ({reference['eos_text']})")
+    if value("tokenizer.chat_template") != reference["template"]:
+        wrong.append("chat template is " + ("missing" if value("tokenizer.chat_template") is None else "not byte-equal"))
+    figure = {"tokenizer": kind, "pre": pre, "tokens": len(tokens), "eos": eos,
+              "architecture": value("general.architecture")}
+    gate("metadata", not wrong, figure, "; ".join(wrong))
+
+
+def check_tokens(model, reference: dict, gate) -> None:
+    """Token ids of every string, control tokens read as tokens and as text."""
+    # llama.cpp takes some ordinary tokens that look like ends (`</s>` in Qwen's vocabulary) for control tokens.
+    taken = [text for i, text in enumerate(reference["spelled"]) if text and i not in reference["added"] and model.vocab.is_control(i)]
+    wrong, excused = [], 0
+    for t in reference["tokens"]:
+        for way in ("special", "plain"):
+            if model.tokenize(t["text"], way == "special") != t[way]:
+                if way == "special" and any(text in t["text"] for text in taken):
+                    excused += 1
+                else:
+                    wrong.append((t["text"], way))
+    say = f"{len(wrong)} differ, first {wrong[0][0][:60]!r} read as {wrong[0][1]}" if wrong else ""
+    decomposed = sum(t["decomposed"] for t in reference["tokens"])
+    gate("tokens", not wrong, {"strings": 2 * len(reference["tokens"]), "different": len(wrong), "not_normalised_by_llama_cpp": decomposed,
+                               "control_tokens_of_llama_cpp_only": taken, "read_otherwise_for_that": excused}, say)
+    wrong = [name for name, r in reference["rendered"].items()
+             if [t for piece, control in r["pieces"] for t in model.tokenize(piece, control)] != r["ids"]]
+    gate("template_ids", not wrong, {"conversations": len(reference["rendered"]), "different": len(wrong)}, f"ids differ: {', '.join(wrong)}")
+    gate("end_token", bool(model.vocab.is_eog(reference["eos"])), bool(model.vocab.is_eog(reference["eos"])),
+         f"llama.cpp does not take {reference['eos_text']} as an end of generation")
+
+
+def check_probabilities(model, reference: dict, folder: Path, gates: dict, untuned: str | None, gate) -> None:
+    """KL, agreement and perplexity on the documents; loss of the answers against the untuned file."""
+    import numpy
+
+    kept = numpy.load(folder / "log_probs.npy", mmap_mode="r")
+    kl, same, own, other, count, scored, at = 0.0, 0, 0.0, 0.0, 0, 0, 0
+    answers = answer_loss(model, reference["documents"])
+    for document in reference["documents"]:
+        ids = numpy.array(document["ids"])
+        mine = model.logits(document["ids"])
+        for first in range(0, len(ids), 32):
+            theirs = kept[at + first:at + min(first + 32, len(ids))].astype(numpy.float32)
+            ours = log_softmax(mine[first:first + 32])
+            kl += float((numpy.exp(theirs) * (theirs - ours)).sum())
+            same += int((theirs.argmax(1) == ours.argmax(1)).sum())
+            following = ids[first + 1:first + 33]
+            own -= float(ours[range(len(following)), following].sum())
+            other -= float(theirs[range(len(following)), following].sum())
+            scored += len(following)
+        count += len(ids)
+        at += len(ids)
+    ratio = float(numpy.exp((own - other) / scored))
+    gate("kl", bool(kl / count <= gates["kl"]), round(kl / count, 6), f"mean KL {kl / count:.4f}, allowed {gates['kl']}")
+    gate("top1", same / count >= gates["top1"], round(same / count, 4), f"best token agrees in {same / count:.3f}, least {gates['top1']}")
+    gate("perplexity", bool(1 / gates["ratio"] <= ratio <= gates["ratio"]),
+         {"file": round(float(numpy.exp(own / scored)), 3), "model": round(float(numpy.exp(other / scored)), 3), "ratio": round(ratio, 4)},
+         f"perplexity ratio {ratio:.4f}, allowed {gates['ratio']}")
+    gate("compared_tokens", True, count, "")
+    if answers is None:
+        return
+    base = answer_loss(llama_tools.Gguf(untuned, n_ctx=LONGEST), reference["documents"]) if untuned else None
+    gate("task_loss", base is None or answers < base, {"tuned": round(answers, 4), "untuned": base and round(base, 4)},
+         f"loss of the answers {answers:.4f}, of the untuned file {base or 0:.4f}: is the adapter in it?")
+
+
+def log_softmax(logits):
+    """Log probabilities of logits, numpy float32 [T, V]."""
+    import numpy
+
+    shifted = logits - logits.max(1, keepdims=True)
+    return shifted - numpy.log(numpy.exp(shifted).sum(1, keepdims=True))
+
+
+def answer_loss(model, found: list[dict]) -> float | None:
+    """Mean loss (nats a token) of the answers in the documents; None where none has an answer."""
+    total, count = 0.0, 0
+    for document in found:
+        places = [i for i, label in enumerate(document["labels"]) if label != -100 and i > 0]
+        if places:
+            rows = log_softmax(model.logits(document["ids"], places[0] - 1))
+            total -= sum(float(rows[i - places[0], document["ids"][i]]) for i in places)
+            count += len(places)
+    return total / count if count else None
+
+
+def check_served(path: str, reference: dict, gate) -> None:
+    """llama.cpp's server: the template it renders, and whether an answer ends with `stop`."""
+    server = llama_tools.start_server(path, n_ctx=2048, gpu_layers=0)
+    wrong = []
+    for name, r in reference["rendered"].items():
+        body = {"messages": r["messages"], "chat_template_kwargs": {"enable_thinking": False}}
+        if llama_tools.request(server, "/apply-template", body)["prompt"] != r["text"]:
+            wrong.append(name)
+    gate("template", not wrong, {"conversations": len(reference["rendered"]), "different": len(wrong)},
+         f"llama.cpp renders otherwise: {', '.join(wrong)}")
+    settings = {"temperature": 0, "max_tokens": 2 * ANSWER}
+    forced = llama_tools.stream_chat(server, CONVERSATIONS["single"], lambda text: None, logit_bias=[[reference["eos"], 1000]], **settings)
+    ended = [llama_tools.stream_chat(server, a["messages"], lambda text: None, **settings)["finish_reason"]
+             for a in reference["answers"] if a["ended"]]
+    figure = {"forced": forced["finish_reason"], "model_ends": len(ended), "file_ends": ended.count("stop")}
+    gate("stop", forced["finish_reason"] == "stop" and (not ended or "stop" in ended), figure,
+         f"the server did not stop (forced end token: {forced['finish_reason']}; answers that the model ends: {ended})")
+
+
+if __name__ == "__main__":
+    task = json.loads(sys.argv[1])
+    common.write_json(task["out"], check(task["gguf"], Path(task["reference"]), task["gates"], task["untuned"]))

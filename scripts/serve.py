@@ -1,0 +1,93 @@
+"""Serve a GGUF file: an OpenAI-compatible API and a chat page, by llama.cpp's own server, on this machine only.
+
+    python scripts/serve.py --model runs/x/gguf/x-q4_k_m.gguf                  # http://127.0.0.1:8080
+    python scripts/serve.py --model runs/x/gguf/x-q4_k_m.gguf --port 9000 --parallel 4
+    python scripts/serve.py --model runs/x/gguf/x-q4_k_m.gguf --host 0.0.0.0 --api_key "$KEY"   # reachable by others
+
+Open the printed URL in a browser for the chat page, or use any OpenAI client with base_url URL/v1. Ctrl-C ends it.
+Served on another address than this machine's own, an API key is required: whoever has it may use the model, and nothing
+is encrypted (put a proxy with TLS before it). llama.cpp tokenises control tokens written in a message as control tokens,
+so do not let strangers write to a model whose system message matters. Not for clinical use.
+"""
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import common
+import llama_tools
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass
+class Args:
+    model: str
+    """GGUF file"""
+    host: str = "127.0.0.1"
+    """address to listen on; another than this machine's own needs --api_key"""
+    port: int = 8080
+    """port; 0 takes a free one"""
+    api_key: str | None = None
+    """key that a client must send; without it the environment's SERVE_API_KEY"""
+    num_ctx: int = 4096
+    """longest conversation in tokens, for each of the parallel ones"""
+    parallel: int = 1
+    """conversations answered at once"""
+    gpu_layers: int = -1
+    """layers on the GPU, where the installed xllamacpp has one; -1: as many as fit"""
+
+    def problems(self) -> list[str]:
+        found = []
+        if not llama_tools.is_gguf(self.model):
+            found.append(f"model: {self.model} is no GGUF file; scripts/export_gguf.py makes one (scripts/chat.py talks to folders)")
+        self.api_key = self.api_key or os.environ.get("SERVE_API_KEY")
+        if self.host not in LOCAL and not self.api_key:
+            found.append(f"host: {self.host} can be reached from other machines, so give --api_key as well")
+        if not 0 <= self.port <= 65535:
+            found.append(f"port: {self.port} is not between 0 and 65535")
+        elif self.port and taken(self.host, self.port):
+            found.append(f"port: {self.port} on {self.host} is in use, or not yours to use; choose another with --port")
+        return found + common.check_at_least(self, 1, "num_ctx", "parallel")
+
+
+def taken(host: str, port: int) -> bool:
+    """Whether the port cannot be listened on."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, reuse_port=False):
+            return False
+    except OSError:
+        return True
+
+
+def main() -> None:
+    args = common.parse_args(Args, __doc__)
+    log = Path(tempfile.gettempdir()) / f"serve-{Path(args.model).stem}-{os.getpid()}.log"
+    name = Path(args.model).stem
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    print(f"loading {args.model} (llama.cpp writes to {log})")
+    with llama_tools.quiet(log):
+        try:
+            server = llama_tools.start_server(
+                args.model, n_ctx=args.num_ctx * args.parallel, port=args.port, host=args.host, api_key=args.api_key,
+                n_parallel=args.parallel, alias=name, gpu_layers=args.gpu_layers)
+        except Exception as error:
+            raise common.UserError(f"model: llama.cpp cannot serve {args.model} ({error}); what it said: {log}") from None
+        url = server.listening_address
+        key = ' -H "Authorization: Bearer $KEY"' if args.api_key else ""
+        print(f"chat page: {url}\nAPI:       {url}/v1 (model name {name})\ntry it:    curl {url}/v1/chat/completions{key} "
+              """-H "Content-Type: application/json" -d '{"messages": [{"role": "user", "content": "What does insulin do?"}]}'\n"""
+              "Not for clinical use. Ctrl-C ends it.")
+        ended.wait()
+        del server
+    print("ended")
+
+
+if __name__ == "__main__":
+    common.run(main)
