@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import common
+import training
 
 from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
 
@@ -91,7 +92,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = common.training_problems(self)
+        found = training.problems(self)
         if self.beta <= 0:
             found.append(f"beta: {self.beta} must be above 0; 0.1 is usual")
         found += common.check_at_least(self, 2, "per_device_train_batch_size")
@@ -104,7 +105,7 @@ def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "completion", "label") if key not in row]
     if missing:
-        return [f"lacks {', '.join(missing)}: {common.kind_of_row(row)}; KTO needs prompt, completion and label"]
+        return [f"lacks {', '.join(missing)}: {training.kind_of_row(row)}; KTO needs prompt, completion and label"]
     try:
         prompt_messages(row["prompt"])
         answer_text(row["completion"])
@@ -122,7 +123,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
                 "completion_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row["completion"]))}
                for row in rows]
     lengths = [len(e["prompt_ids"]) + len(e["completion_ids"]) for e in encoded]
-    common.refuse_long_rows(rows, lengths, max_length, path)
+    training.refuse_long_rows(rows, lengths, max_length, path)
     good = sum(e["label"] for e in encoded)
     if good in (0, len(rows)):
         raise common.UserError(f"{path}: all {len(rows)} rows are labelled {'true' if good else 'false'}; KTO needs both")
@@ -158,8 +159,8 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     config = KTOConfig(
         beta=args.beta, desirable_weight=args.desirable_weight, undesirable_weight=args.undesirable_weight,
         max_length=args.max_length, dataset_num_proc=1, train_sampling_strategy="sequential",
-        **common.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.per_device_train_batch_size})
-    with common.float32_adapters(model):
+        **training.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.per_device_train_batch_size})
+    with training.float32_adapters(model):
         return KTOTrainer(model=model, args=config, processing_class=tokenizer, train_dataset=with_mismatched(train, args),
                           eval_dataset=with_mismatched(held_out, args))
 
@@ -174,7 +175,7 @@ def with_mismatched(encoded: list[dict] | None, args: Args):
     rows, size = [*(encoded or [])], args.per_device_train_batch_size
     random.Random(args.seed).shuffle(rows)
     batches = [rows[i:i + size] for i in range(0, len(rows), size)]
-    return common.tokenised([{**row, "KL_completion_ids": batch[i - 1]["completion_ids"]}
+    return training.tokenised([{**row, "KL_completion_ids": batch[i - 1]["completion_ids"]}
                              for batch in batches for i, row in enumerate(batch)])
 
 
@@ -206,8 +207,8 @@ def main() -> None:
         args.gradient_checkpointing = common.has_cuda()
     model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = common.train(trainer, run, args.output_dir)
-    common.save_model(trainer.model, tokenizer, args.output_dir)
+    metrics = training.train(trainer, run, args.output_dir)
+    training.save_model(trainer.model, tokenizer, args.output_dir)
     common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
     print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
 

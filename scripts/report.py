@@ -72,12 +72,12 @@ def gather(run: Path) -> dict:
     manifest = read_json(run / "manifest.json", {"title": run.name, "stages": []})
     base, tuned = (read_json(run / f"{name}/metrics.json") for name in ("eval_base", "eval_sft"))
     comparison, sft = read_json(run / "comparison/comparison.json"), read_json(run / "sft/run.json")
-    pair = comparison["pairs"][0]
+    pair = comparison["comparisons"][0]
     scores = [score("before", base), score("after SFT", tuned)]
     curve = loss_curve(run / "sft/metrics.jsonl")
     prepared = read_json(run / "data/manifest.json", {})
     proof = read_json(run / "gguf/verification.json", {})
-    shown = [pair["conclusion"]]
+    shown = [pair["words"]]
     chance, majority = tuned["chance"], tuned["majority_class"]["accuracy"]
     above = tuned["accuracy_ci95"][0] > max(chance, majority)
     shown.append(f"The tuned model's interval lies {'above' if above else 'not clearly above'} both chance ({percent(chance)}) "
@@ -87,12 +87,12 @@ def gather(run: Path) -> dict:
     shown.append("Whether the model forgot what it knew elsewhere, and whether it is safe, was not measured here.")
     shown.append("One run with one seed: how much the score varies between seeds was not measured.")
     return {
-        "title": manifest["title"], "date": time.strftime("%Y-%m-%d"), "verdict": pair["conclusion"], "scores": scores,
+        "title": manifest["title"], "date": time.strftime("%Y-%m-%d"), "verdict": comparison["verdict"], "scores": scores,
         "chance": base["chance"], "difference": describe(pair), "shown": shown, "pair": pair,
         "topics": [{"topic": topic, "n": part["n"], "accuracy": [part["accuracy"], tuned["by_topic"][topic]["accuracy"]]}
                    for topic, part in base["by_topic"].items()],
         "flips": flips(run), "curve": curve, "training": training_table(sft, curve), "data": data_table(prepared),
-        "files": file_table(run / "gguf", proof), "answers": answers(run / "logs/ask.log"), "stages": manifest["stages"],
+        "files": file_table(proof), "answers": answers(run / "logs/ask.log"), "stages": manifest["stages"],
         "hardware": hardware_line(sft["hardware"]), "versions": list(sft["versions"].items()),
     }
 
@@ -101,7 +101,8 @@ def describe(pair: dict) -> str:
     low, high = pair["difference_ci95"]
     return (f"Difference {100 * pair['difference']:+.1f} points (95 % interval {100 * low:+.1f} to {100 * high:+.1f}, paired "
             f"bootstrap); {pair['won']} questions won, {pair['lost']} lost, exact McNemar p = {pair['p_value']:.2g}. "
-            f"The smallest difference that this many questions could have shown: {100 * pair['smallest_difference']:.1f} points.")
+            "The smallest difference that this many questions could have shown (80 % power): "
+            f"{100 * pair['minimal_detectable_difference']:.1f} points.")
 
 
 def training_table(sft: dict, curve: dict) -> list[tuple[str, str]]:
@@ -120,12 +121,19 @@ def data_table(prepared: dict) -> list[tuple[str, str]]:
     return [(key.replace("_", " "), f"{value:,}") for key, value in prepared.get("counts", {}).items() if isinstance(value, int)]
 
 
-def file_table(folder: Path, proof: dict) -> list[dict]:
+def file_table(proof: dict) -> list[dict]:
+    """The exported files with what export_gguf.py's proof said of each."""
     found = []
-    for path in sorted(folder.glob("*.gguf")):
-        checks = proof.get("files", {}).get(path.name, {})
-        found.append({"name": path.name, "mb": f"{path.stat().st_size / 1e6:.0f}", "passed": checks.get("passed", False),
-                      "checks": checks.get("summary", "not verified")})
+    for f in proof.get("files", []):
+        checks = f.get("checks", {})
+        figures = "; ".join(text for key, text in (
+            ("kl", f"mean KL to the full model {checks.get('kl', 0):.4f}"),
+            ("top1", f"same best token {percent(checks.get('top1', 0))}"),
+            ("ratio", f"perplexity x {checks.get('ratio', 0):.3f}")) if isinstance(checks.get(key), float))
+        said = "failed: " + "; ".join(f"{k}, {v}" for k, v in f["failed"].items()) if f["failed"] else (
+            "every check passed" if checks else "not verified")
+        found.append({"name": f["file"], "mb": f"{f['bytes'] / 1e6:.0f}", "passed": bool(checks) and not f["failed"],
+                      "checks": f"{said}{'; ' if figures else ''}{figures}"})
     return found
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 import common
+import training
 
 from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, set_template, to_messages
 
@@ -89,7 +90,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        return common.training_problems(self)
+        return training.problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -97,7 +98,7 @@ class Args:
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     if "conversations" not in row and "messages" not in row:
-        return [f"is no conversation: {common.kind_of_row(row)}; SFT needs `conversations`, see the docstring"]
+        return [f"is no conversation: {training.kind_of_row(row)}; SFT needs `conversations`, see the docstring"]
     try:
         messages = to_messages(row)
     except TemplateError as error:
@@ -142,8 +143,8 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         max_length=args.max_length, packing=False, dataset_num_proc=1,
         # Rows of like length together: medical questions are short and uneven, and padding costs as much as text.
         train_sampling_strategy="group_by_length",
-        **common.trainer_config(args, held_out))
-    with common.float32_adapters(model):
+        **training.trainer_config(args, held_out))
+    with training.float32_adapters(model):
         return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
@@ -182,7 +183,7 @@ def main() -> None:
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']}, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained, "
           f"{counts['truncated_rows']} rows cut at {args.max_length}")
-    common.show_sample(train[0], tokenizer)
+    training.show_sample(train[0], tokenizer)
     if args.dry_run:
         return
 
@@ -190,8 +191,8 @@ def main() -> None:
         args.gradient_checkpointing = common.has_cuda()
     model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = common.train(trainer, run, args.output_dir)
-    common.save_model(trainer.model, tokenizer, args.output_dir)
+    metrics = training.train(trainer, run, args.output_dir)
+    training.save_model(trainer.model, tokenizer, args.output_dir)
     common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
     print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
 

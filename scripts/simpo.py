@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import common
+import training
 
 from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
 
@@ -90,7 +91,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = common.training_problems(self)
+        found = training.problems(self)
         if self.beta <= 0:
             found.append(f"beta: {self.beta} must be above 0; 2.0 is usual")
         return found + common.check_at_least(self, 0, "gamma", "sft_weight")
@@ -102,7 +103,7 @@ def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "chosen", "rejected") if key not in row]
     if missing:
-        return [f"lacks {', '.join(missing)}: {common.kind_of_row(row)}; SimPO needs prompt, chosen and rejected"]
+        return [f"lacks {', '.join(missing)}: {training.kind_of_row(row)}; SimPO needs prompt, chosen and rejected"]
     try:
         prompt_messages(row["prompt"])
         chosen, rejected = answer_text(row["chosen"], "chosen"), answer_text(row["rejected"], "rejected")
@@ -120,7 +121,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
                 **{f"{name}_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row[name], name))
                    for name in ("chosen", "rejected")}} for row in rows]
     longest = [len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"])) for e in encoded]
-    common.refuse_long_rows(rows, longest, max_length, path)
+    training.refuse_long_rows(rows, longest, max_length, path)
     counts = {"rows": len(rows), "tokens": sum(len(ids) for e in encoded for ids in e.values()),
               "trained_tokens": sum(len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in encoded), "truncated_rows": 0}
     return encoded, counts
@@ -139,8 +140,8 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
     config = CPOConfig(
         loss_type="simpo", beta=args.beta, simpo_gamma=args.gamma, cpo_alpha=args.sft_weight, max_length=args.max_length,
-        dataset_num_proc=1, remove_unused_columns=False, **common.trainer_config(args, held_out))
-    with common.float32_adapters(model):
+        dataset_num_proc=1, remove_unused_columns=False, **training.trainer_config(args, held_out))
+    with training.float32_adapters(model):
         return CPOTrainer(model=model, args=config, processing_class=tokenizer, train_dataset=pair_columns(train),
                           eval_dataset=pair_columns(held_out))
 
@@ -155,7 +156,7 @@ def pair_columns(encoded: list[dict] | None):
             labels = [IGNORED] * len(e["prompt_ids"]) + e[f"{name}_ids"]
             row |= {f"{name}_input_ids": ids, f"{name}_attention_mask": [1] * len(ids), f"{name}_labels": labels}
         rows.append(row)
-    return common.tokenised(rows)
+    return training.tokenised(rows)
 
 
 # ---------------------------------------------------------------------------------------------- main
@@ -184,8 +185,8 @@ def main() -> None:
         args.gradient_checkpointing = common.has_cuda()
     model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = common.train(trainer, run, args.output_dir)
-    common.save_model(trainer.model, tokenizer, args.output_dir)
+    metrics = training.train(trainer, run, args.output_dir)
+    training.save_model(trainer.model, tokenizer, args.output_dir)
     common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
     print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
 
