@@ -1,0 +1,87 @@
+"""Cleaning rules, each with a name, countable and switchable (`--clean '[mojibake, nfc]'`)."""
+
+import html
+import re
+import unicodedata
+
+TAG = re.compile(r"</?(?:p|br|div|span|a|ul|ol|li|b|i|em|strong|h[1-6]|table|tr|td|th|sup|sub|img|font|hr)\b[^<>]*>", re.I)
+ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{2,5}|#x[0-9a-f]{2,5});", re.I)
+BOILERPLATE = re.compile(
+    r"^(?:click here[^\n]*|read more\.?|last updated[^\n]{0,40}|share this page|copyright \d{4}[^\n]*|all rights reserved\.?"
+    r"|leia mais\.?|clique aqui[^\n]*|todos os direitos reservados\.?"
+    r"|(?:hi|hello),? (?:welcome to|thanks? (?:for|you for)[^.\n]{0,40}) (?:chat ?doctor|healthcaremagic|hcm|icliniq)[^.\n]{0,40}\.)\s*$",
+    re.I | re.M)
+
+
+def mojibake(text: str) -> str:
+    """UTF-8 once read as something else, by ftfy (only its encoding repair: quotes and entities stay as they are)."""
+    if text.isascii():
+        return text
+    import ftfy
+
+    return ftfy.fix_encoding(text)
+
+
+def nfc(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def html_to_text(text: str) -> str:
+    """Paragraphs, breaks and list items become lines; other known tags go; entities become characters.
+
+    Text such as "p < 0.05" or "<b" holds no whole known tag and stays.
+    """
+    if TAG.search(text):
+        import lxml.html
+
+        marked = re.sub(r"<br\s*/?>|</(?:p|div|tr|h[1-6]|ul|ol)>", "\n", re.sub(r"<li\b[^>]*>", "\n- ", text, flags=re.I), flags=re.I)
+        if re.search(r"<(?:script|style)\b", marked, re.I):
+            tree = lxml.html.fromstring(f"<div>{marked}</div>")
+            for node in tree.xpath("//script|//style"):
+                node.drop_tree()
+            marked = tree.text_content()
+        text = TAG.sub("", marked)
+    return html.unescape(text) if ENTITY.search(text) else text
+
+
+def whitespace(text: str) -> str:
+    """Line ends, non-breaking and zero-width characters, runs of spaces; bullets in runs of spaces become lines."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub("[\u00a0\u2007\u202f\u3000\t]", " ", text)
+    text = re.sub("[\u200b\u200c\u2060\ufeff\u00ad]|[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    text = re.sub(r"(?:\n| {2}) *[-•*] +", "\n- ", text)
+    text = re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", text))
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def boilerplate(text: str) -> str:
+    """Lines of websites that say nothing; an answer that is nothing else stays, to be rejected as what it is."""
+    return BOILERPLATE.sub("", text).strip() or text
+
+
+RULES = {"mojibake": mojibake, "nfc": nfc, "html": html_to_text, "whitespace": whitespace, "boilerplate": boilerplate}
+CHECKS = ("replacement_character", "short_answer")  # these reject a row rather than change it
+NAMES = (*RULES, *CHECKS)
+
+
+def clean_text(text: str, rules: list[str], counts=None) -> str:
+    """The text after the named rules, in their fixed order; `counts` (a set) gets the names of those that changed it."""
+    for name, rule in RULES.items():
+        if name in rules:
+            after = rule(text)
+            if after != text:
+                if counts is not None:
+                    counts.add(name)
+                text = after
+    return text
+
+
+def each_text(value, change):
+    """Rows as `shapes` makes them hold strings, lists and dicts of strings: `change` applied to every one."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [each_text(v, change) for v in value]
+    if isinstance(value, dict):
+        return {k: each_text(v, change) for k, v in value.items()}
+    return value

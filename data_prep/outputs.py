@@ -1,0 +1,92 @@
+"""Plain rows as the rows that scripts read: conversations, scoring rows, preference pairs, feedback, text."""
+
+import collections
+
+from data_prep.chat_template import scoring_prompt
+
+TASK_OF = {"mcq": "sft", "classification": "sft", "open": "sft", "dialogue": "sft", "preference": "preference",
+           "graded": "feedback", "text": "text"}
+
+
+def key_parts(row: dict) -> tuple[str, str, str]:
+    """(what is asked, the rest of the row, its answer) of a plain row: what duplicates and leaks are told by."""
+    task = row["task"]
+    if task == "mcq":
+        return row["question"], " | ".join(sorted(row["options"].values())), row["options"][row["answer"]]
+    if task == "classification":
+        return row["text"], "", row["label"]
+    if task == "open":
+        return row["question"], row["answer"], row["answer"]
+    if task == "dialogue":
+        turns = [t["value"] for t in row["conversations"] if t["from"] != "system"]
+        return turns[0] if len(turns) == 2 else "\n".join(turns), "\n".join(turns[1:]), "\n".join(turns[1:])
+    if task == "preference":
+        return row["prompt"], f"{row['chosen']} | {row['rejected']}", row["chosen"]
+    if task == "graded":
+        return row["prompt"], row["completion"], str(row["score"])
+    return row["text"], "", ""
+
+
+def conversation(row: dict, args) -> dict:
+    """A plain row as a ShareGPT conversation: asked exactly as it will be scored."""
+    common = {"source": row["source"], "topic": row["topic"]}
+    if row["task"] == "dialogue":
+        return {"id": row["id"], "conversations": row["conversations"], **common}
+    if row["task"] == "graded":
+        prompt, reply = row["prompt"], row["completion"]
+    else:
+        prompt = row["question"] if row["task"] == "open" else scoring_prompt(row)
+        reply = row["label"] if row["task"] == "classification" else row["answer"]
+    if row["task"] == "mcq" and args.answer != "letter":
+        reply = f"{reply}. {row['options'][reply]}"
+        if args.answer == "explained" and row.get("explanation"):
+            reply += f"\n\n{row['explanation']}"
+    turns = [{"from": "human", "value": prompt}, {"from": "gpt", "value": reply}]
+    if row.get("system") or args.system:
+        turns.insert(0, {"from": "system", "value": row.get("system") or args.system})
+    return {"id": row["id"], "conversations": turns, **common}
+
+
+def scoring(row: dict, args) -> dict:
+    """A plain row as a row to measure with; a dialogue is a conversation whose last answer is the reference."""
+    if row["task"] == "dialogue":
+        *before, last = row["conversations"] if row["conversations"][-1]["from"] == "gpt" else row["conversations"][:-1]
+        single = len(before) == 1
+        return {"id": row["id"], "task": "open", "question": before[0]["value"] if single else "\n".join(
+            f"{t['from']}: {t['value']}" for t in before), "answer": last["value"], "source": row["source"], "topic": row["topic"],
+            "language": row["language"], "conversations": row["conversations"]}
+    if row["task"] == "graded":
+        row = {"id": row["id"], "task": "open", "question": row["prompt"], "answer": row["completion"], "source": row["source"],
+               "topic": row["topic"], "language": row["language"]}
+    return row | ({"system": args.system} if args.system and "system" not in row else {})
+
+
+def feedback(row: dict, args) -> dict:
+    return {"id": row["id"], "prompt": row["prompt"], "completion": row["completion"], "label": row["score"] >= args.good_score,
+            "source": row["source"], "topic": row["topic"]}
+
+
+def preference_of_mcq(row: dict, pick: float) -> dict:
+    """The right option against a distractor, chosen by a number from 0 to 1."""
+    wrong = [letter for letter in row["options"] if letter != row["answer"]]
+    other = wrong[int(pick * len(wrong))]
+    return {"id": row["id"], "prompt": scoring_prompt(row), "chosen": f"{row['answer']}. {row['options'][row['answer']]}",
+            "rejected": f"{other}. {row['options'][other]}", "source": row["source"], "topic": row["topic"]}
+
+
+def balance(rows: list[dict], task: str) -> dict:
+    """Label balance and length bias of preference or feedback rows, and the KTO weights that follow (arXiv 2402.01306:
+    the weighted numbers of desirable and undesirable rows in a ratio from 1:1 to 4:3; here 1:1, the larger weight 1)."""
+    def mean(values):
+        return round(sum(values) / len(values), 1) if values else 0.0
+
+    if task == "preference":
+        longer = sum(len(r["chosen"]) > len(r["rejected"]) for r in rows)
+        return {"pairs": len(rows), "chosen_mean_characters": mean([len(r["chosen"]) for r in rows]),
+                "rejected_mean_characters": mean([len(r["rejected"]) for r in rows]),
+                "chosen_longer_share": round(longer / max(1, len(rows)), 3)}
+    labels = collections.Counter(r["label"] for r in rows)
+    good, bad = labels[True], labels[False]
+    weights = {"desirable_weight": round(min(1.0, bad / good), 4), "undesirable_weight": round(min(1.0, good / bad), 4)} if good and bad else {}
+    return {"desirable": good, "undesirable": bad, "desirable_mean_characters": mean([len(r["completion"]) for r in rows if r["label"]]),
+            "undesirable_mean_characters": mean([len(r["completion"]) for r in rows if not r["label"]]), "kto": weights}

@@ -1,0 +1,85 @@
+"""report.html: what came in, what went out and why, on one self-contained page. All content is escaped."""
+
+from html import escape
+
+STYLE = """
+:root{--ink:#1c2430;--soft:#5b6675;--line:#dde3ea;--bar:#2f6f8f;--bad:#b3472f;--paper:#fff;--back:#f4f6f8}
+@media(prefers-color-scheme:dark){:root{--ink:#e6ebf1;--soft:#9aa7b6;--line:#2c3642;--bar:#5aa5c8;--bad:#e0795f;--paper:#161c24;--back:#0f141a}}
+*{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:60rem;margin:0 auto;padding:1.2rem}h1{font-size:1.5rem;margin:.3rem 0}h2{font-size:1.1rem;margin:0 0 .6rem}
+section{background:var(--paper);border:1px solid var(--line);border-radius:.5rem;padding:1rem;margin:1rem 0;overflow-x:auto}
+.row{display:grid;grid-template-columns:minmax(7rem,14rem) 1fr 6rem;gap:.6rem;align-items:center;margin:.15rem 0}
+.row b{font-weight:500;overflow-wrap:anywhere}.track{height:.9rem}.fill{display:block;height:100%;background:var(--bar);border-radius:2px;min-width:1px}
+.bad .fill{background:var(--bad)}.n{text-align:right;font-variant-numeric:tabular-nums}p,.soft{color:var(--soft);margin:.2rem 0 .6rem}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--back);padding:.6rem;border-radius:.3rem;font-size:.82rem;margin:.3rem 0}
+svg{width:100%;height:auto;display:block}table{border-collapse:collapse;width:100%;font-size:.9rem}
+td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:anywhere}
+@media(max-width:34rem){main{padding:.6rem}.row{grid-template-columns:6.5rem 1fr 4.5rem;font-size:.88rem}}
+"""
+
+
+def bars(values: dict, bad: bool = False, total: int = 0) -> str:
+    most = max([*values.values(), 1])
+    return "".join(
+        f'<div class="row{" bad" if bad else ""}"><b>{escape(str(k) or "(none)")}</b><span class="track"><span class="fill" style="width:'
+        f'{100 * v / most:.1f}%"></span></span><span class="n">{v:,}{f" · {100 * v / total:.0f} %" if total else ""}</span></div>' for k, v in values.items())
+
+
+def section(title: str, body: str, note: str = "") -> str:
+    return f"<section><h2>{escape(title)}</h2>{f'<p>{escape(note)}</p>' if note else ''}{body}</section>" if body else ""
+
+
+def histogram(bins: list, cut: int) -> str:
+    """Rows by token length as SVG; the cut at max_length is marked."""
+    if not bins:
+        return ""
+    width = bins[1][0] - bins[0][0] if len(bins) > 1 else 8
+    end, most = bins[-1][0] + width, max(n for _, n in bins)
+    x = lambda tokens: 700 * tokens / end  # noqa: E731
+    parts = [f'<rect x="{x(a):.1f}" y="{180 - 165 * n / most:.1f}" width="{max(1, x(width) - 1):.1f}" height="{165 * n / most:.1f}" fill="var(--bar)">'
+             f"<title>{a} to {a + width - 1} tokens: {n} rows</title></rect>" for a, n in bins]
+    if 0 < cut <= end:
+        parts.append(f'<line x1="{x(cut):.1f}" x2="{x(cut):.1f}" y1="0" y2="180" stroke="var(--bad)" stroke-width="2"/>'
+                     f'<text x="{min(x(cut) + 4, 600):.1f}" y="14" fill="var(--bad)" font-size="13">cut at {cut}</text>')
+    parts += [f'<text x="{x(t):.0f}" y="198" font-size="13" fill="var(--soft)" text-anchor="{a}">{t:,}</text>'
+              for t, a in ((0, "start"), (end // 2, "middle"), (end, "end"))]
+    return f'<svg viewBox="0 0 700 204" role="img" aria-label="rows by length in tokens">{"".join(parts)}</svg>'
+
+
+def page(report: dict) -> str:
+    """The whole page, from the dict that report.json holds."""
+    counts = report["counts"]
+    read = counts["rows read"]
+    kept = {k: counts[k] for k in ("train", "validation", "test") if counts[k]}
+    lost = {k: v for k, v in counts.items() if k not in ("rows read", "train", "validation", "test") and v}
+    groups = sorted(report["groups"].items(), key=lambda g: -sum(g[1].values()))
+    topics = {name or "(no topic)": sum(n.values()) for name, n in groups[:30]}
+    if len(groups) > 30:
+        topics[f"{len(groups) - 30} more"] = sum(sum(n.values()) for _, n in groups[30:])
+    leaks = "".join(f"<tr><td>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
+                    f"<td>{escape(pair['evaluation'])}<br>{escape(pair['evaluation_question'][:300])}</td></tr>" for pair in report["leak_pairs"][:50])
+    examples = "".join(f"<p>{escape(e['where'])}: {escape(', '.join(e['rules']))}</p><pre>{escape(e['before'])}</pre><pre>{escape(e['after'])}</pre>"
+                       for e in report["examples"][:6])
+    cut = report["options"]["max_length"]
+    body = [
+        section("From in to out", bars({"read": read}) + bars(kept, total=read) + bars(lost, bad=True, total=read),
+                "Every row read is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason."),
+        section("Why rows were rejected", bars(dict(list(report["reasons"].items())[:20]), bad=True)),
+        section("Length in tokens", histogram(report["length_histogram"], cut),
+                "; ".join(f"{k}: {v:,}" for k, v in report["tokens"].items()) if report["tokens"] else ""),
+        section("Topics or labels", bars(topics)),
+        section("Languages", bars(report.get("languages", {}))),
+        section("Cleaning: rows changed by each rule", bars(report["cleaned"])),
+        section("Personal data replaced", bars(report["personal_data"]), "Found by form, check digits and context; not a substitute for a review by a person."),
+        section("Rows like protected evaluation rows", f"<table><tr><th>match</th><th>row left out</th><th>evaluation row</th></tr>{leaks}</table>" if leaks else "",
+                f"{len(report['leak_pairs'])} left out; the first 50 to read"),
+        section("Balance of preferences", "<table>" + "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>" for k, v in report["balance"].items())
+                + "</table>" if report["balance"] else ""),
+        section("Before and after", examples),
+        section("Inputs", "<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>" + "".join(
+            f"<tr><td>{escape(k)}</td><td>{v['rows']:,}</td><td>{escape(v.get('sha256', '')[:16])}</td></tr>" for k, v in list(report["inputs"].items())[:60])
+            + "</table>", "Licences: " + "; ".join(f"{k}: {v}" for k, v in report["licences"].items())),
+    ]
+    return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<title>Prepared data</title><style>{STYLE}</style><main><h1>Prepared data: {sum(kept.values()):,} of {read:,} rows</h1>"
+            f"{''.join(body)}</main></html>\n")
