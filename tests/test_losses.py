@@ -11,6 +11,11 @@ import pytest
 from conftest import ROOT
 
 
+def slow(flags):
+    """The same test with other settings, outside the daily run: every trainer takes seconds to build."""
+    return pytest.param(flags, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def trainers(tiny_model, tmp_path_factory):
     """Function: script name -> (script module, args, trainer whose adapters were moved, its first batch)."""
@@ -80,7 +85,7 @@ def both_logps(trainer, batch):
     return policy, reference
 
 
-@pytest.mark.parametrize("flags", [(), ("--beta", "0.5"), ("--loss_type", "ipo"), ("--sft_weight", "0.5")])
+@pytest.mark.parametrize("flags", [("--sft_weight", "0.5"), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo")])])
 def test_dpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
@@ -99,7 +104,7 @@ def test_dpo(trainers, flags):
     assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
 
 
-@pytest.mark.parametrize("flags", [(), ("--desirable_weight", "1.5", "--undesirable_weight", "0.7")])
+@pytest.mark.parametrize("flags", [("--desirable_weight", "1.5", "--undesirable_weight", "0.7"), slow(())])
 def test_kto(trainers, flags):
     import torch
 
@@ -124,7 +129,7 @@ def pair_logps(trainer, batch):
     return found
 
 
-@pytest.mark.parametrize("flags", [(), ("--beta", "2.5", "--gamma", "1.5"), ("--sft_weight", "0.5")])
+@pytest.mark.parametrize("flags", [("--beta", "2.5", "--gamma", "1.5", "--sft_weight", "0.5"), slow(())])
 def test_simpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
@@ -137,12 +142,12 @@ def test_simpo(trainers, flags):
 
 
 def test_simpo_and_orpo_hold_no_reference(trainers):
-    for name in ("simpo", "orpo"):
-        trainer = trainers(name)[1]
+    for name, *flags in (("simpo", "--beta", "2.5", "--gamma", "1.5", "--sft_weight", "0.5"), ("orpo", "--beta", "0.5")):
+        trainer = trainers(name, *flags)[1]
         assert list(trainer.model.peft_config) == ["default"] and getattr(trainer, "ref_model", None) is None
 
 
-@pytest.mark.parametrize("flags", [(), ("--beta", "0.5")])
+@pytest.mark.parametrize("flags", [("--beta", "0.5"), slow(())])
 def test_orpo(trainers, flags):
     from torch import exp, log1p
     from torch.nn.functional import logsigmoid
