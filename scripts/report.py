@@ -77,17 +77,19 @@ def gather(run: Path) -> dict:
     curve = loss_curve(run / "sft/metrics.jsonl")
     prepared = read_json(run / "data/manifest.json", {})
     proof = read_json(run / "gguf/verification.json", {})
-    shown = [pair["words"]]
+    verdict = comparison["verdict"].replace("eval_sft", "the tuned model").replace("eval_base", "the model before training")
+    verdict = verdict[0].upper() + verdict[1:]
+    shown = ["The paired test above is the only claim that this page makes of the scores."]
     chance, majority = tuned["chance"], tuned["majority_class"]["accuracy"]
     above = tuned["accuracy_ci95"][0] > max(chance, majority)
     shown.append(f"The tuned model's interval lies {'above' if above else 'not clearly above'} both chance ({percent(chance)}) "
                  f"and always giving the commonest answer ({percent(majority)}).")
-    shown.append("The held-out questions come from the same collection as the training rows, split by hash after exact "
+    shown.append("The held-out questions come from the same collection as the training rows, split by hash after "
                  "duplicates were taken out; how the model does on other questions was not measured.")
     shown.append("Whether the model forgot what it knew elsewhere, and whether it is safe, was not measured here.")
     shown.append("One run with one seed: how much the score varies between seeds was not measured.")
     return {
-        "title": manifest["title"], "date": time.strftime("%Y-%m-%d"), "verdict": comparison["verdict"], "scores": scores,
+        "title": manifest["title"], "date": time.strftime("%Y-%m-%d"), "verdict": verdict, "scores": scores,
         "chance": base["chance"], "difference": describe(pair), "shown": shown, "pair": pair,
         "topics": [{"topic": topic, "n": part["n"], "accuracy": [part["accuracy"], tuned["by_topic"][topic]["accuracy"]]}
                    for topic, part in base["by_topic"].items()],
@@ -98,11 +100,13 @@ def gather(run: Path) -> dict:
 
 
 def describe(pair: dict) -> str:
+    """The figures of a comparison, in points, and what it could have seen at all."""
     low, high = pair["difference_ci95"]
+    least = pair["minimal_detectable_difference"]
+    seen = (f"The smallest difference that this many questions could have shown (80 % power): {100 * least:.1f} points."
+            if least is not None else "The two differ in so few questions that no difference could have been shown.")
     return (f"Difference {100 * pair['difference']:+.1f} points (95 % interval {100 * low:+.1f} to {100 * high:+.1f}, paired "
-            f"bootstrap); {pair['won']} questions won, {pair['lost']} lost, exact McNemar p = {pair['p_value']:.2g}. "
-            "The smallest difference that this many questions could have shown (80 % power): "
-            f"{100 * pair['minimal_detectable_difference']:.1f} points.")
+            f"bootstrap); {pair['won']} questions won, {pair['lost']} lost, exact McNemar p = {pair['p_value']:.2g}. {seen}")
 
 
 def training_table(sft: dict, curve: dict) -> list[tuple[str, str]]:
@@ -114,7 +118,8 @@ def training_table(sft: dict, curve: dict) -> list[tuple[str, str]]:
             ("rows", f"{metrics['rows']}, {metrics['trained_tokens']:,} of {metrics['tokens']:,} tokens trained, "
                      f"{metrics['truncated_rows']} rows cut"),
             ("last loss", f"{curve['last']:.3f}"),
-            ("time, memory", f"{metrics['train_seconds']:.0f} s, {sft['peak_memory_gb']} GB")]
+            ("time, peak memory", f"{metrics['train_seconds']:.0f} s, " + ", ".join(
+                f"{gigabytes} GB {kind}" for kind, gigabytes in sft["peak_memory_gb"].items()))]
 
 
 def data_table(prepared: dict) -> list[tuple[str, str]]:
