@@ -96,10 +96,11 @@ class Protected:
     def __init__(self, rows: list[tuple[str, str, str]], threshold: float):
         self.rows, self.threshold = rows, threshold
         self.folded = [fold(question) for _, question, _ in rows]
-        self.exact, self.grams, self.buckets = {}, {}, [{} for _ in range(BANDS)]
+        self.exact, self.grams = {}, {}
+        self.rests = [frozenset(fold(rest).split()) for _, _, rest in rows]
         often = {}
         for number, text in enumerate(self.folded):
-            self.exact.setdefault(self._exact_key(text, rows[number][2]), number)
+            self.exact.setdefault(text, []).append(number)
             for gram in set(grams(text)):
                 often[gram] = often.get(gram, 0) + 1
                 self.grams[gram] = number
@@ -108,33 +109,38 @@ class Protected:
         self.sets = [frozenset(shingles(text)) for text in self.folded]
         if rows:
             matrix = signatures(self.folded)
-            for band in range(BANDS):
-                for number, key in enumerate(band_keys(matrix, band)):
-                    self.buckets[band].setdefault(int(key), []).append(number)
-            # Looser bands (2 values each) find pairs of lower similarity among few texts.
+            # Bands of 3 values find nearly every pair of similarity 0.5 (1 - (1 - 0.5^3)^42 = 0.996).
             self.loose = {}
             for number, row in enumerate(matrix):
-                for at in range(0, PERMUTATIONS, 4):
-                    self.loose.setdefault((at, *row[at:at + 4].tolist()), []).append(number)
+                for at in range(0, PERMUTATIONS - 2, 3):
+                    self.loose.setdefault((at, *row[at:at + 3].tolist()), []).append(number)
 
-    def _exact_key(self, folded: str, rest: str) -> str:
-        # "Which of the following is true?" stands in hundreds of exams: a short question leaks only with its options.
-        return folded if len(folded.split()) >= 6 else f"{folded} | {' '.join(sorted(fold(rest).split()))}"
+    def _alike(self, rest: frozenset, number: int) -> float:
+        """Share of words that the options (or answers) of two rows have in common; 1 where neither has any."""
+        theirs = self.rests[number]
+        return len(rest & theirs) / len(rest | theirs) if rest or theirs else 1.0
 
-    def match(self, question: str, rest: str, signature: np.ndarray | None = None, whole: str = "") -> tuple[str, int, float] | None:
-        """How a row leaks and which evaluation row: (kind, number, similarity), or None."""
-        text = fold(question)
-        number = self.exact.get(self._exact_key(text, rest))
-        if number is not None:
-            return "exact", number, 1.0
-        for gram in grams(fold(whole) if whole else text):
+    def match(self, question: str, rest: str, signature: np.ndarray | None = None) -> tuple[str, int, float] | None:
+        """How a row leaks and which evaluation row: (kind, number, similarity), or None.
+
+        "Which of the following is true?" stands in hundreds of exams: a question of under 6 words leaks only where its
+        options are alike too. Where they are, a lower similarity of the questions is enough.
+        """
+        text, words = fold(question), frozenset(fold(rest).split())
+        long = len(text.split()) >= 6
+        for number in self.exact.get(text, ()):
+            if long or self._alike(words, number) >= 0.4:
+                return "exact", number, 1.0
+        for gram in grams(text):
             if gram in self.grams:
                 return "13-gram", self.grams[gram], 0.0
-        if signature is not None and len(text.split()) >= 4:
-            candidates = {n for at in range(0, PERMUTATIONS, 4) for n in self.loose.get((at, *signature[at:at + 4].tolist()), ())}
-            mine = frozenset(shingles(text))
-            best = max(((len(mine & self.sets[n]) / len(mine | self.sets[n]), n) for n in sorted(candidates)), default=(0, 0))
-            short = len(text.split()) < 6 or len(self.folded[best[1]].split()) < 6
-            if best[0] >= self.threshold and not short:
-                return "near", best[1], round(best[0], 3)
+        if signature is None:
+            return None
+        candidates = {n for at in range(0, PERMUTATIONS - 2, 3) for n in self.loose.get((at, *signature[at:at + 3].tolist()), ())}
+        mine = frozenset(shingles(text))
+        for number in sorted(candidates):
+            similarity = len(mine & self.sets[number]) / len(mine | self.sets[number])
+            enough = self.threshold if long and len(self.folded[number].split()) >= 6 else 1.1
+            if similarity >= enough or (similarity >= 0.4 and self._alike(words, number) >= 0.6 and (words or long)):
+                return "near", number, round(similarity, 3)
         return None
