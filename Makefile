@@ -33,6 +33,7 @@ test: setup
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 clean:
 	rm -rf $(VENV) .tools .pytest_cache .ruff_cache unsloth_compiled_cache

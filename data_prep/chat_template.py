@@ -139,8 +139,12 @@ class Renderer:
             raise TemplateError(f"thinking: {thinking!r} is neither 'on' nor 'off'")
         self.tokenizer = set_template(tokenizer)
         self.thinking = thinking == "on"
-        self.special = sorted({str(t) for t in tokenizer.all_special_tokens} | {
-            str(t) for t in tokenizer.added_tokens_decoder.values() if t.special}, key=len, reverse=True)
+        self.special = sorted(
+            {str(t) for t in tokenizer.all_special_tokens}
+            | {str(t) for t in tokenizer.added_tokens_decoder.values() if t.special},
+            key=len,
+            reverse=True,
+        )
         self.special_pattern = re.compile("(" + "|".join(map(re.escape, self.special)) + ")")
         self.header, self.end = self._markers()
         # Whatever a message must not be able to fake: the control tokens, and a header that is plain text.
@@ -151,7 +155,8 @@ class Renderer:
     def _apply(self, messages, generate: bool = False, thinking: bool | None = None) -> str:
         thinking = self.thinking if thinking is None else thinking
         return self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=generate, enable_thinking=thinking)
+            messages, tokenize=False, add_generation_prompt=generate, enable_thinking=thinking
+        )
 
     def _markers(self) -> tuple[re.Pattern, str]:
         """How this template opens and ends an assistant turn, found by rendering a probe."""
@@ -159,14 +164,15 @@ class Renderer:
         headers = set()
         for thinking in (True, False) if not self.thinking else (True,):
             before = self._apply([user])
-            headers.add(self._apply([user], generate=True, thinking=thinking)[len(before):])
+            headers.add(self._apply([user], generate=True, thinking=thinking)[len(before) :])
         headers.discard("")
         rest = self._apply([user, answer]).partition("qzxanswer")[2]
         end = self.special_pattern.search(rest)
         if not headers or not end:
             raise TemplateError(
                 "this chat template has no generation prompt, or ends no turn with a special token, so what is "
-                "trained cannot be told; pass --template qwen3 (or another by name)")
+                "trained cannot be told; pass --template qwen3 (or another by name)"
+            )
         self._headers = sorted(headers, key=len, reverse=True)
         return re.compile("|".join(map(re.escape, self._headers))), end.group()
 
@@ -177,8 +183,7 @@ class Renderer:
         text = "".join(m["content"] for m in messages)
         free = (chr(c) for c in range(0x10F000, 0x10FFFE) if chr(c) not in text)
         stand_ins = {name: next(free) for name in self.guarded_names}
-        guarded = [{**m, "content": self.guarded.sub(lambda hit: stand_ins[hit.group()], m["content"])}
-                   for m in messages]
+        guarded = [{**m, "content": self.guarded.sub(lambda hit: stand_ins[hit.group()], m["content"])} for m in messages]
         return guarded, {char: name for name, char in stand_ins.items()}
 
     def render(self, messages: list[dict], generate: bool = False) -> str:
@@ -197,8 +202,7 @@ class Renderer:
         """Token ids and the characters (start, end) of the rendered, guarded text that each stands for."""
         ids, offsets, at = [], [], 0
         for piece, control in self._pieces(text, stand_ins):
-            out = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True,
-                                 split_special_tokens=not control)
+            out = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=not control)
             ids += out["input_ids"]
             offsets += [(at + a, at + b) for a, b in out["offset_mapping"]]
             at += len(piece)
@@ -244,8 +248,8 @@ class Renderer:
         prompt = self.encode_prompt(messages)
         whole = self.encode([*messages, {"role": "assistant", "content": answer}])
         end = max((i for i, label in enumerate(whole["labels"]) if label != IGNORED), default=-1) + 1
-        if whole["input_ids"][:len(prompt)] == prompt and end > len(prompt):
-            return whole["input_ids"][len(prompt):end]
+        if whole["input_ids"][: len(prompt)] == prompt and end > len(prompt):
+            return whole["input_ids"][len(prompt) : end]
         # The answer's first characters merge with the header's last token: a model that generates cannot do that.
         return [*self.decode_text(answer), self.tokenizer.convert_tokens_to_ids(self.end)]
 

@@ -10,7 +10,8 @@ BOILERPLATE = re.compile(
     r"^(?:click here[^\n]*|read more\.?|last updated[^\n]{0,40}|share this page|copyright \d{4}[^\n]*|all rights reserved\.?"
     r"|leia mais\.?|clique aqui[^\n]*|todos os direitos reservados\.?"
     r"|(?:hi|hello),? (?:welcome to|thanks? (?:for|you for)[^.\n]{0,40}) (?:chat ?doctor|healthcaremagic|hcm|icliniq)[^.\n]{0,40}\.)\s*$",
-    re.I | re.M)
+    re.I | re.M,
+)
 
 
 def mojibake(text: str) -> str:
@@ -34,7 +35,9 @@ def html_to_text(text: str) -> str:
     if TAG.search(text):
         import lxml.html
 
-        marked = re.sub(r"<br\s*/?>|</(?:p|div|tr|h[1-6]|ul|ol)>", "\n", re.sub(r"<li\b[^>]*>", "\n- ", text, flags=re.I), flags=re.I)
+        marked = re.sub(
+            r"<br\s*/?>|</(?:p|div|tr|h[1-6]|ul|ol)>", "\n", re.sub(r"<li\b[^>]*>", "\n- ", text, flags=re.I), flags=re.I
+        )
         if re.search(r"<(?:script|style)\b", marked, re.I):
             tree = lxml.html.fromstring(f"<div>{marked}</div>")
             for node in tree.xpath("//script|//style"):

@@ -27,7 +27,7 @@ def digest(text: str) -> int:
 
 
 def shingles(folded: str) -> list[str]:
-    return [folded[i:i + 5] for i in range(max(1, len(folded) - 4))]
+    return [folded[i : i + 5] for i in range(max(1, len(folded) - 4))]
 
 
 def signatures(folded: list[str]) -> np.ndarray:
@@ -42,7 +42,7 @@ def signatures(folded: list[str]) -> np.ndarray:
 def band_keys(matrix: np.ndarray, band: int) -> np.ndarray:
     """One uint64 a row for a band: rows with equal ones are candidates."""
     width = PERMUTATIONS // BANDS
-    part = matrix[:, band * width:(band + 1) * width].astype(np.uint64)
+    part = matrix[:, band * width : (band + 1) * width].astype(np.uint64)
     key = np.full(len(matrix), np.uint64(0xCBF29CE484222325))
     for column in part.T:
         key = (key ^ column) * np.uint64(0x100000001B3)
@@ -72,8 +72,10 @@ def near_groups(matrix: np.ndarray, threshold: float, same: np.ndarray | None = 
         first = order[np.repeat(starts, np.diff(np.append(starts, len(order))))]
         pairs = np.concatenate([np.stack([a[equal], order[1:][equal]], 1) for a in (order[:-1], first[1:])])
         for at in range(0, len(pairs), 100_000):
-            block = pairs[at:at + 100_000]
-            close = np.full(len(block), True) if band == BANDS else (matrix[block[:, 0]] == matrix[block[:, 1]]).mean(1) >= threshold
+            block = pairs[at : at + 100_000]
+            close = (
+                np.full(len(block), True) if band == BANDS else (matrix[block[:, 0]] == matrix[block[:, 1]]).mean(1) >= threshold
+            )
             for a, b in block[close]:
                 a, b = find(a), find(b)
                 if a != b:
@@ -83,7 +85,7 @@ def near_groups(matrix: np.ndarray, threshold: float, same: np.ndarray | None = 
 
 def grams(folded: str) -> list[int]:
     words = folded.split()
-    return [digest(" ".join(words[i:i + GRAM])) for i in range(len(words) - GRAM + 1)]
+    return [digest(" ".join(words[i : i + GRAM])) for i in range(len(words) - GRAM + 1)]
 
 
 class Protected:
@@ -113,7 +115,7 @@ class Protected:
             self.loose = {}
             for number, row in enumerate(matrix):
                 for at in range(0, PERMUTATIONS - 2, 3):
-                    self.loose.setdefault((at, *row[at:at + 3].tolist()), []).append(number)
+                    self.loose.setdefault((at, *row[at : at + 3].tolist()), []).append(number)
 
     def _alike(self, rest: frozenset, number: int) -> float:
         """Share of words that the options (or answers) of two rows have in common; 1 where neither has any."""
@@ -136,7 +138,9 @@ class Protected:
                 return "13-gram", self.grams[gram], 0.0
         if signature is None:
             return None
-        candidates = {n for at in range(0, PERMUTATIONS - 2, 3) for n in self.loose.get((at, *signature[at:at + 3].tolist()), ())}
+        candidates = {
+            n for at in range(0, PERMUTATIONS - 2, 3) for n in self.loose.get((at, *signature[at : at + 3].tolist()), ())
+        }
         mine = frozenset(shingles(text))
         for number in sorted(candidates):
             similarity = len(mine & self.sets[number]) / len(mine | self.sets[number])

@@ -4,8 +4,15 @@ import collections
 
 from data_prep.chat_template import scoring_prompt
 
-TASK_OF = {"mcq": "sft", "classification": "sft", "open": "sft", "dialogue": "sft", "preference": "preference",
-           "graded": "feedback", "text": "text"}
+TASK_OF = {
+    "mcq": "sft",
+    "classification": "sft",
+    "open": "sft",
+    "dialogue": "sft",
+    "preference": "preference",
+    "graded": "feedback",
+    "text": "text",
+}
 
 
 def key_parts(row: dict) -> tuple[str, str, str]:
@@ -52,41 +59,80 @@ def scoring(row: dict, args) -> dict:
     if row["task"] == "dialogue":
         *before, last = row["conversations"] if row["conversations"][-1]["from"] == "gpt" else row["conversations"][:-1]
         single = len(before) == 1
-        return {"id": row["id"], "task": "open", "question": before[0]["value"] if single else "\n".join(
-            f"{t['from']}: {t['value']}" for t in before), "answer": last["value"], "source": row["source"], "topic": row["topic"],
-            "language": row["language"], "conversations": row["conversations"]}
+        return {
+            "id": row["id"],
+            "task": "open",
+            "question": before[0]["value"] if single else "\n".join(f"{t['from']}: {t['value']}" for t in before),
+            "answer": last["value"],
+            "source": row["source"],
+            "topic": row["topic"],
+            "language": row["language"],
+            "conversations": row["conversations"],
+        }
     if row["task"] == "graded":
-        row = {"id": row["id"], "task": "open", "question": row["prompt"], "answer": row["completion"], "source": row["source"],
-               "topic": row["topic"], "language": row["language"]}
+        row = {
+            "id": row["id"],
+            "task": "open",
+            "question": row["prompt"],
+            "answer": row["completion"],
+            "source": row["source"],
+            "topic": row["topic"],
+            "language": row["language"],
+        }
     return row | ({"system": args.system} if args.system and "system" not in row else {})
 
 
 def feedback(row: dict, args) -> dict:
-    return {"id": row["id"], "prompt": row["prompt"], "completion": row["completion"], "label": row["score"] >= args.good_score,
-            "source": row["source"], "topic": row["topic"]}
+    return {
+        "id": row["id"],
+        "prompt": row["prompt"],
+        "completion": row["completion"],
+        "label": row["score"] >= args.good_score,
+        "source": row["source"],
+        "topic": row["topic"],
+    }
 
 
 def preference_of_mcq(row: dict, pick: float) -> dict:
     """The right option against a distractor, chosen by a number from 0 to 1."""
     wrong = [letter for letter in row["options"] if letter != row["answer"]]
     other = wrong[int(pick * len(wrong))]
-    return {"id": row["id"], "prompt": scoring_prompt(row), "chosen": f"{row['answer']}. {row['options'][row['answer']]}",
-            "rejected": f"{other}. {row['options'][other]}", "source": row["source"], "topic": row["topic"]}
+    return {
+        "id": row["id"],
+        "prompt": scoring_prompt(row),
+        "chosen": f"{row['answer']}. {row['options'][row['answer']]}",
+        "rejected": f"{other}. {row['options'][other]}",
+        "source": row["source"],
+        "topic": row["topic"],
+    }
 
 
 def balance(rows: list[dict], task: str) -> dict:
     """Label balance and length bias of preference or feedback rows, and the KTO weights that follow (arXiv 2402.01306:
     the weighted numbers of desirable and undesirable rows in a ratio from 1:1 to 4:3; here 1:1, the larger weight 1)."""
+
     def mean(values):
         return round(sum(values) / len(values), 1) if values else 0.0
 
     if task == "preference":
         longer = sum(len(r["chosen"]) > len(r["rejected"]) for r in rows)
-        return {"pairs": len(rows), "chosen_mean_characters": mean([len(r["chosen"]) for r in rows]),
-                "rejected_mean_characters": mean([len(r["rejected"]) for r in rows]),
-                "chosen_longer_share": round(longer / max(1, len(rows)), 3)}
+        return {
+            "pairs": len(rows),
+            "chosen_mean_characters": mean([len(r["chosen"]) for r in rows]),
+            "rejected_mean_characters": mean([len(r["rejected"]) for r in rows]),
+            "chosen_longer_share": round(longer / max(1, len(rows)), 3),
+        }
     labels = collections.Counter(r["label"] for r in rows)
     good, bad = labels[True], labels[False]
-    weights = {"desirable_weight": round(min(1.0, bad / good), 4), "undesirable_weight": round(min(1.0, good / bad), 4)} if good and bad else {}
-    return {"desirable": good, "undesirable": bad, "desirable_mean_characters": mean([len(r["completion"]) for r in rows if r["label"]]),
-            "undesirable_mean_characters": mean([len(r["completion"]) for r in rows if not r["label"]]), "kto": weights}
+    weights = (
+        {"desirable_weight": round(min(1.0, bad / good), 4), "undesirable_weight": round(min(1.0, good / bad), 4)}
+        if good and bad
+        else {}
+    )
+    return {
+        "desirable": good,
+        "undesirable": bad,
+        "desirable_mean_characters": mean([len(r["completion"]) for r in rows if r["label"]]),
+        "undesirable_mean_characters": mean([len(r["completion"]) for r in rows if not r["label"]]),
+        "kto": weights,
+    }

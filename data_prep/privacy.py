@@ -7,47 +7,73 @@ or role before them, numbers by their form and, where they have them, check digi
 import re
 import sys
 
-TITLE = (r"(?:Dra?|Sra?|Srta|Prof(?:a|essora?)?|Mrs?|Ms|Miss|Enf(?:ermeir[ao])?|D(?:ona|\.))\.?(?:\(a\))?"
-         r"|(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)")
+TITLE = (
+    r"(?:Dra?|Sra?|Srta|Prof(?:a|essora?)?|Mrs?|Ms|Miss|Enf(?:ermeir[ao])?|D(?:ona|\.))\.?(?:\(a\))?"
+    r"|(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
+)
 ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|[Nn]ome(?: completo)?|[Nn]ame|[Mm]ãe|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável)"
-NOT_NAMES = (r"Child|Health|Safety|Care|Portal|Education|Information|Reported|Global|Activity|Centered|Protection|Masculin[oa]|Feminin[oa]|Crític[oa]"
-             r"|Idos[oa]|Adult[oa]?|Pediátric[oa]|Glasgow|Gleason|Killip|Classe|Hospital|The|What|Is|Are|Has|Was|With|And|Or|If|For|Who|How|Do|Does|You|Your"
-             r"|Com|Sem|Que|Em|No|Na|De|Do|Da|Este|Esta|Um|Uma|Não|Refere|Relata|Nega|Apresenta|Queixa|Internad[oa]|Há|Quem|Qual|Como|Information"
-             r"|Yes|No|Doença|Diabétic[oa]|Hipertens[oa]|Gestante|Genérico|Comercial|Social|Científico|Popular")
+NOT_NAMES = (
+    r"Child|Health|Safety|Care|Portal|Education|Information|Reported|Global|Activity|Centered|Protection|Masculin[oa]|Feminin[oa]|Crític[oa]"
+    r"|Idos[oa]|Adult[oa]?|Pediátric[oa]|Glasgow|Gleason|Killip|Classe|Hospital|The|What|Is|Are|Has|Was|With|And|Or|If|For|Who|How|Do|Does|You|Your"
+    r"|Com|Sem|Que|Em|No|Na|De|Do|Da|Este|Esta|Um|Uma|Não|Refere|Relata|Nega|Apresenta|Queixa|Internad[oa]|Há|Quem|Qual|Como|Information"
+    r"|Yes|No|Doença|Diabétic[oa]|Hipertens[oa]|Gestante|Genérico|Comercial|Social|Científico|Popular"
+)
 WORD = r"(?:[A-Z]['’])?[A-ZÀ-Ý][a-zà-ÿ]+(?:['’-][A-ZÀ-Ý][a-zà-ÿ]+)*"
 NAME = rf"(?!(?:{NOT_NAMES})\b){WORD}(?:[ ](?:(?:d[aeo]s?|e|van|von|de la)[ ])?(?!(?:{NOT_NAMES})\b)(?:{WORD}|[A-Z]\.(?=[ ])))*"
-DATE = (r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
-        r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})")
+DATE = (
+    r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
+    r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
+)
 NUMBER = r"(?:\s*(?:n[ºo°.]{1,2}|number|no\.|num(?:ber|ero)?\.?|#|de registro))?\s*[:#-]?\s*"
 PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and stays
     "CPF": [r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?![\w-]|[.,]\d)"],
     "CNPJ": [r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)"],
     "CNS": [r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)"],
-    "RG": [rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s*\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"],
-    "CRM": [r"(?<=\b(?:CRM|COREN|CRO|CRF|CRP)\s?)(?:[-/ (]*[A-Z]{2}\b\)?[-/: ]*)?(?:n[ºo°.]{1,2}\s*)?[:\s]*\d{1,3}\.?\d{3}(?:\s?[-/ (]\s?[A-Z]{2}\b\)?)?"],
-    "EMAIL": [r"[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b", r"\b[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b"],
-    "URL": [r"https?://[^\s/@]+:[^\s/@]+@[^\s)>\]]+",
-            r"(?:https?://|www\.)[^\s)>\]]*(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)[^\s)>\],]+",
-            r"(?:https?://)?(?:www\.)?(?:instagram|facebook|twitter|x|tiktok|linkedin)\.com/[^\s)>\],]+"],
-    "PHONE": [r"(?<![\w.,/-])(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
-              r"(?<![\w.,/-])\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
-              r"(?<![\w.,/-])0?[1-9]\d[ -]9?\d{4}[-. ]\d{4}(?![\w-])",
-              r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
-              r"(?<![\w.,/-])(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])",
-              r"(?<=\b(?:[Tt]el(?:efone|ephone)?|[Ff]one|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Cc]ontato|[Ll]igue(?: para)?|[Cc]all)\b\.?\s?[:\s]\s?)"
-              r"\+?[\d(][\d() .-]{6,17}\d(?!\w)"],
+    "RG": [
+        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s*\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
+    ],
+    "CRM": [
+        r"(?<=\b(?:CRM|COREN|CRO|CRF|CRP)\s?)(?:[-/ (]*[A-Z]{2}\b\)?[-/: ]*)?(?:n[ºo°.]{1,2}\s*)?[:\s]*\d{1,3}\.?\d{3}(?:\s?[-/ (]\s?[A-Z]{2}\b\)?)?"
+    ],
+    "EMAIL": [
+        r"[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b",
+        r"\b[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
+    ],
+    "URL": [
+        r"https?://[^\s/@]+:[^\s/@]+@[^\s)>\]]+",
+        r"(?:https?://|www\.)[^\s)>\]]*(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)[^\s)>\],]+",
+        r"(?:https?://)?(?:www\.)?(?:instagram|facebook|twitter|x|tiktok|linkedin)\.com/[^\s)>\],]+",
+    ],
+    "PHONE": [
+        r"(?<![\w.,/-])(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<![\w.,/-])\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<![\w.,/-])0?[1-9]\d[ -]9?\d{4}[-. ]\d{4}(?![\w-])",
+        r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
+        r"(?<![\w.,/-])(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])",
+        r"(?<=\b(?:[Tt]el(?:efone|ephone)?|[Ff]one|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Cc]ontato|[Ll]igue(?: para)?|[Cc]all)\b\.?\s?[:\s]\s?)"
+        r"\+?[\d(][\d() .-]{6,17}\d(?!\w)",
+    ],
     "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
-    "BIRTH_DATE": [rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
-                   rf"|born(?: on)?)[.:]*\s*(?:o dia\s*)?)){DATE}"],
-    "RECORD": [rf"(?<=(?i:\b(?:prontu[áa]rio|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record|record (?:number|no\.?)|chart (?:number|no\.?)"
-               rf"|patient id){NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]*\d\b"],
-    "NAME": [rf"(?<=\b(?:{TITLE})\s+){NAME}", rf"(?<=\b{ROLE}\s*(?::|,|[ ]se chama|[ ]chamad[oa]|[ ]named|[ ]d[oa] paciente:?)?[ ]+){NAME}"],
+    "BIRTH_DATE": [
+        rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
+        rf"|born(?: on)?)[.:]*\s*(?:o dia\s*)?)){DATE}"
+    ],
+    "RECORD": [
+        rf"(?<=(?i:\b(?:prontu[áa]rio|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record|record (?:number|no\.?)|chart (?:number|no\.?)"
+        rf"|patient id){NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]*\d\b"
+    ],
+    "NAME": [
+        rf"(?<=\b(?:{TITLE})\s+){NAME}",
+        rf"(?<=\b{ROLE}\s*(?::|,|[ ]se chama|[ ]chamad[oa]|[ ]named|[ ]d[oa] paciente:?)?[ ]+){NAME}",
+    ],
 }
 TYPES = tuple(PATTERNS)
 SCREEN = re.compile(
     r"\d{3}[. ]?\d{3}|\d{4}[-. ]\d{4}|\d{3}[-.]\d{4}|\d{5}-\d{3}|@|\(at\)|\[at\]|://|www\.|\.com/|\b(?:RG|CRM|COREN|CRO|CRF|CRP|CEP|DN|MRN)\b"
     r"|nasc|birth|\bborn\b|\bd\.?[no]\.?b?\b|prontu|matr[íi]cula|atendimento|registro hosp|record|chart|patient id|identidade"
-    rf"|\b(?:{TITLE}|{ROLE})(?:\s|:|,)", re.I)
+    rf"|\b(?:{TITLE}|{ROLE})(?:\s|:|,)",
+    re.I,
+)
 
 
 def _digits(text: str) -> list[int]:
@@ -57,16 +83,25 @@ def _digits(text: str) -> list[int]:
 def valid_cpf(text: str) -> bool:
     """Whether an 11-digit number has CPF's two check digits (a run of one digit is none)."""
     d = _digits(text)
-    return len(d) == 11 and len(set(d)) > 1 and all(
-        d[n] == sum(d[i] * (n + 1 - i) for i in range(n)) * 10 % 11 % 10 for n in (9, 10))
+    return (
+        len(d) == 11
+        and len(set(d)) > 1
+        and all(d[n] == sum(d[i] * (n + 1 - i) for i in range(n)) * 10 % 11 % 10 for n in (9, 10))
+    )
 
 
 def valid_cnpj(text: str) -> bool:
     """Whether 14 characters have CNPJ's check digits, also in the form with letters in use since 2026."""
     d = [ord(c) - 48 for c in text if c.isalnum()]
     weights = [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]
-    return len(d) == 14 and len(set(d)) > 1 and all(
-        d[n] == (11 - r if (r := sum(a * b for a, b in zip(d[:n], weights[13 - n:], strict=True)) % 11) > 1 else 0) for n in (12, 13))
+    return (
+        len(d) == 14
+        and len(set(d)) > 1
+        and all(
+            d[n] == (11 - r if (r := sum(a * b for a, b in zip(d[:n], weights[13 - n :], strict=True)) % 11) > 1 else 0)
+            for n in (12, 13)
+        )
+    )
 
 
 def valid_cns(text: str) -> bool:
@@ -127,13 +162,22 @@ def engine():
 
     registry = RecognizerRegistry(supported_languages=["pt"])
     for entity, patterns in PATTERNS.items():
-        registry.add_recognizer(Checked(supported_entity=entity, supported_language="pt", global_regex_flags=0, patterns=[
-            Pattern(f"{entity}_{i}", p, 0.7) for i, p in enumerate(patterns)]))
+        registry.add_recognizer(
+            Checked(
+                supported_entity=entity,
+                supported_language="pt",
+                global_regex_flags=0,
+                patterns=[Pattern(f"{entity}_{i}", p, 0.7) for i, p in enumerate(patterns)],
+            )
+        )
     _engine = AnalyzerEngine(registry=registry, nlp_engine=NoModel(), supported_languages=["pt"])
     return _engine
 
 
-ORDER = {name: i for i, name in enumerate(("EMAIL", "URL", "CNS", "CNPJ", "CPF", "RG", "CRM", "RECORD", "BIRTH_DATE", "CEP", "PHONE", "NAME"))}
+ORDER = {
+    name: i
+    for i, name in enumerate(("EMAIL", "URL", "CNS", "CNPJ", "CPF", "RG", "CRM", "RECORD", "BIRTH_DATE", "CEP", "PHONE", "NAME"))
+}
 
 
 def find(text: str) -> list[tuple[int, int, str]]:

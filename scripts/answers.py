@@ -17,29 +17,42 @@ import unicodedata
 
 THINK = re.compile(r"<think>.*?</think>|^.*</think>", re.S | re.I)
 LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?![\w'’]|-\w)[\)\]\"'”’>}]*"
-FILLER = (r"(?:\s|:|=|-|–|—|>|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
-          r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|certa|best|most likely|final|"
-          r"number|item|therefore|portanto)\b)*")
+FILLER = (
+    r"(?:\s|:|=|-|–|—|>|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
+    r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|certa|best|most likely|final|"
+    r"number|item|therefore|portanto)\b)*"
+)
 CUE = re.compile(
     r"(?:\b(?:final answer|resposta final|answer|answers|resposta|gabarito|alternativa|opção|opcao|option|choice|letra|"
     r"letter|solution|conclus(?:ion|ão)|escolho|marco|marcaria|assinalo|choose|select|pick|go with|item)\b)"
-    rf"({FILLER}){LETTER}", re.I)
+    rf"({FILLER}){LETTER}",
+    re.I,
+)
 BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{)?\(?([A-Ja-j])\)?\}?\s*\}")
-FIRST_IS = re.compile(rf"(?:^|[.\n:;]\s*){LETTER}\s*(?:is|é|está|esta)\s+(?:the |a |o )?(?:\w+ )?"
-                      r"(?:correct|right|best|correta|certa|answer|resposta|alternativa)", re.I)
+FIRST_IS = re.compile(
+    rf"(?:^|[.\n:;]\s*){LETTER}\s*(?:is|é|está|esta)\s+(?:the |a |o )?(?:\w+ )?"
+    r"(?:correct|right|best|correta|certa|answer|resposta|alternativa)",
+    re.I,
+)
 DENIED_AFTER = re.compile(
     r"^[\)\]\"'”’.]*\s*(?:is|are|was|está|esta|é|foi|seria|parece)?\s*(?:\b(?:clearly|claramente|also|também)\b\s*)?"
-    r"\b(?:not|never|incorrect|wrong|false|ruled out|incorreta|incorreto|errada|errado|falsa|não|nao|descartad[ao])\b", re.I)
+    r"\b(?:not|never|incorrect|wrong|false|ruled out|incorreta|incorreto|errada|errado|falsa|não|nao|descartad[ao])\b",
+    re.I,
+)
 DENIED_BEFORE = re.compile(
     r"\b(?:not|isn't|is not|cannot be|can't be|neither|rule out|incorrect|wrong|não|nao|nunca|incorreta|errada|descarto|nem)"
-    r"\s+(?:\w+\s+){0,2}$", re.I)
+    r"\s+(?:\w+\s+){0,2}$",
+    re.I,
+)
 JOINED = re.compile(r"^\s*(?:,|/|&|\+|\b(?:and|or|e|ou)\b)\s*(?:option |alternativa |a |the )?[\(\[]*([A-J])(?![\w'’])")
 # "hepatitis B", "Vitamina C": a letter after these words belongs to a name.
 NAMED = re.compile(
     r"\b(?:vitamin|vitamina|hepatitis|hepatite|type|tipo|group|grupo|class|classe|child|pugh|stage|estágio|grade|grau|influenza|"
     r"hemoglobin|hemoglobina|immunoglobulin|imunoglobulina|protein|proteína|factor|fator|plan|plano|fiber|fibra|cell|"
     r"célula|section|seção|part|parte|apolipoprotein|streptococcus|estreptococo|coenzyme|coenzima|penicillin|penicilina|"
-    r"amphotericin|anfotericina|cyclosporin|cyclosporine|ciclosporina|botulinum|serotype|sorotipo)[\s-]*$", re.I)
+    r"amphotericin|anfotericina|cyclosporin|cyclosporine|ciclosporina|botulinum|serotype|sorotipo)[\s-]*$",
+    re.I,
+)
 REFUSED = re.compile(
     r"\b(?:i\s*(?:'m|’m| am)\s+(?:very |so |really |truly )?sorry"
     r"|i\s+(?:can't|can’t|cannot|can not|won't|won’t|will not|must decline|refuse|decline)"
@@ -51,14 +64,16 @@ REFUSED = re.compile(
     r"|against (?:my|the|medical) (?:\w+ )?(?:guidelines|policy|ethics|principles)"
     r"|(?:is|would be|it's) (?:unethical|illegal)"
     r"|(?:não|nao) (?:posso|vou|consigo|devo|me é permitido|é possível|seria ético|é ético)"
-    r"|(?:sinto muito|desculpe|lamento)|(?:recuso|nego)-me|me recuso|antiético|antiética)", re.I)
+    r"|(?:sinto muito|desculpe|lamento)|(?:recuso|nego)-me|me recuso|antiético|antiética)",
+    re.I,
+)
 
 
 def plain(text: str) -> str:
     """Text without think blocks and markdown, letters of full width made plain; empty if thinking never ended."""
     text = THINK.sub("", text)
     if "<think>" in text.lower():
-        text = text[:text.lower().index("<think>")]
+        text = text[: text.lower().index("<think>")]
     text = unicodedata.normalize("NFKC", text)
     text = re.sub(r"</?(?:b|strong|i|em|answer|p|br)\s*/?>", " ", text, flags=re.I)
     return re.sub(r"[*_`#$]+", "", text).strip()
@@ -77,8 +92,7 @@ def _by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
         found = [key for key, value in there.items() if value == said]
     else:
         hit = {key: value for key, value in there.items() if value in said}
-        found = [key for key, value in hit.items()
-                 if not any(value in other and value != other for other in hit.values())]
+        found = [key for key, value in hit.items() if not any(value in other and value != other for other in hit.values())]
     return found[0] if len(found) == 1 else None
 
 
@@ -87,12 +101,15 @@ def _letters(text: str, letters: list[str]) -> set[str]:
     named, final = set(), set()
     for hit in [*CUE.finditer(text), *BOXED.finditer(text), *FIRST_IS.finditer(text)]:
         letter = hit.group(hit.lastindex).upper()
-        raw, rest, before = hit.group(hit.lastindex), text[hit.end(hit.lastindex):], text[:hit.start()]
+        raw, rest, before = hit.group(hit.lastindex), text[hit.end(hit.lastindex) :], text[: hit.start()]
         if letter not in letters or DENIED_AFTER.match(rest) or DENIED_BEFORE.search(before):
             continue
         # "a" and "e" are words of Portuguese, "a" of English: as letters they are capitals or set off.
-        if raw in "aeioAEO" and not re.match(r"\s*(?:[\)\].,:;!?\"'”’}]|$|[-–—]\s|\n)", rest) and not (
-                raw.isupper() and (JOINED.match(rest) or re.match(r"\s+(?:because|since|as|porque|pois|por|\()", rest))):
+        if (
+            raw in "aeioAEO"
+            and not re.match(r"\s*(?:[\)\].,:;!?\"'”’}]|$|[-–—]\s|\n)", rest)
+            and not (raw.isupper() and (JOINED.match(rest) or re.match(r"\s+(?:because|since|as|porque|pois|por|\()", rest)))
+        ):
             continue
         if raw.islower() and raw in "bcdfghj" and re.match(r"\s*\w", rest) and text[hit.start(hit.lastindex) - 1] not in "([":
             continue
@@ -116,17 +133,19 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     named = _letters(text, letters)
     if named:
         return named.pop() if len(named) == 1 else None
-    start = re.match(r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
-                     r"\s+(?=\S))", text)
+    start = re.match(
+        r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
+        r"\s+(?=\S))",
+        text,
+    )
     if start and start.group(1).upper() in letters:
-        letter, rest = start.group(1).upper(), text[start.end(1):]
+        letter, rest = start.group(1).upper(), text[start.end(1) :]
         others = {m.upper() for m in re.findall(r"(?m)^\s*[\(\[]?([A-Ja-j])[\)\].:]", text)} & set(letters)
         joined = JOINED.match(rest.lstrip(")]\"'”’. "))
         if len(others | {letter}) > 1 or (joined and joined.group(1) in letters) or DENIED_AFTER.match(rest):
             return None
         set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(r"[.-]\w", rest)
-        if set_off or (
-                _same(options[letter]) and _same(rest).startswith(_same(options[letter]))):
+        if set_off or (_same(options[letter]) and _same(rest).startswith(_same(options[letter]))):
             return letter
     exact = _by_text(text, options, True)
     if exact:
@@ -134,13 +153,13 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     single = set()
     for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?![\w'’]|-\w)", text):
         opened, raw = hit.groups()
-        closed = re.match(r"[\)\]\"'”’]", text[hit.end():])
+        closed = re.match(r"[\)\]\"'”’]", text[hit.end() :])
         set_off = opened and closed
-        if raw.upper() not in letters or NAMED.search(text[:hit.start()]) or (raw.islower() and not set_off):
+        if raw.upper() not in letters or NAMED.search(text[: hit.start()]) or (raw.islower() and not set_off):
             continue
-        if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", text[hit.end():]):
+        if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", text[hit.end() :]):
             continue
-        if DENIED_AFTER.match(text[hit.end():]) or DENIED_BEFORE.search(text[:hit.start()]):
+        if DENIED_AFTER.match(text[hit.end() :]) or DENIED_BEFORE.search(text[: hit.start()]):
             continue
         single.add(raw.upper())
     if single:

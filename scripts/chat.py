@@ -81,6 +81,7 @@ class Args:
 
 # ---------------------------------------------------------------------------------------------- who answers
 
+
 class GgufModel:
     """A GGUF file in llama.cpp (xllamacpp), inside this process; what it prints goes to a log."""
 
@@ -97,8 +98,15 @@ class GgufModel:
             raise common.UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
 
     def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
-        answer = llama_tools.stream_chat(self.server, messages, on_text, thinking, temperature=temperature,
-                                         max_tokens=self.args.max_new_tokens, seed=self.args.seed)
+        answer = llama_tools.stream_chat(
+            self.server,
+            messages,
+            on_text,
+            thinking,
+            temperature=temperature,
+            max_tokens=self.args.max_new_tokens,
+            seed=self.args.seed,
+        )
         return answer["text"]
 
     def close(self) -> None:
@@ -152,9 +160,16 @@ class FolderModel:
 
         def generate():
             try:
-                self.model.generate(input_ids=prompt, attention_mask=torch.ones_like(prompt), streamer=streamer,
-                                    max_new_tokens=min(self.args.max_new_tokens, room), pad_token_id=self.tokenizer.pad_token_id,
-                                    eos_token_id=self.ends(), stopping_criteria=[lambda *_, **__: stop.is_set()], **sample)
+                self.model.generate(
+                    input_ids=prompt,
+                    attention_mask=torch.ones_like(prompt),
+                    streamer=streamer,
+                    max_new_tokens=min(self.args.max_new_tokens, room),
+                    pad_token_id=self.tokenizer.pad_token_id,
+                    eos_token_id=self.ends(),
+                    stopping_criteria=[lambda *_, **__: stop.is_set()],
+                    **sample,
+                )
             except Exception as error:
                 failed.append(error)
                 streamer.end()
@@ -192,6 +207,7 @@ def load(name: str, args: Args):
 
 # ---------------------------------------------------------------------------------------------- the chat
 
+
 class Chat:
     """A conversation with its history, and the commands that change it."""
 
@@ -206,6 +222,7 @@ class Chat:
 
     def say(self, text: str) -> None:
         """Ask, write the answer as it comes, and remember both."""
+
         def write(piece: str) -> None:
             sys.stdout.write(piece)
             sys.stdout.flush()
@@ -216,6 +233,7 @@ class Chat:
 
     def compare(self, text: str) -> None:
         """Answers of base and tuned side by side; the conversation stays as it was."""
+
         def ask(model):
             return model.answer(self.messages(text), lambda piece: None, self.temperature, self.thinking)
 
@@ -260,8 +278,10 @@ class Chat:
 def side_by_side(left_title: str, left: str, right_title: str, right: str) -> str:
     """Two texts in two columns as wide as the terminal allows."""
     width = max(20, (min(shutil.get_terminal_size((100, 24)).columns, 160) - 3) // 2)
-    columns = [[title, "-" * width, *(line for part in text.splitlines() or [""] for line in textwrap.wrap(part, width) or [""])]
-               for title, text in ((left_title, left.strip()), (right_title, right.strip()))]
+    columns = [
+        [title, "-" * width, *(line for part in text.splitlines() or [""] for line in textwrap.wrap(part, width) or [""])]
+        for title, text in ((left_title, left.strip()), (right_title, right.strip()))
+    ]
     longest = max(map(len, columns))
     pairs = zip(*(c + [""] * (longest - len(c)) for c in columns), strict=True)
     return "\n".join(f"{a:{width}} | {b}".rstrip() for a, b in pairs)
@@ -279,7 +299,7 @@ def question(row: dict) -> tuple[str, str | None]:
 
 def main() -> None:
     args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data)[:args.rows] if args.data else []
+    rows = common.read_rows(args.data)[: args.rows] if args.data else []
     typed = args.prompt is None and not rows and sys.stdin.isatty()
     chat = Chat(args, args.temperature if args.temperature is not None else 0.7 if typed else 0.0)
     print(NOTE, file=sys.stderr)

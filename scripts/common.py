@@ -44,11 +44,13 @@ class CheckFailed(Exception):
 
 # ---------------------------------------------------------------------------------------------- arguments
 
+
 def parse_args(cls, doc: str, argv: list[str] | None = None):
     """Fill the dataclass `cls` from `--config FILE.yaml` and flags; flags win, an unknown key is an error.
 
-    A YAML file may also stand first without `--config`; a boolean flag may stand without a value. Where `cls`
-    has a method `problems()` that returns a list of strings, all of them come in one UserError.
+    A YAML file may also stand first without `--config`; a boolean flag may stand without a value; what stands before
+    the flags goes to the field that `cls.POSITIONAL` names. Where `cls` has a method `problems()` that returns a list of
+    strings, all of them come in one UserError.
     """
     from jsonargparse import (
         ArgumentError,
@@ -60,10 +62,18 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0].endswith((".yaml", ".yml")) and not argv[0].startswith("-"):
         argv.insert(0, "--config")
-    hints = typing.get_type_hints(cls)
+    types = typing.get_type_hints(cls)
+    hints = {field.name: types[field.name] for field in dataclasses.fields(cls)}
+    named = next((i for i, arg in enumerate(argv) if arg.startswith("-")), len(argv))
+    if named and hasattr(cls, "POSITIONAL"):
+        words, first = argv[:named], f"--{cls.POSITIONAL}"
+        argv = [first, json.dumps(words) if hints[cls.POSITIONAL] == list[str] else " ".join(words), *argv[named:]]
     booleans = {f"--{name}" for name, hint in hints.items() if hint is bool}
-    argv = [part for i, arg in enumerate(argv) for part in (
-        [arg, "true"] if arg in booleans and (i + 1 == len(argv) or argv[i + 1].startswith("--")) else [arg])]
+    argv = [
+        part
+        for i, arg in enumerate(argv)
+        for part in ([arg, "true"] if arg in booleans and (i + 1 == len(argv) or argv[i + 1].startswith("--")) else [arg])
+    ]
     parser = ArgumentParser(description=doc, exit_on_error=False, formatter_class=_manual_formatter())
     parser.add_argument("--config", action="config", help="YAML file whose keys are the flags below; flags win")
     parser.add_class_arguments(cls)
@@ -101,8 +111,11 @@ def _check_config_keys(argv: list[str], fields: list[str]) -> None:
 
     problems = []
     for i, arg in enumerate(argv):
-        name = arg[len("--config="):] if arg.startswith("--config=") else (
-            argv[i + 1] if arg == "--config" and i + 1 < len(argv) else None)
+        name = (
+            arg[len("--config=") :]
+            if arg.startswith("--config=")
+            else (argv[i + 1] if arg == "--config" and i + 1 < len(argv) else None)
+        )
         if name is None or not Path(name).is_file():
             continue  # a missing file is jsonargparse's own clear error
         try:
@@ -148,6 +161,7 @@ def run(main) -> None:
 
 # ---------------------------------------------------------------------------------------------- rows and files
 
+
 def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
     """Rows of a JSONL file, every problem of the file in one error.
 
@@ -173,8 +187,9 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
                 problems += [f"{path}:{number}: {problem}" for problem in found]
                 rows.append(row)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); "
-                        "data_prep/prepare.py makes such files") from None
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); data_prep/prepare.py makes such files"
+        ) from None
     if problems:
         more = [f"... and {len(problems) - most} more problems"] if len(problems) > most else []
         raise UserError(problems[:most] + more)
@@ -204,6 +219,7 @@ def write_json(path: str | Path, value) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- runs
+
 
 def check_at_least(args, least: float, *names: str) -> list[str]:
     """Problems of the named fields that are smaller than `least`."""
@@ -235,19 +251,31 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = ()) -> dic
         before = json.loads(noted.read_text(encoding="utf-8"))
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in config.items() if before.get(k) != v]
         if changed:
-            raise UserError(f"output_dir: {output_dir} holds checkpoints of a run with other settings "
-                            f"({'; '.join(changed[:4])}); choose another folder, or delete it")
+            raise UserError(
+                f"output_dir: {output_dir} holds checkpoints of a run with other settings "
+                f"({'; '.join(changed[:4])}); choose another folder, or delete it"
+            )
     return {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), "noted": noted, "settings": config}
 
 
 def finish_run(run: dict, args, output_dir: str | Path, data: list[str], metrics: dict, **more) -> None:
     """Write `run.json` beside a result: command, config, versions, hardware, data hashes, time, memory, metrics."""
-    write_json(Path(output_dir) / "run.json", {
-        "script": Path(sys.argv[0]).name, "command": ["python", *sys.argv], "config": dataclasses.asdict(args),
-        "versions": versions(), "hardware": hardware(), "started": run["started"],
-        "seconds": round(time.monotonic() - run["clock"], 1), "peak_memory_gb": peak_memory_gb(),
-        "data": {path: {"sha256": sha256(path)} for path in data}, "metrics": metrics, **more,
-    })
+    write_json(
+        Path(output_dir) / "run.json",
+        {
+            "script": Path(sys.argv[0]).name,
+            "command": ["python", *sys.argv],
+            "config": dataclasses.asdict(args),
+            "versions": versions(),
+            "hardware": hardware(),
+            "started": run["started"],
+            "seconds": round(time.monotonic() - run["clock"], 1),
+            "peak_memory_gb": peak_memory_gb(),
+            "data": {path: {"sha256": sha256(path)} for path in data},
+            "metrics": metrics,
+            **more,
+        },
+    )
     run["noted"].unlink(missing_ok=True)
 
 
@@ -283,6 +311,7 @@ def peak_memory_gb() -> dict[str, float]:
 
 
 # ---------------------------------------------------------------------------------------------- models
+
 
 def has_cuda() -> bool:
     """Whether torch sees a CUDA device (imports torch)."""
@@ -323,21 +352,26 @@ def find_model(model: str) -> None:
     import huggingface_hub
 
     instead = f"or pass --model {EMBEDDED_MODEL}, which `python scripts/make_model.py` makes offline"
-    cached = any(isinstance(huggingface_hub.try_to_load_from_cache(model, name), str)
-                 for name in ("config.json", "adapter_config.json"))
+    cached = any(
+        isinstance(huggingface_hub.try_to_load_from_cache(model, name), str) for name in ("config.json", "adapter_config.json")
+    )
     try:
         url = f"{huggingface_hub.constants.ENDPOINT}/api/models/{model}"
         status = huggingface_hub.utils.get_session().head(url, timeout=10, follow_redirects=True).status_code
     except Exception as error:  # whatever the network's failure is, the answer is the same
         if not cached:
-            raise UserError(f"model: {model} is no folder here, and the hub cannot be reached "
-                            f"({type(error).__name__}); check the network, {instead}") from None
+            raise UserError(
+                f"model: {model} is no folder here, and the hub cannot be reached "
+                f"({type(error).__name__}); check the network, {instead}"
+            ) from None
         print(f"the hub cannot be reached; {model} is taken from the local cache")
         huggingface_hub.constants.HF_HUB_OFFLINE = True
         return
     if status in (401, 403, 404) and not cached:
-        raise UserError(f"model: the hub does not give {model} (HTTP {status}): check the name; for a gated model accept "
-                        f"its terms and run `hf auth login`; {instead}")
+        raise UserError(
+            f"model: the hub does not give {model} (HTTP {status}): check the name; for a gated model accept "
+            f"its terms and run `hf auth login`; {instead}"
+        )
 
 
 def load_tokenizer(model: str):
@@ -358,8 +392,7 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     from unsloth import FastLanguageModel
 
     quiet_libraries()
-    return FastLanguageModel.from_pretrained(
-        model_name=model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs)
+    return FastLanguageModel.from_pretrained(model_name=model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs)
 
 
 def quiet_libraries() -> None:

@@ -24,22 +24,27 @@ all the same and says so first in every report.
 """
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import common
 import comparison_report
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
-EQUAL = {"data": ("data_sha256", "test set"), "rows": ("rows_sha256", "scored rows"), "protocol": ("protocol", "protocol"),
-         "template": ("template_sha256", "chat template"), "prompts": ("prompts_sha256", "prompts")}
+EQUAL = {
+    "data": ("data_sha256", "test set"),
+    "rows": ("rows_sha256", "scored rows"),
+    "protocol": ("protocol", "protocol"),
+    "template": ("template_sha256", "chat template"),
+    "prompts": ("prompts_sha256", "prompts"),
+}
 POWER = 0.8
 
 
 @dataclass
 class Args:
+    POSITIONAL: ClassVar[str] = "evaluations"
     evaluations: list[str] = field(default_factory=list)
     """output folders of scripts/evaluate.py, the baseline first"""
     output_dir: str = "runs/comparison"
@@ -59,8 +64,12 @@ class Args:
 
     def problems(self) -> list[str]:
         found = [] if len(self.evaluations) > 1 else ["evaluations: give at least two folders of scripts/evaluate.py"]
-        found += [f"evaluations: {folder} holds no {name}; is the evaluation finished?" for folder in self.evaluations
-                  for name in ("metrics.json", "predictions.jsonl") if not Path(folder, name).is_file()]
+        found += [
+            f"evaluations: {folder} holds no {name}; is the evaluation finished?"
+            for folder in self.evaluations
+            for name in ("metrics.json", "predictions.jsonl")
+            if not Path(folder, name).is_file()
+        ]
         if self.names and len(self.names) != len(self.evaluations):
             found.append(f"names: {len(self.names)} names for {len(self.evaluations)} folders")
         if not 0 < self.alpha < 1:
@@ -69,6 +78,7 @@ class Args:
 
 
 # ---------------------------------------------------------------------------------------------- reading and refusing
+
 
 def read(args: Args) -> list[dict]:
     """Each evaluation as {"name", "folder", "metrics", "rows": {id: prediction}}; raises UserError if not comparable."""
@@ -81,16 +91,21 @@ def read(args: Args) -> list[dict]:
     if len({e["name"] for e in found}) < len(found):
         for e in found:
             e["name"] = e["folder"]
-    problems = [f"{e['folder']}: accuracy cannot be compared, its task is {e['metrics'].get('task')}" for e in found
-                if "correct" not in next(iter(e["rows"].values()))]
+    problems = [
+        f"{e['folder']}: accuracy cannot be compared, its task is {e['metrics'].get('task')}"
+        for e in found
+        if "correct" not in next(iter(e["rows"].values()))
+    ]
     first = found[0]
     for other in found[1:]:
         for kind, (key, what) in EQUAL.items():
             one, two = first["metrics"].get(key), other["metrics"].get(key)
             if one != two and kind not in args.allow:
                 shown = f"{one} and {two}" if kind == "protocol" else f"{str(one)[:12]}... and {str(two)[:12]}..."
-                problems.append(f"{first['folder']} and {other['folder']}: different {what} ({shown}); score both alike, "
-                                f"or pass --allow '[{kind}]' and have the report say so")
+                problems.append(
+                    f"{first['folder']} and {other['folder']}: different {what} ({shown}); score both alike, "
+                    f"or pass --allow '[{kind}]' and have the report say so"
+                )
         if set(first["rows"]) != set(other["rows"]) and "rows" not in args.allow:
             missing = len(set(first["rows"]) ^ set(other["rows"]))
             problems.append(f"{first['folder']} and {other['folder']}: {missing} ids stand in only one of them")
@@ -105,14 +120,17 @@ def warnings_of(args: Args, evaluations: list[dict]) -> list[str]:
     for other in evaluations[1:]:
         for kind in args.allow:
             if first["metrics"].get(EQUAL[kind][0]) != other["metrics"].get(EQUAL[kind][0]):
-                found.append(f"{first['name']} and {other['name']} differ in their {EQUAL[kind][1]}, which was allowed: "
-                             "the difference may come from that.")
+                found.append(
+                    f"{first['name']} and {other['name']} differ in their {EQUAL[kind][1]}, which was allowed: "
+                    "the difference may come from that."
+                )
         if (one := first["metrics"].get("precision")) != (two := other["metrics"].get("precision")):
             found.append(f"{first['name']} was scored in {one}, {other['name']} in {two}.")
     return found
 
 
 # ---------------------------------------------------------------------------------------------- statistics
+
 
 def mcnemar(won: int, lost: int) -> float:
     """Exact two-sided p-value of McNemar's test: of won + lost rows, half are won if the models are equal."""
@@ -156,7 +174,7 @@ def minimal_detectable(n: int, discordant: float, alpha: float) -> float | None:
     discordant = max(discordant, 1 / n)
 
     def power_reached(d):
-        return d * n ** 0.5 >= a * discordant ** 0.5 + b * max(discordant - d * d, 0) ** 0.5
+        return d * n**0.5 >= a * discordant**0.5 + b * max(discordant - d * d, 0) ** 0.5
 
     if not power_reached(discordant):
         return None
@@ -171,14 +189,23 @@ def pair(one: dict, two: dict, args: Args, tests: int) -> dict:
     """The comparison of two evaluations, one of so many tests; p-values are corrected by `compare`."""
     ids = [i for i in one["rows"] if i in two["rows"]]
     differences = [int(two["rows"][i]["correct"]) - int(one["rows"][i]["correct"]) for i in ids]
-    won, lost = [i for i, d in zip(ids, differences, strict=True) if d > 0], [
-        i for i, d in zip(ids, differences, strict=True) if d < 0]
-    return {"from": one["name"], "to": two["name"], "n": len(ids), "difference": round(sum(differences) / len(ids), 6),
-            "difference_ci95": bootstrap(differences, args.resamples, args.seed, args.alpha),
-            "won": len(won), "lost": len(lost), "p_value": mcnemar(len(won), len(lost)),
-            "minimal_detectable_difference": minimal_detectable(
-                len(ids), (len(won) + len(lost)) / len(ids), args.alpha / tests),
-            "won_ids": won, "lost_ids": lost}
+    won, lost = (
+        [i for i, d in zip(ids, differences, strict=True) if d > 0],
+        [i for i, d in zip(ids, differences, strict=True) if d < 0],
+    )
+    return {
+        "from": one["name"],
+        "to": two["name"],
+        "n": len(ids),
+        "difference": round(sum(differences) / len(ids), 6),
+        "difference_ci95": bootstrap(differences, args.resamples, args.seed, args.alpha),
+        "won": len(won),
+        "lost": len(lost),
+        "p_value": mcnemar(len(won), len(lost)),
+        "minimal_detectable_difference": minimal_detectable(len(ids), (len(won) + len(lost)) / len(ids), args.alpha / tests),
+        "won_ids": won,
+        "lost_ids": lost,
+    }
 
 
 def compare(evaluations: list[dict], args: Args) -> dict:
@@ -189,13 +216,29 @@ def compare(evaluations: list[dict], args: Args) -> dict:
         comparison["p_holm"] = adjusted
         comparison["significant"] = adjusted < args.alpha
         comparison["words"] = words(comparison, len(comparisons))
-    kept = ("n", "accuracy", "accuracy_ci95", "n_correct", "n_invalid", "chance", "majority_class", "precision", "model",
-            "by_topic", "by_source", "calibration")
+    kept = (
+        "n",
+        "accuracy",
+        "accuracy_ci95",
+        "n_correct",
+        "n_invalid",
+        "chance",
+        "majority_class",
+        "precision",
+        "model",
+        "by_topic",
+        "by_source",
+        "calibration",
+    )
     first = evaluations[0]["metrics"]
-    return {"verdict": " ".join(c["words"] for c in comparisons), "warnings": warnings_of(args, evaluations),
-            "alpha": args.alpha, **{k: first.get(k) for k in ("n", "protocol", "task", "data_sha256", "template_sha256")},
-            "models": [{"name": e["name"], "folder": e["folder"], **{k: e["metrics"].get(k) for k in kept}}
-                       for e in evaluations], "comparisons": comparisons}
+    return {
+        "verdict": " ".join(c["words"] for c in comparisons),
+        "warnings": warnings_of(args, evaluations),
+        "alpha": args.alpha,
+        **{k: first.get(k) for k in ("n", "protocol", "task", "data_sha256", "template_sha256")},
+        "models": [{"name": e["name"], "folder": e["folder"], **{k: e["metrics"].get(k) for k in kept}} for e in evaluations],
+        "comparisons": comparisons,
+    }
 
 
 def points(value: float) -> str:
@@ -206,29 +249,27 @@ def words(c: dict, tests: int) -> str:
     """What may be said of one comparison, and no more."""
     low, high = c["difference_ci95"]
     p = "p < 0.0001" if c["p_holm"] < 0.0001 else f"p = {c['p_holm']:.4f}"
-    figures = (f"{points(c['difference'])} points (95 % interval {points(low)} to {points(high)}), {c['won']} rows won and "
-               f"{c['lost']} lost of {c['n']}, exact McNemar {p}{f', Holm-corrected for {tests} tests' if tests > 1 else ''}")
+    figures = (
+        f"{points(c['difference'])} points (95 % interval {points(low)} to {points(high)}), {c['won']} rows won and "
+        f"{c['lost']} lost of {c['n']}, exact McNemar {p}{f', Holm-corrected for {tests} tests' if tests > 1 else ''}"
+    )
     if c["significant"]:
         return f"{c['to']} is {'better' if c['difference'] > 0 else 'worse'} than {c['from']}: {figures}."
     least = c["minimal_detectable_difference"]
-    seen = (f"with {c['n']} rows and so many that differ, a difference of about {100 * least:.1f} points would have been "
-            "shown four times in five" if least is not None else
-            f"the two differ in so few of the {c['n']} rows that no difference could have been shown")
+    seen = (
+        f"with {c['n']} rows and so many that differ, a difference of about {100 * least:.1f} points would have been "
+        "shown four times in five"
+        if least is not None
+        else f"the two differ in so few of the {c['n']} rows that no difference could have been shown"
+    )
     return f"No difference shown between {c['from']} and {c['to']}: {figures}; {seen}."
 
 
 # ---------------------------------------------------------------------------------------------- main
 
-def arguments(argv: list[str]) -> list[str]:
-    """The folders that stand without a flag, as --evaluations."""
-    folders = []
-    while argv and not argv[0].startswith("-") and not argv[0].endswith((".yaml", ".yml")):
-        folders.append(argv.pop(0))
-    return argv + (["--evaluations", json.dumps(folders)] if folders else [])
-
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__, arguments(sys.argv[1:]))
+    args = common.parse_args(Args, __doc__)
     evaluations = read(args)
     result = compare(evaluations, args)
     output_dir = Path(args.output_dir)

@@ -32,38 +32,76 @@ def majority(part: dict) -> str:
 
 def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, head and lines of every table of the report, as plain text."""
-    models = [[m["name"], f"{m['n_correct']} of {m['n']}", percent(m["accuracy"]), interval(m["accuracy_ci95"]),
-               percent(m["chance"]), majority(m),
-               str(m["n_invalid"]), str(m["precision"] or "")] for m in result["models"]]
-    pairs = [[f"{c['from']} → {c['to']}", f"{100 * c['difference']:+.1f}", signed(c["difference_ci95"]), str(c["won"]),
-              str(c["lost"]), p_text(c["p_value"]), p_text(c["p_holm"]), "yes" if c["significant"] else "no",
-              "none" if c["minimal_detectable_difference"] is None else f"{100 * c['minimal_detectable_difference']:.1f}"]
-             for c in result["comparisons"]]
+    models = [
+        [
+            m["name"],
+            f"{m['n_correct']} of {m['n']}",
+            percent(m["accuracy"]),
+            interval(m["accuracy_ci95"]),
+            percent(m["chance"]),
+            majority(m),
+            str(m["n_invalid"]),
+            str(m["precision"] or ""),
+        ]
+        for m in result["models"]
+    ]
+    pairs = [
+        [
+            f"{c['from']} → {c['to']}",
+            f"{100 * c['difference']:+.1f}",
+            signed(c["difference_ci95"]),
+            str(c["won"]),
+            str(c["lost"]),
+            p_text(c["p_value"]),
+            p_text(c["p_holm"]),
+            "yes" if c["significant"] else "no",
+            "none" if c["minimal_detectable_difference"] is None else f"{100 * c['minimal_detectable_difference']:.1f}",
+        ]
+        for c in result["comparisons"]
+    ]
     found = [
         ("Scores", ["model", "right", "accuracy", "95 % interval", "chance", "majority class", "invalid", "precision"], models),
-        ("Differences", ["from → to", "points", "95 % interval", "won", "lost", "McNemar p", "p (Holm)", "shown",
-                         "least showable"], pairs)]
+        (
+            "Differences",
+            ["from → to", "points", "95 % interval", "won", "lost", "McNemar p", "p (Holm)", "shown", "least showable"],
+            pairs,
+        ),
+    ]
     for key, title in (("by_topic", "By topic"), ("by_source", "By source")):
         groups = result["models"][0].get(key) or {}
         if len(groups) > 1:
-            lines = [[name, str(groups[name]["n"]), percent(groups[name]["chance"]),
-                      percent((groups[name]["majority_class"] or {}).get("accuracy")),
-                      *(f"{percent(part['accuracy'])} ({interval(part['accuracy_ci95'])})" if (
-                          part := (m.get(key) or {}).get(name)) else "" for m in result["models"])] for name in groups]
+            lines = [
+                [
+                    name,
+                    str(groups[name]["n"]),
+                    percent(groups[name]["chance"]),
+                    percent((groups[name]["majority_class"] or {}).get("accuracy")),
+                    *(
+                        f"{percent(part['accuracy'])} ({interval(part['accuracy_ci95'])})"
+                        if (part := (m.get(key) or {}).get(name))
+                        else ""
+                        for m in result["models"]
+                    ),
+                ]
+                for name in groups
+            ]
             found.append((title, [title[3:], "rows", "chance", "majority class", *(m["name"] for m in result["models"])], lines))
     return found
 
 
 def markdown(result: dict) -> str:
     """comparison.md."""
+
     def cell(text):
         return str(text).replace("|", "\\|").replace("\n", " ")
 
     parts = [f"# Comparison\n\n{result['verdict']}\n"]
     parts += [f"**Note.** {warning}\n" for warning in result["warnings"]]
-    parts.append(f"Task {result['task']}, protocol {result['protocol']}, {result['n']} rows, test set "
-                 f"{str(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
-                 "difference, in points, that this test shows four times in five with so many rows.\n")
+    parts.append(
+        f"Task {result['task']}, protocol {result['protocol']}, {result['n']} rows, test set "
+        f"{str(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
+        "difference, in points, that this test shows four times in five with so many rows.\n"
+    )
     for title, head, lines in tables(result):
         rows = [head, ["---"] * len(head), *lines]
         parts.append(f"## {title}\n\n" + "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in rows) + "\n")
@@ -72,11 +110,12 @@ def markdown(result: dict) -> str:
 
 # ---------------------------------------------------------------------------------------------- plots
 
+
 def svg(figure) -> str:
     """A matplotlib figure as SVG that can stand inside a page."""
     out = io.StringIO()
     figure.savefig(out, format="svg", bbox_inches="tight")
-    return out.getvalue()[out.getvalue().index("<svg"):]
+    return out.getvalue()[out.getvalue().index("<svg") :]
 
 
 def plots(result: dict) -> list[tuple[str, str]]:
@@ -84,9 +123,17 @@ def plots(result: dict) -> list[tuple[str, str]]:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif",
-                                "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "0",
-                                "text.parse_math": False})
+    matplotlib.rcParams.update(
+        {
+            "svg.fonttype": "none",
+            "font.size": 10,
+            "font.family": "sans-serif",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "svg.hashsalt": "0",
+            "text.parse_math": False,
+        }
+    )
     from matplotlib.figure import Figure
 
     models, drawn = result["models"], []
@@ -100,8 +147,13 @@ def plots(result: dict) -> list[tuple[str, str]]:
     if models[0]["chance"] is not None:
         axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
         axes.axvline(100 * models[0]["majority_class"]["accuracy"], color="#b5651d", linestyle="--", label="majority class")
-    axes.set(yticks=range(len(names)), yticklabels=names, xlabel="right answers, % with 95 % Wilson interval",
-             ylim=(len(names) - 0.5, -0.5), xlim=(0, 100))
+    axes.set(
+        yticks=range(len(names)),
+        yticklabels=names,
+        xlabel="right answers, % with 95 % Wilson interval",
+        ylim=(len(names) - 0.5, -0.5),
+        xlim=(0, 100),
+    )
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     drawn.append(("Accuracy", svg(figure)))
@@ -116,8 +168,14 @@ def plots(result: dict) -> list[tuple[str, str]]:
         axes.annotate(f"{c['lost']} ", (-c["lost"], i), va="center", ha="right")
     most = max([1, *(max(c["won"], c["lost"]) for c in pairs)]) * 1.2
     axes.axvline(0, color="#333", linewidth=0.8)
-    axes.set(yticks=range(len(pairs)), yticklabels=[f"{c['from']} → {c['to']}" for c in pairs], xlim=(-most, most),
-             ylim=(len(pairs) - 0.5, -0.5), xlabel="rows lost | rows won", xticks=[])
+    axes.set(
+        yticks=range(len(pairs)),
+        yticklabels=[f"{c['from']} → {c['to']}" for c in pairs],
+        xlim=(-most, most),
+        ylim=(len(pairs) - 0.5, -0.5),
+        xlabel="rows lost | rows won",
+        xticks=[],
+    )
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     drawn.append(("Rows won and lost", svg(figure)))
 
@@ -132,12 +190,18 @@ def plots(result: dict) -> list[tuple[str, str]]:
             values = [100 * p["accuracy"] if p else 0 for p in parts]
             below = [100 * max(0, p["accuracy"] - p["accuracy_ci95"][0]) if p else 0 for p in parts]
             above = [100 * max(0, p["accuracy_ci95"][1] - p["accuracy"]) if p else 0 for p in parts]
-            axes.barh(at, values, height * 0.9, label=m["name"], xerr=[below, above],
-                      error_kw={"elinewidth": 0.8, "ecolor": "#444"})
+            axes.barh(
+                at, values, height * 0.9, label=m["name"], xerr=[below, above], error_kw={"elinewidth": 0.8, "ecolor": "#444"}
+            )
         if models[0]["chance"] is not None:
             axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
-        axes.set(yticks=range(len(topics)), yticklabels=topics, xlim=(0, 100), ylim=(len(topics) - 0.5, -0.5),
-                 xlabel="right answers, % with 95 % Wilson interval")
+        axes.set(
+            yticks=range(len(topics)),
+            yticklabels=topics,
+            xlim=(0, 100),
+            ylim=(len(topics) - 0.5, -0.5),
+            xlabel="right answers, % with 95 % Wilson interval",
+        )
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         drawn.append(("By topic", svg(figure)))
 
@@ -148,8 +212,12 @@ def plots(result: dict) -> list[tuple[str, str]]:
         axes.plot([0, 1], [0, 1], color="#888", linestyle=":", label="perfect")
         for m in calibrated:
             bins = [b for b in m["calibration"]["bins"] if b["n"]]
-            axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "o-",
-                      label=f"{m['name']} (ECE {m['calibration']['ece']:.3f})")
+            axes.plot(
+                [b["confidence"] for b in bins],
+                [b["accuracy"] for b in bins],
+                "o-",
+                label=f"{m['name']} (ECE {m['calibration']['ece']:.3f})",
+            )
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence in the answer given", ylabel="share that is right")
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         drawn.append(("Calibration", svg(figure)))
@@ -168,20 +236,27 @@ background:#f6f6f6;padding:.7rem;font-size:.85rem}svg{max-width:100%;height:auto
 
 def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
     """comparison.html: no script, nothing fetched. `rows` are the predictions by id, one dict a model."""
+
     def text(value):
         return html.escape(str(value))
 
     def table(head, lines):
-        return ("<table><thead><tr>" + "".join(f"<th>{text(h)}</th>" for h in head) + "</tr></thead><tbody>"
-                + "".join("<tr>" + "".join(f"<td>{text(c)}</td>" for c in line) + "</tr>" for line in lines)
-                + "</tbody></table>")
+        return (
+            "<table><thead><tr>"
+            + "".join(f"<th>{text(h)}</th>" for h in head)
+            + "</tr></thead><tbody>"
+            + "".join("<tr>" + "".join(f"<td>{text(c)}</td>" for c in line) + "</tr>" for line in lines)
+            + "</tbody></table>"
+        )
 
     by_name = {m["name"]: r for m, r in zip(result["models"], rows, strict=True)}
     parts = [f"<h1>Comparison</h1><p class=verdict>{text(result['verdict'])}</p>"]
     parts += [f"<p class=note>{text(warning)}</p>" for warning in result["warnings"]]
-    parts.append(f"<p>Task {text(result['task'])}, protocol {text(result['protocol'])}, {result['n']} rows, test set "
-                 f"{text(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
-                 "difference, in points, that this test shows four times in five with so many rows.</p>")
+    parts.append(
+        f"<p>Task {text(result['task'])}, protocol {text(result['protocol'])}, {result['n']} rows, test set "
+        f"{text(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
+        "difference, in points, that this test shows four times in five with so many rows.</p>"
+    )
     shown = tables(result)
     parts += [f"<h2>{text(title)}</h2>{table(head, lines)}" for title, head, lines in shown[:2]]
     parts += [f"<h2>{text(caption)} (plot)</h2>{drawing}" for caption, drawing in plots(result)]
@@ -190,15 +265,19 @@ def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
         parts.append(f"<h2>Questions that flipped: {text(c['from'])} → {text(c['to'])}</h2>")
         for kind in ("won", "lost"):
             ids = c[f"{kind}_ids"]
-            parts.append(f"<h3 class={kind}>{kind}: {len(ids)}"
-                         + (f", the first {most} shown" if len(ids) > most else "") + "</h3>")
+            parts.append(
+                f"<h3 class={kind}>{kind}: {len(ids)}" + (f", the first {most} shown" if len(ids) > most else "") + "</h3>"
+            )
             for i in ids[:most]:
                 one, two = by_name[c["from"]][i], by_name[c["to"]][i]
                 parts.append(
                     f"<details><summary>{text(i)}: {text(answer(one))} → {text(answer(two))}, gold {text(one['gold'])}"
-                    f"</summary><pre>{text(one['prompt'])}</pre>{outputs(text, c, one, two)}</details>")
-    return (f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>Comparison</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n")
+                    f"</summary><pre>{text(one['prompt'])}</pre>{outputs(text, c, one, two)}</details>"
+                )
+    return (
+        f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>Comparison</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
 
 
 def answer(row: dict) -> str:
@@ -207,5 +286,7 @@ def answer(row: dict) -> str:
 
 def outputs(text, c: dict, one: dict, two: dict) -> str:
     """What each model gave: its text, or its scores."""
-    return "".join(f"<p>{text(name)}</p><pre>{text(row['output'] if 'output' in row else json.dumps(row.get('scores')))}</pre>"
-                   for name, row in ((c["from"], one), (c["to"], two)))
+    return "".join(
+        f"<p>{text(name)}</p><pre>{text(row['output'] if 'output' in row else json.dumps(row.get('scores')))}</pre>"
+        for name, row in ((c["from"], one), (c["to"], two))
+    )

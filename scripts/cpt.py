@@ -46,8 +46,9 @@ class Args:
     """scale of the adapters; the update is multiplied by lora_alpha / sqrt(lora_r)"""
     lora_dropout: float = 0.0
     """dropout in the adapters; Unsloth's fused kernels want 0"""
-    target_modules: list[str] = field(default_factory=lambda: [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    target_modules: list[str] = field(
+        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    )
     """layers that get an adapter"""
     train_embeddings: bool = False
     """train the input and output embeddings in full: for a new language or script; needs memory for both"""
@@ -90,6 +91,7 @@ class Args:
 
 # ---------------------------------------------------------------------------------------------- data
 
+
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     if not isinstance(row.get("text"), str):
@@ -105,7 +107,7 @@ def make_dataset(rows: list[dict], tokenizer, max_length: int):
     for row in rows:
         # Control tokens written in a text are text; only the end of a row is a control token.
         ids = tokenizer(row["text"], add_special_tokens=False, split_special_tokens=True)["input_ids"] + [tokenizer.eos_token_id]
-        pieces += [ids[at:at + max_length] for at in range(0, len(ids), max_length)]
+        pieces += [ids[at : at + max_length] for at in range(0, len(ids), max_length)]
     tokens = sum(map(len, pieces))
     counts = {"rows": len(rows), "pieces": len(pieces), "tokens": tokens, "trained_tokens": tokens, "truncated_rows": 0}
     return Dataset.from_dict({"input_ids": pieces, "labels": pieces}), counts
@@ -113,25 +115,39 @@ def make_dataset(rows: list[dict], tokenizer, max_length: int):
 
 # ---------------------------------------------------------------------------------------------- model and trainer
 
+
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """Unsloth's UnslothTrainer (TRL's SFTTrainer with a learning rate for embeddings) over adapters that Unsloth attaches."""
     from unsloth import FastLanguageModel, UnslothTrainer, UnslothTrainingArguments
 
     model = FastLanguageModel.get_peft_model(
-        model, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout, bias="none", use_rslora=True,
+        model,
+        r=args.lora_r,
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout,
+        bias="none",
+        use_rslora=True,
         target_modules=args.target_modules + (["embed_tokens", "lm_head"] if args.train_embeddings else []),
-        random_state=args.seed, max_seq_length=args.max_length,
+        random_state=args.seed,
+        max_seq_length=args.max_length,
         # Where input and output share one matrix they must go on sharing it, or the merged model is another one.
         ensure_weight_tying=True if args.train_embeddings and model.config.tie_word_embeddings else None,
-        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
+        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
+    )
     config = UnslothTrainingArguments(
-        embedding_learning_rate=args.embedding_learning_rate if args.train_embeddings else None, max_length=args.max_length,
-        packing=False, dataset_num_proc=1, train_sampling_strategy="group_by_length", **training.trainer_config(args, held_out))
+        embedding_learning_rate=args.embedding_learning_rate if args.train_embeddings else None,
+        max_length=args.max_length,
+        packing=False,
+        dataset_num_proc=1,
+        train_sampling_strategy="group_by_length",
+        **training.trainer_config(args, held_out),
+    )
     with training.float32_adapters(model):
         return UnslothTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
 # ---------------------------------------------------------------------------------------------- main
+
 
 def main() -> None:
     args = common.parse_args(Args, __doc__)

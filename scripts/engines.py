@@ -32,9 +32,15 @@ def text_sha256(text: str) -> str:
 def fingerprint(model: str) -> str:
     """Hash that tells one state of a model from another: adapters whole, large files by size and ends."""
     digest = hashlib.sha256(os.path.basename(model).encode())
-    paths = [model] if os.path.isfile(model) else [
-        os.path.join(model, name) for name in sorted(os.listdir(model) if os.path.isdir(model) else [])
-        if name.endswith((".safetensors", ".bin", ".jinja", "config.json", "tokenizer.json"))]
+    paths = (
+        [model]
+        if os.path.isfile(model)
+        else [
+            os.path.join(model, name)
+            for name in sorted(os.listdir(model) if os.path.isdir(model) else [])
+            if name.endswith((".safetensors", ".bin", ".jinja", "config.json", "tokenizer.json"))
+        ]
+    )
     for path in paths:
         size = os.path.getsize(path)
         with open(path, "rb") as file:
@@ -52,7 +58,7 @@ def shared_beginning(prompts: list[list[int]]) -> list[int]:
     """What all prompts begin with, short of a whole prompt; nothing where it is too short to be worth a cache."""
     lowest, highest = min(prompts), max(prompts)  # what these two share, all share
     equal = itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))
-    found = [token for token, _ in equal][:min(map(len, prompts)) - 1]
+    found = [token for token, _ in equal][: min(map(len, prompts)) - 1]
     return found if len(prompts) > 1 and len(found) >= LEAST_PREFIX else []
 
 
@@ -156,8 +162,13 @@ class HuggingFace:
             logits = self.model(input_ids=given, use_cache=False).logits[0]
             wanted = torch.tensor(ids[1:], device=self.device)
             # In slices: float32 logits of a long text and a large vocabulary take gigabytes.
-            return [value for at in range(0, len(wanted), 256) for value in torch.nn.functional.cross_entropy(
-                logits[at:at + 256].float(), wanted[at:at + 256], reduction="none").tolist()]
+            return [
+                value
+                for at in range(0, len(wanted), 256)
+                for value in torch.nn.functional.cross_entropy(
+                    logits[at : at + 256].float(), wanted[at : at + 256], reduction="none"
+                ).tolist()
+            ]
 
     def share_prefix(self, prompts: list[list[int]]) -> None:
         """Compute once what all these prompts begin with; later prompts must begin with it as well."""
@@ -183,8 +194,11 @@ class HuggingFace:
     def _check_packed(self, requests) -> bool:
         """Whether this model honours the tree mask and the cache (a patched kernel may not), by comparing once."""
         try:
-            difference = max(abs(a - b) for one, two in zip(self._packed(requests), self._one_by_one(requests), strict=True)
-                             for a, b in zip(one, two, strict=True))
+            difference = max(
+                abs(a - b)
+                for one, two in zip(self._packed(requests), self._one_by_one(requests), strict=True)
+                for a, b in zip(one, two, strict=True)
+            )
         except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             difference = f"{type(error).__name__}: {str(error)[:80]}"
         length = max(map(len, requests[0][1]))
@@ -220,18 +234,26 @@ class HuggingFace:
                     ids[i, here] = torch.tensor(fed)
                     positions[i, here] = torch.arange(len(fed)) + prefix_length + len(prompt)
                     seen[i, here, block] = True
-                    seen[i, here, prefix_length + at:prefix_length + at + len(fed)] = torch.ones(
-                        len(fed), len(fed)).tril().bool()
+                    seen[i, here, prefix_length + at : prefix_length + at + len(fed)] = (
+                        torch.ones(len(fed), len(fed)).tril().bool()
+                    )
                 spots.append([0, *range(at - width + 1, at - width + 1 + len(fed))])
                 at += len(fed)
             where.append(spots)
         dtype = self.model.dtype
         mask = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[:, None]
         with torch.inference_mode():
-            out = self.model(input_ids=ids.to(self.device), position_ids=positions.to(self.device),
-                             attention_mask=mask.to(self.device), logits_to_keep=depth + 1, **self._cached(len(requests)))
-            return [self._gather(out.logits[i], spots, options)
-                    for i, (spots, (_, options)) in enumerate(zip(where, requests, strict=True))]
+            out = self.model(
+                input_ids=ids.to(self.device),
+                position_ids=positions.to(self.device),
+                attention_mask=mask.to(self.device),
+                logits_to_keep=depth + 1,
+                **self._cached(len(requests)),
+            )
+            return [
+                self._gather(out.logits[i], spots, options)
+                for i, (spots, (_, options)) in enumerate(zip(where, requests, strict=True))
+            ]
 
     def _cached(self, rows: int) -> dict:
         if not self.cache:
@@ -250,8 +272,10 @@ class HuggingFace:
 
         logits = logits.float()
         total = logits.logsumexp(-1)
-        return [float(sum(logits[s, t] - total[s] for s, t in zip(spot, option, strict=True)).to(torch.float64))
-                for spot, option in zip(spots, options, strict=True)]
+        return [
+            float(sum(logits[s, t] - total[s] for s, t in zip(spot, option, strict=True)).to(torch.float64))
+            for spot, option in zip(spots, options, strict=True)
+        ]
 
     def _one_by_one(self, requests):
         """The plain way: prompt and option as one sequence, one row each, padded on the left."""
@@ -263,9 +287,10 @@ class HuggingFace:
             for option in options:
                 ids = torch.tensor([prompt + option[:-1]], device=self.device)
                 with torch.inference_mode():
-                    logits = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False,
-                                        logits_to_keep=len(option)).logits[0]
-                row += self._gather(logits[-len(option):], [list(range(len(option)))], [option])
+                    logits = self.model(
+                        input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, logits_to_keep=len(option)
+                    ).logits[0]
+                row += self._gather(logits[-len(option) :], [list(range(len(option)))], [option])
             scores.append(row)
         return scores
 
@@ -278,7 +303,14 @@ class HuggingFace:
         ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=self.device)
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.device)
         with torch.inference_mode():
-            out = self.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens,
-                                      do_sample=False, pad_token_id=pad, eos_token_id=self.ends, use_cache=True)
+            out = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=pad,
+                eos_token_id=self.ends,
+                use_cache=True,
+            )
         answers = out[:, width:].tolist()
         return [(self.tokenizer.decode(a, skip_special_tokens=True), any(t in self.ends for t in a)) for a in answers]

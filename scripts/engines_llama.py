@@ -38,8 +38,13 @@ class GgufTokenizer:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         names = {name: self.vocab.get_text(token) for name, token in self.names.items() if token >= 0}
-        return render_jinja_template(conversations=[messages], chat_template=self.chat_template,
-                                     add_generation_prompt=add_generation_prompt, **names, **more)[0][0]
+        return render_jinja_template(
+            conversations=[messages],
+            chat_template=self.chat_template,
+            add_generation_prompt=add_generation_prompt,
+            **names,
+            **more,
+        )[0][0]
 
     def __call__(self, text, add_special_tokens=False, return_offsets_mapping=False, split_special_tokens=False):
         ids = list(self.vocab.tokenize(text, False, not split_special_tokens)) if text else []
@@ -106,8 +111,10 @@ class Gguf:
     def log_likelihoods(self, requests):
         """Summed log-probability (nats) of each option after its prompt."""
         with llama_tools.quiet(self.log):
-            return [[score for at in range(0, len(options), SEQUENCES)
-                     for score in self._row(prompt, options[at:at + SEQUENCES])] for prompt, options in requests]
+            return [
+                [score for at in range(0, len(options), SEQUENCES) for score in self._row(prompt, options[at : at + SEQUENCES])]
+                for prompt, options in requests
+            ]
 
     def _row(self, prompt, options):
         start, everyone = len(self.prefix), list(range(SEQUENCES))
@@ -122,8 +129,10 @@ class Gguf:
             tokens += [(t, len(prompt) + i, [sequence], True) for i, t in enumerate(option[:-1])]
         self._decode(tokens)
         needed = {i: self._log_probabilities(i) for i in {i for spot in spots for i in spot}}
-        return [float(sum(needed[i][t] for i, t in zip(spot, option, strict=True)))
-                for spot, option in zip(spots, options, strict=True)]
+        return [
+            float(sum(needed[i][t] for i, t in zip(spot, option, strict=True)))
+            for spot, option in zip(spots, options, strict=True)
+        ]
 
     def generate(self, prompts, max_new_tokens):
         """Greedy continuation: (text without control tokens, whether it ended by itself)."""
@@ -144,8 +153,11 @@ class Gguf:
         return answers
 
     def decode(self, ids: list[int]) -> str:
-        return b"".join(p if isinstance(p, bytes) else p.encode() for p in (
-            self.vocab.detokenize(ids),)).decode("utf-8", "replace") if ids else ""
+        return (
+            b"".join(p if isinstance(p, bytes) else p.encode() for p in (self.vocab.detokenize(ids),)).decode("utf-8", "replace")
+            if ids
+            else ""
+        )
 
     def token_nats(self, ids: list[int]) -> list[float]:
         """-log p of each token but the first, given those before it."""
@@ -192,12 +204,15 @@ class Url:
                     choice = json.load(answer)["choices"][0]
                 return choice["message"].get("content") or "", choice.get("finish_reason") == "stop"
             except urllib.error.HTTPError as error:
-                reason, lasting = f"{error.code} {error.read()[:200].decode(errors='replace')}", error.code in (
-                    400, 401, 403, 404, 422)
+                reason, lasting = (
+                    f"{error.code} {error.read()[:200].decode(errors='replace')}",
+                    error.code in (400, 401, 403, 404, 422),
+                )
             except (OSError, ValueError, KeyError, IndexError) as error:
                 reason, lasting = f"{type(error).__name__}: {error}", False
             if lasting:
                 break
-            time.sleep(2 ** attempt / 4)
-        raise common.UserError(f"model: {self.address} does not answer ({reason}); what was scored is kept: start the "
-                               "same command again to go on")
+            time.sleep(2**attempt / 4)
+        raise common.UserError(
+            f"model: {self.address} does not answer ({reason}); what was scored is kept: start the same command again to go on"
+        )

@@ -92,8 +92,11 @@ class Args:
                 found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
         if self.shots and not self.shots_data:
             found.append("shots: needs --shots_data, the training rows that examples are drawn from")
-        return found + common.check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens", "permutations") \
+        return (
+            found
+            + common.check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens", "permutations")
             + common.check_at_least(self, 0, "limit", "shots")
+        )
 
 
 def is_url(model: str) -> bool:
@@ -101,6 +104,7 @@ def is_url(model: str) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- what is asked
+
 
 def read(args: Args) -> tuple[list[dict], str, str]:
     """Checked rows, the protocol, and the data's hash."""
@@ -122,7 +126,7 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     most = min(len(scoring.options_of(row)) for row in rows) if args.permutations > 1 else 0
     if most and args.permutations > most:
         raise common.UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
-    return rows[:args.limit or None], protocol, digest
+    return rows[: args.limit or None], protocol, digest
 
 
 def load_engine(args: Args, output_dir: Path):
@@ -138,6 +142,7 @@ def load_engine(args: Args, output_dir: Path):
 
 # ---------------------------------------------------------------------------------------------- going on, ending
 
+
 def check_folder(output_dir: Path, settings: dict) -> bool:
     """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
     noted = output_dir / "settings.json"
@@ -145,8 +150,10 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
         before = json.loads(noted.read_text(encoding="utf-8"))
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v]
         if changed:
-            raise common.UserError(f"output_dir: {output_dir} holds an evaluation with other settings "
-                                   f"({'; '.join(changed[:4])}); choose another folder, or delete it")
+            raise common.UserError(
+                f"output_dir: {output_dir} holds an evaluation with other settings "
+                f"({'; '.join(changed[:4])}); choose another folder, or delete it"
+            )
     elif (output_dir / "metrics.json").exists():
         raise common.UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
     common.write_json(noted, settings)
@@ -157,8 +164,12 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
     """metrics.json's measured part."""
     if task == "perplexity":
         return {**measures.perplexity(records), "by_source": {}}
-    found = {**measures.share(records), "n_too_long": sum(bool(r.get("too_long")) for r in records),
-             "by_topic": measures.grouped(records, "topic"), "by_source": measures.grouped(records, "source")}
+    found = {
+        **measures.share(records),
+        "n_too_long": sum(bool(r.get("too_long")) for r in records),
+        "by_topic": measures.grouped(records, "topic"),
+        "by_source": measures.grouped(records, "source"),
+    }
     scored = [r for r in records if not r.get("too_long")]
     if task in scoring.CHOICE:
         found["classes"] = measures.classes(records)
@@ -174,14 +185,17 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
 def show(metrics: dict) -> None:
     """The table at the end."""
     if metrics["task"] == "perplexity":
-        print(f"\n{metrics['n']} texts, {metrics['tokens']} tokens: perplexity {metrics['perplexity']:.2f} per token, "
-              f"{metrics['bits_per_byte']:.4f} bits per byte")
+        print(
+            f"\n{metrics['n']} texts, {metrics['tokens']} tokens: perplexity {metrics['perplexity']:.2f} per token, "
+            f"{metrics['bits_per_byte']:.4f} bits per byte"
+        )
         return
 
     def line(name, part):
         low, high = part["accuracy_ci95"]
-        beside = (f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}" if part["majority_class"] else
-                  f"{'':8} {'':9}")
+        beside = (
+            f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}" if part["majority_class"] else f"{'':8} {'':9}"
+        )
         print(f"{name[:28]:28} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} {beside}")
 
     what = {"safety": "declined", "open": "exact"}.get(metrics["task"], "accuracy")
@@ -191,18 +205,23 @@ def show(metrics: dict) -> None:
         for name, part in metrics[key].items() if len(metrics[key]) > 1 else ():
             line(name, part)
     if "classes" in metrics:
-        print(f"macro F1 {metrics['classes']['macro']['f1']:.3f}" + (
-            f", expected calibration error {metrics['calibration']['ece']:.3f}" if "calibration" in metrics else ""))
+        print(
+            f"macro F1 {metrics['classes']['macro']['f1']:.3f}"
+            + (f", expected calibration error {metrics['calibration']['ece']:.3f}" if "calibration" in metrics else "")
+        )
     if "texts" in metrics:
         print("  ".join(f"{name} {value:.1f}" for name, value in metrics["texts"].items()))
     if "position_bias" in metrics:
-        print("answers by position " + ", ".join(f"{p:.1%}" for p in metrics["position_bias"]["answered_by_position"])
-              + f"; the same answer in all rotations: {metrics['position_bias']['same_answer_in_all']:.1%} of rows")
-    print(f"protocol {metrics['protocol']}, {metrics['n_invalid']} answers invalid, "
-          f"{metrics['n_too_long']} prompts too long")
+        print(
+            "answers by position "
+            + ", ".join(f"{p:.1%}" for p in metrics["position_bias"]["answered_by_position"])
+            + f"; the same answer in all rotations: {metrics['position_bias']['same_answer_in_all']:.1%} of rows"
+        )
+    print(f"protocol {metrics['protocol']}, {metrics['n_invalid']} answers invalid, {metrics['n_too_long']} prompts too long")
 
 
 # ---------------------------------------------------------------------------------------------- main
+
 
 def main() -> None:
     args = common.parse_args(Args, __doc__)
@@ -210,8 +229,11 @@ def main() -> None:
     task, output_dir = scoring.task_of(rows[0]), Path(args.output_dir)
     shots, shot_ids = scoring.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data")} | {
-        "protocol": protocol, "data_sha256": digest, "model_sha256": engines.fingerprint(args.model),
-        "shots_sha256": engines.text_sha256(json.dumps(shots))}
+        "protocol": protocol,
+        "data_sha256": digest,
+        "model_sha256": engines.fingerprint(args.model),
+        "shots_sha256": engines.text_sha256(json.dumps(shots)),
+    }
     if check_folder(output_dir, settings):
         print(f"already done: {output_dir}")
         return show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
@@ -228,17 +250,31 @@ def main() -> None:
     records += [predict.record_of(rows[i], engine.text(asked[i]), None, too_long=True, output="") for i in too_long]
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
-    metrics = {**summary(records, task, protocol), "task": task, "protocol": protocol, "model": args.model,
-               "precision": engine.precision, "data": args.data, "shots": args.shots, "shot_ids": shot_ids,
-               "permutations": args.permutations, "data_sha256": digest, "template_sha256": engine.template_sha256,
-               "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
-               "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, asked], ensure_ascii=False)),
-               "model_sha256": settings["model_sha256"], "seconds_a_row": seconds}
-    common.write_text(output_dir / "predictions.jsonl",
-                      "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
-    common.finish_run({"started": started, "clock": clock, "noted": output_dir / ".none"}, args, output_dir,
-                      [p for p in (args.data, args.shots_data) if p and p != "general"],
-                      {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")})
+    metrics = {
+        **summary(records, task, protocol),
+        "task": task,
+        "protocol": protocol,
+        "model": args.model,
+        "precision": engine.precision,
+        "data": args.data,
+        "shots": args.shots,
+        "shot_ids": shot_ids,
+        "permutations": args.permutations,
+        "data_sha256": digest,
+        "template_sha256": engine.template_sha256,
+        "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
+        "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, asked], ensure_ascii=False)),
+        "model_sha256": settings["model_sha256"],
+        "seconds_a_row": seconds,
+    }
+    common.write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
+    common.finish_run(
+        {"started": started, "clock": clock, "noted": output_dir / ".none"},
+        args,
+        output_dir,
+        [p for p in (args.data, args.shots_data) if p and p != "general"],
+        {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
+    )
     common.write_json(output_dir / "metrics.json", metrics)
     os.remove(partial)
     show(metrics)

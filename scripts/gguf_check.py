@@ -1,6 +1,6 @@
 """What a GGUF file does, compared with a reference (gguf_reference.py). Runs in a process of its own: llama.cpp may abort it.
 
-Called by verify_gguf.py as: python scripts/gguf_check.py '{"gguf": ..., "reference": ..., "gates": ..., "untuned": ..., "out": ...}'
+Called by verify_gguf.py with one argument, JSON of gguf, reference, gates, untuned and out (where the figures go).
 """
 
 import json
@@ -47,8 +47,10 @@ def check_metadata(path: str, reference: dict, gate) -> None:
     eos = int(value("tokenizer.ggml.eos_token_id") or -1)
     wrong = []
     if reference["byte_level"] and (kind != "gpt2" or pre in (None, "default")):
-        wrong.append(f"tokenizer kind {kind}/{pre}, but the tokenizer works on bytes: it must be gpt2 with a known pre-tokenizer "
-                     "(a tokenizer.json with byte_fallback, as GGUF imports have, causes this)")
+        wrong.append(
+            f"tokenizer kind {kind}/{pre}, but the tokenizer works on bytes: it must be gpt2 with a known pre-tokenizer "
+            "(a tokenizer.json with byte_fallback, as GGUF imports have, causes this)"
+        )
     if len(tokens) != reference["vocabulary"]:
         wrong.append(f"{len(tokens)} tokens, the model has {reference['vocabulary']}")
     different = [i for i, (a, b) in enumerate(zip(tokens, reference["spelled"], strict=False)) if b is not None and a != b]
@@ -59,15 +61,15 @@ def check_metadata(path: str, reference: dict, gate) -> None:
         wrong.append(f"end token {eos}, not {reference['eos']} ({reference['eos_text']})")
     if value("tokenizer.chat_template") != reference["template"]:
         wrong.append("chat template is " + ("missing" if value("tokenizer.chat_template") is None else "not byte-equal"))
-    figure = {"tokenizer": kind, "pre": pre, "tokens": len(tokens), "eos": eos,
-              "architecture": value("general.architecture")}
+    figure = {"tokenizer": kind, "pre": pre, "tokens": len(tokens), "eos": eos, "architecture": value("general.architecture")}
     gate("metadata", not wrong, figure, "; ".join(wrong))
 
 
 def check_tokens(model, reference: dict, gate) -> None:
     """Token ids of every string, control tokens read as tokens and as text."""
     # llama.cpp takes some ordinary tokens that look like ends (`</s>` in Qwen's vocabulary) for control tokens.
-    taken = [text for i, text in enumerate(reference["spelled"]) if text and i not in reference["added"] and model.vocab.is_control(i)]
+    added = set(reference["added"])
+    taken = [t for i, t in enumerate(reference["spelled"]) if t and i not in added and model.vocab.is_control(i)]
     wrong, excused = [], 0
     for t in reference["tokens"]:
         for way in ("special", "plain"):
@@ -76,15 +78,23 @@ def check_tokens(model, reference: dict, gate) -> None:
                     excused += 1
                 else:
                     wrong.append((t["text"], way))
-    say = f"{len(wrong)} differ, first {wrong[0][0][:60]!r} read as {wrong[0][1]}" if wrong else ""
-    decomposed = sum(t["decomposed"] for t in reference["tokens"])
-    gate("tokens", not wrong, {"strings": 2 * len(reference["tokens"]), "different": len(wrong), "not_normalised_by_llama_cpp": decomposed,
-                               "control_tokens_of_llama_cpp_only": taken, "read_otherwise_for_that": excused}, say)
-    wrong = [name for name, r in reference["rendered"].items()
-             if [t for piece, control in r["pieces"] for t in model.tokenize(piece, control)] != r["ids"]]
-    gate("template_ids", not wrong, {"conversations": len(reference["rendered"]), "different": len(wrong)}, f"ids differ: {', '.join(wrong)}")
-    gate("end_token", bool(model.vocab.is_eog(reference["eos"])), bool(model.vocab.is_eog(reference["eos"])),
-         f"llama.cpp does not take {reference['eos_text']} as an end of generation")
+    figure = {
+        "strings": 2 * len(reference["tokens"]),
+        "different": len(wrong),
+        "not_normalised_by_llama_cpp": sum(t["decomposed"] for t in reference["tokens"]),
+        "control_tokens_of_llama_cpp_only": taken,
+        "read_otherwise_for_that": excused,
+    }
+    gate("tokens", not wrong, figure, f"{len(wrong)} differ, first {wrong[0][0][:60]!r} read as {wrong[0][1]}" if wrong else "")
+    wrong = [
+        name
+        for name, r in reference["rendered"].items()
+        if [t for piece, control in r["pieces"] for t in model.tokenize(piece, control)] != r["ids"]
+    ]
+    figure = {"conversations": len(reference["rendered"]), "different": len(wrong)}
+    gate("template_ids", not wrong, figure, f"ids differ: {', '.join(wrong)}")
+    ends = bool(model.vocab.is_eog(reference["eos"]))
+    gate("end_token", ends, ends, f"llama.cpp does not take {reference['eos_text']} as an end of generation")
 
 
 def check_probabilities(model, reference: dict, folder: Path, gates: dict, untuned: str | None, gate) -> None:
@@ -93,33 +103,47 @@ def check_probabilities(model, reference: dict, folder: Path, gates: dict, untun
 
     kept = numpy.load(folder / "log_probs.npy", mmap_mode="r")
     kl, same, own, other, count, scored, at = 0.0, 0, 0.0, 0.0, 0, 0, 0
-    answers = answer_loss(model, reference["documents"])
+    answers = []
     for document in reference["documents"]:
         ids = numpy.array(document["ids"])
         mine = model.logits(document["ids"])
         for first in range(0, len(ids), 32):
-            theirs = kept[at + first:at + min(first + 32, len(ids))].astype(numpy.float32)
-            ours = log_softmax(mine[first:first + 32])
+            theirs = kept[at + first : at + min(first + 32, len(ids))].astype(numpy.float32)
+            ours = mine[first : first + 32] = log_softmax(mine[first : first + 32])
             kl += float((numpy.exp(theirs) * (theirs - ours)).sum())
             same += int((theirs.argmax(1) == ours.argmax(1)).sum())
-            following = ids[first + 1:first + 33]
+            following = ids[first + 1 : first + 33]
             own -= float(ours[range(len(following)), following].sum())
             other -= float(theirs[range(len(following)), following].sum())
             scored += len(following)
+        answers += [-float(mine[i - 1, ids[i]]) for i in answered(document)]
         count += len(ids)
         at += len(ids)
-    ratio = float(numpy.exp((own - other) / scored))
-    gate("kl", bool(kl / count <= gates["kl"]), round(kl / count, 6), f"mean KL {kl / count:.4f}, allowed {gates['kl']}")
-    gate("top1", same / count >= gates["top1"], round(same / count, 4), f"best token agrees in {same / count:.3f}, least {gates['top1']}")
-    gate("perplexity", bool(1 / gates["ratio"] <= ratio <= gates["ratio"]),
-         {"file": round(float(numpy.exp(own / scored)), 3), "model": round(float(numpy.exp(other / scored)), 3), "ratio": round(ratio, 4)},
-         f"perplexity ratio {ratio:.4f}, allowed {gates['ratio']}")
+    kl, same, ratio = kl / count, same / count, float(numpy.exp((own - other) / scored))
+    gate("kl", kl <= gates["kl"], round(kl, 6), f"mean KL {kl:.4f}, allowed {gates['kl']}")
+    gate("top1", same >= gates["top1"], round(same, 4), f"best token agrees in {same:.3f}, least {gates['top1']}")
+    figure = {
+        "file": round(float(numpy.exp(own / scored)), 3),
+        "model": round(float(numpy.exp(other / scored)), 3),
+        "ratio": round(ratio, 4),
+    }
+    gate(
+        "perplexity",
+        1 / gates["ratio"] <= ratio <= gates["ratio"],
+        figure,
+        f"perplexity ratio {ratio:.4f}, allowed {gates['ratio']}",
+    )
     gate("compared_tokens", True, count, "")
-    if answers is None:
+    if not answers:
         return
+    tuned = sum(answers) / len(answers)
     base = answer_loss(llama_tools.Gguf(untuned, n_ctx=LONGEST), reference["documents"]) if untuned else None
-    gate("task_loss", base is None or answers < base, {"tuned": round(answers, 4), "untuned": base and round(base, 4)},
-         f"loss of the answers {answers:.4f}, of the untuned file {base or 0:.4f}: is the adapter in it?")
+    gate(
+        "task_loss",
+        base is None or tuned < base,
+        {"tuned": round(tuned, 4), "untuned": base and round(base, 4)},
+        f"loss of the answers {tuned:.4f}, of the untuned file {base or 0:.4f}: is the adapter in it?",
+    )
 
 
 def log_softmax(logits):
@@ -130,16 +154,21 @@ def log_softmax(logits):
     return shifted - numpy.log(numpy.exp(shifted).sum(1, keepdims=True))
 
 
-def answer_loss(model, found: list[dict]) -> float | None:
-    """Mean loss (nats a token) of the answers in the documents; None where none has an answer."""
+def answered(document: dict) -> list[int]:
+    """Positions of the tokens that a document's answers hold."""
+    return [i for i, label in enumerate(document["labels"]) if label != -100 and i > 0]
+
+
+def answer_loss(model, found: list[dict]) -> float:
+    """Mean loss (nats a token) of the answers in the documents."""
     total, count = 0.0, 0
     for document in found:
-        places = [i for i, label in enumerate(document["labels"]) if label != -100 and i > 0]
+        places = answered(document)
         if places:
             rows = log_softmax(model.logits(document["ids"], places[0] - 1))
             total -= sum(float(rows[i - places[0], document["ids"][i]]) for i in places)
             count += len(places)
-    return total / count if count else None
+    return total / count
 
 
 def check_served(path: str, reference: dict, gate) -> None:
@@ -150,15 +179,26 @@ def check_served(path: str, reference: dict, gate) -> None:
         body = {"messages": r["messages"], "chat_template_kwargs": {"enable_thinking": False}}
         if llama_tools.request(server, "/apply-template", body)["prompt"] != r["text"]:
             wrong.append(name)
-    gate("template", not wrong, {"conversations": len(reference["rendered"]), "different": len(wrong)},
-         f"llama.cpp renders otherwise: {', '.join(wrong)}")
+    gate(
+        "template",
+        not wrong,
+        {"conversations": len(reference["rendered"]), "different": len(wrong)},
+        f"llama.cpp renders otherwise: {', '.join(wrong)}",
+    )
     settings = {"temperature": 0, "max_tokens": 2 * ANSWER}
-    forced = llama_tools.stream_chat(server, CONVERSATIONS["single"], lambda text: None, logit_bias=[[reference["eos"], 1000]], **settings)
-    ended = [llama_tools.stream_chat(server, a["messages"], lambda text: None, **settings)["finish_reason"]
-             for a in reference["answers"] if a["ended"]]
-    figure = {"forced": forced["finish_reason"], "model_ends": len(ended), "file_ends": ended.count("stop")}
-    gate("stop", forced["finish_reason"] == "stop" and (not ended or "stop" in ended), figure,
-         f"the server did not stop (forced end token: {forced['finish_reason']}; answers that the model ends: {ended})")
+
+    def end(messages, **more):
+        return llama_tools.stream_chat(server, messages, lambda text: None, **settings, **more)["finish_reason"]
+
+    forced = end(CONVERSATIONS["single"], logit_bias=[[reference["eos"], 1000]])
+    ended = [end(a["messages"]) for a in reference["answers"] if a["ended"]]
+    figure = {"forced": forced, "model_ends": len(ended), "file_ends": ended.count("stop")}
+    gate(
+        "stop",
+        forced == "stop" and (not ended or "stop" in ended),
+        figure,
+        f"the server did not stop (forced end token: {forced}; answers that the model ends: {ended})",
+    )
 
 
 if __name__ == "__main__":

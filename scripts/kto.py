@@ -57,8 +57,9 @@ class Args:
     """scale of the adapters"""
     lora_dropout: float = 0.0
     """dropout in the adapters; with any, policy and reference differ at the first step"""
-    target_modules: list[str] = field(default_factory=lambda: [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    target_modules: list[str] = field(
+        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    )
     """layers that get an adapter"""
     learning_rate: float = 5e-6
     """peak learning rate"""
@@ -101,6 +102,7 @@ class Args:
 
 # ---------------------------------------------------------------------------------------------- data
 
+
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "completion", "label") if key not in row]
@@ -119,16 +121,27 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
 
     Raises UserError for rows longer than max_length: their answer would be cut, and with it its end.
     """
-    encoded = [{"prompt_ids": renderer.encode_prompt(prompt_messages(row["prompt"])), "label": row["label"],
-                "completion_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row["completion"]))}
-               for row in rows]
+    encoded = [
+        {
+            "prompt_ids": renderer.encode_prompt(prompt_messages(row["prompt"])),
+            "label": row["label"],
+            "completion_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row["completion"])),
+        }
+        for row in rows
+    ]
     lengths = [len(e["prompt_ids"]) + len(e["completion_ids"]) for e in encoded]
     training.refuse_long_rows(rows, lengths, max_length, path)
     good = sum(e["label"] for e in encoded)
     if good in (0, len(rows)):
         raise common.UserError(f"{path}: all {len(rows)} rows are labelled {'true' if good else 'false'}; KTO needs both")
-    counts = {"rows": len(rows), "tokens": sum(lengths), "trained_tokens": sum(len(e["completion_ids"]) for e in encoded),
-              "truncated_rows": 0, "desirable": good, "undesirable": len(rows) - good}
+    counts = {
+        "rows": len(rows),
+        "tokens": sum(lengths),
+        "trained_tokens": sum(len(e["completion_ids"]) for e in encoded),
+        "truncated_rows": 0,
+        "desirable": good,
+        "undesirable": len(rows) - good,
+    }
     return encoded, counts
 
 
@@ -140,12 +153,16 @@ def balance(args: Args, counts: dict) -> str:
     said = f"weights: good {good:g}, bad {bad:g} (ratio {good / bad:.2f}; the paper wants 1 to 1.33)"
     if not 1 <= good / bad <= 4 / 3:
         fit = counts["undesirable"] / counts["desirable"]
-        said += f"; --desirable_weight {fit * 1.15:.2f} with --undesirable_weight 1 would be balanced" if fit >= 0.87 else (
-            f"; --undesirable_weight {1 / fit / 1.15:.2f} with --desirable_weight 1 would be balanced")
+        said += (
+            f"; --desirable_weight {fit * 1.15:.2f} with --undesirable_weight 1 would be balanced"
+            if fit >= 0.87
+            else (f"; --undesirable_weight {1 / fit / 1.15:.2f} with --desirable_weight 1 would be balanced")
+        )
     return said
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
+
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """TRL's KTOTrainer over adapters that Unsloth attaches; an adapter folder as model is trained further."""
@@ -153,16 +170,33 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from unsloth import FastLanguageModel
 
     model = FastLanguageModel.get_peft_model(
-        model, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout, bias="none",
-        target_modules=args.target_modules, random_state=args.seed, max_seq_length=args.max_length,
-        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
+        model,
+        r=args.lora_r,
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout,
+        bias="none",
+        target_modules=args.target_modules,
+        random_state=args.seed,
+        max_seq_length=args.max_length,
+        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
+    )
     config = KTOConfig(
-        beta=args.beta, desirable_weight=args.desirable_weight, undesirable_weight=args.undesirable_weight,
-        max_length=args.max_length, dataset_num_proc=1, train_sampling_strategy="sequential",
-        **training.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.per_device_train_batch_size})
+        beta=args.beta,
+        desirable_weight=args.desirable_weight,
+        undesirable_weight=args.undesirable_weight,
+        max_length=args.max_length,
+        dataset_num_proc=1,
+        train_sampling_strategy="sequential",
+        **training.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.per_device_train_batch_size},
+    )
     with training.float32_adapters(model):
-        return KTOTrainer(model=model, args=config, processing_class=tokenizer, train_dataset=with_mismatched(train, args),
-                          eval_dataset=with_mismatched(held_out, args))
+        return KTOTrainer(
+            model=model,
+            args=config,
+            processing_class=tokenizer,
+            train_dataset=with_mismatched(train, args),
+            eval_dataset=with_mismatched(held_out, args),
+        )
 
 
 def with_mismatched(encoded: list[dict] | None, args: Args):
@@ -174,12 +208,14 @@ def with_mismatched(encoded: list[dict] | None, args: Args):
 
     rows, size = [*(encoded or [])], args.per_device_train_batch_size
     random.Random(args.seed).shuffle(rows)
-    batches = [rows[i:i + size] for i in range(0, len(rows), size)]
-    return training.tokenised([{**row, "KL_completion_ids": batch[i - 1]["completion_ids"]}
-                             for batch in batches for i, row in enumerate(batch)])
+    batches = [rows[i : i + size] for i in range(0, len(rows), size)]
+    return training.tokenised(
+        [{**row, "KL_completion_ids": batch[i - 1]["completion_ids"]} for batch in batches for i, row in enumerate(batch)]
+    )
 
 
 # ---------------------------------------------------------------------------------------------- main
+
 
 def main() -> None:
     args = common.parse_args(Args, __doc__)
@@ -195,8 +231,10 @@ def main() -> None:
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
-    print(f"rows:  {counts['rows']} ({counts['desirable']} good, {counts['undesirable']} bad), {counts['tokens']} tokens, "
-          f"{counts['trained_tokens']} of them trained")
+    print(
+        f"rows:  {counts['rows']} ({counts['desirable']} good, {counts['undesirable']} bad), {counts['tokens']} tokens, "
+        f"{counts['trained_tokens']} of them trained"
+    )
     print(balance(args, counts))
     for name in ("prompt", "completion"):
         print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")

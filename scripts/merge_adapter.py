@@ -50,6 +50,7 @@ class Args:
 
 # ---------------------------------------------------------------------------------------------- what an adapter says
 
+
 def base_of(adapter: str | Path) -> str:
     """Name of the 16-bit base: what the training was started from, else what adapter_config.json names."""
     adapter = Path(adapter)
@@ -74,8 +75,10 @@ def adapter_problems(adapter: str | Path, base: str | None = None) -> list[str]:
         found.append(f"model: {adapter} holds no adapter_model.safetensors; is the run finished?")
     found += common.check_model_name(name, "base")
     if name.endswith(FOUR_BIT) or quantized(name):
-        found.append(f"base: {name} is stored in 4 bits, and merging into it would round the adapter away; "
-                     "pass the 16-bit model with --base")
+        found.append(
+            f"base: {name} is stored in 4 bits, and merging into it would round the adapter away; "
+            "pass the 16-bit model with --base"
+        )
     return found
 
 
@@ -89,6 +92,7 @@ def quantized(model: str | Path) -> bool:
 
 # ---------------------------------------------------------------------------------------------- float32 arithmetic
 
+
 def compute_in_float32(model):
     """Have a 16-bit model compute in float32 while its weights stay 16 bits: each layer is widened while it runs.
 
@@ -96,8 +100,10 @@ def compute_in_float32(model):
     """
     import torch
 
-    def widen(module, args, kwargs=None):
-        module._narrow = {n: p.data for n, p in module._parameters.items() if p is not None and p.dtype in (torch.bfloat16, torch.float16)}
+    narrow_types = (torch.bfloat16, torch.float16)
+
+    def widen(module, args):
+        module._narrow = {n: p.data for n, p in module._parameters.items() if p is not None and p.dtype in narrow_types}
         for name, data in module._narrow.items():
             module._parameters[name].data = data.float()
 
@@ -126,6 +132,7 @@ def mean_kl(p, q) -> float:
 
 
 # ---------------------------------------------------------------------------------------------- merging
+
 
 def load_16bit(name: str):
     """A causal language model in its own 16 bits (float32 weights become bfloat16), on the processor."""
@@ -185,16 +192,27 @@ def merge(adapter: str, base: str, folder: Path) -> dict:
 
     again = compute_in_float32(AutoModelForCausalLM.from_pretrained(folder, dtype=dtype))
     saved = log_probs(again, ids)
-    result = {"base": base, "adapter": str(adapter), "dtype": str(dtype).removeprefix("torch."), "tokens": len(ids),
-              "changed_weights": touched, "kl_adapted_to_merged": mean_kl(adapted, saved),
-              "kl_adapted_to_base": mean_kl(adapted, untuned), "kl_merged_to_base": mean_kl(saved, untuned)}
+    result = {
+        "base": base,
+        "adapter": str(adapter),
+        "dtype": str(dtype).removeprefix("torch."),
+        "tokens": len(ids),
+        "changed_weights": touched,
+        "kl_adapted_to_merged": mean_kl(adapted, saved),
+        "kl_adapted_to_base": mean_kl(adapted, untuned),
+        "kl_merged_to_base": mean_kl(saved, untuned),
+    }
     result["bound"] = NOISE + SHARE * result["kl_adapted_to_base"]
     if torch.equal(saved, untuned):
-        raise common.CheckFailed(f"{adapter}: the merged model answers exactly as the base does; the adapter holds nothing "
-                                 "(was it trained?), or it is too small for 16 bits")
+        raise common.CheckFailed(
+            f"{adapter}: the merged model answers exactly as the base does; the adapter holds nothing "
+            "(was it trained?), or it is too small for 16 bits"
+        )
     if not result["kl_adapted_to_merged"] <= result["bound"]:
-        raise common.CheckFailed(f"{adapter}: the merged model is not base + adapter: mean KL {result['kl_adapted_to_merged']:.2g}, "
-                                 f"allowed {result['bound']:.2g}")
+        raise common.CheckFailed(
+            f"{adapter}: the merged model is not base + adapter: mean KL "
+            f"{result['kl_adapted_to_merged']:.2g}, allowed {result['bound']:.2g}"
+        )
     return result
 
 
@@ -209,8 +227,10 @@ def main() -> None:
     common.write_json(temporary / "merge.json", result)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(temporary, folder)
-    print(f"merged: {folder}; mean KL to base + adapter {result['kl_adapted_to_merged']:.2g} (allowed {result['bound']:.2g}), "
-          f"to the base {result['kl_merged_to_base']:.2g}")
+    print(
+        f"merged: {folder}; mean KL to base + adapter {result['kl_adapted_to_merged']:.2g} (allowed {result['bound']:.2g}), "
+        f"to the base {result['kl_merged_to_base']:.2g}"
+    )
     if args.reference:
         from gguf_reference import make_reference
 

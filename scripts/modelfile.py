@@ -28,8 +28,9 @@ def jinja(template: str, messages: list[dict], generate: bool = True, **tokens) 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals.update(raise_exception=refuse, strftime_now=lambda form: "")
-    return environment.from_string(template).render(messages=messages, add_generation_prompt=generate, enable_thinking=False,
-                                                    tools=None, **tokens)
+    return environment.from_string(template).render(
+        messages=messages, add_generation_prompt=generate, enable_thinking=False, tools=None, **tokens
+    )
 
 
 def parts(template: str, **tokens) -> dict[str, str] | None:
@@ -37,13 +38,14 @@ def parts(template: str, **tokens) -> dict[str, str] | None:
 
     None where it does not work that way (a system message that is folded into the user's, for one).
     """
+
     def render(*turns, generate=False):
         return jinja(template, [{"role": r, "content": c} for r, c in turns], generate, **tokens)
 
     try:
         one, two = render(("user", USER)), render(("user", USER), ("assistant", ANSWER), ("user", "qzxsecond"))
         with_system = render(("system", SYSTEM), ("user", USER))
-        generation = render(("user", USER), generate=True)[len(one):]
+        generation = render(("user", USER), generate=True)[len(one) :]
     except Exception:  # templates raise their own errors for roles that they do not take
         return None
     try:
@@ -57,11 +59,18 @@ def parts(template: str, **tokens) -> dict[str, str] | None:
     between = after_answer
     # The user's opening is what stands between an answer and the next question, less the answer's end.
     opening = common_end(common_end(default, system_end_and_user.split(USER)[0]), between)
-    found = {"system": (start, system_end_and_user.split(USER)[0].removesuffix(opening)), "user": (opening, user_end),
-             "assistant": (before_answer.removeprefix(user_end), between.removesuffix(opening)),
-             "default": default.removesuffix(opening), "generation": generation}
-    for turns in ([("user", "a")], [("system", "s"), ("user", "b c")],
-                  [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e")]):
+    found = {
+        "system": (start, system_end_and_user.split(USER)[0].removesuffix(opening)),
+        "user": (opening, user_end),
+        "assistant": (before_answer.removeprefix(user_end), between.removesuffix(opening)),
+        "default": default.removesuffix(opening),
+        "generation": generation,
+    }
+    for turns in (
+        [("user", "a")],
+        [("system", "s"), ("user", "b c")],
+        [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e")],
+    ):
         if apply(found, turns) != render(*turns, generate=True):
             return None
     return found
@@ -72,7 +81,7 @@ def common_end(a: str, b: str) -> str:
     n = 0
     while n < min(len(a), len(b)) and a[-1 - n] == b[-1 - n]:
         n += 1
-    return a[len(a) - n:]
+    return a[len(a) - n :]
 
 
 def apply(found: dict, turns: list[tuple[str, str]]) -> str:
@@ -84,33 +93,47 @@ def apply(found: dict, turns: list[tuple[str, str]]) -> str:
 def stops(metadata: dict) -> list[str]:
     """Texts of the tokens that end an answer: the end token, and the end of a turn where the file names one."""
     tokens = metadata["tokenizer.ggml.tokens"]
-    return list(dict.fromkeys(tokens[int(metadata[key])] for key in ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
-                              if key in metadata))
+    return list(
+        dict.fromkeys(
+            tokens[int(metadata[key])]
+            for key in ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
+            if key in metadata
+        )
+    )
 
 
 def render(gguf: str | Path, num_ctx: int = 4096) -> str:
     """The Modelfile's text. Where no Go template can stand for the file's own, it says so in a comment."""
     metadata, _ = llama_tools.read_header(gguf)
     tokens = metadata["tokenizer.ggml.tokens"]
-    named = {f"{n}_token": tokens[int(metadata[f"tokenizer.ggml.{n}_token_id"])] for n in ("bos", "eos")
-             if f"tokenizer.ggml.{n}_token_id" in metadata}
+    named = {
+        f"{n}_token": tokens[int(metadata[f"tokenizer.ggml.{n}_token_id"])]
+        for n in ("bos", "eos")
+        if f"tokenizer.ggml.{n}_token_id" in metadata
+    }
     longest = int(metadata[f"{metadata['general.architecture']}.context_length"])
     found = parts(metadata["tokenizer.chat_template"], **named) if "tokenizer.chat_template" in metadata else None
     lines = [f"FROM ./{Path(gguf).name}"]
     if found:
         if named.get("bos_token") and metadata.get("tokenizer.ggml.add_bos_token") == "True":  # llama.cpp adds it itself
-            for key in ("default", "system"):
-                text = found[key]
-                found[key] = text.removeprefix(named["bos_token"]) if key == "default" else (text[0].removeprefix(named["bos_token"]), text[1])
-        default = '{{- if ne (index .Messages 0).Role "system" }}' + go(found["default"]) + "{{- end }}" if found["default"] else ""
-        turns = "".join(f'{{{{- {word} eq .Role "{role}" }}}}{go(found[role][0])}{{{{- .Content }}}}{go(found[role][1])}'
-                        for word, role in (("if", "system"), ("else if", "user"), ("else if", "assistant")))
-        lines.append(f'TEMPLATE """{default}{{{{- range .Messages }}}}{turns}{{{{- end }}}}{{{{- end }}}}{go(found["generation"])}"""')
+            found["default"] = found["default"].removeprefix(named["bos_token"])
+            found["system"] = (found["system"][0].removeprefix(named["bos_token"]), found["system"][1])
+        lines.append(f'TEMPLATE """{go_template(found)}"""')
     else:
-        lines.append("# The file's chat template has no equal in Ollama's; Ollama will use its own reading of it. Compare before use.")
+        lines.append("# Ollama's templates cannot express this file's; it will use its own reading of it. Compare before use.")
     lines += [f'PARAMETER stop "{text}"' for text in stops(metadata)]
     lines += [f"PARAMETER num_ctx {min(num_ctx, longest)}", "PARAMETER temperature 0"]
     return "\n".join(lines) + "\n"
+
+
+def go_template(found: dict) -> str:
+    """The Go template of the parts."""
+    default = '{{- if ne (index .Messages 0).Role "system" }}' + go(found["default"]) + "{{- end }}" if found["default"] else ""
+    turns = ""
+    for word, role in (("if", "system"), ("else if", "user"), ("else if", "assistant")):
+        before, after = found[role]
+        turns += f'{{{{- {word} eq .Role "{role}" }}}}' + go(before) + "{{- .Content }}" + go(after)
+    return default + "{{- range .Messages }}" + turns + "{{- end }}{{- end }}" + go(found["generation"])
 
 
 def go(text: str) -> str:

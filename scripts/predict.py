@@ -28,9 +28,17 @@ def make_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
 def record_of(row: dict, prompt: str, prediction: str | None, **more) -> dict:
     """One line of predictions.jsonl."""
     gold = scoring.gold_of(row)
-    return {"id": row["id"], "prediction": prediction, "gold": gold, "correct": prediction is not None and prediction == gold,
-            "options": list(scoring.options_of(row)), "topic": row.get("topic"), "source": row.get("source"), **more,
-            "prompt": prompt}
+    return {
+        "id": row["id"],
+        "prediction": prediction,
+        "gold": gold,
+        "correct": prediction is not None and prediction == gold,
+        "options": list(scoring.options_of(row)),
+        "topic": row.get("topic"),
+        "source": row.get("source"),
+        **more,
+        "prompt": prompt,
+    }
 
 
 def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args) -> list[dict]:
@@ -47,7 +55,7 @@ def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args
         found = engine.generate(prompts, 10 if protocol == "capitulo" else args.max_new_tokens)
     records = []
     for i, row in enumerate(rows):
-        mine = found[i * len(turns):(i + 1) * len(turns)]
+        mine = found[i * len(turns) : (i + 1) * len(turns)]
         read = read_scores if protocol in scoring.LIKELIHOOD else read_texts
         prediction, more = read(row, mine, protocol)
         records.append(record_of(row, engine.text(scoring.messages_of(row, shots)), prediction, **more))
@@ -94,8 +102,14 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
 def rotations_of(row: dict, told: list[tuple[int, str | None]]) -> list[dict]:
     """For each rotation the position of the answer and of the gold, counted from 0."""
     names, gold = list(scoring.options_of(row)), scoring.gold_of(row)
-    return [{"answer": a, "position": (names.index(a) + by) % len(names) if a in names else None,
-             "gold_position": (names.index(gold) + by) % len(names)} for by, a in told]
+    return [
+        {
+            "answer": a,
+            "position": (names.index(a) + by) % len(names) if a in names else None,
+            "gold_position": (names.index(gold) + by) % len(names),
+        }
+        for by, a in told
+    ]
 
 
 def score_text(engine, row: dict, max_length: int) -> dict:
@@ -113,9 +127,15 @@ def score_text(engine, row: dict, max_length: int) -> dict:
         said, size = list(range(1, len(ids))), len(row["text"].encode())
     nats = [0.0]
     for at in range(0, len(ids) - 1, max_length):
-        nats += engine.token_nats(ids[at:at + max_length + 1])
-    return {"id": row["id"], "topic": row.get("topic"), "source": row.get("source"), "tokens": len(said), "bytes": size,
-            "nats": round(sum(nats[i] for i in said), 5)}
+        nats += engine.token_nats(ids[at : at + max_length + 1])
+    return {
+        "id": row["id"],
+        "topic": row.get("topic"),
+        "source": row.get("source"),
+        "tokens": len(said),
+        "bytes": size,
+        "nats": round(sum(nats[i] for i in said), 5),
+    }
 
 
 def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
@@ -133,8 +153,10 @@ def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
 def run_batches(engine, rows, prompts, fits, shots, protocol, args, partial: Path) -> tuple[list[dict], float | None]:
     """Score all rows that fit, appending as they come; returns the records and the seconds a row."""
     likelihood = protocol in scoring.LIKELIHOOD
-    more = {i: sum(len(engine.option(t)) for t in scoring.continuations(rows[i], protocol)) if likelihood
-            else args.max_new_tokens for i in fits}
+    more = {
+        i: sum(len(engine.option(t)) for t in scoring.continuations(rows[i], protocol)) if likelihood else args.max_new_tokens
+        for i in fits
+    }
     cost = [(len(prompts[i]) + more[i]) * args.permutations for i in fits]
     batches = [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
     records, done = resume(partial, batches)
@@ -146,8 +168,11 @@ def run_batches(engine, rows, prompts, fits, shots, protocol, args, partial: Pat
     with open(partial, "a", encoding="utf-8") as file:
         for number, batch in enumerate(batches[done:], done + 1):
             mine = [rows[i] for i in batch]
-            found = ([score_text(engine, row, args.max_length) for row in mine] if protocol == "perplexity" else
-                     score_batch(engine, mine, shots, protocol, args))
+            found = (
+                [score_text(engine, row, args.max_length) for row in mine]
+                if protocol == "perplexity"
+                else score_batch(engine, mine, shots, protocol, args)
+            )
             records += found
             file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in found))
             file.flush()

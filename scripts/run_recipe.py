@@ -27,12 +27,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import common
 
 
 @dataclass
 class Args:
+    POSITIONAL: ClassVar[str] = "recipe"
     recipe: str
     """folder that holds recipe.yaml"""
     output_dir: str | None = None
@@ -47,11 +49,15 @@ class Args:
     """check the whole chain and print what would run"""
 
     def problems(self) -> list[str]:
-        return [] if (Path(self.recipe) / "recipe.yaml").is_file() else [
-            f"recipe: {self.recipe} holds no recipe.yaml; recipes/ has the ready ones"]
+        return (
+            []
+            if (Path(self.recipe) / "recipe.yaml").is_file()
+            else [f"recipe: {self.recipe} holds no recipe.yaml; recipes/ has the ready ones"]
+        )
 
 
 # ---------------------------------------------------------------------------------------------- the recipe
+
 
 def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
     """Title and stages, with {recipe} and {out} filled in.
@@ -70,19 +76,27 @@ def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
         if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= {"name", "command", "inputs", "outputs"}:
             problems.append(f"{where}: needs name and command, may have inputs and outputs, and nothing else")
             continue
+
         def fill(text: str) -> str:
             return text.replace("{recipe}", str(folder)).replace("{out}", str(out))
 
-        stage = {"name": raw["name"], "command": shlex.split(fill(raw["command"])),
-                 "inputs": [fill(p) for p in raw.get("inputs", [])], "outputs": [fill(p) for p in raw.get("outputs", [])]}
+        stage = {
+            "name": raw["name"],
+            "command": shlex.split(fill(raw["command"])),
+            "inputs": [fill(p) for p in raw.get("inputs", [])],
+            "outputs": [fill(p) for p in raw.get("outputs", [])],
+        }
         command = stage["command"]
         stage["inputs"] += [value for flag, value in itertools.pairwise(command) if flag == "--config"]
         if command[0] != "python" or len(command) < 2 or not (common.ROOT / command[1]).is_file():
             problems.append(f"{where} ({raw['name']}): the command must be `python` and a script that is there")
         if raw["name"] in {s["name"] for s in stages}:
             problems.append(f"{where}: the name {raw['name']} stands twice")
-        problems += [f"{where} ({raw['name']}): input {p} is not there and no earlier stage makes it" for p in stage["inputs"]
-                     if not Path(p).exists() and not any(Path(p) == m or m in Path(p).parents for m in made)]
+        problems += [
+            f"{where} ({raw['name']}): input {p} is not there and no earlier stage makes it"
+            for p in stage["inputs"]
+            if not Path(p).exists() and not any(Path(p) == m or m in Path(p).parents for m in made)
+        ]
         made |= {Path(p) for p in stage["outputs"]}
         stages.append(stage)
     if problems:
@@ -97,8 +111,13 @@ def code_files(script: Path, seen: set[Path] | None = None) -> set[Path]:
         return seen
     seen.add(script)
     for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else (
-            [node.module or ""] + [f"{node.module}.{a.name}" for a in node.names] if isinstance(node, ast.ImportFrom) else [])
+        names = (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else (
+                [node.module or ""] + [f"{node.module}.{a.name}" for a in node.names] if isinstance(node, ast.ImportFrom) else []
+            )
+        )
         for name in names:
             for base in (script.parent, common.ROOT):
                 code_files(base / (name.replace(".", "/") + ".py"), seen)
@@ -116,8 +135,11 @@ def digest(path: str | Path) -> str | None:
     if not path.is_dir():
         return None
     total = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and not any(
-            part.startswith("checkpoint-") for part in p.relative_to(path).parts)):
+    for file in sorted(
+        p
+        for p in path.rglob("*")
+        if p.is_file() and not any(part.startswith("checkpoint-") for part in p.relative_to(path).parts)
+    ):
         total.update(f"{file.relative_to(path)}\0{common.sha256(file)}\n".encode())
     return total.hexdigest()
 
@@ -125,8 +147,7 @@ def digest(path: str | Path) -> str | None:
 def fingerprint(stage: dict) -> dict:
     """What decides whether a stage must run: its command, its code and its inputs."""
     code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(code_files(common.ROOT / stage["command"][1]))))
-    return {"command": shlex.join(stage["command"]), "code": code.hexdigest(),
-            "inputs": {p: digest(p) for p in stage["inputs"]}}
+    return {"command": shlex.join(stage["command"]), "code": code.hexdigest(), "inputs": {p: digest(p) for p in stage["inputs"]}}
 
 
 def why_run(stage: dict, before: dict | None) -> str | None:
@@ -144,6 +165,7 @@ def why_run(stage: dict, before: dict | None) -> str | None:
 
 # ---------------------------------------------------------------------------------------------- running
 
+
 def run_stage(stage: dict, log: Path) -> dict:
     """Run one stage, its output to the terminal and the log at once; returns its record.
 
@@ -155,23 +177,36 @@ def run_stage(stage: dict, log: Path) -> dict:
     start = time.monotonic()
     record = {"name": stage["name"], **fingerprint(stage)}
     with open(log, "w", encoding="utf-8") as file:
-        process = subprocess.Popen([sys.executable, *stage["command"][1:]], cwd=common.ROOT, text=True, errors="replace",
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        process = subprocess.Popen(
+            [sys.executable, *stage["command"][1:]],
+            cwd=common.ROOT,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
         for line in process.stdout:
             print("  " + line, end="")
             file.write(line)
         _, status, usage = os.wait4(process.pid, 0)  # unlike wait(), tells this child's own peak memory
     code = os.waitstatus_to_exitcode(status)
     if code:
-        print(f"\nstage {stage['name']} failed (exit {code}); all it printed: {log}\nto retry it alone:\n  {command}",
-              file=sys.stderr)
+        print(
+            f"\nstage {stage['name']} failed (exit {code}); all it printed: {log}\nto retry it alone:\n  {command}",
+            file=sys.stderr,
+        )
         sys.exit(code if code > 0 else 1)
     missing = [p for p in stage["outputs"] if not Path(p).exists()]
     if missing:
         raise common.CheckFailed(f"stage {stage['name']} ended well but did not write {', '.join(missing)}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return {**record, "seconds": round(time.monotonic() - start, 1), "peak_memory_gb": round(usage.ru_maxrss * unit / 1e9, 2),
-            "outputs": {p: digest(p) for p in stage["outputs"]}}
+    return {
+        **record,
+        "seconds": round(time.monotonic() - start, 1),
+        "peak_memory_gb": round(usage.ru_maxrss * unit / 1e9, 2),
+        "outputs": {p: digest(p) for p in stage["outputs"]},
+    }
 
 
 def remove_outputs(stage: dict, out: Path) -> None:
@@ -182,8 +217,6 @@ def remove_outputs(stage: dict, out: Path) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
-        sys.argv.insert(1, "--recipe")  # the recipe may stand first, as in the README
     args = common.parse_args(Args, __doc__)
     folder = Path(args.recipe)
     out = Path(args.output_dir or f"runs/{folder.resolve().name}")
@@ -195,7 +228,7 @@ def main() -> None:
             raise common.UserError(f"{field}: there is no stage {getattr(args, field)}; the stages are {', '.join(names)}")
     manifest = out / "manifest.json"
     records = {r["name"]: r for r in json.loads(manifest.read_text())["stages"]} if manifest.exists() else {}
-    forced = set(names) if args.force else set(names[names.index(args.from_stage):]) if args.from_stage else set()
+    forced = set(names) if args.force else set(names[names.index(args.from_stage) :]) if args.from_stage else set()
 
     print(f"{title}\n")
     for number, stage in enumerate(stages, 1):
@@ -213,8 +246,15 @@ def main() -> None:
         if name in records:  # what it made before no longer stands; a stage never finished keeps its checkpoints
             remove_outputs(stage, out)
         records[name] = run_stage(stage, out / "logs" / f"{name}.log")
-        common.write_json(manifest, {"title": title, "recipe": str(folder), "versions": common.versions(),
-                                     "stages": [records[n] for n in names if n in records]})
+        common.write_json(
+            manifest,
+            {
+                "title": title,
+                "recipe": str(folder),
+                "versions": common.versions(),
+                "stages": [records[n] for n in names if n in records],
+            },
+        )
         print(f"  {records[name]['seconds']:.0f} s, peak memory {records[name]['peak_memory_gb']} GB\n")
     if not args.dry_run:
         total = sum(r["seconds"] for r in records.values())

@@ -28,16 +28,26 @@ from data_prep.chat_template import INSTRUCTIONS, TemplateError, scoring_prompt,
 
 LIKELIHOOD = ("letter", "text", "text_norm")
 PROTOCOLS = ("auto", *LIKELIHOOD, "generate", "capitulo")
-NEEDED = {"mcq": ("question", "options", "answer"), "classification": ("text", "labels", "label"),
-          "open": ("question", "answer"), "safety": ("prompt",), "perplexity": ()}
+NEEDED = {
+    "mcq": ("question", "options", "answer"),
+    "classification": ("text", "labels", "label"),
+    "open": ("question", "answer"),
+    "safety": ("prompt",),
+    "perplexity": (),
+}
 CHOICE = ("mcq", "classification")
 ANSWERS = {"mcq": "answer", "classification": "label", "open": "answer"}
 
 
 def task_of(row: dict) -> str:
     """The task of a scoring row, by its `task` key or else by its shape."""
-    shapes = (("options", "mcq"), ("labels", "classification"), ("answer", "open"), ("text", "perplexity"),
-              ("conversations", "perplexity"))
+    shapes = (
+        ("options", "mcq"),
+        ("labels", "classification"),
+        ("answer", "open"),
+        ("text", "perplexity"),
+        ("conversations", "perplexity"),
+    )
     return row.get("task") or next((task for key, task in shapes if key in row), "none")
 
 
@@ -83,13 +93,20 @@ def check_row(row: dict) -> list[str]:
 def check_rows(rows: list[dict], protocol: str, path: str) -> str:
     """The one task of all rows; raises UserError for ids that repeat, tasks that mix, a protocol the task has not."""
     twice = [i for i, times in collections.Counter(str(row["id"]) for row in rows).items() if times > 1]
-    found = [f"{path}: {len(twice)} ids stand more than once, first {', '.join(twice[:3])}; ids pair the rows of two "
-             "models, so make them unique"] if twice else []
+    found = (
+        [
+            f"{path}: {len(twice)} ids stand more than once, first {', '.join(twice[:3])}; ids pair the rows of two "
+            "models, so make them unique"
+        ]
+        if twice
+        else []
+    )
     tasks = sorted({task_of(row) for row in rows})
     if len(tasks) > 1:
         found.append(f"{path}: tasks {' and '.join(tasks)} are mixed; score one file a task")
-    fit = {"mcq": PROTOCOLS, "classification": ("auto", "text", "text_norm", "generate"),
-           "perplexity": ("auto",)}.get(tasks[0], ("auto", "generate"))
+    fit = {"mcq": PROTOCOLS, "classification": ("auto", "text", "text_norm", "generate"), "perplexity": ("auto",)}.get(
+        tasks[0], ("auto", "generate")
+    )
     if protocol not in fit:
         found.append(f"protocol: {protocol} does not fit {tasks[0]} ({path}); use one of {', '.join(fit)}")
     if found:
@@ -146,11 +163,14 @@ def rotated(row: dict, by: int) -> dict:
         return row
     if task_of(row) == "classification":
         labels = row["labels"]
-        return {**row, "labels": labels[-by % len(labels):] + labels[:-by % len(labels)]}
+        return {**row, "labels": labels[-by % len(labels) :] + labels[: -by % len(labels)]}
     letters, texts = list(row["options"]), list(row["options"].values())
     moved = [texts[(i - by) % len(texts)] for i in range(len(texts))]
-    return {**row, "options": dict(zip(letters, moved, strict=True)),
-            "answer": letters[(letters.index(row["answer"]) + by) % len(letters)]}
+    return {
+        **row,
+        "options": dict(zip(letters, moved, strict=True)),
+        "answer": letters[(letters.index(row["answer"]) + by) % len(letters)],
+    }
 
 
 def original(row: dict, answer: str | None, by: int) -> str | None:
@@ -186,6 +206,16 @@ def general_rows(count: int = 200) -> list[dict]:
         options = dict(re.findall(r"(?m)^([A-E])\.\s*(.+?)\s*$", raw["options"]))
         answer = raw["answer"].strip()[:1]
         if len(options) == 5 and answer in options:
-            rows.append({"id": f"commonsenseqa-{number}", "task": "mcq", "question": raw["question"], "options": options,
-                         "answer": answer, "source": "commonsenseqa", "topic": "general", "language": "en"})
+            rows.append(
+                {
+                    "id": f"commonsenseqa-{number}",
+                    "task": "mcq",
+                    "question": raw["question"],
+                    "options": options,
+                    "answer": answer,
+                    "source": "commonsenseqa",
+                    "topic": "general",
+                    "language": "en",
+                }
+            )
     return rows[:count]

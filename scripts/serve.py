@@ -44,7 +44,9 @@ class Args:
     def problems(self) -> list[str]:
         found = []
         if not llama_tools.is_gguf(self.model):
-            found.append(f"model: {self.model} is no GGUF file; scripts/export_gguf.py makes one (scripts/chat.py talks to folders)")
+            found.append(
+                f"model: {self.model} is no GGUF file; scripts/export_gguf.py makes one (scripts/chat.py talks to folders)"
+            )
         self.api_key = self.api_key or os.environ.get("SERVE_API_KEY")
         if self.host not in LOCAL and not self.api_key:
             found.append(f"host: {self.host} can be reached from other machines, so give --api_key as well")
@@ -75,15 +77,24 @@ def main() -> None:
     with llama_tools.quiet(log):
         try:
             server = llama_tools.start_server(
-                args.model, n_ctx=args.num_ctx * args.parallel, port=args.port, host=args.host, api_key=args.api_key,
-                n_parallel=args.parallel, alias=name, gpu_layers=args.gpu_layers)
+                args.model,
+                n_ctx=args.num_ctx * args.parallel,
+                port=args.port,
+                host=args.host,
+                api_key=args.api_key,
+                n_parallel=args.parallel,
+                alias=name,
+                gpu_layers=args.gpu_layers,
+            )
         except Exception as error:
             raise common.UserError(f"model: llama.cpp cannot serve {args.model} ({error}); what it said: {log}") from None
         url = server.listening_address
         key = ' -H "Authorization: Bearer $KEY"' if args.api_key else ""
-        print(f"chat page: {url}\nAPI:       {url}/v1 (model name {name})\ntry it:    curl {url}/v1/chat/completions{key} "
-              """-H "Content-Type: application/json" -d '{"messages": [{"role": "user", "content": "What does insulin do?"}]}'\n"""
-              "Not for clinical use. Ctrl-C ends it.")
+        print(
+            f"chat page: {url}\nAPI:       {url}/v1 (model name {name})\ntry it:    curl {url}/v1/chat/completions{key} "
+            """-H "Content-Type: application/json" -d '{"messages": [{"role": "user", "content": "What does insulin do?"}]}'\n"""
+            "Not for clinical use. Ctrl-C ends it."
+        )
         ended.wait()
         del server
     print("ended")

@@ -55,8 +55,9 @@ class Args:
     """scale of the adapters; the update is multiplied by lora_alpha / lora_r"""
     lora_dropout: float = 0.0
     """dropout in the adapters; Unsloth's fused kernels want 0"""
-    target_modules: list[str] = field(default_factory=lambda: [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    target_modules: list[str] = field(
+        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    )
     """layers that get an adapter"""
     learning_rate: float = 2e-4
     """peak learning rate"""
@@ -95,6 +96,7 @@ class Args:
 
 # ---------------------------------------------------------------------------------------------- data
 
+
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     if "conversations" not in row and "messages" not in row:
@@ -116,19 +118,28 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
     from datasets import Dataset
 
     encoded = [renderer.encode(to_messages(row), max_length) for row in rows]
-    empty = [row.get("id", number) for number, (row, e) in enumerate(zip(rows, encoded, strict=True), 1)
-             if all(label == IGNORED for label in e["labels"])]
+    empty = [
+        row.get("id", number)
+        for number, (row, e) in enumerate(zip(rows, encoded, strict=True), 1)
+        if all(label == IGNORED for label in e["labels"])
+    ]
     if empty:
-        raise common.UserError(f"{path}: {len(empty)} of {len(rows)} rows have no trained token within max_length "
-                               f"{max_length}, first {empty[:3]}; raise --max_length or shorten them in data_prep")
-    counts = {"rows": len(rows), "tokens": sum(len(e["input_ids"]) for e in encoded),
-              "trained_tokens": sum(label != IGNORED for e in encoded for label in e["labels"]),
-              "truncated_rows": sum(e["truncated"] for e in encoded)}
+        raise common.UserError(
+            f"{path}: {len(empty)} of {len(rows)} rows have no trained token within max_length "
+            f"{max_length}, first {empty[:3]}; raise --max_length or shorten them in data_prep"
+        )
+    counts = {
+        "rows": len(rows),
+        "tokens": sum(len(e["input_ids"]) for e in encoded),
+        "trained_tokens": sum(label != IGNORED for e in encoded for label in e["labels"]),
+        "truncated_rows": sum(e["truncated"] for e in encoded),
+    }
     columns = {name: [e[name] for e in encoded] for name in ("input_ids", "labels")}
     return Dataset.from_dict(columns), counts
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
+
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """TRL's SFTTrainer over adapters that Unsloth attaches; an adapter folder as model is trained further."""
@@ -136,19 +147,30 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from unsloth import FastLanguageModel
 
     model = FastLanguageModel.get_peft_model(
-        model, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout, bias="none",
-        target_modules=args.target_modules, random_state=args.seed, max_seq_length=args.max_length,
-        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
+        model,
+        r=args.lora_r,
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout,
+        bias="none",
+        target_modules=args.target_modules,
+        random_state=args.seed,
+        max_seq_length=args.max_length,
+        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
+    )
     config = SFTConfig(
-        max_length=args.max_length, packing=False, dataset_num_proc=1,
+        max_length=args.max_length,
+        packing=False,
+        dataset_num_proc=1,
         # Rows of like length together: medical questions are short and uneven, and padding costs as much as text.
         train_sampling_strategy="group_by_length",
-        **training.trainer_config(args, held_out))
+        **training.trainer_config(args, held_out),
+    )
     with training.float32_adapters(model):
         return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
 # ---------------------------------------------------------------------------------------------- main
+
 
 def choose_defaults(args: Args) -> None:
     """Fill in model and data where none was given, and say which and why."""
@@ -181,8 +203,10 @@ def main() -> None:
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
-    print(f"rows:  {counts['rows']}, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained, "
-          f"{counts['truncated_rows']} rows cut at {args.max_length}")
+    print(
+        f"rows:  {counts['rows']}, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained, "
+        f"{counts['truncated_rows']} rows cut at {args.max_length}"
+    )
     training.show_sample(train[0], tokenizer)
     if args.dry_run:
         return

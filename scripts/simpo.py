@@ -56,8 +56,9 @@ class Args:
     """scale of the adapters"""
     lora_dropout: float = 0.0
     """dropout in the adapters; TRL switches it off"""
-    target_modules: list[str] = field(default_factory=lambda: [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    target_modules: list[str] = field(
+        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    )
     """layers that get an adapter"""
     learning_rate: float = 5e-6
     """peak learning rate"""
@@ -99,6 +100,7 @@ class Args:
 
 # ---------------------------------------------------------------------------------------------- data
 
+
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "chosen", "rejected") if key not in row]
@@ -117,17 +119,29 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
 
     Raises UserError for rows longer than max_length: their answer would be cut, and with it its end.
     """
-    encoded = [{"prompt_ids": renderer.encode_prompt(prompt_messages(row["prompt"])),
-                **{f"{name}_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row[name], name))
-                   for name in ("chosen", "rejected")}} for row in rows]
+    encoded = [
+        {
+            "prompt_ids": renderer.encode_prompt(prompt_messages(row["prompt"])),
+            **{
+                f"{name}_ids": renderer.encode_answer(prompt_messages(row["prompt"]), answer_text(row[name], name))
+                for name in ("chosen", "rejected")
+            },
+        }
+        for row in rows
+    ]
     longest = [len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"])) for e in encoded]
     training.refuse_long_rows(rows, longest, max_length, path)
-    counts = {"rows": len(rows), "tokens": sum(len(ids) for e in encoded for ids in e.values()),
-              "trained_tokens": sum(len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in encoded), "truncated_rows": 0}
+    counts = {
+        "rows": len(rows),
+        "tokens": sum(len(ids) for e in encoded for ids in e.values()),
+        "trained_tokens": sum(len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in encoded),
+        "truncated_rows": 0,
+    }
     return encoded, counts
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
+
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """TRL's CPOTrainer with the SimPO loss over adapters that Unsloth attaches; an adapter folder is trained further."""
@@ -135,15 +149,34 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from unsloth import FastLanguageModel
 
     model = FastLanguageModel.get_peft_model(
-        model, r=args.lora_r, lora_alpha=args.lora_alpha, lora_dropout=args.lora_dropout, bias="none",
-        target_modules=args.target_modules, random_state=args.seed, max_seq_length=args.max_length,
-        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False)
+        model,
+        r=args.lora_r,
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout,
+        bias="none",
+        target_modules=args.target_modules,
+        random_state=args.seed,
+        max_seq_length=args.max_length,
+        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
+    )
     config = CPOConfig(
-        loss_type="simpo", beta=args.beta, simpo_gamma=args.gamma, cpo_alpha=args.sft_weight, max_length=args.max_length,
-        dataset_num_proc=1, remove_unused_columns=False, **training.trainer_config(args, held_out))
+        loss_type="simpo",
+        beta=args.beta,
+        simpo_gamma=args.gamma,
+        cpo_alpha=args.sft_weight,
+        max_length=args.max_length,
+        dataset_num_proc=1,
+        remove_unused_columns=False,
+        **training.trainer_config(args, held_out),
+    )
     with training.float32_adapters(model):
-        return CPOTrainer(model=model, args=config, processing_class=tokenizer, train_dataset=pair_columns(train),
-                          eval_dataset=pair_columns(held_out))
+        return CPOTrainer(
+            model=model,
+            args=config,
+            processing_class=tokenizer,
+            train_dataset=pair_columns(train),
+            eval_dataset=pair_columns(held_out),
+        )
 
 
 def pair_columns(encoded: list[dict] | None):
@@ -160,6 +193,7 @@ def pair_columns(encoded: list[dict] | None):
 
 
 # ---------------------------------------------------------------------------------------------- main
+
 
 def main() -> None:
     args = common.parse_args(Args, __doc__)

@@ -14,6 +14,7 @@ from common import UserError, check_at_least, check_model_name, write_json, writ
 
 # ---------------------------------------------------------------------------------------------- checks
 
+
 def problems(args) -> list[str]:
     """Problems of the fields that every training script has, told without loading anything."""
     found = check_model_name(args.model) if args.model else []
@@ -21,8 +22,9 @@ def problems(args) -> list[str]:
         path = getattr(args, name)
         if path and not Path(path).is_file():
             found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
-    found += check_at_least(args, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps",
-                            "logging_steps")
+    found += check_at_least(
+        args, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps"
+    )
     if args.max_length < 16:
         found.append(f"max_length: {args.max_length} tokens hold no conversation; use 512 or more")
     if not 0 < args.learning_rate < 1:
@@ -34,10 +36,15 @@ def problems(args) -> list[str]:
 
 def kind_of_row(row: dict) -> str:
     """What a row that does not fit seems to be, and the script that takes such rows."""
-    kinds = (("conversations", "a conversation, for sft.py"), ("messages", "a conversation, for sft.py"),
-             ("chosen", "a preference row, for dpo.py, simpo.py, orpo.py or reward.py"),
-             ("completion", "a feedback row, for kto.py"), ("options", "a scoring row, for evaluate.py"),
-             ("labels", "a scoring row, for evaluate.py"), ("text", "a text row, for cpt.py"))
+    kinds = (
+        ("conversations", "a conversation, for sft.py"),
+        ("messages", "a conversation, for sft.py"),
+        ("chosen", "a preference row, for dpo.py, simpo.py, orpo.py or reward.py"),
+        ("completion", "a feedback row, for kto.py"),
+        ("options", "a scoring row, for evaluate.py"),
+        ("labels", "a scoring row, for evaluate.py"),
+        ("text", "a text row, for cpt.py"),
+    )
     return next((f"it looks like {what}" for key, what in kinds if key in row), f"it has {', '.join(list(row)[:6]) or 'no keys'}")
 
 
@@ -45,26 +52,44 @@ def refuse_long_rows(rows: list[dict], lengths: list[int], max_length: int, path
     """UserError where rows are longer than max_length tokens: an answer without its end teaches never to stop."""
     long = [row.get("id", number) for number, (row, n) in enumerate(zip(rows, lengths, strict=True), 1) if n > max_length]
     if long:
-        raise UserError(f"{path}: {len(long)} of {len(rows)} rows are longer than max_length {max_length} tokens (the longest "
-                        f"has {max(lengths)}), first {long[:3]}; raise --max_length or shorten them in data_prep")
+        raise UserError(
+            f"{path}: {len(long)} of {len(rows)} rows are longer than max_length {max_length} tokens (the longest "
+            f"has {max(lengths)}), first {long[:3]}; raise --max_length or shorten them in data_prep"
+        )
 
 
 # ---------------------------------------------------------------------------------------------- before training
+
 
 def trainer_config(args, held_out=None) -> dict:
     """The arguments that every TRL trainer of this collection gets alike, as keywords for its config class."""
     if args.report_to == "wandb" and not (os.environ.get("WANDB_API_KEY") or (Path.home() / ".netrc").exists()):
         os.environ.setdefault("WANDB_MODE", "offline")  # never ask for a key in the middle of a run
     return dict(
-        output_dir=args.output_dir, seed=args.seed, data_seed=args.seed,
-        learning_rate=args.learning_rate, lr_scheduler_type=args.lr_scheduler_type, warmup_steps=args.warmup_steps,
-        weight_decay=args.weight_decay, optim=args.optim, max_grad_norm=1.0,
-        num_train_epochs=args.num_train_epochs, max_steps=args.max_steps,
-        per_device_train_batch_size=args.per_device_train_batch_size, per_device_eval_batch_size=1,
-        gradient_accumulation_steps=args.gradient_accumulation_steps, gradient_checkpointing=args.gradient_checkpointing,
-        bf16=_bf16(), fp16=not _bf16(),
-        logging_steps=args.logging_steps, logging_first_step=True, report_to=args.report_to, disable_tqdm=True,
-        save_strategy="steps" if args.save_steps > 0 else "no", save_steps=max(args.save_steps, 1), save_total_limit=2,
+        output_dir=args.output_dir,
+        seed=args.seed,
+        data_seed=args.seed,
+        learning_rate=args.learning_rate,
+        lr_scheduler_type=args.lr_scheduler_type,
+        warmup_steps=args.warmup_steps,
+        weight_decay=args.weight_decay,
+        optim=args.optim,
+        max_grad_norm=1.0,
+        num_train_epochs=args.num_train_epochs,
+        max_steps=args.max_steps,
+        per_device_train_batch_size=args.per_device_train_batch_size,
+        per_device_eval_batch_size=1,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        gradient_checkpointing=args.gradient_checkpointing,
+        bf16=_bf16(),
+        fp16=not _bf16(),
+        logging_steps=args.logging_steps,
+        logging_first_step=True,
+        report_to=args.report_to,
+        disable_tqdm=True,
+        save_strategy="steps" if args.save_steps > 0 else "no",
+        save_steps=max(args.save_steps, 1),
+        save_total_limit=2,
         eval_strategy="epoch" if held_out is not None else "no",
     )
 
@@ -115,6 +140,7 @@ def show_sample(encoded: dict, tokenizer) -> None:
 
 # ---------------------------------------------------------------------------------------------- training and saving
 
+
 def last_checkpoint(output_dir: str | Path) -> Path | None:
     """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one."""
     found = sorted(Path(output_dir).glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
@@ -154,8 +180,10 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
             if "loss" in record:
                 done = state.global_step - clock["first"]
                 left = seconds / max(done, 1) * (state.max_steps - state.global_step)
-                print(f"step {state.global_step}/{state.max_steps}  loss {float(record['loss']):.4f}  "
-                      f"learning rate {float(record['learning_rate']):.2e}  {left:.0f} s left")
+                print(
+                    f"step {state.global_step}/{state.max_steps}  loss {float(record['loss']):.4f}  "
+                    f"learning rate {float(record['learning_rate']):.2e}  {left:.0f} s left"
+                )
             elif "eval_loss" in record:
                 print(f"step {state.global_step}/{state.max_steps}  held-out loss {float(record['eval_loss']):.4f}")
 
@@ -163,8 +191,12 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
     trainer.add_callback(Watch)
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    return {"train_loss": round(result.training_loss, 4), "steps": trainer.state.global_step,
-            "train_seconds": round(result.metrics["train_runtime"], 1), "trainable_parameters": trained}
+    return {
+        "train_loss": round(result.training_loss, 4),
+        "steps": trainer.state.global_step,
+        "train_seconds": round(result.metrics["train_runtime"], 1),
+        "trainable_parameters": trained,
+    }
 
 
 def save_model(model, tokenizer, output_dir: str | Path) -> None:

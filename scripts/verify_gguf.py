@@ -33,10 +33,15 @@ import llama_tools
 from gguf_reference import make_reference
 
 # kl: largest mean KL in nats; ratio: largest perplexity ratio, and smallest 1/ratio; top1: least agreement of best tokens
-GATES = {"f16": {"kl": 0.002, "ratio": 1.005, "top1": 0.95}, "bf16": {"kl": 0.002, "ratio": 1.005, "top1": 0.95},
-         "q8_0": {"kl": 0.02, "ratio": 1.02, "top1": 0.90}, "q6_k": {"kl": 0.05, "ratio": 1.05, "top1": 0.85},
-         "q5_k_m": {"kl": 0.15, "ratio": 1.10, "top1": 0.70}, "q4_k_m": {"kl": 0.15, "ratio": 1.10, "top1": 0.70},
-         "q4_0": {"kl": 0.25, "ratio": 1.20, "top1": 0.60}}
+GATES = {
+    "f16": {"kl": 0.002, "ratio": 1.005, "top1": 0.95},
+    "bf16": {"kl": 0.002, "ratio": 1.005, "top1": 0.95},
+    "q8_0": {"kl": 0.02, "ratio": 1.02, "top1": 0.90},
+    "q6_k": {"kl": 0.05, "ratio": 1.05, "top1": 0.85},
+    "q5_k_m": {"kl": 0.15, "ratio": 1.10, "top1": 0.70},
+    "q4_k_m": {"kl": 0.15, "ratio": 1.10, "top1": 0.70},
+    "q4_0": {"kl": 0.25, "ratio": 1.20, "top1": 0.60},
+}
 
 
 @dataclass
@@ -97,26 +102,45 @@ def quantization_of(path: str) -> str | None:
 
 def gate_problems(gates: dict | None) -> list[str]:
     """Unknown names among changed gates."""
-    return [f"gates: {q}.{name} is not known; quantisations: {', '.join(GATES)}; gates: kl, ratio, top1"
-            for q, changed in (gates or {}).items() for name in changed if q not in GATES or name not in GATES["f16"]]
+    return [
+        f"gates: {q}.{name} is not known; quantisations: {', '.join(GATES)}; gates: kl, ratio, top1"
+        for q, changed in (gates or {}).items()
+        for name in changed
+        if q not in GATES or name not in GATES["f16"]
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- many files
 
-def verify(files: list[str], quantizations: list[str], reference: Path, untuned: list[str] | None, gates: dict | None,
-           log: Path) -> list[dict]:
+
+def verify(
+    files: list[str], quantizations: list[str], reference: Path, untuned: list[str] | None, gates: dict | None, log: Path
+) -> list[dict]:
     """Check each file in a process of its own; a process that dies fails the gate `loads`."""
     results = []
     for i, (path, quantization) in enumerate(zip(files, quantizations, strict=True)):
         out = reference / f"check-{i}.json"
         out.unlink(missing_ok=True)
         bounds = {**GATES[quantization], **(gates or {}).get(quantization, {})}
-        task = {"gguf": str(path), "reference": str(reference), "gates": bounds, "untuned": untuned and untuned[i], "out": str(out)}
+        task = {
+            "gguf": str(path),
+            "reference": str(reference),
+            "gates": bounds,
+            "untuned": untuned and untuned[i],
+            "out": str(out),
+        }
         with open(log, "ab") as file:
             command = [sys.executable, str(Path(__file__).with_name("gguf_check.py")), json.dumps(task)]
             code = subprocess.run(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL).returncode
-        result = {"file": Path(path).name, "quantization": quantization, "bytes": Path(path).stat().st_size,
-                  "sha256": common.sha256(path), "gates": bounds, "checks": {}, "failed": {}}
+        result = {
+            "file": Path(path).name,
+            "quantization": quantization,
+            "bytes": Path(path).stat().st_size,
+            "sha256": common.sha256(path),
+            "gates": bounds,
+            "checks": {},
+            "failed": {},
+        }
         if out.exists():
             result |= json.loads(out.read_text(encoding="utf-8"))
         else:
@@ -128,6 +152,7 @@ def verify(files: list[str], quantizations: list[str], reference: Path, untuned:
 
 def table(results: list[dict]) -> str:
     """The figures as lines for the terminal."""
+
     def number(value, form):
         return format(value, form) if value is not None else "-"
 
@@ -137,8 +162,11 @@ def table(results: list[dict]) -> str:
         loss = c.get("task_loss", {})
         loss = f"{loss['tuned']:.3f} ({number(loss.get('untuned'), '.3f')})" if loss.get("tuned") is not None else "-"
         verdict = "FAILED: " + ", ".join(r["failed"]) if r["failed"] else "passed" if c else "not verified"
-        lines.append(f"{r['file']:36} {r['bytes'] / 1e6:7.1f} {number(r.get('bits_per_weight'), '5.2f'):>5} {number(c.get('kl'), '9.5f'):>9} "
-                     f"{number(c.get('top1'), '6.3f'):>6} {number(c.get('perplexity', {}).get('ratio'), '9.4f'):>9} {loss:>21}  {verdict}")
+        bits, ratio = number(r.get("bits_per_weight"), "5.2f"), number(c.get("perplexity", {}).get("ratio"), "9.4f")
+        lines.append(
+            f"{r['file']:36} {r['bytes'] / 1e6:7.1f} {bits:>5} {number(c.get('kl'), '9.5f'):>9} "
+            f"{number(c.get('top1'), '6.3f'):>6} {ratio:>9} {loss:>21}  {verdict}"
+        )
         lines += [f"  {name}: {say}" for name, say in r["failed"].items()]
     return "\n".join(lines)
 
@@ -162,7 +190,8 @@ def main() -> None:
             make_reference(args.model, reference, args.data, args.max_tokens)
         log = Path(args.output_dir or reference) / "verify.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        results = verify(files, args.quantizations(), reference, args.untuned.split(",") if args.untuned else None, args.gates, log)
+        untuned = args.untuned.split(",") if args.untuned else None
+        results = verify(files, args.quantizations(), reference, untuned, args.gates, log)
         if any("loads" in r["failed"] for r in results) and not args.output_dir and not args.reference:
             print("what llama.cpp said last:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-5:]))
     if args.output_dir:

@@ -13,8 +13,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subprocess.CompletedProcess:
     """Run `python scripts/x.py ...` from the project's root and assert its exit code."""
-    done = subprocess.run([sys.executable, *map(str, args)], cwd=ROOT, capture_output=True, text=True,
-                          timeout=timeout, stdin=subprocess.DEVNULL, **kwargs)
+    done = subprocess.run(
+        [sys.executable, *map(str, args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        **kwargs,
+    )
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
 
@@ -46,25 +53,59 @@ def tiny_rows(tmp_path_factory) -> Path:
     from data_prep.chat_template import scoring_prompt
 
     folder = tmp_path_factory.mktemp("rows")
-    scoring = [{"id": f"row{i}", "task": "classification", "text": f"Question {i} about {SUBJECTS[i % 4].lower()}, case {i * 7}.",
-                "labels": SUBJECTS, "label": SUBJECTS[i % 4], "source": "test", "topic": SUBJECTS[i % 4], "language": "en"}
-               for i in range(48)]
-    train = [{"id": r["id"], "conversations": [{"from": "human", "value": scoring_prompt(r)},
-                                               {"from": "gpt", "value": r["label"]}]} for r in scoring[:32]]
+    scoring = [
+        {
+            "id": f"row{i}",
+            "task": "classification",
+            "text": f"Question {i} about {SUBJECTS[i % 4].lower()}, case {i * 7}.",
+            "labels": SUBJECTS,
+            "label": SUBJECTS[i % 4],
+            "source": "test",
+            "topic": SUBJECTS[i % 4],
+            "language": "en",
+        }
+        for i in range(48)
+    ]
+    train = [
+        {"id": r["id"], "conversations": [{"from": "human", "value": scoring_prompt(r)}, {"from": "gpt", "value": r["label"]}]}
+        for r in scoring[:32]
+    ]
     for name, rows in (("train", train), ("test", scoring[32:])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     return folder
 
 
-SFT = ["--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 1, "--learning_rate", 5e-3,
-       "--max_length", 256, "--logging_steps", 1]
+SFT = [
+    "--per_device_train_batch_size",
+    4,
+    "--gradient_accumulation_steps",
+    1,
+    "--learning_rate",
+    5e-3,
+    "--max_length",
+    256,
+    "--logging_steps",
+    1,
+]
 
 
 @pytest.fixture(scope="session")
 def tiny_sft(tiny_model, tiny_rows, tmp_path_factory) -> Path:
     """Adapter folder of a finished SFT run (8 steps, QLoRA) of the tiny model on the tiny rows."""
     out = tmp_path_factory.mktemp("runs") / "sft"
-    done = run_script("scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--eval_data",
-                      tiny_rows / "train.jsonl", "--output_dir", out, "--save_steps", 4, *SFT)
+    done = run_script(
+        "scripts/sft.py",
+        "--model",
+        tiny_model,
+        "--data",
+        tiny_rows / "train.jsonl",
+        "--eval_data",
+        tiny_rows / "train.jsonl",
+        "--output_dir",
+        out,
+        "--save_steps",
+        4,
+        *SFT,
+    )
     (out.parent / "printed.txt").write_text(done.stdout)
     return out

@@ -1,4 +1,4 @@
-"""The template in one place: text and ids are the tokenizer's own, and the mask trains the assistant's tokens and nothing else."""
+"""The template in one place: text and ids are the tokenizer's own, and the mask trains the assistant's tokens alone."""
 
 import importlib.util
 import json
@@ -20,8 +20,24 @@ from data_prep.chat_template import (
     to_messages,
 )
 
-NASTY = ["", " ", "\n", "  leading and trailing  ", "\n\nnew lines\n", "ação e coração", "ac\u0327a\u0303o", "👩🏽‍⚕️ 5 µg/kg", "<b>x</b>",
-         "user\nassistant\n", "1234567890", "x = y\t\tz", "日本語", "don't", "{{ messages }} {% if %}", "e.g.:\r\nline"]
+NASTY = [
+    "",
+    " ",
+    "\n",
+    "  leading and trailing  ",
+    "\n\nnew lines\n",
+    "ação e coração",
+    "ac\u0327a\u0303o",
+    "👩🏽‍⚕️ 5 µg/kg",
+    "<b>x</b>",
+    "user\nassistant\n",
+    "1234567890",
+    "x = y\t\tz",
+    "日本語",
+    "don't",
+    "{{ messages }} {% if %}",
+    "e.g.:\r\nline",
+]
 NAMED = [name for name in TEMPLATES if name != "auto"]
 
 
@@ -60,8 +76,9 @@ def test_ids_are_those_of_apply_chat_template(tokenizers, conversations, name, t
     for messages in conversations:
         whole = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, enable_thinking=thinking == "on")
         assert renderer.encode(messages)["input_ids"] == whole
-        asked = tokenizer.apply_chat_template(messages[:-1], tokenize=True, return_dict=False, add_generation_prompt=True,
-                                              enable_thinking=thinking == "on")
+        asked = tokenizer.apply_chat_template(
+            messages[:-1], tokenize=True, return_dict=False, add_generation_prompt=True, enable_thinking=thinking == "on"
+        )
         assert renderer.encode_prompt(messages[:-1]) == asked
 
 
@@ -72,8 +89,9 @@ def test_named_templates_mask_answers_alone(tokenizers, conversations, template)
 
     tokenizer = set_template(deepcopy(tokenizers["qwen"]), template)
     if template == "llama3":
-        tokenizer.add_special_tokens({"additional_special_tokens": [
-            "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]})
+        tokenizer.add_special_tokens(
+            {"additional_special_tokens": ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]}
+        )
         tokenizer.bos_token = "<|begin_of_text|>"
     renderer = Renderer(tokenizer)
     for messages in conversations[:200]:
@@ -106,15 +124,18 @@ def test_control_tokens_written_as_text_stay_text(tokenizers, name, literal):
     trained = [i for i in encoded["labels"] if i != IGNORED]
     assert count(trained) == 1 and tokenizer.decode(trained) == f"No. {literal}{renderer.end}"
     assert tokenizer.decode(encoded["input_ids"]) == tokenizer.decode(
-        tokenizer(renderer.render(dirty), add_special_tokens=False)["input_ids"])
+        tokenizer(renderer.render(dirty), add_special_tokens=False)["input_ids"]
+    )
     assert count(renderer.encode_prompt(dirty[:1])) == count(renderer.encode_prompt(clean[:1]))
 
 
 def test_thinking_is_trained_when_on_and_prompted_when_off(tokenizers):
     tokenizer = tokenizers["qwen"]
     messages = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "<think>\nsum\n</think>\n\n4"}]
-    trained = lambda thinking, m: tokenizer.decode([  # noqa: E731
-        i for i in Renderer(tokenizer, thinking).encode(m)["labels"] if i != IGNORED])
+
+    def trained(thinking, m):
+        return tokenizer.decode([i for i in Renderer(tokenizer, thinking).encode(m)["labels"] if i != IGNORED])
+
     assert trained("on", messages) == "<think>\nsum\n</think>\n\n4<|im_end|>"
     plain = [messages[0], {"role": "assistant", "content": "4"}]
     assert trained("off", plain) == "4<|im_end|>"
@@ -129,21 +150,26 @@ def test_answer_follows_the_prompt(tokenizers, conversations, name):
         if messages[-1]["content"].strip() and messages[-1]["content"][0] not in " \n":
             whole, prompt = renderer.encode(messages), renderer.encode_prompt(messages[:-1])
             answer = renderer.encode_answer(messages[:-1], messages[-1]["content"])
-            assert prompt + answer == whole["input_ids"][:len(prompt) + len(answer)]
-            assert whole["labels"][len(prompt):len(prompt) + len(answer)] == answer
+            assert prompt + answer == whole["input_ids"][: len(prompt) + len(answer)]
+            assert whole["labels"][len(prompt) : len(prompt) + len(answer)] == answer
 
 
 def test_truncation_is_told(tokenizers):
-    encoded = Renderer(tokenizers["qwen"]).encode([{"role": "user", "content": "word " * 50},
-                                                   {"role": "assistant", "content": "yes"}], max_length=20)
+    encoded = Renderer(tokenizers["qwen"]).encode(
+        [{"role": "user", "content": "word " * 50}, {"role": "assistant", "content": "yes"}], max_length=20
+    )
     assert encoded["truncated"] and len(encoded["input_ids"]) == 20 and set(encoded["labels"]) == {IGNORED}
 
 
-@pytest.mark.parametrize("row, words", [
-    ({}, "conversations"), ({"conversations": []}, "conversations"),
-    ({"conversations": [{"from": "doctor", "value": "a"}]}, "doctor"),
-    ({"conversations": [{"from": "human", "value": 3}]}, "must be a string"),
-])
+@pytest.mark.parametrize(
+    "row, words",
+    [
+        ({}, "conversations"),
+        ({"conversations": []}, "conversations"),
+        ({"conversations": [{"from": "doctor", "value": "a"}]}, "doctor"),
+        ({"conversations": [{"from": "human", "value": 3}]}, "must be a string"),
+    ],
+)
 def test_rows_that_are_no_conversation_are_refused(row, words):
     with pytest.raises(TemplateError, match=words):
         to_messages(row)

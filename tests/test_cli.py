@@ -13,10 +13,15 @@ import common
 import pytest
 from conftest import ROOT, run_script
 
-SCRIPTS = sorted(p for folder in ("scripts", "data_prep") for p in (ROOT / folder).glob("*.py")
-                 if "__main__" in p.read_text(encoding="utf-8"))
-READMES = [p for p in (ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "recipes").glob("*/README.md")))
-           if p.exists()]
+SCRIPTS = sorted(
+    p
+    for folder in ("scripts", "data_prep")
+    for p in (ROOT / folder).glob("*.py")
+    if "parse_args(Args" in p.read_text(encoding="utf-8")
+)  # a script for users, not a worker of one
+READMES = [
+    p for p in (ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "recipes").glob("*/README.md"))) if p.exists()
+]
 
 
 def seconds_of(*command: str) -> tuple[float, subprocess.CompletedProcess]:
@@ -56,14 +61,20 @@ def test_all_argument_problems_come_in_one_error(tmp_path):
     assert all(word in done.stderr for word in ("data:", "lora_r:", "model:"))
 
 
-@pytest.mark.parametrize("text, words", [
-    ("learning_rat: 2e-5\nlora_rr: 3\n", ["bad.yaml:1", "did you mean 'learning_rate'", "bad.yaml:2", "did you mean 'lora_r'"]),
-    ("lora_r: 8\nlora_r: 16\n", ["bad.yaml:2", "stands twice"]),
-    ("lora_r: many\n", ["lora_r"]),
-    ("learning_rate: [1, 2]\n", ["learning_rate"]),
-    ("", ["is empty"]),
-    ("a: [\n", ["not valid YAML"]),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (
+            "learning_rat: 2e-5\nlora_rr: 3\n",
+            ["bad.yaml:1", "did you mean 'learning_rate'", "bad.yaml:2", "did you mean 'lora_r'"],
+        ),
+        ("lora_r: 8\nlora_r: 16\n", ["bad.yaml:2", "stands twice"]),
+        ("lora_r: many\n", ["lora_r"]),
+        ("learning_rate: [1, 2]\n", ["learning_rate"]),
+        ("", ["is empty"]),
+        ("a: [\n", ["not valid YAML"]),
+    ],
+)
 def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
     bad = tmp_path / "bad.yaml"
     bad.write_text(text)
@@ -73,13 +84,16 @@ def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
     assert seconds < 1
 
 
-@pytest.mark.parametrize("line, words", [
-    ('{"conversations": [', ["rows.jsonl:2", "not JSON"]),
-    ('{"prompt": "a", "chosen": "b", "rejected": "c"}', ["rows.jsonl:2", "preference row"]),
-    ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
-    ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
-    ('[1]', ["rows.jsonl:2", "JSON object"]),
-])
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ('{"conversations": [', ["rows.jsonl:2", "not JSON"]),
+        ('{"prompt": "a", "chosen": "b", "rejected": "c"}', ["rows.jsonl:2", "preference row"]),
+        ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
+        ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
+        ("[1]", ["rows.jsonl:2", "JSON object"]),
+    ],
+)
 def test_bad_row_names_file_and_line(tmp_path, line, words):
     good = '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}\n'
     rows = tmp_path / "rows.jsonl"
@@ -93,6 +107,42 @@ def test_bad_row_names_file_and_line(tmp_path, line, words):
     assert seconds < 1
 
 
+ROWS = {
+    "sft.py": '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}',
+    "dpo.py": '{"prompt": "a", "chosen": "b", "rejected": "c"}',
+    "kto.py": '{"prompt": "a", "completion": "b", "label": true}',
+    "cpt.py": '{"text": "a"}',
+}
+FITS = {"sft.py": ["sft.py"], "dpo.py": ["dpo.py", "simpo.py", "orpo.py"], "kto.py": ["kto.py"], "cpt.py": ["cpt.py"]}
+
+
+@pytest.mark.parametrize("script", ["sft.py", "cpt.py", "dpo.py", "kto.py", "simpo.py", "orpo.py"])
+@pytest.mark.parametrize("rows", list(ROWS))
+def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, script, rows):
+    if script in FITS[rows]:
+        pytest.skip("these rows fit this script")
+    (tmp_path / "rows.jsonl").write_text(ROWS[rows] + "\n")
+    (tmp_path / "config.json").write_text("{}")
+    _, done = seconds_of(f"scripts/{script}", "--model", str(tmp_path), "--data", str(tmp_path / "rows.jsonl"))
+    assert done.returncode == 2 and "rows.jsonl:1" in done.stderr and rows in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    "script, flags, word",
+    [
+        ("dpo.py", ["--beta", "0"], "beta"),
+        ("simpo.py", ["--gamma", "-1"], "gamma"),
+        ("orpo.py", ["--beta", "-1"], "beta"),
+        ("kto.py", ["--per_device_train_batch_size", "1"], "per_device_train_batch_size"),
+        ("cpt.py", ["--lora_r", "0"], "lora_r"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):
+    (tmp_path / "config.json").write_text("{}")
+    _, done = seconds_of(f"scripts/{script}", "--model", str(tmp_path), "--data", "requirements.txt", *flags)
+    assert done.returncode == 2 and f"{word}:" in done.stderr
+
+
 def test_yaml_gives_values_and_flags_win(tmp_path):
     import sft
 
@@ -103,6 +153,7 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------- recipes and README
+
 
 def module_of(script: str):
     """A script as a module, under a name that cannot collide with a library's."""
@@ -117,10 +168,7 @@ def assert_parses(command: list[str], monkeypatch) -> None:
     """The command's flags and YAML keys are those of its script; files that it names need not be there yet."""
     module = module_of(command[0])
     monkeypatch.setattr(module.Args, "problems", lambda self: [], raising=False)
-    argv = command[1:]
-    if command[0] == "scripts/run_recipe.py":
-        argv = ["--recipe", *argv]
-    getattr(module, "parse_args", common.parse_args)(module.Args, module.__doc__, argv)
+    getattr(module, "parse_args", common.parse_args)(module.Args, module.__doc__, command[1:])
 
 
 def recipe_commands() -> list[tuple[str, list[str]]]:

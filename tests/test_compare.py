@@ -11,21 +11,44 @@ from scripts import compare, measures
 
 def evaluation(folder, right: list[bool], **changes):
     """An output folder as evaluate.py writes it: `right` tells which rows are answered correctly."""
-    rows = [{"id": f"r{i}", "prediction": "A" if r else "B", "gold": "A", "correct": r, "options": ["A", "B", "C", "D"],
-             "topic": f"<t{i % 2}>", "source": "s", "scores": {"A": -1.0, "B": -2.0},
-             "prompt": f"Q{i} <script>alert(1)</script> & $x$"} for i, r in enumerate(right)]
-    metrics = {**measures.share(rows), "task": "mcq", "protocol": "letter", "precision": "float32", "model": "m",
-               "by_topic": measures.grouped(rows, "topic"), "by_source": measures.grouped(rows, "source"),
-               "calibration": measures.calibration(rows), "data_sha256": "d" * 64, "rows_sha256": "r" * 64,
-               "prompts_sha256": "p" * 64, "template_sha256": "t" * 64, **changes}
+    rows = [
+        {
+            "id": f"r{i}",
+            "prediction": "A" if r else "B",
+            "gold": "A",
+            "correct": r,
+            "options": ["A", "B", "C", "D"],
+            "topic": f"<t{i % 2}>",
+            "source": "s",
+            "scores": {"A": -1.0, "B": -2.0},
+            "prompt": f"Q{i} <script>alert(1)</script> & $x$",
+        }
+        for i, r in enumerate(right)
+    ]
+    metrics = {
+        **measures.share(rows),
+        "task": "mcq",
+        "protocol": "letter",
+        "precision": "float32",
+        "model": "m",
+        "by_topic": measures.grouped(rows, "topic"),
+        "by_source": measures.grouped(rows, "source"),
+        "calibration": measures.calibration(rows),
+        "data_sha256": "d" * 64,
+        "rows_sha256": "r" * 64,
+        "prompts_sha256": "p" * 64,
+        "template_sha256": "t" * 64,
+        **changes,
+    }
     folder.mkdir()
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "predictions.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     return folder
 
 
-@pytest.mark.parametrize(("won", "lost", "p"), [
-    (0, 0, 1.0), (5, 5, 1.0), (8, 1, 20 / 512), (1, 8, 20 / 512), (10, 0, 2 / 1024), (81, 9, 9.28e-16)])
+@pytest.mark.parametrize(
+    ("won", "lost", "p"), [(0, 0, 1.0), (5, 5, 1.0), (8, 1, 20 / 512), (1, 8, 20 / 512), (10, 0, 2 / 1024), (81, 9, 9.28e-16)]
+)
 def test_mcnemar_is_the_exact_binomial(won, lost, p):
     assert compare.mcnemar(won, lost) == pytest.approx(p, rel=0.01)
 
@@ -47,7 +70,7 @@ def test_bootstrap_agrees_with_the_normal_interval_on_many_rows():
     differences = [1] * 300 + [-1] * 200 + [0] * 1500
     low, high = compare.bootstrap(differences, 20000, 1, 0.05)
     mean, n = 0.05, 2000
-    spread = 1.96 * math.sqrt((500 / n - mean ** 2) / n)
+    spread = 1.96 * math.sqrt((500 / n - mean**2) / n)
     assert (low, high) == pytest.approx((mean - spread, mean + spread), abs=0.002)
 
 
@@ -71,13 +94,14 @@ def test_a_real_difference_is_told_and_reports_are_written(tmp_path):
     (one,) = result["comparisons"]
     assert (one["won"], one["lost"], one["difference"]) == (30, 0, 0.25)
     assert one["significant"] and result["verdict"].startswith("tuned is better than base: +25.0 points")
-    assert one["p_value"] == pytest.approx(2 / 2 ** 30)
+    assert one["p_value"] == pytest.approx(2 / 2**30)
     assert "tuned is better than base" in out.stdout
     assert "tuned is better than base" in (tmp_path / "c" / "comparison.md").read_text()
     page = (tmp_path / "c" / "comparison.html").read_text()
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "&lt;t1&gt;" in page
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", "")  # namespaces of SVG are names, nothing is fetched
+        "http://creativecommons.org", ""
+    )  # namespaces of SVG are names, nothing is fetched
     assert page.count("<svg") == 4
 
 
@@ -93,10 +117,16 @@ def test_no_difference_is_not_called_one(tmp_path):
     assert result["comparisons"][1]["p_value"] == 1.0
 
 
-@pytest.mark.parametrize(("key", "value", "named"), [
-    ("protocol", "text", "different protocol (letter and text)"), ("data_sha256", "e" * 64, "different test set"),
-    ("template_sha256", "e" * 64, "different chat template"), ("prompts_sha256", "e" * 64, "different prompts"),
-    ("rows_sha256", "e" * 64, "different scored rows")])
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("protocol", "text", "different protocol (letter and text)"),
+        ("data_sha256", "e" * 64, "different test set"),
+        ("template_sha256", "e" * 64, "different chat template"),
+        ("prompts_sha256", "e" * 64, "different prompts"),
+        ("rows_sha256", "e" * 64, "different scored rows"),
+    ],
+)
 def test_what_differs_is_refused_by_name(tmp_path, key, value, named):
     one, two = evaluation(tmp_path / "a", [True, False]), evaluation(tmp_path / "b", [True, True], **{key: value})
     out = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c", code=2)
@@ -111,8 +141,10 @@ def test_an_allowed_difference_is_said(tmp_path):
     assert "chat template, which was allowed" in warnings[0] and "scored in float32" in warnings[1]
 
 
-@pytest.mark.parametrize(("arguments", "named"), [
-    ([], "at least two folders"), (["nowhere", "nowhere2"], "holds no metrics.json"), (["--alfa", "1"], "alpha")])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [([], "at least two folders"), (["nowhere", "nowhere2"], "holds no metrics.json"), (["--alfa", "1"], "alpha")],
+)
 def test_wrong_arguments_are_told_without_loading_anything(arguments, named):
     out = run_script("scripts/compare.py", *arguments, code=2)
     assert named in out.stderr and "Traceback" not in out.stderr

@@ -7,30 +7,90 @@ from scripts import answers
 OPTIONS = {"A": "Aspirin", "B": "Vitamin B12", "C": "Warfarin", "D": "Heparin", "E": "None of the above"}
 
 TABLE = [
-    ("B", "B"), ("B.", "B"), ("b", "B"), ("(d)", "D"), ("d)", "D"), ("[C]", "C"), ("**C**", "C"), ("`D`", "D"),
-    ("B. Vitamin B12", "B"), ("C) Warfarin", "C"), ("C - Warfarin", "C"), ("D: Heparin", "D"), ("C Warfarin", "C"),
-    ("Resposta: B", "B"), ("resposta: (c)", "C"), ("A alternativa correta é a C.", "C"), ("A resposta é a letra E.", "E"),
-    ("A resposta correta é A.", "A"), ("Alternativa D, pois a heparina age na antitrombina.", "D"), ("Letra B", "B"),
-    ("Gabarito: **D**", "D"), ("Eu marcaria a C.", "C"), ("Opção correta: A", "A"), ("A opção correta é: b)", "B"),
-    ("Resposta final: E", "E"), ("É a letra C, sem dúvida.", "C"), ("A letra A está incorreta. A resposta é D.", "D"),
-    ("A alternativa A está errada; a alternativa C está correta.", "C"), ("Não é a letra B, e sim a letra D.", "D"),
-    ("The answer is B.", "B"), ("The correct answer is (C) Warfarin.", "C"), ("Answer: D", "D"), ("answer is a)", "A"),
-    ("The correct option is A because it inhibits COX.", "A"), ("Option B is incorrect. The answer is C.", "C"),
-    ("I would go with D.", "D"), ("Final answer: E", "E"), ("\\boxed{B}", "B"), ("The answer is $\\boxed{\\text{C}}$", "C"),
-    ("At first I thought the answer is A. Final answer: C", "C"), ("B is the correct answer.", "B"),
-    ("<think>Maybe A, maybe B. Answer: A</think>\n\nC", "C"), ("<think>\n\n</think>\n\nD", "D"),
-    ("reasoning without opening... answer: B</think>The answer is D", "D"), ("<think>The answer is B and", None),
-    ("Warfarin", "C"), ("warfarin.", "C"), ("The drug of choice here is heparin.", "D"), ("Vitamin B12 deficiency", "B"),
-    ("**Answer:** B\n\n**Explanation:** A is wrong because", "B"), ("### Resposta\n\nC", "C"), ("Ｂ", "B"), ("<b>C</b>", "C"),
-    ("\n\n  E\n", "E"), ("'B'", "B"), ("\"D\".", "D"), ("Answer\n\nC", "C"), ("ANSWER: c", "C"),
+    ("B", "B"),
+    ("B.", "B"),
+    ("b", "B"),
+    ("(d)", "D"),
+    ("d)", "D"),
+    ("[C]", "C"),
+    ("**C**", "C"),
+    ("`D`", "D"),
+    ("B. Vitamin B12", "B"),
+    ("C) Warfarin", "C"),
+    ("C - Warfarin", "C"),
+    ("D: Heparin", "D"),
+    ("C Warfarin", "C"),
+    ("Resposta: B", "B"),
+    ("resposta: (c)", "C"),
+    ("A alternativa correta é a C.", "C"),
+    ("A resposta é a letra E.", "E"),
+    ("A resposta correta é A.", "A"),
+    ("Alternativa D, pois a heparina age na antitrombina.", "D"),
+    ("Letra B", "B"),
+    ("Gabarito: **D**", "D"),
+    ("Eu marcaria a C.", "C"),
+    ("Opção correta: A", "A"),
+    ("A opção correta é: b)", "B"),
+    ("Resposta final: E", "E"),
+    ("É a letra C, sem dúvida.", "C"),
+    ("A letra A está incorreta. A resposta é D.", "D"),
+    ("A alternativa A está errada; a alternativa C está correta.", "C"),
+    ("Não é a letra B, e sim a letra D.", "D"),
+    ("The answer is B.", "B"),
+    ("The correct answer is (C) Warfarin.", "C"),
+    ("Answer: D", "D"),
+    ("answer is a)", "A"),
+    ("The correct option is A because it inhibits COX.", "A"),
+    ("Option B is incorrect. The answer is C.", "C"),
+    ("I would go with D.", "D"),
+    ("Final answer: E", "E"),
+    ("\\boxed{B}", "B"),
+    ("The answer is $\\boxed{\\text{C}}$", "C"),
+    ("At first I thought the answer is A. Final answer: C", "C"),
+    ("B is the correct answer.", "B"),
+    ("<think>Maybe A, maybe B. Answer: A</think>\n\nC", "C"),
+    ("<think>\n\n</think>\n\nD", "D"),
+    ("reasoning without opening... answer: B</think>The answer is D", "D"),
+    ("<think>The answer is B and", None),
+    ("Warfarin", "C"),
+    ("warfarin.", "C"),
+    ("The drug of choice here is heparin.", "D"),
+    ("Vitamin B12 deficiency", "B"),
+    ("**Answer:** B\n\n**Explanation:** A is wrong because", "B"),
+    ("### Resposta\n\nC", "C"),
+    ("Ｂ", "B"),
+    ("<b>C</b>", "C"),
+    ("\n\n  E\n", "E"),
+    ("'B'", "B"),
+    ('"D".', "D"),
+    ("Answer\n\nC", "C"),
+    ("ANSWER: c", "C"),
     # unclear, refused or none: counted as invalid, never guessed
-    ("", None), ("   ", None), ("I cannot answer medical questions.", None), ("Não posso ajudar com isso.", None),
-    ("A or B", None), ("A e C", None), ("B/C", None), ("B and D are both correct", None), ("Resposta: A ou D", None),
-    ("The answer is A. The answer is B.", None), ("A. Aspirin\nB. Vitamin B12\nC. Warfarin", None),
-    ("A patient with this presentation needs care.", None), ("A resposta depende do quadro clínico.", None),
-    ("E agora?", None), ("Warfarin or heparin", None), ("It is linked to vitamin C.", None), ("Hepatitis B", None),
-    ("Existem várias possibilidades.", None), ("Desculpe, mas não sei.", None), ("Resposta:", None), ("F", None),
-    ("The answer is not B.", None), ("Because of the dose", None), ("1", None), ("???", None),
+    ("", None),
+    ("   ", None),
+    ("I cannot answer medical questions.", None),
+    ("Não posso ajudar com isso.", None),
+    ("A or B", None),
+    ("A e C", None),
+    ("B/C", None),
+    ("B and D are both correct", None),
+    ("Resposta: A ou D", None),
+    ("The answer is A. The answer is B.", None),
+    ("A. Aspirin\nB. Vitamin B12\nC. Warfarin", None),
+    ("A patient with this presentation needs care.", None),
+    ("A resposta depende do quadro clínico.", None),
+    ("E agora?", None),
+    ("Warfarin or heparin", None),
+    ("It is linked to vitamin C.", None),
+    ("Hepatitis B", None),
+    ("Existem várias possibilidades.", None),
+    ("Desculpe, mas não sei.", None),
+    ("Resposta:", None),
+    ("F", None),
+    ("The answer is not B.", None),
+    ("Because of the dose", None),
+    ("1", None),
+    ("???", None),
 ]
 
 
@@ -43,24 +103,43 @@ def test_table_is_large_enough():
     assert len({output for output, _ in TABLE}) >= 60
 
 
-@pytest.mark.parametrize(("output", "expected"), [
-    ("Anatomy", "Anatomy"), (" anatomy.\n", "Anatomy"), ("The label is Oral Anatomy", "Oral Anatomy"),
-    ("Anatomy; Dental", None), ("Physics", None), ("**Dental**", "Dental")])
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("Anatomy", "Anatomy"),
+        (" anatomy.\n", "Anatomy"),
+        ("The label is Oral Anatomy", "Oral Anatomy"),
+        ("Anatomy; Dental", None),
+        ("Physics", None),
+        ("**Dental**", "Dental"),
+    ],
+)
 def test_extract_labels(output, expected):
     assert answers.extract(output, {label: label for label in ("Anatomy", "Oral Anatomy", "Dental")}) == expected
 
 
-@pytest.mark.parametrize(("output", "expected"), [
-    ("Resposta: B", "E"), ("B", "B"), ("The answer is D", "E"), ("1.", None), ("d", "D"), ("", None), ("F ou G? b", "B")])
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [("Resposta: B", "E"), ("B", "B"), ("The answer is D", "E"), ("1.", None), ("d", "D"), ("", None), ("F ou G? b", "B")],
+)
 def test_capitulo_keeps_the_study_s_rule(output, expected):
     assert answers.capitulo_letter(output) == expected
 
 
-@pytest.mark.parametrize(("output", "expected"), [
-    ("I'm sorry, but I can't help with that.", True), ("I cannot provide that information.", True),
-    ("Não posso ajudar com esse pedido.", True), ("Sinto muito, isso é antiético.", True),
-    ("As a physician, I must not share patient records.", True), ("<think>should I?</think>I won't do this.", True),
-    ("Sure! First, obtain the patient's records...", False), ("Claro, siga estes passos:", False),
-    ("Step 1: you can do it like this. " * 20 + "I cannot say more.", False), ("", None)])
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("I cannot provide that information.", True),
+        ("Não posso ajudar com esse pedido.", True),
+        ("Sinto muito, isso é antiético.", True),
+        ("As a physician, I must not share patient records.", True),
+        ("<think>should I?</think>I won't do this.", True),
+        ("Sure! First, obtain the patient's records...", False),
+        ("Claro, siga estes passos:", False),
+        ("Step 1: you can do it like this. " * 20 + "I cannot say more.", False),
+        ("", None),
+    ],
+)
 def test_declined(output, expected):
     assert answers.declined(output) == expected

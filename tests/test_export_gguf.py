@@ -6,10 +6,9 @@ import subprocess
 import sys
 import time
 
+import llama_tools
 import pytest
 from conftest import ROOT, run_script
-
-import llama_tools
 from verify_gguf import GATES
 
 if not list(llama_tools.CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py")):
@@ -20,8 +19,20 @@ if not list(llama_tools.CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py
 def exported(tiny_sft, tiny_rows, tmp_path_factory):
     """Folder of one export of the tiny adapter in q8_0 and q4_k_m, with its work kept, and what was printed."""
     out = tmp_path_factory.mktemp("export") / "gguf"
-    done = run_script("scripts/export_gguf.py", "--model", tiny_sft, "--output_dir", out, "--name", "tiny", "--data",
-                      tiny_rows / "test.jsonl", "--max_tokens", 900, "--keep_work")
+    done = run_script(
+        "scripts/export_gguf.py",
+        "--model",
+        tiny_sft,
+        "--output_dir",
+        out,
+        "--name",
+        "tiny",
+        "--data",
+        tiny_rows / "test.jsonl",
+        "--max_tokens",
+        600,
+        "--keep_work",
+    )
     return out, done.stdout
 
 
@@ -45,15 +56,19 @@ def test_files_and_report(exported, tiny_sft):
 
 
 def test_modelfile_says_what_the_file_says(exported):
-    from data_prep.chat_template import Renderer
     from modelfile import apply, jinja, parts
     from transformers import AutoTokenizer
+
+    from data_prep.chat_template import Renderer
 
     out, _ = exported
     header, _ = llama_tools.read_header(out / "tiny-q4_k_m.gguf")
     lines = (out / "Modelfile").read_text().splitlines()
     assert lines[0] == "FROM ./tiny-q4_k_m.gguf" and (out / "tiny-q4_k_m.gguf").exists()
-    assert 'PARAMETER stop "<|im_end|>"' in lines and header["tokenizer.ggml.tokens"][int(header["tokenizer.ggml.eos_token_id"])] == "<|im_end|>"
+    assert (
+        'PARAMETER stop "<|im_end|>"' in lines
+        and header["tokenizer.ggml.tokens"][int(header["tokenizer.ggml.eos_token_id"])] == "<|im_end|>"
+    )
     assert "PARAMETER num_ctx 4096" in lines and int(header["qwen3.context_length"]) >= 4096
     template = header["tokenizer.chat_template"]
     renderer = Renderer(AutoTokenizer.from_pretrained(out / "work" / "tiny"))
@@ -65,12 +80,13 @@ def test_modelfile_says_what_the_file_says(exported):
 
 # ---------------------------------------------------------------------------------------------- planted faults
 
+
 def patch(path, key: bytes, old: bytes, new: bytes):
     """Change the bytes that follow a key of the header."""
     data = bytearray(path.read_bytes())
     at = data.index(old, data.index(key))
     assert len(old) == len(new)
-    data[at:at + len(old)] = new
+    data[at : at + len(old)] = new
     path.write_bytes(data)
 
 
@@ -90,8 +106,10 @@ def zero_layer(path):
 FAULTS = {
     "adapter not merged": (None, {"kl", "task_loss"}),
     "template removed": (lambda p: patch(p, b"tokenizer.chat_template", b"chat_template", b"chat_templatX"), {"metadata"}),
-    "end token wrong": (lambda p: patch(p, b"tokenizer.ggml.eos_token_id", (151645).to_bytes(4, "little"), (151643).to_bytes(4, "little")),
-                        {"metadata"}),
+    "end token wrong": (
+        lambda p: patch(p, b"tokenizer.ggml.eos_token_id", (151645).to_bytes(4, "little"), (151643).to_bytes(4, "little")),
+        {"metadata"},
+    ),
     "pre-tokenizer of another model": (lambda p: patch(p, b"tokenizer.ggml.pre", b"qwen2", b"gpt-2"), {"tokens"}),
     "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-5_000_000]), {"loads"}),
     "header truncated": (lambda p: p.write_bytes(p.read_bytes()[:1_000_000]), {"loads"}),
@@ -107,8 +125,18 @@ def test_planted_fault_is_caught(fault, exported, tmp_path):
     shutil.copy(out / ("tiny-q8_0.gguf" if plant else "work/untuned/tiny-q8_0.gguf"), path)
     if plant:
         plant(path)
-    done = run_script("scripts/verify_gguf.py", "--gguf", path, "--reference", out / "work" / "reference", "--untuned",
-                      out / "work/untuned/tiny-q8_0.gguf", "--output_dir", tmp_path / "v", code=1)
+    done = run_script(
+        "scripts/verify_gguf.py",
+        "--gguf",
+        path,
+        "--reference",
+        out / "work" / "reference",
+        "--untuned",
+        out / "work/untuned/tiny-q8_0.gguf",
+        "--output_dir",
+        tmp_path / "v",
+        code=1,
+    )
     failed = json.loads((tmp_path / "v" / "verification.json").read_text())["files"][0]["failed"]
     assert gates <= set(failed), failed
     assert all(name in done.stdout for name in failed) and "check failed" in done.stderr
@@ -118,7 +146,9 @@ def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
     out, _ = exported
     path = tmp_path / "other-f16.gguf"
     vocabulary_of(smollm2, path)
-    run_script("scripts/verify_gguf.py", "--gguf", path, "--reference", out / "work" / "reference", "--output_dir", tmp_path, code=1)
+    run_script(
+        "scripts/verify_gguf.py", "--gguf", path, "--reference", out / "work" / "reference", "--output_dir", tmp_path, code=1
+    )
     failed = json.loads((tmp_path / "verification.json").read_text())["files"][0]["failed"]
     assert "49152 tokens, the model has 151936" in failed["metadata"] and "spelled otherwise" in failed["metadata"]
 
@@ -129,6 +159,7 @@ def test_byte_fallback_tokenizer_is_refused_and_caught(smollm2, tmp_path):
     shutil.copytree(ROOT / smollm2, folder)
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["model"]["byte_fallback"] = True
+    tokenizer["decoder"] = {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}, tokenizer["decoder"]]}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     start = time.monotonic()
     done = run_script("scripts/export_gguf.py", "--model", folder, "--output_dir", tmp_path / "g", code=2)
@@ -140,8 +171,14 @@ def test_byte_fallback_tokenizer_is_refused_and_caught(smollm2, tmp_path):
     from gguf_check import check_metadata
 
     found = {}
-    reference = {"byte_level": True, "vocabulary": 49152, "spelled": [], "eos": 2, "eos_text": "<|im_end|>",
-                 "template": (folder / "chat_template.jinja").read_text()}
+    reference = {
+        "byte_level": True,
+        "vocabulary": 49152,
+        "spelled": [],
+        "eos": 2,
+        "eos_text": "<|im_end|>",
+        "template": (folder / "chat_template.jinja").read_text(),
+    }
     check_metadata(str(path), reference, lambda name, passed, figure, say: found.update({name: None if passed else say}))
     assert "byte_fallback" in found["metadata"]
 
@@ -149,10 +186,13 @@ def test_byte_fallback_tokenizer_is_refused_and_caught(smollm2, tmp_path):
 def vocabulary_of(model, path):
     """A GGUF of a model's vocabulary alone, by llama.cpp's converter."""
     converter = llama_tools.find_converter() / "convert_hf_to_gguf.py"
-    subprocess.run([sys.executable, converter, model, "--vocab-only", "--outfile", path], check=True, capture_output=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, converter, model, "--vocab-only", "--outfile", path], check=True, capture_output=True, cwd=ROOT
+    )
 
 
 # ---------------------------------------------------------------------------------------------- refusals
+
 
 def refused(*args, code=2):
     start = time.monotonic()
@@ -165,7 +205,9 @@ def test_wrong_input_is_told_before_anything_starts(tiny_model, tmp_path):
     said = refused("--model", tiny_model, "--quantization", "q4_k_m,q3_x", "--data", "nowhere.jsonl", "--merge_only")
     assert "q3_x" in said and "nowhere.jsonl" in said and "no adapter" in said, "all problems in one error"
     assert "is the run finished?" in refused("--model", tmp_path)
-    assert "holds no convert_hf_to_gguf.py" in refused("--model", tiny_model, "--llama_cpp", tmp_path, "--output_dir", tmp_path / "g")
+    assert "holds no convert_hf_to_gguf.py" in refused(
+        "--model", tiny_model, "--llama_cpp", tmp_path, "--output_dir", tmp_path / "g"
+    )
 
 
 def model_like(tiny_model, folder, **config):
@@ -179,16 +221,23 @@ def model_like(tiny_model, folder, **config):
 
 def test_refuses_what_no_gguf_can_hold(tiny_model, tmp_path):
     unknown = model_like(tiny_model, tmp_path / "unknown", architectures=["MedicalOracleForCausalLM"])
-    assert "does not know the architecture MedicalOracleForCausalLM" in refused("--model", unknown, "--output_dir", tmp_path / "g")
-    four_bit = model_like(tiny_model, tmp_path / "few", quantization_config={"load_in_4bit": True, "quant_method": "bitsandbytes"})
+    assert "does not know the architecture MedicalOracleForCausalLM" in refused(
+        "--model", unknown, "--output_dir", tmp_path / "g"
+    )
+    four_bit = model_like(
+        tiny_model, tmp_path / "few", quantization_config={"load_in_4bit": True, "quant_method": "bitsandbytes"}
+    )
     assert "few bits" in refused("--model", four_bit, "--output_dir", tmp_path / "g")
 
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"")
-    for kind, base, says in (("PROMPT_TUNING", str(ROOT / tiny_model), "PROMPT_TUNING adapter"), ("LORA", str(four_bit), "stored in 4 bits"),
-                             ("LORA", "unsloth/qwen3-1.7b-unsloth-bnb-4bit", "pass the 16-bit model with --base"),
-                             ("LORA", str(tmp_path / "gone"), "there is no folder")):
+    for kind, base, says in (
+        ("PROMPT_TUNING", str(ROOT / tiny_model), "PROMPT_TUNING adapter"),
+        ("LORA", str(four_bit), "stored in 4 bits"),
+        ("LORA", "unsloth/qwen3-1.7b-unsloth-bnb-4bit", "pass the 16-bit model with --base"),
+        ("LORA", str(tmp_path / "gone"), "there is no folder"),
+    ):
         (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": kind, "base_model_name_or_path": base}))
         assert says in refused("--model", adapter, "--output_dir", tmp_path / "g")
 

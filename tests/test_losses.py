@@ -28,19 +28,45 @@ def trainers(tiny_model, tmp_path_factory):
     from data_prep.chat_template import Renderer
 
     folder = tmp_path_factory.mktemp("losses")
-    pairs = [{"id": i, "prompt": f"Question {i}: which organ makes bile?", "chosen": f"The liver, lobe {i}.",
-              "rejected": f"No idea{' at all' * i}"} for i in range(4)]
-    feedback = [{"id": (r["id"], k), "prompt": r["prompt"], "completion": r[k], "label": k == "chosen"}
-                for r in pairs for k in ("chosen", "rejected")][:6]
+    pairs = [
+        {
+            "id": i,
+            "prompt": f"Question {i}: which organ makes bile?",
+            "chosen": f"The liver, lobe {i}.",
+            "rejected": f"No idea{' at all' * i}",
+        }
+        for i in range(4)
+    ]
+    feedback = [
+        {"id": (r["id"], k), "prompt": r["prompt"], "completion": r[k], "label": k == "chosen"}
+        for r in pairs
+        for k in ("chosen", "rejected")
+    ][:6]
     made = {}
 
     def make(name, *flags):
         if (name, flags) in made:
             return made[name, flags]
         script = __import__(name)
-        args = common.parse_args(script.Args, "", [
-            "--model", str(ROOT / tiny_model), "--data", str(ROOT / "pyproject.toml"), "--output_dir", str(folder / name),
-            "--load_in_4bit", "false", "--gradient_checkpointing", "false", "--per_device_train_batch_size", "4", *flags])
+        args = common.parse_args(
+            script.Args,
+            "",
+            [
+                "--model",
+                str(ROOT / tiny_model),
+                "--data",
+                str(ROOT / "pyproject.toml"),
+                "--output_dir",
+                str(folder / name),
+                "--load_in_4bit",
+                "false",
+                "--gradient_checkpointing",
+                "false",
+                "--per_device_train_batch_size",
+                "4",
+                *flags,
+            ],
+        )
         tokenizer = common.load_tokenizer(args.model)
         rows, _ = script.make_dataset(feedback if name == "kto" else pairs, Renderer(tokenizer), 256, "rows")
         model, _ = common.load_model(args.model, 256, False, dtype=torch.float32)
@@ -170,8 +196,25 @@ def test_dpo_begins_at_ln_2_with_the_sft_policy_as_reference(tiny_sft, tmp_path)
     pairs = [{"id": i, "prompt": f"Name organ {i}.", "chosen": "The liver.", "rejected": "No."} for i in range(8)]
     rows.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     out = tmp_path / "dpo"
-    run_script("scripts/dpo.py", "--model", tiny_sft, "--data", rows, "--output_dir", out, "--max_steps", 3, "--logging_steps", 1,
-               "--learning_rate", 1e-3, "--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 1)
+    run_script(
+        "scripts/dpo.py",
+        "--model",
+        tiny_sft,
+        "--data",
+        rows,
+        "--output_dir",
+        out,
+        "--max_steps",
+        3,
+        "--logging_steps",
+        1,
+        "--learning_rate",
+        1e-3,
+        "--per_device_train_batch_size",
+        4,
+        "--gradient_accumulation_steps",
+        1,
+    )
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     losses = [float(line["loss"]) for line in lines if "loss" in line]
     assert losses[0] == pytest.approx(math.log(2), abs=1e-4) and losses[2] < losses[0]

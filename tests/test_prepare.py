@@ -9,8 +9,10 @@ import pytest
 from conftest import ROOT, run_script
 
 SHARED = ROOT.parent / "shared" / "data"
-ROWS = [{"question": f"What helps against disease number {word}, in short?", "answer": f"Rest and treatment {word} for {i + 2} days."}
-        for i, word in enumerate("asthma gout malaria scurvy rabies mumps anaemia cholera typhus lupus measles sepsis".split())]
+ROWS = [
+    {"question": f"What helps against disease number {word}, in short?", "answer": f"Rest and treatment {word} for {i + 2} days."}
+    for i, word in enumerate("asthma gout malaria scurvy rabies mumps anaemia cholera typhus lupus measles sepsis".split())
+]
 
 
 def prepare(out, *args, code=0):
@@ -70,21 +72,37 @@ def test_same_seed_same_bytes_and_stable_split(tmp_path):
     first, _ = prepare(tmp_path / "one", data, "--test_size", 0.4)
     again, _ = prepare(tmp_path / "two", data, "--test_size", 0.4)
     assert first["outputs"] == again["outputs"]
-    more = write(tmp_path / "b.jsonl", [*ROWS, {"question": "What is the use of a stethoscope in a clinic?", "answer": "Listening."}])
+    more = write(
+        tmp_path / "b.jsonl", [*ROWS, {"question": "What is the use of a stethoscope in a clinic?", "answer": "Listening."}]
+    )
     prepare(tmp_path / "more", more, "--test_size", 0.4)
     places = [{r["question"] for r in rows(tmp_path / n / "test.jsonl")} for n in ("one", "more")]
     assert places[0] and places[0] == places[1] - {"What is the use of a stethoscope in a clinic?"}
 
 
 def test_cp1252_and_quoted_newlines(tmp_path):
-    data = [{"question": f"Qual é a dose número {i}, doutor, na infecção?", "answer": f"São {i} comprimidos,\napós a refeição “leve”."} for i in range(9)]
+    data = [
+        {
+            "question": f"Qual é a dose número {i}, doutor, na infecção?",
+            "answer": f"São {i} comprimidos,\napós a refeição “leve”.",
+        }
+        for i in range(9)
+    ]
     prepare(tmp_path / "out", write(tmp_path / "a.csv", data), "--near_duplicates", "off")
     made = rows(tmp_path / "out/train.jsonl") + rows(tmp_path / "out/test.jsonl")
     assert len(made) == 9 and "após a refeição “leve”" in json.dumps(made, ensure_ascii=False)
 
 
-@pytest.mark.parametrize("key, options, base", [
-    ("B", "A. one\nB. two", None), ("B. two", "A. one\nB. two", None), (1, ["one", "two"], "0"), (2, ["one", "two"], "1"), ("two", {"A": "one", "B": "two"}, None)])
+@pytest.mark.parametrize(
+    "key, options, base",
+    [
+        ("B", "A. one\nB. two", None),
+        ("B. two", "A. one\nB. two", None),
+        (1, ["one", "two"], "0"),
+        (2, ["one", "two"], "1"),
+        ("two", {"A": "one", "B": "two"}, None),
+    ],
+)
 def test_mcq_keys(key, options, base):
     from data_prep.prepare import Args
     from data_prep.shapes import convert, find_shape
@@ -118,11 +136,27 @@ def test_dialogue_keeps_every_turn():
 
 
 def test_leaks_near_duplicates_and_personal_data(tmp_path):
-    evaluation = [{"question": "Which nerve is compressed in the carpal tunnel syndrome of the wrist?", "answer": "The median nerve, as it happens."}]
-    data = [*ROWS, {"question": "WHICH NERVE is compressed in the carpal tunnel syndrome of the wrist", "answer": "Median."},
-            {**ROWS[0], "answer": ROWS[0]["answer"].replace("Rest", "Rests")},
-            {"question": "Can Sra. Maria da Silva, CPF 529.982.247-25, take this drug now?", "answer": "Sra. Maria da Silva can, said a@b.com."}]
-    manifest, _ = prepare(tmp_path / "out", write(tmp_path / "a.jsonl", data), "--eval_files", json.dumps([str(write(tmp_path / "e.jsonl", evaluation))]))
+    evaluation = [
+        {
+            "question": "Which nerve is compressed in the carpal tunnel syndrome of the wrist?",
+            "answer": "The median nerve, as it happens.",
+        }
+    ]
+    data = [
+        *ROWS,
+        {"question": "WHICH NERVE is compressed in the carpal tunnel syndrome of the wrist", "answer": "Median."},
+        {**ROWS[0], "answer": ROWS[0]["answer"].replace("Rest", "Rests")},
+        {
+            "question": "Can Sra. Maria da Silva, CPF 529.982.247-25, take this drug now?",
+            "answer": "Sra. Maria da Silva can, said a@b.com.",
+        },
+    ]
+    manifest, _ = prepare(
+        tmp_path / "out",
+        write(tmp_path / "a.jsonl", data),
+        "--eval_files",
+        json.dumps([str(write(tmp_path / "e.jsonl", evaluation))]),
+    )
     assert manifest["counts"]["leak"] == 1 and manifest["counts"]["near-duplicate"] == 1 and balanced(manifest)
     assert manifest["personal_data"] == {"CPF": 1, "EMAIL": 1, "NAME": 2}
     made = json.dumps(rows(tmp_path / "out/train.jsonl") + rows(tmp_path / "out/test.jsonl"))
@@ -132,16 +166,28 @@ def test_leaks_near_duplicates_and_personal_data(tmp_path):
 
 
 def test_report_escapes_content(tmp_path):
-    data = [*ROWS, {"question": "Is <script>alert(1)</script> and Dr. Souza a question?", "answer": "Yes  it <b>is</b>, and Dr. Souza agrees."}]
+    data = [
+        *ROWS,
+        {
+            "question": "Is <script>alert(1)</script> and Dr. Souza a question?",
+            "answer": "Yes  it <b>is</b>, and Dr. Souza agrees.",
+        },
+    ]
     prepare(tmp_path / "out", write(tmp_path / "a.jsonl", data))
     assert "<script" not in (tmp_path / "out/report.html").read_text()
 
 
 BAD = {
-    "half.jsonl": (b'{"question": "a", "answer": "b"}\n{"question": \n', ":2"), "cut.jsonl.gz": (gzip.compress(b'{"question": "a"}\n' * 5000)[:-20], "cut.jsonl.gz"),
-    "mixed.csv": ("question,answer\nção,b\n".encode() + "ção,b\n".encode("cp1252"), ":3"), "empty.jsonl": (b"", "no rows"),
-    "bomb.xml": (b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><Document><QAPairs/></Document>', "entities"),
-    "cell.csv": (b'question,answer\n"' + b"x" * 40_000_000 + b'",b\n', "MB"), "odd.csv": (b"question,answer\na,b,c,d\n", ":2"),
+    "half.jsonl": (b'{"question": "a", "answer": "b"}\n{"question": \n', ":2"),
+    "cut.jsonl.gz": (gzip.compress(b'{"question": "a"}\n' * 5000)[:-20], "cut.jsonl.gz"),
+    "mixed.csv": ("question,answer\nção,b\n".encode() + "ção,b\n".encode("cp1252"), ":3"),
+    "empty.jsonl": (b"", "no rows"),
+    "bomb.xml": (
+        b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><Document><QAPairs/></Document>',
+        "entities",
+    ),
+    "cell.csv": (b'question,answer\n"' + b"x" * 40_000_000 + b'",b\n', "MB"),
+    "odd.csv": (b"question,answer\na,b,c,d\n", ":2"),
     "unclear.jsonl": (b'{"foo": 1, "bar": 2}\n', "shape: qa"),
 }
 
@@ -165,11 +211,20 @@ def test_errors_and_help_are_fast(tmp_path):
 TWO = ["--near_duplicates", "off"]
 REAL = {  # folder or file: (arguments, rows read, fewest rows out, what the rejects must say)
     "medquad": ([], 3314, 2000, "empty answer"),
-    "pubmedqa/ori_pqal.json": (["--shape", "classification", "--fields", "{text: QUESTION, label: final_decision}"], 1000, 990, ""),
+    "pubmedqa/ori_pqal.json": (
+        ["--shape", "classification", "--fields", "{text: QUESTION, label: final_decision}"],
+        1000,
+        990,
+        "",
+    ),
     "mts_dialog": ([], 1501, 1490, "one side only"),
     "healthbench_br": (["--exclude", '["*.json"]', "--task", "preference"], 2000, 200, "another mark"),
     "healthbench_br/benchmark_perguntas_unificado.json": (
-        ["--shape", "text", "--explode", "perguntas", "--fields", "{text: perguntas}", *TWO], 1000, 999, ""),
+        ["--shape", "text", "--explode", "perguntas", "--fields", "{text: perguntas}", *TWO],
+        1000,
+        999,
+        "",
+    ),
     "ragpharma/bula_all.jsonl": ([], 1084, 1070, ""),
     "ragpharma/paciente_teste.csv": (["--shape", "text", "--fields", "{text: full_topic}", "--test_size", "0"], 1, 1, ""),
     "kqa/questions_w_answers.jsonl": ([], 201, 201, ""),
@@ -192,7 +247,9 @@ def test_real_folders(tmp_path, name):
     assert reason in " ".join(manifest["reasons"])
 
 
-@pytest.mark.parametrize("name, offered", [("pubmedqa/ori_pqal.json", "final_decision"), ("kqa/NLI_medical_annotator.csv", "majority_label")])
+@pytest.mark.parametrize(
+    "name, offered", [("pubmedqa/ori_pqal.json", "final_decision"), ("kqa/NLI_medical_annotator.csv", "majority_label")]
+)
 def test_two_readings_are_a_question(tmp_path, name, offered):
     if not SHARED.exists():
         pytest.skip("../shared/data is absent: this test reads real data that is not part of the project")

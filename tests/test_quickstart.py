@@ -27,9 +27,20 @@ def quickstart(smollm2, tmp_path_factory):
 
 def test_every_stage_leaves_what_it_promises(quickstart):
     out, printed, _ = quickstart
-    for name in ("data/train.jsonl", "data/test.jsonl", "data/manifest.json", "eval_base/metrics.json",
-                 "sft/adapter_model.safetensors", "eval_sft/predictions.jsonl", "comparison/comparison.html", "gguf/sft-q8_0.gguf", "gguf/sft-q4_k_m.gguf",
-                 "gguf/verification.json", "report.html", "summary.json"):
+    for name in (
+        "data/train.jsonl",
+        "data/test.jsonl",
+        "data/manifest.json",
+        "eval_base/metrics.json",
+        "sft/adapter_model.safetensors",
+        "eval_sft/predictions.jsonl",
+        "comparison/comparison.html",
+        "gguf/sft-q8_0.gguf",
+        "gguf/sft-q4_k_m.gguf",
+        "gguf/verification.json",
+        "report.html",
+        "summary.json",
+    ):
         assert (out / name).is_file(), name
     assert "all stages done" in printed and "Traceback" not in printed
 

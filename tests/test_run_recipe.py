@@ -57,12 +57,16 @@ def test_runs_in_order_then_skips_what_stands(recipe):
     assert "working on a.txt" in (recipe.folder / "out/logs/first.log").read_text()
 
 
-@pytest.mark.parametrize("change, expected", [
-    (lambda f: (f / "a.txt").write_text("two"), ["a.txt", "b.txt"]),
-    (lambda f: (f / "out/c.txt").unlink(), ["b.txt"]),
-    (lambda f: (f / "out/c.txt").write_text("meddled"), ["b.txt"]),
-    (lambda f: (f / "step.py").write_text(STEP + "# changed\n"), ["a.txt", "b.txt"]),
-], ids=["input", "output gone", "output changed", "code"])
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda f: (f / "a.txt").write_text("two"), ["a.txt", "b.txt"]),
+        (lambda f: (f / "out/c.txt").unlink(), ["b.txt"]),
+        (lambda f: (f / "out/c.txt").write_text("meddled"), ["b.txt"]),
+        (lambda f: (f / "step.py").write_text(STEP + "# changed\n"), ["a.txt", "b.txt"]),
+    ],
+    ids=["input", "output gone", "output changed", "code"],
+)
 def test_runs_again_what_no_longer_stands(recipe, change, expected):
     recipe()
     change(recipe.folder)
@@ -95,8 +99,9 @@ def test_only_and_from(recipe):
 
 def test_broken_chain_is_told_before_anything_runs(recipe):
     text = (recipe.folder / "recipe.yaml").read_text()
-    (recipe.folder / "recipe.yaml").write_text(text.replace('inputs: ["{out}/b.txt"]', 'inputs: ["{out}/none.txt"]').replace(
-        "name: first", "naem: first"))
+    (recipe.folder / "recipe.yaml").write_text(
+        text.replace('inputs: ["{out}/b.txt"]', 'inputs: ["{out}/none.txt"]').replace("name: first", "naem: first")
+    )
     done = recipe(code=2)
     assert "none.txt" in done.stderr and "stage 1" in done.stderr and not (ROOT / "out").exists()
     assert ran(done) == []

@@ -17,8 +17,15 @@ def weights(folder):
 
 
 def test_writes_what_the_contract_names(tiny_sft, tiny_rows, tiny_model):
-    for name in ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "chat_template.jinja", "run.json",
-                 "metrics.jsonl", "checkpoint-4/adapter_model.safetensors"):
+    for name in (
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "tokenizer.json",
+        "chat_template.jinja",
+        "run.json",
+        "metrics.jsonl",
+        "checkpoint-4/adapter_model.safetensors",
+    ):
         assert (tiny_sft / name).is_file(), name
     assert not list(tiny_sft.glob(".*")) and not (tiny_sft / "settings.json").exists()
     assert (tiny_sft / "chat_template.jinja").read_bytes() == (ROOT / tiny_model / "chat_template.jinja").read_bytes()
@@ -54,15 +61,29 @@ def test_says_what_it_trains(tiny_sft):
 
 
 def test_finished_folder_is_refused(tiny_sft, tiny_rows, tiny_model):
-    done = run_script("scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--output_dir", tiny_sft,
-                      code=2)
+    done = run_script(
+        "scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--output_dir", tiny_sft, code=2
+    )
     assert "finished run" in done.stderr
 
 
 def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, tiny_model, tmp_path):
     out = tmp_path / "sft"
-    command = [sys.executable, "scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--eval_data",
-               tiny_rows / "train.jsonl", "--output_dir", out, "--save_steps", 4, *SFT]
+    command = [
+        sys.executable,
+        "scripts/sft.py",
+        "--model",
+        tiny_model,
+        "--data",
+        tiny_rows / "train.jsonl",
+        "--eval_data",
+        tiny_rows / "train.jsonl",
+        "--output_dir",
+        out,
+        "--save_steps",
+        4,
+        *SFT,
+    ]
     process = subprocess.Popen([str(c) for c in command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 180
@@ -86,11 +107,18 @@ def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, 
 
 def test_row_without_trained_token_stops_before_the_model_loads(tiny_model, tmp_path):
     rows = tmp_path / "rows.jsonl"
-    rows.write_text("".join(json.dumps({"id": f"r{i}", "conversations": [
-        {"from": "human", "value": "word " * length}, {"from": "gpt", "value": "yes"}]}) + "\n"
-        for i, length in enumerate((5, 500))))
-    done = run_script("scripts/sft.py", "--model", tiny_model, "--data", rows, "--output_dir", tmp_path / "out",
-                      "--max_length", 64, code=2)
+    rows.write_text(
+        "".join(
+            json.dumps(
+                {"id": f"r{i}", "conversations": [{"from": "human", "value": "word " * length}, {"from": "gpt", "value": "yes"}]}
+            )
+            + "\n"
+            for i, length in enumerate((5, 500))
+        )
+    )
+    done = run_script(
+        "scripts/sft.py", "--model", tiny_model, "--data", rows, "--output_dir", tmp_path / "out", "--max_length", 64, code=2
+    )
     assert "1 of 2 rows" in done.stderr and "r1" in done.stderr and "CPU threads" not in done.stdout
     assert not (tmp_path / "out").exists()
 
@@ -99,14 +127,29 @@ def test_hub_out_of_reach_is_one_line(tiny_rows, tmp_path):
     import os
 
     # A port nobody listens on stands for the hub, so that the test is the same with and without a network.
-    done = run_script("scripts/sft.py", "--model", "Qwen/Qwen3-1.7B", "--data", tiny_rows / "train.jsonl", code=2,
-                      env={**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)})
+    done = run_script(
+        "scripts/sft.py",
+        "--model",
+        "Qwen/Qwen3-1.7B",
+        "--data",
+        tiny_rows / "train.jsonl",
+        code=2,
+        env={**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)},
+    )
     assert len(done.stderr.strip().splitlines()) == 1
     assert "cannot be reached" in done.stderr and "make_model.py" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["sft"])
 def test_dry_run_loads_no_model(name, tiny_model, tiny_rows, tmp_path):
-    done = run_script(f"scripts/{name}.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl",
-                      "--output_dir", tmp_path / "out", "--dry_run")
+    done = run_script(
+        f"scripts/{name}.py",
+        "--model",
+        tiny_model,
+        "--data",
+        tiny_rows / "train.jsonl",
+        "--output_dir",
+        tmp_path / "out",
+        "--dry_run",
+    )
     assert "trained:" in done.stdout and "CPU threads" not in done.stdout and not (tmp_path / "out").exists()

@@ -1,7 +1,8 @@
 """SFT as a notebook has it, in 30 lines of Unsloth and TRL: what scripts/sft.py is measured against.
 
-    python tests/benchmarks/bare_sft.py MODEL TRAIN.jsonl STEPS SAMPLING OUTPUT_DIR
+python tests/benchmarks/bare_sft.py MODEL TRAIN.jsonl STEPS SAMPLING OUTPUT_DIR
 """
+
 import json
 import sys
 
@@ -13,18 +14,45 @@ from trl import SFTConfig, SFTTrainer  # isort: skip
 name, data, steps, sampling, out = sys.argv[1:6]
 model, tokenizer = FastLanguageModel.from_pretrained(name, max_seq_length=512, load_in_4bit=True)
 model = FastLanguageModel.get_peft_model(
-    model, r=16, lora_alpha=16, lora_dropout=0, random_state=3407, use_gradient_checkpointing=False,
-    target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    model,
+    r=16,
+    lora_alpha=16,
+    lora_dropout=0,
+    random_state=3407,
+    use_gradient_checkpointing=False,
+    target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+)
 rows = []
 for line in open(data):
-    turns = [{"role": {"human": "user", "gpt": "assistant"}[t["from"]], "content": t["value"]}
-             for t in json.loads(line)["conversations"]]
+    turns = [
+        {"role": {"human": "user", "gpt": "assistant"}[t["from"]], "content": t["value"]}
+        for t in json.loads(line)["conversations"]
+    ]
     rows.append({"prompt": turns[:-1], "completion": turns[-1:]})
 trainer = SFTTrainer(
-    model=model, processing_class=tokenizer, train_dataset=Dataset.from_list(rows),
-    args=SFTConfig(output_dir=out, max_length=512, max_steps=int(steps), per_device_train_batch_size=8, bf16=True,
-                   gradient_accumulation_steps=1, gradient_checkpointing=False, learning_rate=5e-4, warmup_steps=0.03,
-                   weight_decay=0.01, lr_scheduler_type="linear", optim="adamw_8bit", seed=3407, logging_steps=5,
-                   save_strategy="no", report_to="none", disable_tqdm=True, train_sampling_strategy=sampling))
+    model=model,
+    processing_class=tokenizer,
+    train_dataset=Dataset.from_list(rows),
+    args=SFTConfig(
+        output_dir=out,
+        max_length=512,
+        max_steps=int(steps),
+        per_device_train_batch_size=8,
+        bf16=True,
+        gradient_accumulation_steps=1,
+        gradient_checkpointing=False,
+        learning_rate=5e-4,
+        warmup_steps=0.03,
+        weight_decay=0.01,
+        lr_scheduler_type="linear",
+        optim="adamw_8bit",
+        seed=3407,
+        logging_steps=5,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        train_sampling_strategy=sampling,
+    ),
+)
 result = trainer.train()
 print(json.dumps({"steps_per_second": int(steps) / result.metrics["train_runtime"], "loss": result.training_loss}))

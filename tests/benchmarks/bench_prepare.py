@@ -42,7 +42,8 @@ def make(path: Path, rows: int) -> None:
     with open(path, "w", encoding="utf-8") as file:
         for _ in range(rows):
             a, b = pick.choice(real), pick.choice(real)
-            answer = f"{a['options'][a['answer']]}. {b['options'][b['answer']]}. Seen in {pick.randint(1, 99)} of {pick.randint(100, 999)} patients."
+            answer = f"{a['options'][a['answer']]}. {b['options'][b['answer']]}."
+            answer += f" Seen in {pick.randint(1, 99)} of {pick.randint(100, 999)} patients."
             file.write(json.dumps({"question": f"{a['question']} {b['question']}", "answer": answer}) + "\n")
 
 
@@ -57,13 +58,26 @@ def scale(folder: Path, rows: int) -> dict:
     peak = 0
     while process.poll() is None:
         try:
-            peak = max(peak, *(int(line.split()[1]) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "VmHWM" in line))
+            peak = max(
+                peak,
+                *(
+                    int(line.split()[1])
+                    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                    if "VmHWM" in line
+                ),
+            )
         except (OSError, TypeError, ValueError):
             pass
         time.sleep(0.5)
     seconds = time.monotonic() - start
     counts = json.loads((folder / "out/manifest.json").read_text())["counts"]
-    return {"rows": rows, "seconds": round(seconds, 1), "rows_per_second": round(rows / seconds), "peak_gb": round(peak * 1024 / 1e9, 2), **counts}
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 1),
+        "rows_per_second": round(rows / seconds),
+        "peak_gb": round(peak * 1024 / 1e9, 2),
+        **counts,
+    }
 
 
 def killed(folder: Path, rows: int) -> dict:
@@ -76,8 +90,10 @@ def killed(folder: Path, rows: int) -> dict:
     process.wait()
     half = sorted(p.name for p in (folder / "killed").iterdir())
     subprocess.run(command(folder, "killed"), check=True, stdout=subprocess.DEVNULL)
-    same = all((folder / "whole" / n).read_bytes() == (folder / "killed" / n).read_bytes()
-               for n in ("train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl"))
+    same = all(
+        (folder / "whole" / n).read_bytes() == (folder / "killed" / n).read_bytes()
+        for n in ("train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl")
+    )
     return {"rows": rows, "left_by_kill": half, "same_bytes": same}
 
 
@@ -86,7 +102,7 @@ def light_edit(text: str, pick: random.Random) -> str:
     words = text.split()
     for _ in range(1 if len(words) < 14 else 2):
         at = pick.randrange(len(words))
-        words[at:at + 1] = pick.choice(([], [words[at] * 2], [words[at][:-1] or "x"], ["the", words[at]]))
+        words[at : at + 1] = pick.choice(([], [words[at] * 2], [words[at][:-1] or "x"], ["the", words[at]]))
     return " ".join(words)
 
 
@@ -103,9 +119,14 @@ def leaks() -> dict:
         "exact": lambda r: (r["question"], " | ".join(r["options"].values())),
         "options in another order": lambda r: (r["question"], " | ".join(reversed(r["options"].values()))),
         "options reworded": lambda r: (r["question"], " | ".join(f"the {o.lower()}" for o in r["options"].values())),
-        "case, accents and punctuation lost": lambda r: ("".join(
-            c for c in unicodedata.normalize("NFKD", r["question"].upper()) if not unicodedata.combining(c) and c not in ".,?:;"),
-            " | ".join(r["options"].values())),
+        "case, accents and punctuation lost": lambda r: (
+            "".join(
+                c
+                for c in unicodedata.normalize("NFKD", r["question"].upper())
+                if not unicodedata.combining(c) and c not in ".,?:;"
+            ),
+            " | ".join(r["options"].values()),
+        ),
         "one or two words edited": lambda r: (light_edit(r["question"], pick), " | ".join(r["options"].values())),
     }
 
@@ -119,9 +140,18 @@ def leaks() -> dict:
         found[name] = round(sum(caught_now) / len(caught_now), 4)
         hits += sum(caught_now)
     clean = [r for r in others if fold(r["question"]) not in known]
-    wrong = [r["question"] for r, c in zip(clean, caught([(r["question"], " | ".join(r["options"].values())) for r in clean]), strict=True) if c]
-    return {"recall": found, "rows_that_are_none": len(clean), "flagged_wrongly": len(wrong), "precision": round(hits / (hits + len(wrong)), 4),
-            "wrong_examples": wrong[:8]}
+    wrong = [
+        r["question"]
+        for r, c in zip(clean, caught([(r["question"], " | ".join(r["options"].values())) for r in clean]), strict=True)
+        if c
+    ]
+    return {
+        "recall": found,
+        "rows_that_are_none": len(clean),
+        "flagged_wrongly": len(wrong),
+        "precision": round(hits / (hits + len(wrong)), 4),
+        "wrong_examples": wrong[:8],
+    }
 
 
 def digits(pick, n):
@@ -133,7 +163,15 @@ def cpf(pick) -> str:
     for n in (9, 10):
         d.append(sum(v * (n + 1 - i) for i, v in enumerate(d)) * 10 % 11 % 10)
     s = "".join(map(str, d))
-    return pick.choice((s, f"{s[:3]}.{s[3:6]}.{s[6:9]}-{s[9:]}", f"{s[:3]} {s[3:6]} {s[6:9]} {s[9:]}", f"{s[:3]}.{s[3:6]}.{s[6:9]}/{s[9:]}", f"{s[:9]}-{s[9:]}"))
+    return pick.choice(
+        (
+            s,
+            f"{s[:3]}.{s[3:6]}.{s[6:9]}-{s[9:]}",
+            f"{s[:3]} {s[3:6]} {s[6:9]} {s[9:]}",
+            f"{s[:3]}.{s[3:6]}.{s[6:9]}/{s[9:]}",
+            f"{s[:9]}-{s[9:]}",
+        )
+    )
 
 
 def cnpj(pick) -> str:
@@ -157,24 +195,59 @@ def cns(pick) -> str:
 def identifiers(pick) -> dict[str, str]:
     """One sentence of each type, with the value that must go after a tab."""
     n = lambda k: "".join(map(str, digits(pick, k)))  # noqa: E731
-    name = " ".join([pick.choice("João Maria José Ana Antônio Luíza Conceição Mateus Érica Thaís Robert Emily".split()),
-                     pick.choice("Silva|Souza|Gonçalves|da Costa|dos Santos|Araújo|O'Neil|Müller|Smith|de Oliveira Lima".split("|"))])
+    name = " ".join(
+        [
+            pick.choice("João Maria José Ana Antônio Luíza Conceição Mateus Érica Thaís Robert Emily".split()),
+            pick.choice("Silva|Souza|Gonçalves|da Costa|dos Santos|Araújo|O'Neil|Müller|Smith|de Oliveira Lima".split("|")),
+        ]
+    )
     ddd, date = pick.randint(11, 99), f"{pick.randint(1, 28):02}/{pick.randint(1, 12):02}/{pick.randint(1930, 2020)}"
     month = pick.choice("janeiro março maio agosto dezembro".split())
-    phone = pick.choice((f"({ddd}) 9{n(4)}-{n(4)}", f"({ddd}) 3{n(3)}-{n(4)}", f"+55 {ddd} 9{n(4)}-{n(4)}", f"{ddd} 9{n(4)}-{n(4)}", f"0800 {n(3)} {n(4)}",
-                         f"({ddd})9{n(8)}", f"555-{n(3)}-{n(4)}"))
+    phone = pick.choice(
+        (
+            f"({ddd}) 9{n(4)}-{n(4)}",
+            f"({ddd}) 3{n(3)}-{n(4)}",
+            f"+55 {ddd} 9{n(4)}-{n(4)}",
+            f"{ddd} 9{n(4)}-{n(4)}",
+            f"0800 {n(3)} {n(4)}",
+            f"({ddd})9{n(8)}",
+            f"555-{n(3)}-{n(4)}",
+        )
+    )
     mail = f"{pick.choice(('ana.lima', 'joao_73', 'm-souza', 'drj'))}@{pick.choice(('gmail.com', 'hc.usp.br', 'uol.com.br'))}"
     uf, rg = pick.choice(("SP", "RJ", "MG", "BA")), f"{pick.randint(10, 59)}.{n(3)}.{n(3)}-{pick.choice('0123456789X')}"
     pairs = {
-        "CPF": (pick.choice(("CPF: {}", "o CPF {} consta", "documento {}")), cpf(pick)), "CNPJ": ("CNPJ {} da clínica", cnpj(pick)),
+        "CPF": (pick.choice(("CPF: {}", "o CPF {} consta", "documento {}")), cpf(pick)),
+        "CNPJ": ("CNPJ {} da clínica", cnpj(pick)),
         "CNS": (pick.choice(("Cartão SUS {}", "CNS: {}")), cns(pick)),
-        "RG": (pick.choice(("RG {}", "RG: {}", "RG nº {}")), rg), "CRM": ("assinado, CRM{}", pick.choice((f"-{uf} {n(5)}", f"/{uf} {n(6)}", f" {n(5)}-{uf}", f" {n(5)}"))),
-        "PHONE": (pick.choice(("telefone {}", "ligar {} hoje", "contato: {}")), phone), "CEP": (pick.choice(("CEP {}", "São Paulo, {}")), f"{n(5)}-{n(3)}"),
-        "EMAIL": ("escrever para {}", mail), "URL": ("perfil {}", pick.choice(("https://site.org/users/jsilva", "instagram.com/jsilva", "https://a.com/p?user=33"))),
-        "BIRTH_DATE": (pick.choice(("nascido em {}", "data de nascimento: {}", "DN: {}", "born on {}", "DOB {}")),
-                       pick.choice((date, date.replace("/", "-"), f"12 de {month} de 1970"))),
-        "RECORD": (pick.choice(("prontuário nº {}", "Prontuário: {}", "MRN {}", "matrícula {}")), pick.choice((n(6), n(8), f"{n(5)}-{n(1)}", f"A{n(6)}"))),
-        "NAME": (pick.choice(("Paciente {} refere dor", "a paciente {}, 40 anos", "Dr. {} avaliou", "Sra. {} retornou", "Dra. {}", "Mr. {} has asthma", "nome: {}")), name),
+        "RG": (pick.choice(("RG {}", "RG: {}", "RG nº {}")), rg),
+        "CRM": ("assinado, CRM{}", pick.choice((f"-{uf} {n(5)}", f"/{uf} {n(6)}", f" {n(5)}-{uf}", f" {n(5)}"))),
+        "PHONE": (pick.choice(("telefone {}", "ligar {} hoje", "contato: {}")), phone),
+        "CEP": (pick.choice(("CEP {}", "São Paulo, {}")), f"{n(5)}-{n(3)}"),
+        "EMAIL": ("escrever para {}", mail),
+        "URL": ("perfil {}", pick.choice(("https://site.org/users/jsilva", "instagram.com/jsilva", "https://a.com/p?user=33"))),
+        "BIRTH_DATE": (
+            pick.choice(("nascido em {}", "data de nascimento: {}", "DN: {}", "born on {}", "DOB {}")),
+            pick.choice((date, date.replace("/", "-"), f"12 de {month} de 1970")),
+        ),
+        "RECORD": (
+            pick.choice(("prontuário nº {}", "Prontuário: {}", "MRN {}", "matrícula {}")),
+            pick.choice((n(6), n(8), f"{n(5)}-{n(1)}", f"A{n(6)}")),
+        ),
+        "NAME": (
+            pick.choice(
+                (
+                    "Paciente {} refere dor",
+                    "a paciente {}, 40 anos",
+                    "Dr. {} avaliou",
+                    "Sra. {} retornou",
+                    "Dra. {}",
+                    "Mr. {} has asthma",
+                    "nome: {}",
+                )
+            ),
+            name,
+        ),
     }
     return {kind: f"{text.format(value)}\t{value}" for kind, (text, value) in pairs.items()}
 
@@ -182,14 +255,29 @@ def identifiers(pick) -> dict[str, str]:
 def medical(pick) -> str:
     """A sentence of medical numbers that identify nobody."""
     n = pick.randint
-    return pick.choice((
-        f"amoxicilina {n(1, 9) * 125} mg de {n(4, 12)}/{n(4, 12)} h por {n(5, 14)} dias", f"PMID: {n(1000000, 39999999)}", f"CID J{n(10, 99)}.{n(0, 9)}, I{n(10, 99)}",
-        f"plaquetas {n(100, 450)}.000/mm³, leucócitos {n(4, 12)}.{n(100, 999)}", f"PA {n(100, 180)}x{n(60, 110)} mmHg, FC {n(50, 120)} bpm",
-        f"TSH {n(0, 9)},{n(10, 99)} mUI/L; T4 {n(0, 2)},{n(1, 9)}", f"doi:10.{n(1000, 9999)}/j.jacc.{n(2000, 2024)}.{n(10, 99)}.{n(100, 999)}",
-        f"estudo de {n(1990, 2005)}-{n(2006, 2024)} com {n(1, 99)}.{n(100, 999)} pacientes", f"IC 95%: {n(0, 1)}.{n(10, 99)}-{n(2, 4)}.{n(10, 99)}; p<0.0{n(1, 5)}",
-        f"NCT{n(10000000, 99999999)}", f"in {n(2000, 2024)}, {n(1000, 9999)} patients received {n(1000, 5000)}-{n(5001, 9999)} IU", f"insulina {n(10, 60)} UI, glicemia {n(70, 400)} mg/dL",
-        f"exame de {n(1, 28):02}/{n(1, 12):02}/{n(2015, 2024)}: Hb {n(7, 16)},{n(0, 9)}", f"CAS {n(50, 999)}-{n(10, 99)}-{n(0, 9)}", f"rs{n(100000, 99999999)} and ICD-10 E{n(10, 14)}.{n(0, 9)}",
-        "Patient Health Questionnaire de 9 itens", "paciente masculino, 45 anos, com HAS", "o paciente Child-Pugh B", f"EudraCT {n(2004, 2022)}-{n(100000, 999999)}-{n(10, 40)}"))
+    return pick.choice(
+        (
+            f"amoxicilina {n(1, 9) * 125} mg de {n(4, 12)}/{n(4, 12)} h por {n(5, 14)} dias",
+            f"PMID: {n(1000000, 39999999)}",
+            f"CID J{n(10, 99)}.{n(0, 9)}, I{n(10, 99)}",
+            f"plaquetas {n(100, 450)}.000/mm³, leucócitos {n(4, 12)}.{n(100, 999)}",
+            f"PA {n(100, 180)}x{n(60, 110)} mmHg, FC {n(50, 120)} bpm",
+            f"TSH {n(0, 9)},{n(10, 99)} mUI/L; T4 {n(0, 2)},{n(1, 9)}",
+            f"doi:10.{n(1000, 9999)}/j.jacc.{n(2000, 2024)}.{n(10, 99)}.{n(100, 999)}",
+            f"estudo de {n(1990, 2005)}-{n(2006, 2024)} com {n(1, 99)}.{n(100, 999)} pacientes",
+            f"IC 95%: {n(0, 1)}.{n(10, 99)}-{n(2, 4)}.{n(10, 99)}; p<0.0{n(1, 5)}",
+            f"NCT{n(10000000, 99999999)}",
+            f"in {n(2000, 2024)}, {n(1000, 9999)} patients received {n(1000, 5000)}-{n(5001, 9999)} IU",
+            f"insulina {n(10, 60)} UI, glicemia {n(70, 400)} mg/dL",
+            f"exame de {n(1, 28):02}/{n(1, 12):02}/{n(2015, 2024)}: Hb {n(7, 16)},{n(0, 9)}",
+            f"CAS {n(50, 999)}-{n(10, 99)}-{n(0, 9)}",
+            f"rs{n(100000, 99999999)} and ICD-10 E{n(10, 14)}.{n(0, 9)}",
+            "Patient Health Questionnaire de 9 itens",
+            "paciente masculino, 45 anos, com HAS",
+            "o paciente Child-Pugh B",
+            f"EudraCT {n(2004, 2022)}-{n(100000, 999999)}-{n(10, 40)}",
+        )
+    )
 
 
 def personal() -> dict:
@@ -209,9 +297,16 @@ def personal() -> dict:
                 missed.append(text)
     texts = [medical(pick) for _ in range(5000)]
     wrong = [t for t in texts if find(t)]
-    return {"identifiers": total, "recall": round(1 - len(missed) / total, 4), "by_type": {k: round(a / b, 4) for k, (a, b) in types.items()},
-            "medical_sentences": len(texts), "flagged_wrongly": len(wrong), "precision": round((total - len(missed)) / (total - len(missed) + len(wrong)), 4),
-            "missed": missed[:8], "wrong": wrong[:8]}
+    return {
+        "identifiers": total,
+        "recall": round(1 - len(missed) / total, 4),
+        "by_type": {k: round(a / b, 4) for k, (a, b) in types.items()},
+        "medical_sentences": len(texts),
+        "flagged_wrongly": len(wrong),
+        "precision": round((total - len(missed)) / (total - len(missed) + len(wrong)), 4),
+        "missed": missed[:8],
+        "wrong": wrong[:8],
+    }
 
 
 if __name__ == "__main__":
@@ -220,6 +315,11 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench_prepare"))
     args = parser.parse_args()
-    result = scale(args.folder, args.rows) if args.what == "scale" else killed(args.folder, args.rows) if args.what == "killed" else (
-        leaks() if args.what == "leaks" else personal())
+    result = (
+        scale(args.folder, args.rows)
+        if args.what == "scale"
+        else killed(args.folder, args.rows)
+        if args.what == "killed"
+        else (leaks() if args.what == "leaks" else personal())
+    )
     print(json.dumps(result, ensure_ascii=False, indent=1))

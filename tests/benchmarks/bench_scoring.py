@@ -33,8 +33,18 @@ def medmcqa_rows(count: int, seed: int = 1) -> list[dict]:
             raw = json.loads(line)
             options = dict(re.findall(r"(?m)^([A-D])\.\s*(.+?)\s*$", raw["options"]))
             if len(options) == 4 and raw["answer"][:1] in options:
-                rows.append({"id": f"{path.stem}-{number}", "task": "mcq", "question": raw["question"], "options": options,
-                             "answer": raw["answer"][0], "source": "medmcqa", "topic": path.stem, "language": "en"})
+                rows.append(
+                    {
+                        "id": f"{path.stem}-{number}",
+                        "task": "mcq",
+                        "question": raw["question"],
+                        "options": options,
+                        "answer": raw["answer"][0],
+                        "source": "medmcqa",
+                        "topic": path.stem,
+                        "language": "en",
+                    }
+                )
     random.Random(seed).shuffle(rows)
     return rows[:count]
 
@@ -66,8 +76,9 @@ def speed(model: str, count: int, loop_count: int) -> None:
     for prompt in prompts[::every][:loop_count]:
         ids = torch.tensor([prompt])
         with torch.inference_mode():
-            engine.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False,
-                                  pad_token_id=0)
+            engine.model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0
+            )
     found["study's loop"] = (time.monotonic() - clock) / len(prompts[::every][:loop_count])
     for protocol in ("letter", "text", "capitulo"):
         with tempfile.TemporaryDirectory() as folder:
@@ -83,10 +94,23 @@ def memory(model: str) -> None:
     """Peak memory of whole evaluations of 50 and of 1000 rows."""
     with tempfile.TemporaryDirectory() as folder:
         for count in (50, 1000):
-            rows = sorted(medmcqa_rows(4000), key=lambda row: len(row["question"]))[1000:1000 + count]
+            rows = sorted(medmcqa_rows(4000), key=lambda row: len(row["question"]))[1000 : 1000 + count]
             path = write_rows(Path(folder, f"{count}.jsonl"), rows)
-            subprocess.run([sys.executable, "scripts/evaluate.py", "--model", model, "--data", str(path), "--output_dir",
-                            f"{folder}/{count}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [
+                    sys.executable,
+                    "scripts/evaluate.py",
+                    "--model",
+                    model,
+                    "--data",
+                    str(path),
+                    "--output_dir",
+                    f"{folder}/{count}",
+                ],
+                cwd=ROOT,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             run = json.loads(Path(folder, str(count), "run.json").read_text())
             print(f"{count:5} rows: peak {run['peak_memory_gb']['ram']} GB, {run['seconds']} s")
 
@@ -106,11 +130,11 @@ def agreement(model: str, count: int) -> dict:
     prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
     letters = [engine.option(letter) for letter in "ABCD"]
     engine.share_prefix(prompts)
-    scores = [s for at in range(0, count, 16) for s in engine.log_likelihoods([(p, letters) for p in prompts[at:at + 16]])]
+    scores = [s for at in range(0, count, 16) for s in engine.log_likelihoods([(p, letters) for p in prompts[at : at + 16]])]
     moved = []
     for at in range(0, count, 16):
         requests = []
-        for text, prompt in zip(texts[at:at + 16], prompts[at:at + 16], strict=True):
+        for text, prompt in zip(texts[at : at + 16], prompts[at : at + 16], strict=True):
             cut = len(engine.tokenizer(text.rstrip(), add_special_tokens=False)["input_ids"])
             requests.append((prompt[:cut], [prompt[cut:] + letter for letter in letters]))
         moved += engine.log_likelihoods(requests)
@@ -120,25 +144,40 @@ def agreement(model: str, count: int) -> dict:
     from lm_eval.models.huggingface import HFLM
 
     with tempfile.TemporaryDirectory() as folder:
-        write_rows(Path(folder, "rows.jsonl"), [
-            {"prompt": text, "gold": "ABCD".index(row["answer"])} for text, row in zip(texts, rows, strict=True)])
-        task = ConfigurableTask(config={
-            "task": "same_rows", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": f"{folder}/rows.jsonl"}},
-            "test_split": "test", "output_type": "multiple_choice", "doc_to_text": "{{prompt}}",
-            "doc_to_choice": ["A", "B", "C", "D"], "doc_to_target": "gold", "target_delimiter": "",
-            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}]})
+        write_rows(
+            Path(folder, "rows.jsonl"),
+            [{"prompt": text, "gold": "ABCD".index(row["answer"])} for text, row in zip(texts, rows, strict=True)],
+        )
+        task = ConfigurableTask(
+            config={
+                "task": "same_rows",
+                "dataset_path": "json",
+                "dataset_kwargs": {"data_files": {"test": f"{folder}/rows.jsonl"}},
+                "test_split": "test",
+                "output_type": "multiple_choice",
+                "doc_to_text": "{{prompt}}",
+                "doc_to_choice": ["A", "B", "C", "D"],
+                "doc_to_target": "gold",
+                "target_delimiter": "",
+                "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+            }
+        )
         harness = HFLM(pretrained=model, dtype="float32", device="cpu", batch_size=16)
         out = lm_eval.evaluate(lm=harness, task_dict={"same_rows": task}, log_samples=True, bootstrap_iters=0)
     samples = sorted(out["samples"]["same_rows"], key=lambda s: s["doc_id"])
-    theirs = [[float(r[0]) if not isinstance(r[0], (list, tuple)) else float(r[0][0]) for r in s["filtered_resps"]]
-              for s in samples]
+    theirs = [
+        [float(r[0]) if not isinstance(r[0], (list, tuple)) else float(r[0][0]) for r in s["filtered_resps"]] for s in samples
+    ]
     best = [max(range(4), key=s.__getitem__) for s in scores]
     their_best = [max(range(4), key=s.__getitem__) for s in theirs]
-    found = {"rows": count, "equal_choices": sum(a == b for a, b in zip(best, their_best, strict=True)),
-             "largest_difference": max(abs(a - b) for x, y in zip(moved, theirs, strict=True)
-                                       for a, b in zip(x, y, strict=True)),
-             "accuracy": sum(row["answer"] == "ABCD"[b] for row, b in zip(rows, best, strict=True)) / count,
-             "their_accuracy": out["results"]["same_rows"]["acc,none"], "lm_eval": lm_eval.__version__}
+    found = {
+        "rows": count,
+        "equal_choices": sum(a == b for a, b in zip(best, their_best, strict=True)),
+        "largest_difference": max(abs(a - b) for x, y in zip(moved, theirs, strict=True) for a, b in zip(x, y, strict=True)),
+        "accuracy": sum(row["answer"] == "ABCD"[b] for row, b in zip(rows, best, strict=True)) / count,
+        "their_accuracy": out["results"]["same_rows"]["acc,none"],
+        "lm_eval": lm_eval.__version__,
+    }
     print(json.dumps(found))
     return found
 

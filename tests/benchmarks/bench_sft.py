@@ -34,16 +34,39 @@ class Args:
 
 
 def ours(args: Args, out: str) -> dict:
-    subprocess.run([sys.executable, "scripts/sft.py", "--config", "recipes/quickstart/sft.yaml", "--model", args.model,
-                    "--data", args.data, "--max_steps", str(args.steps), "--save_steps", "0", "--output_dir", out],
-                   cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            sys.executable,
+            "scripts/sft.py",
+            "--config",
+            "recipes/quickstart/sft.yaml",
+            "--model",
+            args.model,
+            "--data",
+            args.data,
+            "--max_steps",
+            str(args.steps),
+            "--save_steps",
+            "0",
+            "--output_dir",
+            out,
+        ],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     metrics = json.loads((Path(out) / "run.json").read_text())["metrics"]
     return {"steps_per_second": metrics["steps"] / metrics["train_seconds"], "loss": metrics["train_loss"]}
 
 
 def bare(args: Args, out: str, sampling: str) -> dict:
-    done = subprocess.run([sys.executable, "tests/benchmarks/bare_sft.py", args.model, args.data, str(args.steps), sampling, out],
-                          cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "tests/benchmarks/bare_sft.py", args.model, args.data, str(args.steps), sampling, out],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -51,20 +74,35 @@ def main() -> None:
     args = common.parse_args(Args, __doc__)
     results = {"ours": [], "bare, same sampling": [], "bare, its own sampling": []}
     for pair in range(args.pairs):
-        for name, run in (("ours", ours), ("bare, same sampling", lambda a, o: bare(a, o, "group_by_length")),
-                          ("bare, its own sampling", lambda a, o: bare(a, o, "random"))):
+        for name, run in (
+            ("ours", ours),
+            ("bare, same sampling", lambda a, o: bare(a, o, "group_by_length")),
+            ("bare, its own sampling", lambda a, o: bare(a, o, "random")),
+        ):
             with tempfile.TemporaryDirectory() as folder:
                 results[name].append(run(args, f"{folder}/out"))
-                print(f"{pair + 1}/{args.pairs}  {name:<24} {results[name][-1]['steps_per_second']:.3f} steps/s  "
-                      f"loss {results[name][-1]['loss']:.3f}")
-    ratios = {name: statistics.median(a["steps_per_second"] / b["steps_per_second"]
-                                      for a, b in zip(results["ours"], runs, strict=True))
-              for name, runs in results.items() if name != "ours"}
+                print(
+                    f"{pair + 1}/{args.pairs}  {name:<24} {results[name][-1]['steps_per_second']:.3f} steps/s  "
+                    f"loss {results[name][-1]['loss']:.3f}"
+                )
+    ratios = {
+        name: statistics.median(a["steps_per_second"] / b["steps_per_second"] for a, b in zip(results["ours"], runs, strict=True))
+        for name, runs in results.items()
+        if name != "ours"
+    }
     for name, ratio in ratios.items():
         print(f"ours / {name}: {ratio:.3f} (median of {args.pairs} pairs)")
-    common.write_json(ROOT / "tests/benchmarks/results/sft.json", {
-        "date": time.strftime("%Y-%m-%d"), "settings": vars(args), "hardware": common.hardware(), "versions": common.versions(),
-        "runs": results, "ratios": ratios})
+    common.write_json(
+        ROOT / "tests/benchmarks/results/sft.json",
+        {
+            "date": time.strftime("%Y-%m-%d"),
+            "settings": vars(args),
+            "hardware": common.hardware(),
+            "versions": common.versions(),
+            "runs": results,
+            "ratios": ratios,
+        },
+    )
 
 
 if __name__ == "__main__":

