@@ -16,6 +16,7 @@ import resource
 import sys
 import time
 import typing
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,8 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # versions are pinned, s
 # At import bitsandbytes warns that an optional kernel is not there, torchao that it uses an old torch call.
 for name in ("bitsandbytes", "torch.utils._pytree"):
     logging.getLogger(name).setLevel(logging.ERROR)
+
+warnings.filterwarnings("ignore", category=FutureWarning, module="huggingface_hub")  # about variables that others set
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()

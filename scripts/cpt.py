@@ -18,6 +18,7 @@ arXiv 2312.03732, for the scaling). At the rate of SFT the embeddings forget the
 from dataclasses import dataclass, field
 from typing import Literal
 
+import adapters
 import common
 import training
 
@@ -38,8 +39,10 @@ class Args:
     """chat template to save with the tokenizer for the steps that follow; auto keeps its own"""
     max_length: int = 2048
     """tokens read at a time; a longer row is read in pieces"""
-    load_in_4bit: bool = True
-    """QLoRA: the frozen weights in NF4; false: 16 bits"""
+    adapter: Literal[adapters.BY_UNSLOTH] = "rslora"
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    load_in_4bit: bool | None = None
+    """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 64
     """rank of the adapters"""
     lora_alpha: int = 32
@@ -118,22 +121,14 @@ def make_dataset(rows: list[dict], tokenizer, max_length: int):
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """Unsloth's UnslothTrainer (TRL's SFTTrainer with a learning rate for embeddings) over adapters that Unsloth attaches."""
-    from unsloth import FastLanguageModel, UnslothTrainer, UnslothTrainingArguments
+    from unsloth import UnslothTrainer, UnslothTrainingArguments
 
-    model = FastLanguageModel.get_peft_model(
-        model,
-        r=args.lora_r,
-        lora_alpha=args.lora_alpha,
-        lora_dropout=args.lora_dropout,
-        bias="none",
-        use_rslora=True,
-        target_modules=args.target_modules + (["embed_tokens", "lm_head"] if args.train_embeddings else []),
-        random_state=args.seed,
-        max_seq_length=args.max_length,
+    more = {}
+    if args.train_embeddings:
+        more["target_modules"] = [*args.target_modules, "embed_tokens", "lm_head"]
         # Where input and output share one matrix they must go on sharing it, or the merged model is another one.
-        ensure_weight_tying=True if args.train_embeddings and model.config.tie_word_embeddings else None,
-        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
-    )
+        more["ensure_weight_tying"] = True if model.config.tie_word_embeddings else None
+    model = adapters.attach(model, args, **more)
     config = UnslothTrainingArguments(
         embedding_learning_rate=args.embedding_learning_rate if args.train_embeddings else None,
         max_length=args.max_length,
@@ -169,7 +164,7 @@ def main() -> None:
 
     if args.gradient_checkpointing is None:
         args.gradient_checkpointing = common.has_cuda()
-    model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
+    model = training.load_model(args)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     metrics = training.train(trainer, run, args.output_dir)
     training.save_model(trainer.model, tokenizer, args.output_dir)

@@ -21,6 +21,7 @@ script prints both sums, and what would bring them there. Unbalanced and unweigh
 from dataclasses import dataclass, field
 from typing import Literal
 
+import adapters
 import common
 import training
 
@@ -49,8 +50,10 @@ class Args:
     """off: Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
-    load_in_4bit: bool = True
-    """QLoRA: the frozen weights in NF4; false: 16 bits"""
+    adapter: Literal[adapters.MERGEABLE] = "qlora"
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    load_in_4bit: bool | None = None
+    """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 16
     """rank of the adapters; an adapter folder keeps its own"""
     lora_alpha: int = 16
@@ -167,19 +170,8 @@ def balance(args: Args, counts: dict) -> str:
 def make_trainer(args: Args, model, tokenizer, train, held_out):
     """TRL's KTOTrainer over adapters that Unsloth attaches; an adapter folder as model is trained further."""
     from trl import KTOConfig, KTOTrainer
-    from unsloth import FastLanguageModel
 
-    model = FastLanguageModel.get_peft_model(
-        model,
-        r=args.lora_r,
-        lora_alpha=args.lora_alpha,
-        lora_dropout=args.lora_dropout,
-        bias="none",
-        target_modules=args.target_modules,
-        random_state=args.seed,
-        max_seq_length=args.max_length,
-        use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
-    )
+    model = adapters.attach(model, args)
     config = KTOConfig(
         beta=args.beta,
         desirable_weight=args.desirable_weight,
@@ -243,7 +235,7 @@ def main() -> None:
 
     if args.gradient_checkpointing is None:
         args.gradient_checkpointing = common.has_cuda()
-    model, _ = common.load_model(args.model, args.max_length, args.load_in_4bit)
+    model = training.load_model(args)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     metrics = training.train(trainer, run, args.output_dir)
     training.save_model(trainer.model, tokenizer, args.output_dir)

@@ -150,11 +150,7 @@ def training_table(sft: dict, curve: dict) -> list[tuple[str, str]]:
     config, metrics = sft["config"], sft["metrics"]
     return [
         ("base model", config["model"]),
-        (
-            "method",
-            f"SFT, {'QLoRA (NF4)' if config['load_in_4bit'] else 'LoRA'}, rank {config['lora_r']}, "
-            f"{metrics['trainable_parameters']:,} trained parameters",
-        ),
+        ("method", f"SFT, {config['adapter']}, rank {config['lora_r']}, {metrics['trainable_parameters']:,} trained parameters"),
         ("learning rate, epochs, seed", f"{config['learning_rate']}, {config['num_train_epochs']}, {config['seed']}"),
         (
             "rows",

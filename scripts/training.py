@@ -10,7 +10,9 @@ import shutil
 import time
 from pathlib import Path
 
-from common import UserError, check_at_least, check_model_name, write_json, write_text
+import adapters
+from common import UserError, check_at_least, check_model_name, has_cuda, write_json, write_text
+from common import load_model as load_pretrained
 
 # ---------------------------------------------------------------------------------------------- checks
 
@@ -31,7 +33,7 @@ def problems(args) -> list[str]:
         found.append(f"learning_rate: {args.learning_rate} is not between 0 and 1")
     if not args.target_modules:
         found.append("target_modules: names no layer")
-    return found
+    return found + adapters.problems(args)
 
 
 def kind_of_row(row: dict) -> str:
@@ -100,6 +102,27 @@ def _bf16() -> bool:
     return is_bfloat16_supported()
 
 
+def dtype():
+    """The 16-bit type that this machine trains in, as Unsloth tells it; float32 on a processor without bfloat16."""
+    import torch
+
+    return torch.bfloat16 if _bf16() else torch.float16 if torch.cuda.is_available() else torch.float32
+
+
+def load_model(args, max_length: int | None = None):
+    """The model that `args` names, its frozen weights as the adapter wants them, through Unsloth's FastLanguageModel.
+
+    In full fine-tuning the weights are float32 and the arithmetic 16 bits: in bfloat16 an update under 1/256 of a
+    weight is lost.
+    """
+    import torch
+
+    more = {}
+    if args.adapter == "full":
+        more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
+    return load_pretrained(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
+
+
 def tokenised(rows: list[dict] | None):
     """Rows that are tokenised already, as a dataset that TRL's trainers leave as it is; None for no rows.
 
@@ -153,6 +176,12 @@ def last_checkpoint(output_dir: str | Path) -> Path | None:
     return None
 
 
+def told(record: dict) -> str:
+    """What a line says beside the loss: the reward in GRPO, the share of pairs ranked right in preference methods."""
+    names = {"reward": "reward", "accuracy": "pairs right", "rewards/accuracies": "pairs right"}
+    return "".join(f"  {words} {float(record[name]):.3f}" for name, words in names.items() if name in record)
+
+
 def train(trainer, run: dict, output_dir: str | Path) -> dict:
     """Train, from the last checkpoint where there is one; returns the metrics of the run.
 
@@ -181,11 +210,12 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
                 done = state.global_step - clock["first"]
                 left = seconds / max(done, 1) * (state.max_steps - state.global_step)
                 print(
-                    f"step {state.global_step}/{state.max_steps}  loss {float(record['loss']):.4f}  "
+                    f"step {state.global_step}/{state.max_steps}  loss {float(record['loss']):.4f}{told(record)}  "
                     f"learning rate {float(record['learning_rate']):.2e}  {left:.0f} s left"
                 )
             elif "eval_loss" in record:
-                print(f"step {state.global_step}/{state.max_steps}  held-out loss {float(record['eval_loss']):.4f}")
+                held_out = {name.removeprefix("eval_"): value for name, value in record.items()}
+                print(f"step {state.global_step}/{state.max_steps}  held-out loss {held_out['loss']:.4f}{told(held_out)}")
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch)
@@ -206,7 +236,10 @@ def save_model(model, tokenizer, output_dir: str | Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     # DPO holds its reference as a second adapter; only the trained one is the result.
     model.save_pretrained(temporary, **({"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}))
+    if (output_dir / ".start").is_dir():
+        adapters.take_off_start(temporary, output_dir / ".start")
     tokenizer.save_pretrained(temporary)
     for file in temporary.iterdir():
         os.replace(file, output_dir / file.name)
     temporary.rmdir()
+    shutil.rmtree(output_dir / ".start", ignore_errors=True)

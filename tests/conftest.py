@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -27,8 +28,10 @@ def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subproce
 
 
 def _model(name: str, folder: str) -> str:
-    if not (ROOT / folder / "config.json").exists():
-        run_script("scripts/make_model.py", "--name", name, "--output_dir", folder)
+    (ROOT / "models").mkdir(exist_ok=True)
+    with FileLock(ROOT / "models" / f".{name}.lock"):  # two test processes may want it at once
+        if not (ROOT / folder / "config.json").exists():
+            run_script("scripts/make_model.py", "--name", name, "--output_dir", folder)
     return folder
 
 

@@ -113,10 +113,15 @@ ROWS = {
     "kto.py": '{"prompt": "a", "completion": "b", "label": true}',
     "cpt.py": '{"text": "a"}',
 }
-FITS = {"sft.py": ["sft.py"], "dpo.py": ["dpo.py", "simpo.py", "orpo.py"], "kto.py": ["kto.py"], "cpt.py": ["cpt.py"]}
+FITS = {
+    "sft.py": ["sft.py"],
+    "dpo.py": ["dpo.py", "simpo.py", "orpo.py", "reward.py"],
+    "kto.py": ["kto.py"],
+    "cpt.py": ["cpt.py"],
+}
 
 
-@pytest.mark.parametrize("script", ["sft.py", "cpt.py", "dpo.py", "kto.py", "simpo.py", "orpo.py"])
+@pytest.mark.parametrize("script", ["sft.py", "cpt.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py"])
 @pytest.mark.parametrize("rows", list(ROWS))
 def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, script, rows):
     if script in FITS[rows]:
@@ -135,6 +140,10 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("orpo.py", ["--beta", "-1"], "beta"),
         ("kto.py", ["--per_device_train_batch_size", "1"], "per_device_train_batch_size"),
         ("cpt.py", ["--lora_r", "0"], "lora_r"),
+        ("grpo.py", ["--num_generations", "3"], "num_generations"),
+        ("sft.py", ["--adapter", "full", "--load_in_4bit", "true"], "load_in_4bit"),
+        ("sft.py", ["--adapter", "loftq", "--load_in_4bit", "false"], "load_in_4bit"),
+        ("sft.py", ["--adapter", "prefix", "--lora_dropout", "0.1"], "lora_dropout"),
     ],
 )
 def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):

@@ -58,8 +58,8 @@ def trainers(tiny_model, tmp_path_factory):
                 str(ROOT / "pyproject.toml"),
                 "--output_dir",
                 str(folder / name),
-                "--load_in_4bit",
-                "false",
+                "--adapter",
+                "lora",
                 "--gradient_checkpointing",
                 "false",
                 "--per_device_train_batch_size",
@@ -69,7 +69,10 @@ def trainers(tiny_model, tmp_path_factory):
         )
         tokenizer = common.load_tokenizer(args.model)
         rows, _ = script.make_dataset(feedback if name == "kto" else pairs, Renderer(tokenizer), 256, "rows")
-        model, _ = common.load_model(args.model, 256, False, dtype=torch.float32)
+        if name == "reward":
+            model = script.load_scorer(args, tokenizer).float()
+        else:
+            model, _ = common.load_model(args.model, 256, False, dtype=torch.float32)
         trainer = script.make_trainer(args, model, tokenizer, rows, None)
         torch.manual_seed(0)
         for key, p in trainer.model.named_parameters():
@@ -183,6 +186,24 @@ def test_orpo(trainers, flags):
     chosen, rejected = chosen / n_chosen, rejected / n_rejected
     log_odds = (chosen - log1p(-exp(chosen))) - (rejected - log1p(-exp(rejected)))
     loss = (-chosen - args.beta * logsigmoid(log_odds)).mean()  # Hong et al. 2024, equations 6 and 7
+    assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
+
+
+@pytest.mark.parametrize("flags", [("--center_rewards_coefficient", "0.1"), slow(("--center_rewards_coefficient", "0"))])
+def test_reward_model(trainers, flags):
+    import torch
+    from torch.nn.functional import logsigmoid
+
+    args, trainer, batch = trainers("reward", *flags)
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    with torch.no_grad():
+        hidden = trainer.model.base_model.model.model(input_ids=ids, attention_mask=mask).last_hidden_state.double()
+    last = hidden[torch.arange(len(ids)), mask.sum(-1) - 1]
+    head = trainer.model.base_model.model.score.modules_to_save["default"].weight.double()
+    chosen, rejected = (last @ head.T)[:, 0].chunk(2)  # the score at the answer's last token
+    loss = -logsigmoid(chosen - rejected).mean()  # Bradley-Terry; Ouyang et al. 2022, equation 1
+    loss = loss + args.center_rewards_coefficient * ((chosen + rejected) ** 2).mean()
+    assert (chosen - rejected).abs().min() > 1e-3, "the test would prove nothing"
     assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
 
 
