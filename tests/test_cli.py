@@ -1,6 +1,7 @@
 """What every script owes its user: --help and every mistake answered in under a second, without torch, exit code 2."""
 
 import ast
+import functools
 import importlib.util
 import re
 import shlex
@@ -164,6 +165,7 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
 # ---------------------------------------------------------------------------------------------- recipes and README
 
 
+@functools.cache
 def module_of(script: str):
     """A script as a module, under a name that cannot collide with a library's."""
     spec = importlib.util.spec_from_file_location(f"script_{Path(script).stem}", ROOT / script)
@@ -185,8 +187,13 @@ def recipe_commands() -> list[tuple[str, list[str]]]:
 
     found = []
     for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")):
-        for stage in run_recipe.read_recipe(path.parent, Path("runs") / path.parent.name)[1]:
-            found.append((f"{path.parent.name}/{stage['name']}", stage["command"][1:]))
+        own = {"rows": "recipes/rehearsal/labelled.csv"} if path.parent.name == "classification" else {}  # the user's file
+        for rehearse in (False, True):
+            if rehearse and path.parent.name == "quickstart":
+                continue  # it has no network to be spared
+            for stage in run_recipe.read_recipe(path.parent, Path("runs") / path.parent.name, rehearse, own)[1]:
+                words = "rehearsal/" if rehearse else ""
+                found.append((f"{path.parent.name}/{words}{stage['name']}", stage["command"][1:]))
     return found
 
 
