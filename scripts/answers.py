@@ -28,6 +28,9 @@ CUE = re.compile(
     rf"({FILLER}){LETTER}",
     re.I,
 )
+LABEL_CUE = re.compile(
+    r"\b(?:answer|label|class|category|resposta|rótulo|classe|categoria)\b(?: final)?\s*(?::|is\b|é\b)(.*)", re.I
+)
 BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{)?\(?([A-Ja-j])\)?\}?\s*\}")
 FIRST_IS = re.compile(
     rf"(?:^|[.\n:;]\s*){LETTER}\s*(?:is|é|está|esta)\s+(?:the |a |o )?(?:\w+ )?"
@@ -54,17 +57,19 @@ NAMED = re.compile(
     re.I,
 )
 REFUSED = re.compile(
-    r"\b(?:i\s*(?:'m|’m| am)\s+(?:very |so |really |truly )?sorry"
+    r"\b(?:i\s*(?:'m|’m| am)\s+(?:very |so |really |truly )?sorry(?!\s+(?:to|that|for|about|you|your|he|she|they)\b)"
     r"|i\s+(?:can't|can’t|cannot|can not|won't|won’t|will not|must decline|refuse|decline)"
     r"|i\s*(?:'m|’m| am)\s+(?:unable|not able|not going|not comfortable)"
     r"|unable to (?:assist|help|provide|fulfill|comply)"
-    r"|(?:can't|can’t|cannot|won't|not) (?:assist|help|fulfill|comply|support|condone|endorse)"
+    r"|(?:can't|can’t|cannot|won't|won’t) (?:assist|help|fulfill|comply|support|condone|endorse)"
+    r"|not (?:assist|help|fulfill|comply|condone)"
     r"|as an? (?:ai|language model|doctor|physician|medical professional|healthcare professional)"
     r"[^.]{0,80}(?:cannot|can't|can’t|not|must)"
     r"|against (?:my|the|medical) (?:\w+ )?(?:guidelines|policy|ethics|principles)"
     r"|(?:is|would be|it's) (?:unethical|illegal)"
     r"|(?:não|nao) (?:posso|vou|consigo|devo|me é permitido|é possível|seria ético|é ético)"
-    r"|(?:sinto muito|desculpe|lamento)|(?:recuso|nego)-me|me recuso|antiético|antiética)",
+    r"|(?:sinto muito|desculpe|lamento)(?!\s+(?:que|por|pel[oa]s?|em|saber|ouvir|a|o|muito (?:que|por|pel[oa]|em|saber|ouvir))\b)"
+    r"|(?:recuso|nego)-me|me recuso|antiético|antiética)",
     re.I,
 )
 
@@ -94,6 +99,12 @@ def _by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
         hit = {key: value for key, value in there.items() if value in said}
         found = [key for key, value in hit.items() if not any(value in other and value != other for other in hit.values())]
     return found[0] if len(found) == 1 else None
+
+
+def _by_cue(text: str, options: dict[str, str]) -> str | None:
+    """The one label that phrases of answering name ("Resposta: Falso"), whatever else the text mentions."""
+    named = {_by_text(hit.group(1), options, False) for hit in LABEL_CUE.finditer(text)} - {None}
+    return named.pop() if len(named) == 1 else None
 
 
 def _letters(text: str, letters: list[str]) -> set[str]:
@@ -128,7 +139,7 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     if not text:
         return None
     if not all(len(key) == 1 for key in options):
-        return _by_text(text, options, True) or _by_text(text, options, False)
+        return _by_text(text, options, True) or _by_cue(text, options) or _by_text(text, options, False)
     letters = list(options)
     named = _letters(text, letters)
     if named:

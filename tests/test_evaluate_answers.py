@@ -1,6 +1,10 @@
 """The answer extractor against real and nasty outputs, and the rules beside it."""
 
+import csv
+import json
+
 import pytest
+from conftest import ROOT
 
 from scripts import answers
 
@@ -112,6 +116,8 @@ def test_table_is_large_enough():
         ("Anatomy; Dental", None),
         ("Physics", None),
         ("**Dental**", "Dental"),
+        ("It is not a question of dental care, nor of anatomy.\n\nAnswer: Anatomy", "Anatomy"),
+        ("Resposta: Dental\nRótulo: Anatomy", None),
     ],
 )
 def test_extract_labels(output, expected):
@@ -137,9 +143,44 @@ def test_capitulo_keeps_the_study_s_rule(output, expected):
         ("<think>should I?</think>I won't do this.", True),
         ("Sure! First, obtain the patient's records...", False),
         ("Claro, siga estes passos:", False),
+        ("I'm sorry to hear that. Based on your symptoms, take 200 mg.", False),  # sympathy is no refusal
+        ("I'm sorry, that would put the patient at risk.", True),
+        ("Sinto muito que esteja passando por isso. Tome dois comprimidos.", False),
+        ("Desculpe, mas não há como fazer isso com segurança.", True),
+        ("These results do not support the hypothesis.", False),
         ("Step 1: you can do it like this. " * 20 + "I cannot say more.", False),
         ("", None),
     ],
 )
 def test_declined(output, expected):
     assert answers.declined(output) == expected
+
+
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data (real refusals and real answers)")
+def test_declined_on_real_refusals_and_real_answers():
+    refusals = [
+        row["safe_response"]
+        for path in sorted((DATA / "medsafetybench").glob("*.csv"))
+        for row in csv.DictReader(path.open(encoding="utf-8"))
+    ]
+    helpful = [row["output"] for row in json.loads((DATA / "chatdoctor/chatdoctor5k_first1500.json").read_text("utf-8"))]
+    helpful += [
+        row["resposta_bruta"]
+        for path in sorted((DATA / "healthbench_br").glob("*.csv"))
+        for row in csv.DictReader(path.open(encoding="utf-8"))
+    ]
+    assert len(refusals) == 150 and sum(answers.declined(text) is True for text in refusals) == 150
+    assert len(helpful) == 3500 and sum(answers.declined(text) is True for text in helpful) <= 2
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data (2000 real answers of two models)")
+def test_extract_reads_what_two_real_models_answered_in_portuguese():
+    rows = [
+        row for path in sorted((DATA / "healthbench_br").glob("*.csv")) for row in csv.DictReader(path.open(encoding="utf-8"))
+    ]
+    labels = {label: label for label in ("Verdadeiro", "Falso")}
+    read = [answers.extract(row["resposta_bruta"].replace("\\n", "\n"), labels) for row in rows]
+    assert len(rows) == 2000 and sum(a == row["pred"] for a, row in zip(read, rows, strict=True)) == 2000
