@@ -16,7 +16,7 @@ import re
 import unicodedata
 
 THINK = re.compile(r"<think>.*?</think>|^.*</think>", re.S | re.I)
-LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?![\w'’]|-\w)[\)\]\"'”’>}]*"
+LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
 FILLER = (
     r"(?:\s|:|=|-|–|—|>|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
     r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|certa|best|most likely|final|"
@@ -124,6 +124,9 @@ def _letters(text: str, letters: list[str]) -> set[str]:
             continue
         if raw.islower() and raw in "bcdfghj" and re.match(r"\s*\w", rest) and text[hit.start(hit.lastindex) - 1] not in "([":
             continue
+        # "A resposta é a": cut off before the answer came, the last word an article.
+        if raw in "aeo" and not rest.strip() and re.search(r"\b(?:é|e|is|seria|será|foi)\s+$", text[: hit.start(hit.lastindex)]):
+            continue
         named.add(letter)
         more = JOINED.match(rest.lstrip(")]\"'”’"))
         if more and more.group(1) in letters:
@@ -145,32 +148,35 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     if named:
         return named.pop() if len(named) == 1 else None
     start = re.match(
-        r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
+        r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+(?!\w)|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
         r"\s+(?=\S))",
         text,
     )
     if start and start.group(1).upper() in letters:
         letter, rest = start.group(1).upper(), text[start.end(1) :]
-        others = {m.upper() for m in re.findall(r"(?m)^\s*[\(\[]?([A-Ja-j])[\)\].:]", text)} & set(letters)
+        others = {m.upper() for m in re.findall(r"(?m)^\s*[\(\[]?([A-Ja-j])(?:[\)\].:]|\s*$)", text)} & set(letters)
         joined = JOINED.match(rest.lstrip(")]\"'”’. "))
-        if len(others | {letter}) > 1 or (joined and joined.group(1) in letters) or DENIED_AFTER.match(rest):
+        if len(others | {letter}) > 1 or (joined and joined.group(1) in letters):
             return None
         set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(r"[.-]\w", rest)
-        if set_off or (_same(options[letter]) and _same(rest).startswith(_same(options[letter]))):
+        if DENIED_AFTER.match(rest):
+            pass  # "A is wrong. So C.": what follows may still name one
+        elif set_off or (_same(options[letter]) and _same(rest).startswith(_same(options[letter]))):
             return letter
     exact = _by_text(text, options, True)
     if exact:
         return exact
     single = set()
-    for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?![\w'’]|-\w)", text):
+    for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)", text):
         opened, raw = hit.groups()
         closed = re.match(r"[\)\]\"'”’]", text[hit.end() :])
         set_off = opened and closed
         if raw.upper() not in letters or NAMED.search(text[: hit.start()]) or (raw.islower() and not set_off):
             continue
-        if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", text[hit.end() :]):
+        after = text[hit.end() :]
+        if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
             continue
-        if DENIED_AFTER.match(text[hit.end() :]) or DENIED_BEFORE.search(text[: hit.start()]):
+        if DENIED_AFTER.match(after) or DENIED_BEFORE.search(text[: hit.start()]):
             continue
         single.add(raw.upper())
     if single:

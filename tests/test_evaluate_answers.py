@@ -69,6 +69,15 @@ TABLE = [
     ('"D".', "D"),
     ("Answer\n\nC", "C"),
     ("ANSWER: c", "C"),
+    ("The correct answer is **C. Warfarin**", "C"),
+    ("Resposta: A alternativa B", "B"),
+    ("Answer is option 'd'", "D"),
+    ("Resposta: a", "A"),
+    ("Resposta: **C) Warfarin**\n\nJustificativa:\n- A) Incorreta.\n- B) Incorreta.", "C"),
+    ("C, porque o paciente tem hepatite B", "C"),
+    ("The answer is A. However, B could also be considered.", "A"),
+    ("A is wrong. B is wrong. D is wrong. So C.", "C"),
+    ("Não tenho certeza, mas acho que é a D.", "D"),
     # unclear, refused or none: counted as invalid, never guessed
     ("", None),
     ("   ", None),
@@ -94,6 +103,13 @@ TABLE = [
     ("The answer is not B.", None),
     ("Because of the dose", None),
     ("1", None),
+    ("It's either A or B", None),
+    ("As alternativas A e B estão corretas", None),
+    ("A\nB\nC\nD", None),
+    ("A resposta é a", None),  # cut off after the article
+    ("C'est la vie", None),
+    ("Nenhuma das alternativas", None),
+    ("The patient has type A blood.", None),
     ("???", None),
 ]
 
