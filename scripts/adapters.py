@@ -17,9 +17,10 @@ Importing this file imports neither torch nor unsloth.
 """
 
 import json
-import math
 import os
 from pathlib import Path
+
+from common import UserError
 
 KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "bottleneck")
 LOW_RANK = KINDS[:6]
@@ -52,6 +53,8 @@ def problems(args) -> list[str]:
         found.append(f"load_in_4bit: {args.adapter} is made for NF4 weights; in 16 bits pass --adapter lora")
     if args.lora_dropout and args.adapter not in LOW_RANK:
         found.append(f"lora_dropout: {args.adapter} has none; leave it 0")
+    if args.adapter == "loftq" and Path(args.model or "", "model.safetensors.index.json").is_file():
+        found.append(f"adapter: loftq needs a model in one model.safetensors, {args.model} has several; pass --adapter qlora")
     folder = Path(args.model or "", "adapter_config.json")
     if args.adapter not in ("qlora", "lora") and folder.is_file():
         kind = json.loads(folder.read_text(encoding="utf-8")).get("peft_type", "LORA")
@@ -90,7 +93,7 @@ def attach(model, args, **more):
 
 
 def _by_peft(model, args):
-    from peft import LoraConfig, PeanutConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model, replace_lora_weights_loftq
+    from peft import LoraConfig, PeanutConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
     from transformers import set_seed
 
     print(f"adapter: {args.adapter} through plain PEFT, Unsloth's fused kernels do not know it ({PRICE[args.adapter]})")
@@ -116,10 +119,50 @@ def _by_peft(model, args):
         model.enable_input_require_grads()
     model = get_peft_model(model, config)
     if args.adapter == "loftq":
-        replace_lora_weights_loftq(model)
+        _repair_nf4(model, _weights_file(args.model))
     if args.adapter in ("pissa", "loftq"):
         model.save_pretrained(Path(args.output_dir, ".start"))
     return model
+
+
+def _repair_nf4(model, weights: Path) -> None:
+    """Begin every adapter with the best low-rank approximation of what NF4 lost of its layer's weight.
+
+    LoftQ with one iteration (Li et al. 2023, algorithm 1). PEFT's replace_lora_weights_loftq does this on CUDA only, and
+    leaves the adapters' scale out.
+    """
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+    from peft.tuners.lora.bnb import Linear4bit
+    from safetensors import safe_open
+
+    with safe_open(weights, "pt") as file, torch.no_grad():
+        for name, layer in model.named_modules():
+            if not isinstance(layer, Linear4bit):
+                continue
+            stored = layer.base_layer.weight
+            kept = dequantize_4bit(stored.data, stored.quant_state).float()
+            lost = file.get_tensor(name.removeprefix("base_model.model.") + ".weight").to(kept.device).float() - kept
+            left, sizes, right = torch.linalg.svd(lost, full_matrices=False)
+            rank, root = layer.r["default"], sizes.sqrt()
+            scale = layer.scaling["default"] ** 0.5
+            layer.lora_A["default"].weight.copy_(root[:rank, None] * right[:rank] / scale)
+            layer.lora_B["default"].weight.copy_(left[:, :rank] * root[:rank] / scale)
+
+
+def _weights_file(model: str) -> Path:
+    """The one safetensors file of a folder or a hub id, which LoftQ compares NF4 with; UserError where there are several."""
+    path = Path(model, "model.safetensors")
+    if not Path(model).exists():
+        import huggingface_hub
+
+        try:
+            path = Path(huggingface_hub.hf_hub_download(model, "model.safetensors"))
+        except huggingface_hub.errors.EntryNotFoundError:
+            path = Path(model, "is in several files")
+    if not path.is_file():
+        raise UserError(f"adapter: loftq needs a model in one model.safetensors, {model} has none; pass --adapter qlora or pissa")
+    return path
 
 
 def take_off_start(folder: Path, start: Path) -> None:
@@ -188,9 +231,3 @@ def trainable_parameters(config: dict, adapter: str, r: int, targets: list[str])
         return layers * sum(2 * r * outputs for _, outputs in sizes)
     lengths = sum(outputs for _, outputs in sizes) if adapter == "dora" else 0
     return layers * (sum(r * (inputs + outputs) for inputs, outputs in sizes) + lengths)
-
-
-def human(n: float) -> str:
-    """A count for people: 1.7 B, 9.8 M."""
-    power = max(0, min(3, int(math.log10(max(n, 1)) // 3)))
-    return f"{n / 1000**power:.3g}{['', ' k', ' M', ' B'][power]}"

@@ -246,6 +246,8 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = ()) -> dic
     folder's run is finished, or was started with other settings.
     """
     config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore}
+    if "gradient_accumulation_steps" in ignore:  # out of memory these two change, their product never
+        config["effective_batch"] = args.per_device_train_batch_size * args.gradient_accumulation_steps
     output_dir = Path(output_dir)
     if (output_dir / "run.json").exists():
         raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")

@@ -20,6 +20,7 @@ from typing import Literal
 
 import adapters
 import common
+import memory
 import training
 
 from data_prep.chat_template import TEMPLATES, set_template
@@ -83,7 +84,9 @@ class Args:
     """optimiser steps a checkpoint; 0: none"""
     seed: int = 3407
     """seed of adapters, order and dropout"""
-    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    early_stopping_patience: int = 0
+    """stop after so many checkpoints without a lower held-out loss, and keep the best; 0: never"""
+    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """experiment tracker; wandb without a key logs offline"""
     dry_run: bool = False
     """check everything, load no model"""
@@ -103,17 +106,26 @@ def check_row(row: dict) -> list[str]:
 
 
 def make_dataset(rows: list[dict], tokenizer, max_length: int):
-    """Tokenised pieces of at most max_length tokens for TRL's SFTTrainer, all of them trained, and their counts."""
+    """Tokenised pieces of at most max_length tokens for TRL's SFTTrainer, all of them trained; their counts; the row of each."""
     from datasets import Dataset
 
-    pieces = []
-    for row in rows:
+    pieces, names = [], []
+    for number, row in enumerate(rows, 1):
         # Control tokens written in a text are text; only the end of a row is a control token.
         ids = tokenizer(row["text"], add_special_tokens=False, split_special_tokens=True)["input_ids"] + [tokenizer.eos_token_id]
-        pieces += [ids[at : at + max_length] for at in range(0, len(ids), max_length)]
+        found = [ids[at : at + max_length] for at in range(0, len(ids), max_length)]
+        pieces += found
+        names += [row.get("id", number)] * len(found)
     tokens = sum(map(len, pieces))
-    counts = {"rows": len(rows), "pieces": len(pieces), "tokens": tokens, "trained_tokens": tokens, "truncated_rows": 0}
-    return Dataset.from_dict({"input_ids": pieces, "labels": pieces}), counts
+    counts = {
+        "rows": len(rows),
+        "tokens": tokens,
+        "trained_tokens": tokens,
+        "truncated_rows": 0,
+        "longest_row": max(map(len, pieces)),
+        "pieces": len(pieces),
+    }
+    return Dataset.from_dict({"input_ids": pieces, "labels": pieces}), counts, names
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
@@ -149,27 +161,26 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
+    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(common.load_tokenizer(args.model), args.template)
-    train, counts = make_dataset(rows, tokenizer, args.max_length)
+    train, counts, names = make_dataset(rows, tokenizer, args.max_length)
     held_out = make_dataset(held_out_rows, tokenizer, args.max_length)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']}, read in {counts['pieces']} pieces, {counts['tokens']} tokens, all of them trained")
     print(f"first: {tokenizer.decode(train[0]['input_ids'])[:300]!r}")
+    run["memory"] = memory.plan(args, "cpt", counts["longest_row"])
     if args.dry_run:
-        return
+        return training.show_config(args)
 
     if args.gradient_checkpointing is None:
         args.gradient_checkpointing = common.has_cuda()
     model = training.load_model(args)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = training.train(trainer, run, args.output_dir)
-    training.save_model(trainer.model, tokenizer, args.output_dir)
-    common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
-    print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
+    metrics = training.train(trainer, run, args, names)
+    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from typing import Literal
 import adapters
 import answers
 import common
+import memory
 import scoring
 import training
 
@@ -102,7 +103,9 @@ class Args:
     """optimiser steps a checkpoint; 0: none"""
     seed: int = 3407
     """seed of adapters, order and dropout"""
-    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    early_stopping_patience: int = 0
+    """stop after so many checkpoints without a lower held-out loss, and keep the best; 0: never"""
+    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """experiment tracker; wandb without a key logs offline"""
     dry_run: bool = False
     """check everything, show one row as trained, load no model"""
@@ -167,7 +170,8 @@ def make_dataset(rows: list[dict], renderer: Renderer, args: Args, path: str):
         {"prompt": m, "options": json.dumps(scoring.options_of(row)), "gold": scoring.gold_of(row) or ""}
         for m, row in zip(asked, rows, strict=True)
     ]
-    return made, {"rows": len(rows), "tokens": sum(map(len, ids)), "trained_tokens": 0, "truncated_rows": 0}
+    tokens, longest = sum(map(len, ids)), max(map(len, ids)) + args.max_completion_length
+    return made, {"rows": len(rows), "tokens": tokens, "trained_tokens": 0, "truncated_rows": 0, "longest_row": longest}
 
 
 # ---------------------------------------------------------------------------------------------- rewards
@@ -244,7 +248,7 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
+    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
@@ -255,17 +259,17 @@ def main() -> None:
     held_out = make_dataset(held_out_rows, renderer, args, args.eval_data)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']} questions, {counts['tokens']} tokens, {args.num_generations} answers each")
     print(f"prompt: {tokenizer.decode(renderer.encode_prompt(train[0]['prompt']))[-300:]!r}\nright: {train[0]['gold']!r}")
+    run["memory"] = memory.plan(args, "grpo", counts["longest_row"])
     if args.dry_run:
-        return
+        return training.show_config(args)
 
     if args.gradient_checkpointing is None:
         args.gradient_checkpointing = common.has_cuda()
     model = training.load_model(args, args.max_length + args.max_completion_length)
     trainer = make_trainer(args, model, renderer, train, held_out)
-    metrics = training.train(trainer, run, args.output_dir)
-    training.save_model(trainer.model, tokenizer, args.output_dir)
-    common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
-    print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
+    names = [row.get("id", number) for number, row in enumerate(rows, 1)]
+    metrics = training.train(trainer, run, args, names)
+    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":

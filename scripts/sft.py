@@ -8,7 +8,7 @@
 Input   JSONL of ShareGPT rows, {"conversations": [{"from": "human", "value": ...}, {"from": "gpt", "value": ...}]},
         as data_prep/prepare.py writes them. Every assistant turn is trained, nothing else (completion-only loss).
 Output  output_dir/checkpoint-N while it runs; at the end the adapter, the tokenizer with its chat template, run.json
-        (configuration, versions, seed, data hashes, time, memory, metrics) and metrics.jsonl (one line a log step).
+        (configuration, versions, seed, data hashes, time, memory, metrics), README.md (model card), metrics.jsonl, loss.png.
         Started again, an interrupted run goes on from its last checkpoint.
 
 Next    scripts/evaluate.py scores the result, scripts/export_gguf.py makes a GGUF of it, scripts/chat.py talks to it.
@@ -24,6 +24,7 @@ from typing import Literal
 
 import adapters
 import common
+import memory
 import training
 
 from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, set_template, to_messages
@@ -88,7 +89,9 @@ class Args:
     """optimiser steps a checkpoint; 0: none"""
     seed: int = 3407
     """seed of adapters, order and dropout"""
-    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    early_stopping_patience: int = 0
+    """stop after so many checkpoints without a lower held-out loss, and keep the best; 0: never"""
+    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """experiment tracker; wandb without a key logs offline"""
     dry_run: bool = False
     """check everything, show one row as trained, load no model"""
@@ -136,6 +139,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
         "tokens": sum(len(e["input_ids"]) for e in encoded),
         "trained_tokens": sum(label != IGNORED for e in encoded for label in e["labels"]),
         "truncated_rows": sum(e["truncated"] for e in encoded),
+        "longest_row": max(len(e["input_ids"]) for e in encoded),
     }
     columns = {name: [e[name] for e in encoded] for name in ("input_ids", "labels")}
     return Dataset.from_dict(columns), counts
@@ -186,7 +190,7 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
+    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
@@ -200,17 +204,17 @@ def main() -> None:
         f"{counts['truncated_rows']} rows cut at {args.max_length}"
     )
     training.show_sample(train[0], tokenizer)
+    run["memory"] = memory.plan(args, "sft", counts["longest_row"])
     if args.dry_run:
-        return
+        return training.show_config(args)
 
     if args.gradient_checkpointing is None:
         args.gradient_checkpointing = common.has_cuda()
     model = training.load_model(args)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = training.train(trainer, run, args.output_dir)
-    training.save_model(trainer.model, tokenizer, args.output_dir)
-    common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
-    print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
+    names = [row.get("id", number) for number, row in enumerate(rows, 1)]
+    metrics = training.train(trainer, run, args, names)
+    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":

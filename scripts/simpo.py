@@ -22,6 +22,7 @@ from typing import Literal
 
 import adapters
 import common
+import memory
 import training
 
 from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
@@ -89,7 +90,9 @@ class Args:
     """optimiser steps a checkpoint; 0: none"""
     seed: int = 3407
     """seed of adapters, order and dropout"""
-    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    early_stopping_patience: int = 0
+    """stop after so many checkpoints without a lower held-out loss, and keep the best; 0: never"""
+    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """experiment tracker; wandb without a key logs offline"""
     dry_run: bool = False
     """check everything, show one row as trained, load no model"""
@@ -139,6 +142,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
         "tokens": sum(len(ids) for e in encoded for ids in e.values()),
         "trained_tokens": sum(len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in encoded),
         "truncated_rows": 0,
+        "longest_row": max(longest),
     }
     return encoded, counts
 
@@ -192,7 +196,7 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=("dry_run", "logging_steps", "save_steps", "report_to"))
+    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
@@ -204,17 +208,17 @@ def main() -> None:
     print(f"rows:  {counts['rows']} pairs, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained")
     for name in ("prompt", "chosen", "rejected"):
         print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")
+    run["memory"] = memory.plan(args, "simpo", counts["longest_row"])
     if args.dry_run:
-        return
+        return training.show_config(args)
 
     if args.gradient_checkpointing is None:
         args.gradient_checkpointing = common.has_cuda()
     model = training.load_model(args)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = training.train(trainer, run, args.output_dir)
-    training.save_model(trainer.model, tokenizer, args.output_dir)
-    common.finish_run(run, args, args.output_dir, [p for p in (args.data, args.eval_data) if p], {**counts, **metrics})
-    print(f"done:  {args.output_dir} (adapter, tokenizer, run.json, metrics.jsonl)")
+    names = [row.get("id", number) for number, row in enumerate(rows, 1)]
+    metrics = training.train(trainer, run, args, names)
+    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":

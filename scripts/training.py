@@ -4,15 +4,21 @@ Importing this file imports neither torch nor unsloth.
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
-import time
+import sys
 from pathlib import Path
 
 import adapters
-from common import UserError, check_at_least, check_model_name, has_cuda, write_json, write_text
+import model_card
+import watching
+from common import CheckFailed, UserError, check_at_least, check_model_name, finish_run, has_cuda, write_json, write_text
 from common import load_model as load_pretrained
+
+# What may differ when an interrupted run is continued; the effective batch must stay, `start` sees to that.
+MAY_CHANGE = ("dry_run", "logging_steps", "save_steps", "report_to", "per_device_train_batch_size", "gradient_accumulation_steps")
 
 # ---------------------------------------------------------------------------------------------- checks
 
@@ -27,6 +33,8 @@ def problems(args) -> list[str]:
     found += check_at_least(
         args, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps"
     )
+    if args.early_stopping_patience and not (args.eval_data and args.save_steps > 0):
+        found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
     if args.max_length < 16:
         found.append(f"max_length: {args.max_length} tokens hold no conversation; use 512 or more")
     if not 0 < args.learning_rate < 1:
@@ -92,8 +100,19 @@ def trainer_config(args, held_out=None) -> dict:
         save_strategy="steps" if args.save_steps > 0 else "no",
         save_steps=max(args.save_steps, 1),
         save_total_limit=2,
-        eval_strategy="epoch" if held_out is not None else "no",
+        logging_nan_inf_filter=False,  # it would show the mean in the place of a NaN
+        **_evaluation(args, held_out),
     )
+
+
+def _evaluation(args, held_out) -> dict:
+    """Held-out loss at every epoch's end, or, to stop early by it, at every checkpoint, the best of which is kept."""
+    if held_out is None:
+        return {"eval_strategy": "no"}
+    if not args.early_stopping_patience:
+        return {"eval_strategy": "epoch"}
+    best = {"load_best_model_at_end": True, "metric_for_best_model": "eval_loss", "greater_is_better": False}
+    return {"eval_strategy": "steps", "eval_steps": args.save_steps, **best}
 
 
 def _bf16() -> bool:
@@ -154,6 +173,15 @@ def float32_adapters(model):
             parameter.data = before[name].float()
 
 
+def show_config(args) -> None:
+    """Print the resolved configuration as YAML that --config takes."""
+    import dataclasses
+
+    import yaml
+
+    print("--- resolved configuration\n" + yaml.safe_dump(dataclasses.asdict(args), allow_unicode=True, sort_keys=False), end="")
+
+
 def show_sample(encoded: dict, tokenizer) -> None:
     """Print one row as it is trained: what is given, and what is learnt."""
     given = [t for t, label in zip(encoded["input_ids"], encoded["labels"], strict=True) if label == -100]
@@ -176,20 +204,17 @@ def last_checkpoint(output_dir: str | Path) -> Path | None:
     return None
 
 
-def told(record: dict) -> str:
-    """What a line says beside the loss: the reward in GRPO, the share of pairs ranked right in preference methods."""
-    names = {"reward": "reward", "accuracy": "pairs right", "rewards/accuracies": "pairs right"}
-    return "".join(f"  {words} {float(record[name]):.3f}" for name, words in names.items() if name in record)
-
-
-def train(trainer, run: dict, output_dir: str | Path) -> dict:
+def train(trainer, run: dict, args, names: list) -> dict:
     """Train, from the last checkpoint where there is one; returns the metrics of the run.
 
-    Writes `metrics.jsonl` (one line a log step) and prints a line for each.
+    Writes `metrics.jsonl` (one line a log step) and `loss.png`, and prints a line for each step logged. `names` are the
+    training rows' ids, in order. Raises CheckFailed for a loss that is no number, or explodes, naming the batch's rows, and
+    for a disk that is full; out of memory the script starts itself anew with half the batch (`smaller_batch`).
     """
-    from transformers import PrinterCallback, TrainerCallback
+    import torch
+    from transformers import EarlyStoppingCallback, PrinterCallback
 
-    output_dir = Path(output_dir)
+    output_dir = Path(args.output_dir)
     checkpoint = last_checkpoint(output_dir)
     if checkpoint:
         print(f"goes on from {checkpoint}")
@@ -198,35 +223,69 @@ def train(trainer, run: dict, output_dir: str | Path) -> dict:
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step] if log.exists() else []
     write_text(log, "".join(line + "\n" for line in kept))
-    clock = {"start": time.monotonic(), "first": step}
-
-    class Watch(TrainerCallback):
-        def on_log(self, args, state, control, logs=None, **kwargs):
-            seconds = time.monotonic() - clock["start"]
-            record = {"step": state.global_step, "seconds": round(seconds, 1), **(logs or {})}
-            with open(log, "a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
-            if "loss" in record:
-                done = state.global_step - clock["first"]
-                left = seconds / max(done, 1) * (state.max_steps - state.global_step)
-                print(
-                    f"step {state.global_step}/{state.max_steps}  loss {float(record['loss']):.4f}{told(record)}  "
-                    f"learning rate {float(record['learning_rate']):.2e}  {left:.0f} s left"
-                )
-            elif "eval_loss" in record:
-                held_out = {name.removeprefix("eval_"): value for name, value in record.items()}
-                print(f"step {state.global_step}/{state.max_steps}  held-out loss {held_out['loss']:.4f}{told(held_out)}")
 
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Watch)
-    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.add_callback(watching.watch(log, step))
+    if args.early_stopping_patience:
+        trainer.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
+    watching.refuse_nan(trainer, names)
+    try:
+        result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+        words = ("out of memory", "not enough memory", "can't allocate memory")
+        if not isinstance(error, MemoryError) and not any(w in str(error) for w in words):
+            raise
+        smaller_batch(args, log)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise CheckFailed(
+            f"the disk of {output_dir} is full; the last whole checkpoint stands: make room and start the same command again"
+        ) from None
+    watching.draw_loss(log, output_dir / "loss.png")
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return {
         "train_loss": round(result.training_loss, 4),
         "steps": trainer.state.global_step,
         "train_seconds": round(result.metrics["train_runtime"], 1),
         "trainable_parameters": trained,
+        "best_checkpoint": Path(trainer.state.best_model_checkpoint).name if trainer.state.best_model_checkpoint else None,
     }
+
+
+def smaller_batch(args, log: Path) -> None:
+    """Start this script anew with half the rows a forward pass and twice the passes: the effective batch stays.
+
+    Raises CheckFailed where there is nothing to halve. A new process, because memory that an allocator holds is not
+    given back; it goes on from the last checkpoint.
+    """
+    rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
+    if rows == 1:
+        raise CheckFailed(
+            f"out of memory with one row a forward pass; lower max_length (now {args.max_length}), turn gradient_checkpointing "
+            "on, take a smaller model, or lower lora_r; --dry_run estimates what is needed"
+        )
+    half, passes = (rows // 2, passes * 2) if rows % 2 == 0 else (1, passes * rows)
+    print(f"out of memory: {half} rows a forward pass from here on, {passes} passes a step; the effective batch stays")
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": 0, "out_of_memory": {"per_device_train_batch_size": half}}) + "\n")
+    sys.stdout.flush()
+    flags = ["--per_device_train_batch_size", str(half), "--gradient_accumulation_steps", str(passes)]
+    os.execv(sys.executable, [sys.executable, *sys.argv, *flags])
+
+
+def finish(trainer, tokenizer, run: dict, args, metrics: dict) -> None:
+    """Save the model, run.json and the model card; only the first of several processes does."""
+    if not trainer.is_world_process_zero():
+        return
+    files = [p for p in (args.data, getattr(args, "eval_data", None)) if p]
+    held_out = [m for m in trainer.state.log_history if "eval_loss" in m]
+    if held_out:
+        metrics = metrics | {"held_out": {k.removeprefix("eval_"): v for k, v in held_out[-1].items() if k.startswith("eval_")}}
+    save_model(trainer.model, tokenizer, args.output_dir)
+    write_text(Path(args.output_dir, "README.md"), model_card.card(args, run, metrics, files))
+    finish_run(run, args, args.output_dir, files, metrics, memory=run["memory"])
+    print(f"done:  {args.output_dir} (model or adapter, tokenizer, README.md, run.json, metrics.jsonl, loss.png)")
 
 
 def save_model(model, tokenizer, output_dir: str | Path) -> None:

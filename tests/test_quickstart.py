@@ -34,11 +34,13 @@ def test_every_stage_leaves_what_it_promises(quickstart):
         "eval_base/metrics.json",
         "sft/adapter_model.safetensors",
         "eval_sft/predictions.jsonl",
+        "eval_deployed/metrics.json",
         "comparison/comparison.html",
         "gguf/sft-q8_0.gguf",
         "gguf/sft-q4_k_m.gguf",
         "gguf/verification.json",
         "report.html",
+        "report.md",
         "summary.json",
     ):
         assert (out / name).is_file(), name
@@ -70,7 +72,8 @@ def test_report_says_what_the_figures_say(quickstart):
         assert f"{100 * score['accuracy']:.1f} %" in page
     assert "Not for clinical use" in page and summary["verdict"] in page.replace("&#39;", "'").replace("&gt;", ">")
     assert not re.search(r'(src|href)="?(https?:)?//', page), "the page must load nothing"
-    base, tuned = (s["right"] for s in summary["scores"])
+    base, tuned, deployed = (s["right"] for s in summary["scores"])
+    assert deployed <= summary["scores"][2]["n"]
     assert summary["pair"]["won"] - summary["pair"]["lost"] == tuned - base
 
 

@@ -1,0 +1,165 @@
+"""What a training will need, before a weight is loaded: memory by its parts, disk, and whether it fits here.
+
+Arithmetic on the model's config.json and the arguments: no torch, no GPU. What the constants stand for is said beside each;
+tests/benchmarks/bench_memory.py measures real runs against them, and RESULTS-memory.md holds the figures.
+"""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import adapters
+import common
+
+NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: 4 bits, a byte of scale in 64, doubly quantised by 4 bytes in 256 blocks
+GIGA = 1e9
+OVERHEAD = {"gpu": 0.6e9, "ram": 1.05e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
+SEQUENCES = {"dpo": 2, "simpo": 2, "orpo": 2, "reward": 2}  # sequences a row: chosen and rejected
+TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch decide
+
+
+def read_config(model: str) -> dict:
+    """config.json of a folder, an adapter's base, or a hub id (a small download)."""
+    adapter = Path(model, "adapter_config.json")
+    if adapter.is_file():
+        return read_config(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    path = Path(model, "config.json")
+    if not path.is_file():
+        import huggingface_hub
+
+        path = Path(huggingface_hub.hf_hub_download(model, "config.json"))
+    config = json.loads(path.read_text(encoding="utf-8"))
+    return config.get("text_config", config)
+
+
+def activations(config: dict, tokens: int, checkpointing: bool, gpu: bool) -> float:
+    """Bytes that the backward pass needs of a forward pass over so many tokens.
+
+    What a layer keeps of a token, in 16-bit numbers: inputs of the norms, of the seven linear layers and their adapters,
+    queries, keys and values before and after the rotation, the gate's parts. Recomputed, a layer keeps its input alone
+    (Unsloth moves it to the processor's memory), and one layer is whole at a time.
+    """
+    hidden, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
+    of = adapters.shapes(config)
+    attention = 3 * of["q_proj"][1] + 5 * of["k_proj"][1]
+    layer = 2 * (9 * hidden + attention + 5 * inner)
+    if not gpu:
+        layer *= 1.25  # the norms and the rotation keep float32 copies
+    if checkpointing:
+        return tokens * (layer + (0 if gpu else layers * 2 * hidden))
+    return tokens * layer * layers
+
+
+def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
+    """Bytes of the vocabulary's logits: in pieces where Unsloth's loss is at work, whole and in float32 in TRL's own."""
+    if method == "reward":
+        return 0
+    if method in ("sft", "cpt"):
+        return min(tokens, 1024) * config["vocab_size"] * (4 + 4)
+    return tokens * config["vocab_size"] * (4 + 4 + 2)
+
+
+def estimate(config: dict, args, method: str, longest: int, gpu: bool) -> dict[str, float]:
+    """Peak bytes by part, and the sum: `longest` is the longest sequence in tokens.
+
+    Parts: weights, adapters (with gradients), optimiser, activations, logits, libraries.
+    """
+    linear, embeddings, norms = adapters.total_parameters(config)
+    rank = getattr(args, "lora_r", 0)
+    trainable = adapters.trainable_parameters(config, args.adapter, rank, args.target_modules)
+    full = args.adapter == "full"
+    weights = (
+        4 * (linear + embeddings + norms) if full else (NF4 if adapters.in_4bit(args) else 2) * linear + 2 * (embeddings + norms)
+    )
+    held = 0 if full else 4 * trainable
+    if method == "dpo" or method == "kto":
+        held += 4 * trainable if not full else weights  # the reference: a second adapter, or a second model
+    states = 2 if gpu and "8bit" in args.optim else 8
+    if getattr(args, "train_embeddings", False):
+        trainable += embeddings
+        held += 4 * embeddings
+    tokens = longest * args.per_device_train_batch_size * SEQUENCES.get(method, 1)
+    checkpointing = gpu if args.gradient_checkpointing is None else args.gradient_checkpointing
+    parts = {
+        "weights": weights,
+        "adapters and gradients": held + 4 * trainable,
+        "optimiser": states * trainable,
+        "activations": activations(config, tokens, checkpointing, gpu),
+        "logits": logits(config, tokens, method, gpu),
+        "libraries": OVERHEAD["gpu" if gpu else "ram"],
+    }
+    return parts | {"total": sum(parts.values())}
+
+
+def disk(config: dict, args) -> float:
+    """Bytes that the run leaves: the result, and two checkpoints with their optimiser."""
+    trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
+    tokenizer = 15e6
+    return (4 * trainable + tokenizer) + (2 * (12 * trainable + tokenizer) if args.save_steps > 0 else 0)
+
+
+def free() -> tuple[str, float, float]:
+    """Where training will run and the bytes free there and in all: the first GPU by nvidia-smi, else the machine's memory."""
+    try:
+        asked = ["nvidia-smi", "--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits"]
+        line = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.splitlines()[0]
+        left, total = (float(part) * 2**20 for part in line.split(","))
+        return "gpu", left, total
+    except (OSError, IndexError, ValueError, subprocess.TimeoutExpired):
+        import psutil
+
+        memory = psutil.virtual_memory()
+        return "ram", float(memory.available), float(memory.total)
+
+
+def knobs(args, parts: dict, method: str) -> list[str]:
+    """What to turn, the first first."""
+    found = []
+    rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
+    variable = parts["activations"] + parts["logits"]
+    if rows > 1 and variable > 0.2 * parts["total"]:
+        found.append(
+            f"--per_device_train_batch_size {rows // 2} --gradient_accumulation_steps {passes * 2} (the same training, slower)"
+        )
+    if args.gradient_checkpointing is False and variable > 0.2 * parts["total"]:
+        found.append("--gradient_checkpointing true")
+    if not adapters.in_4bit(args):
+        found.append("--adapter qlora")
+    if variable > 0.2 * parts["total"]:
+        found.append(f"a smaller --max_length than {args.max_length}")
+    return [*found, "a smaller model"]
+
+
+def plan(args, method: str, longest: int) -> dict | None:
+    """Print what the training needs, what is free, whether it fits and what to turn; returns it for run.json.
+
+    None, with a line that says so, for a model whose config.json this arithmetic does not know.
+    """
+    where, left, total = free()
+    try:
+        config = read_config(args.model)
+        parts = estimate(config, args, method, longest, where == "gpu")
+    except (KeyError, OSError, ValueError) as error:
+        print(f"memory: not estimated, {args.model} is of a shape that the arithmetic does not know ({error})")
+        return None
+    need = parts["total"]
+    verdict = "fits" if need <= TIGHT * left else "tight" if need <= left else "does not fit"
+    shown = ", ".join(f"{name} {value / GIGA:.2f}" for name, value in parts.items() if name != "total")
+    place = "GPU memory" if where == "gpu" else "memory"
+    print(
+        f"memory: about {need / GIGA:.1f} GB of {place}, {left / GIGA:.1f} of {total / GIGA:.1f} GB are free: {verdict} ({shown})"
+    )
+    if verdict != "fits":
+        print("        turn first: " + "; then ".join(knobs(args, parts, method)))
+    room, needed = (
+        shutil.disk_usage(common.ROOT if not Path(args.output_dir).exists() else args.output_dir).free,
+        disk(config, args),
+    )
+    short = "" if needed < room else "; make room, or set save_steps 0"
+    print(f"disk:   about {needed / GIGA:.2f} GB, {room / GIGA:.1f} GB are free{short}")
+    return {
+        "estimated_gb": {k: round(v / GIGA, 3) for k, v in parts.items()},
+        "free_gb": round(left / GIGA, 2),
+        "verdict": verdict,
+    }
