@@ -20,7 +20,7 @@ import json
 import os
 from pathlib import Path
 
-from common import UserError
+from common import UserError, virtual_tokens_of
 
 KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "bottleneck")
 LOW_RANK = KINDS[:6]
@@ -55,6 +55,8 @@ def problems(args) -> list[str]:
         found.append(f"lora_dropout: {args.adapter} has none; leave it 0")
     if args.adapter == "loftq" and Path(args.model or "", "model.safetensors.index.json").is_file():
         found.append(f"adapter: loftq needs a model in one model.safetensors, {args.model} has several; pass --adapter qlora")
+    if args.model and virtual_tokens_of(args.model):
+        return [f"model: {args.model} holds virtual tokens, which cannot be trained further; start from its base model"]
     folder = Path(args.model or "", "adapter_config.json")
     if args.adapter not in ("qlora", "lora") and folder.is_file():
         kind = json.loads(folder.read_text(encoding="utf-8")).get("peft_type", "LORA")

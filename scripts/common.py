@@ -397,7 +397,22 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     from unsloth import FastLanguageModel
 
     quiet_libraries()
-    return FastLanguageModel.from_pretrained(model_name=model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs)
+    virtual = virtual_tokens_of(model)  # Unsloth loads every adapter to be trained further, which PEFT refuses for these
+    found, tokenizer = FastLanguageModel.from_pretrained(
+        model_name=virtual or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs
+    )
+    if virtual:
+        from peft import PeftModel
+
+        found = PeftModel.from_pretrained(found, model)
+    return found, tokenizer
+
+
+def virtual_tokens_of(model: str) -> str | None:
+    """The base model of a folder of virtual tokens (prefix or prompt tuning); None for anything else."""
+    path = Path(model, "adapter_config.json")
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return config["base_model_name_or_path"] if config.get("peft_type") in ("PREFIX_TUNING", "PROMPT_TUNING") else None
 
 
 def quiet_libraries() -> None:
