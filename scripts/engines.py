@@ -7,7 +7,8 @@ the whole run; the vocabulary's logits are computed at the last prompt token and
 
 Every engine has: name, precision, template_sha256, text(messages) -> the rendered prompt, encode(messages) -> ids,
 option(text) -> ids, log_likelihoods([(prompt ids, [option ids, ...]), ...]) -> [[float, ...], ...] in nats,
-generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...] and token_nats(ids). GGUF files and URLs are in
+generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...] and token_nats(ids); `window` is the longest
+sequence it takes, `reserve(tokens)` makes room for the longest that will come. GGUF files and URLs are in
 engines_llama.py.
 """
 
@@ -62,6 +63,19 @@ def shared_beginning(prompts: list[list[int]]) -> list[int]:
     return found if len(prompts) > 1 and len(found) >= LEAST_PREFIX else []
 
 
+def window_of(model: str) -> float:
+    """Longest sequence in tokens that a model was made for (infinite where its configuration names none)."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(model)
+    except (OSError, ValueError):  # an adapter has no configuration of a model; its base has
+        from peft import PeftConfig
+
+        config = AutoConfig.from_pretrained(PeftConfig.from_pretrained(model).base_model_name_or_path)
+    return getattr(config.get_text_config(), "max_position_embeddings", None) or float("inf")
+
+
 def unpack_nf4(model) -> None:
     """Put plain linear layers of the same numbers in the place of bitsandbytes' 4-bit ones (in place)."""
     import torch
@@ -74,6 +88,32 @@ def unpack_nf4(model) -> None:
                 plain = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
                 plain.weight, plain.bias = torch.nn.Parameter(weight, requires_grad=False), layer.bias
                 setattr(parent, name, plain)
+
+
+def repack(model) -> None:
+    """Lay the linear layers' float32 weights out as oneDNN wants them (in place), but for the output layer.
+
+    PyTorch multiplies float32 by MKL, which on processors of AMD takes less than half of what they can do; oneDNN's
+    products agree with it to float32's rounding. The output layer is left: it often shares its weights, and is asked
+    for few positions only.
+    """
+    import torch
+
+    class Repacked(torch.nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 1024)
+            self.bias = layer.bias
+
+        def forward(self, x):
+            return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
+
+    if not torch.backends.mkldnn.is_available() or model.dtype != torch.float32:
+        return
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if type(layer) is torch.nn.Linear and layer is not model.get_output_embeddings():
+                setattr(parent, name, Repacked(layer))
 
 
 class HuggingFace:
@@ -102,9 +142,13 @@ class HuggingFace:
         if dtype == "auto" and not common.has_cuda():
             dtype = "float32"
         chosen = {} if dtype == "auto" else {"dtype": getattr(torch, dtype)}
-        self.model = self._load(model, max_length, load_in_4bit, chosen)
+        # Asked for more than the model was made for, Unsloth stretches its positions, and every score changes.
+        self.window = window_of(model)
+        self.model = self._load(model, int(min(max_length, self.window)), load_in_4bit, chosen)
         FastLanguageModel.for_inference(self.model)
         self.model.eval()
+        if not common.has_cuda():
+            repack(self.model)
         self.device = next(self.model.parameters()).device
         self.prefix, self.cache, self.packed = [], None, None
         end = self.tokenizer.convert_tokens_to_ids(self.renderer.end)
@@ -135,6 +179,9 @@ class HuggingFace:
         if hasattr(loaded, "merge_and_unload") and (unpack or not four):
             loaded = loaded.merge_and_unload()
         return loaded
+
+    def reserve(self, tokens: int) -> None:
+        """Room for sequences of so many tokens; nothing to be done here."""
 
     def encode(self, messages: list[dict]) -> list[int]:
         return self.renderer.encode_prompt(messages)
@@ -175,6 +222,8 @@ class HuggingFace:
         import torch
 
         self.prefix, self.cache = [], None
+        if common.virtual_tokens_of(self.name):
+            return  # they stand before the prompt, where no cache of ours can
         common_part = shared_beginning(prompts)
         if not common_part:
             return

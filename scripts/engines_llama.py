@@ -5,8 +5,11 @@ options of a row run in one batch, the prompt's tokens belonging to every option
 template is the server's own, likelihoods are not to be had, and what differs from other engines is said by compare.py.
 """
 
+import array
+import itertools
 import json
 import os
+import re
 import time
 import types
 import urllib.error
@@ -21,7 +24,9 @@ from engines import shared_beginning, text_sha256
 from data_prep.chat_template import Renderer, TemplateError, set_template
 
 SEQUENCES = 16  # options a batch
-TRIES = 4
+TRIES = 6
+BUSY = (408, 409, 425, 429, 500, 502, 503, 504)  # worth another try; other refusals are lasting
+TOO_LONG = re.compile(r"context.{0,20}(?:length|size|window)|exceed_context|too long|maximum.{0,20}tokens", re.I)
 
 
 class GgufTokenizer:
@@ -32,6 +37,7 @@ class GgufTokenizer:
         self.chat_template = model.get_default_chat_template()
         self.all_special_tokens = [self.vocab.get_text(i) for i in range(self.vocab.n_vocab) if self.vocab.is_control(i)]
         self.added_tokens_decoder = {}
+        self.byte_level = self.vocab.vocab_type == 2  # llama.cpp's LLAMA_VOCAB_TYPE_BPE
         self.names = {"bos_token": self.vocab.token_bos(), "eos_token": self.vocab.token_eos()}
 
     def apply_chat_template(self, messages, tokenize=False, add_generation_prompt=False, **more):
@@ -48,24 +54,46 @@ class GgufTokenizer:
 
     def __call__(self, text, add_special_tokens=False, return_offsets_mapping=False, split_special_tokens=False):
         ids = list(self.vocab.tokenize(text, False, not split_special_tokens)) if text else []
-        return {"input_ids": ids, "offset_mapping": [(0, 0)] * len(ids)}
+        return {"input_ids": ids, "offset_mapping": self._offsets(text, ids) if return_offsets_mapping else None}
+
+    def _offsets(self, text: str, ids: list[int]) -> list[tuple[int, int]]:
+        """Characters (start, end) of the text that each token begins and ends in, from the tokens' lengths in bytes."""
+        lengths = [self._bytes(i) for i in ids]
+        size = len(text.encode())
+        if ids and sum(lengths) == size + 1:
+            lengths[0] -= 1  # sentencepiece begins with a space of its own
+        if sum(lengths) != size:
+            raise common.UserError(
+                "model: this file's tokens do not spell out the text again, so the answers in `conversations` cannot be "
+                "told from the rest; score the Hugging Face folder, or rows with `text`"
+            )
+        character = [n for n, char in enumerate(text) for _ in char.encode()] + [len(text)]  # of each byte
+        ends = list(itertools.accumulate(lengths))
+        return [(character[end - length], character[end]) for end, length in zip(ends, lengths, strict=True)]
+
+    def _bytes(self, token: int) -> int:
+        """Length in bytes of what a token stands for."""
+        piece = self.vocab.get_text(token)
+        if self.vocab.is_control(token):
+            return len(piece.encode())
+        if re.fullmatch("<0x[0-9A-F]{2}>", piece):
+            return 1
+        if self.byte_level:  # one character for each byte; an added token such as <think> stands as it is
+            return len(piece)
+        return len(piece.replace("▁", " ").encode())
 
 
 class Gguf:
     """A GGUF file on llama.cpp's library, on the processor. `log` takes what the library prints."""
 
     def __init__(self, path: str, template: str, thinking: str, max_length: int, log: Path):
-        self.name, self.log, self.n_ctx = path, log, max_length + 1024
+        self.name, self.log = path, log
         with llama_tools.quiet(log):
             try:
                 self.file = llama_tools.Gguf(path, n_ctx=64)
             except (ValueError, RuntimeError) as error:
                 raise common.UserError(f"model: llama.cpp cannot load {path} ({error}); see {log}") from None
-            library, settings = self.file.library, self.file.library.LlamaContextParams()
-            settings.n_ctx = settings.n_batch = self.n_ctx
-            settings.n_seq_max, settings.kv_unified = SEQUENCES, True
-            settings.n_threads = settings.n_threads_batch = os.cpu_count() or 1
-            self.context = library.LlamaContext(self.file.model, settings)
+        self.window = self.file.model.n_ctx_train or float("inf")
         self.vocab = self.file.vocab
         tokenizer = GgufTokenizer(self.file.model)
         try:
@@ -75,6 +103,20 @@ class Gguf:
         self.template_sha256 = text_sha256(f"{thinking}\n{tokenizer.chat_template}")
         self.precision = "gguf " + Path(path).stem
         self.prefix = []
+
+    def reserve(self, tokens: int) -> None:
+        """Room in the cache for so many tokens: a prompt and all its options, or a prompt and its answer."""
+        library, settings = self.file.library, self.file.library.LlamaContextParams()
+        settings.n_ctx = settings.n_batch = tokens + 64
+        settings.n_seq_max, settings.kv_unified = SEQUENCES, True
+        settings.n_threads = settings.n_threads_batch = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        with llama_tools.quiet(self.log):
+            try:
+                self.context = library.LlamaContext(self.file.model, settings)
+            except (ValueError, RuntimeError) as error:
+                raise common.UserError(
+                    f"model: llama.cpp has no room for {tokens} tokens ({error}); lower --max_length; see {self.log}"
+                ) from None
 
     def text(self, messages: list[dict]) -> str:
         return self.renderer.render(messages, generate=True)
@@ -96,7 +138,8 @@ class Gguf:
         """log softmax of the logits at batch position `index`, numpy float64 [vocabulary]."""
         import numpy
 
-        logits = numpy.asarray(self.context.get_logits_ith(index), dtype=numpy.float64)
+        # cyllama gives a list; array reads it four times as fast as numpy.
+        logits = numpy.frombuffer(array.array("f", self.context.get_logits_ith(index)), numpy.float32).astype(numpy.float64)
         top = logits.max()
         return logits - top - numpy.log(numpy.exp(logits - top).sum())
 
@@ -174,12 +217,16 @@ class Gguf:
 class Url:
     """A server that speaks OpenAI's chat completions. `name` is the model's name there; the key is $OPENAI_API_KEY."""
 
-    template_sha256, precision, prefix = "the server's own", "as served", ()
+    template_sha256, precision, prefix, window = "the server's own", "as served", (), float("inf")
 
     def __init__(self, url: str, name: str):
         self.name, self.served = url, name
         self.renderer = types.SimpleNamespace(tokenizer=None)
         self.address = url.rstrip("/") + ("" if url.rstrip("/").endswith("/chat/completions") else "/chat/completions")
+        print("note: template and thinking are the server's own; --template and --thinking change nothing here")
+
+    def reserve(self, tokens: int) -> None:
+        """The server's affair."""
 
     def text(self, messages: list[dict]) -> str:
         return "\n\n".join(f"{m['role']}: {m['content']}" for m in messages)
@@ -187,8 +234,8 @@ class Url:
     def encode(self, messages: list[dict]) -> list[dict]:
         return messages  # what is sent; its length in tokens is the server's affair
 
-    def generate(self, prompts: list[list[dict]], max_new_tokens: int) -> list[tuple[str, bool]]:
-        """Greedy answers, four requests at a time."""
+    def generate(self, prompts: list[list[dict]], max_new_tokens: int) -> list[tuple[str | None, bool]]:
+        """Greedy answers, four requests at a time; None for a prompt longer than the server's context."""
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda messages: self._ask(messages, max_new_tokens), prompts))
 
@@ -198,21 +245,26 @@ class Url:
         if key := os.environ.get("OPENAI_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"
         for attempt in range(TRIES):
+            wait = 2**attempt / 4
             try:
                 call = urllib.request.Request(self.address, json.dumps(body).encode(), headers)
                 with urllib.request.urlopen(call, timeout=300) as answer:
                     choice = json.load(answer)["choices"][0]
                 return choice["message"].get("content") or "", choice.get("finish_reason") == "stop"
             except urllib.error.HTTPError as error:
-                reason, lasting = (
-                    f"{error.code} {error.read()[:200].decode(errors='replace')}",
-                    error.code in (400, 401, 403, 404, 422),
-                )
+                said = error.read().decode(errors="replace")
+                if error.code in (400, 413) and TOO_LONG.search(said):
+                    return None, False
+                reason = f"HTTP {error.code} {said[:200]}"
+                if error.code not in BUSY:
+                    break
+                asked = error.headers.get("Retry-After") or ""
+                wait = min(float(asked), 60) if asked.isdigit() else wait
             except (OSError, ValueError, KeyError, IndexError) as error:
-                reason, lasting = f"{type(error).__name__}: {error}", False
-            if lasting:
-                break
-            time.sleep(2**attempt / 4)
+                reason = f"{type(error).__name__}: {error}"
+                if "Connection refused" in reason and attempt > 1:
+                    break  # nobody is there
+            time.sleep(wait)
         raise common.UserError(
             f"model: {self.address} does not answer ({reason}); what was scored is kept: start the same command again to go on"
         )

@@ -19,9 +19,9 @@ Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wils
 
 auto takes the letter for multiple choice, the label's text for classes, free text else. Killed and started again, it
 goes on; other settings in the same folder are refused. A row that cannot be scored (no gold, gold not among the
-options, an id twice) is refused before anything is loaded; a prompt longer than max_length is never cut: it counts as
-not answered. --permutations k asks each question k times with the options moved on, takes the answer with the highest
-mean probability (free text: the most frequent), and reports what the position does.
+options, an id twice) is refused before anything is loaded; a prompt longer than max_length, or than the model's own
+window, is never cut: it counts as not answered. --permutations k asks each question k times with the options moved on,
+takes the answer with the highest mean probability (free text: the most frequent), and reports what the position does.
 Weights are those of 16 bits (on a processor computed in float32), before and after training alike, with the adapter
 merged in, as export_gguf.py merges it; --load_in_4bit scores the NF4 weights that QLoRA trained on. What was used
 stands in metrics.json as `precision`, and compare.py says where two models differ in it.
@@ -29,7 +29,6 @@ stands in metrics.json as `precision`, and compare.py says where two models diff
 
 import dataclasses
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +69,7 @@ class Args:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """arithmetic; auto: 16 bits on a GPU, float32 on a processor"""
     max_length: int = 2048
-    """longest prompt in tokens; longer ones count as not answered"""
+    """longest prompt in tokens; longer ones, or such as the model has no room for, count as not answered"""
     max_new_tokens: int = 64
     """longest free answer in tokens (protocol generate)"""
     batch_tokens: int = 2048
@@ -107,7 +106,7 @@ def is_url(model: str) -> bool:
 
 
 def read(args: Args) -> tuple[list[dict], str, str]:
-    """Checked rows, the protocol, and the data's hash."""
+    """All rows, checked, the protocol, and the data's hash."""
     if args.data == "general":
         rows = scoring.general_rows()
         digest = engines.text_sha256(json.dumps(rows))
@@ -126,7 +125,7 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     most = min(len(scoring.options_of(row)) for row in rows) if args.permutations > 1 else 0
     if most and args.permutations > most:
         raise common.UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
-    return rows[: args.limit or None], protocol, digest
+    return rows, protocol, digest
 
 
 def load_engine(args: Args, output_dir: Path):
@@ -228,13 +227,16 @@ def main() -> None:
     rows, protocol, digest = read(args)
     task, output_dir = scoring.task_of(rows[0]), Path(args.output_dir)
     shots, shot_ids = scoring.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
+    rows = rows[: args.limit or None]
     settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data")} | {
         "protocol": protocol,
         "data_sha256": digest,
         "model_sha256": engines.fingerprint(args.model),
         "shots_sha256": engines.text_sha256(json.dumps(shots)),
     }
+    partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
+        partial.unlink(missing_ok=True)  # killed between the last two steps
         print(f"already done: {output_dir}")
         return show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
 
@@ -242,12 +244,8 @@ def main() -> None:
     engine = load_engine(args, output_dir)
     print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}")
     asked = [] if protocol == "perplexity" else [scoring.messages_of(row, shots) for row in rows]
-    prompts = [engine.encode(messages) for messages in asked] or [[0]] * len(rows)
-    fits = [i for i, prompt in enumerate(prompts) if len(prompt) <= args.max_length]
-    partial = output_dir / "predictions.partial.jsonl"
-    records, seconds = predict.run_batches(engine, rows, prompts, fits, shots, protocol, args, partial)
-    too_long = sorted(set(range(len(rows))) - set(fits))
-    records += [predict.record_of(rows[i], engine.text(asked[i]), None, too_long=True, output="") for i in too_long]
+    prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
+    records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
     metrics = {
@@ -276,7 +274,7 @@ def main() -> None:
         {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
     common.write_json(output_dir / "metrics.json", metrics)
-    os.remove(partial)
+    partial.unlink()
     show(metrics)
     print(f"done: {output_dir} (metrics.json, predictions.jsonl)")
 

@@ -52,19 +52,29 @@ def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args
         if protocol == "text_norm":
             found = [[s / len(t) for s, t in zip(ss, ts, strict=True)] for ss, ts in zip(found, texts, strict=True)]
     else:
-        found = engine.generate(prompts, 10 if protocol == "capitulo" else args.max_new_tokens)
+        found = engine.generate(prompts, new_tokens(protocol, args))
     records = []
     for i, row in enumerate(rows):
         mine = found[i * len(turns) : (i + 1) * len(turns)]
+        if any(one[0] is None for one in mine):  # the server refused the prompt for its length
+            records.append(too_long(engine, row, shots))
+            continue
         read = read_scores if protocol in scoring.LIKELIHOOD else read_texts
         prediction, more = read(row, mine, protocol)
         records.append(record_of(row, engine.text(scoring.messages_of(row, shots)), prediction, **more))
     return records
 
 
+def too_long(engine, row: dict, shots: list[dict]) -> dict:
+    """The record of a row whose prompt does not fit: not answered."""
+    return record_of(row, engine.text(scoring.messages_of(row, shots)), None, too_long=True, output="")
+
+
 def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str | None, dict]:
     """Prediction and further fields from the options' scores, one list a rotation."""
     names, told, mean = list(scoring.options_of(row)), [], collections.defaultdict(float)
+    if not all(math.isfinite(score) for scores in found for score in scores):
+        return None, {"scores": None, "output": "scores that are no numbers"}  # weights broken, or float16 overflowed
     for by, scores in enumerate(found):
         turned = scoring.rotated(row, by)
         here = {scoring.original(row, n, by): s for n, s in zip(scoring.options_of(turned), scores, strict=True)}
@@ -125,7 +135,7 @@ def score_text(engine, row: dict, max_length: int) -> dict:
     else:
         ids = [engine.first_token, *engine.option(row["text"])]
         said, size = list(range(1, len(ids))), len(row["text"].encode())
-    nats = [0.0]
+    nats, max_length = [0.0], int(min(max_length, engine.window))
     for at in range(0, len(ids) - 1, max_length):
         nats += engine.token_nats(ids[at : at + max_length + 1])
     return {
@@ -150,20 +160,43 @@ def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
     return [json.loads(line) for line in lines[:rows]], done
 
 
-def run_batches(engine, rows, prompts, fits, shots, protocol, args, partial: Path) -> tuple[list[dict], float | None]:
-    """Score all rows that fit, appending as they come; returns the records and the seconds a row."""
-    likelihood = protocol in scoring.LIKELIHOOD
-    more = {
-        i: sum(len(engine.option(t)) for t in scoring.continuations(rows[i], protocol)) if likelihood else args.max_new_tokens
-        for i in fits
-    }
-    cost = [(len(prompts[i]) + more[i]) * args.permutations for i in fits]
+def new_tokens(protocol: str, args) -> int:
+    """Longest free answer in tokens; the study's procedure takes 10."""
+    return 10 if protocol == "capitulo" else args.max_new_tokens
+
+
+def what_fits(engine, rows, prompts, protocol, args) -> tuple[list[int], dict[int, int]]:
+    """Numbers of the rows that are not too long, and what each takes beside its prompt (tokens).
+
+    Too long is a prompt of more than `max_length` tokens, or one that with its answer exceeds the model's window.
+    """
+    if protocol == "perplexity":  # longer texts are taken in windows; one text a batch
+        return list(range(len(rows))), dict.fromkeys(range(len(rows)), args.batch_tokens)
+    fits, beside = [], {}
+    for i, row in enumerate(rows):
+        texts = scoring.continuations(row, protocol) if protocol in scoring.LIKELIHOOD else []
+        answers_of_row = [len(engine.option(text)) for text in texts] or [new_tokens(protocol, args)]
+        if len(prompts[i]) <= args.max_length and len(prompts[i]) + max(answers_of_row) <= engine.window:
+            fits.append(i)
+            beside[i] = sum(answers_of_row)
+    return fits, beside
+
+
+def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> tuple[list[dict], float | None]:
+    """Records of all rows, in no order, appended as they come, and the seconds a row."""
+    fits, beside = what_fits(engine, rows, prompts, protocol, args)
+    cost = [(len(prompts[i]) + beside[i]) * args.permutations for i in fits]
     batches = [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
     records, done = resume(partial, batches)
     if records:
         print(f"goes on after {len(records)} of {len(fits)} rows")
-    if likelihood and fits:
-        engine.share_prefix([prompts[i] for i in fits])
+    if fits and done < len(batches):
+        windowed = int(min(args.max_length, engine.window)) + 1
+        engine.reserve(windowed if protocol == "perplexity" else max(len(prompts[i]) + beside[i] for i in fits))
+        if protocol in scoring.LIKELIHOOD:
+            turned = (scoring.rotated(rows[i], by) for i in fits for by in range(1, args.permutations))
+            more = [engine.encode(scoring.messages_of(row, shots)) for row in turned]
+            engine.share_prefix([*(prompts[i] for i in fits), *more])
     clock, before = time.monotonic(), len(records)
     with open(partial, "a", encoding="utf-8") as file:
         for number, batch in enumerate(batches[done:], done + 1):
@@ -180,5 +213,6 @@ def run_batches(engine, rows, prompts, fits, shots, protocol, args, partial: Pat
                 left = (time.monotonic() - clock) / (len(records) - before) * (len(fits) - len(records))
                 state = "" if protocol == "perplexity" else f"  right {sum(r['correct'] for r in records) / len(records):.1%}"
                 print(f"{len(records)}/{len(fits)} rows{state}  {left:.0f} s left")
-    scored = len(records) - before
-    return records, round((time.monotonic() - clock) / scored, 4) if scored else None
+    scored, seconds = len(records) - before, time.monotonic() - clock
+    records += [too_long(engine, rows[i], shots) for i in sorted(set(range(len(rows))) - set(fits))]
+    return records, round(seconds / scored, 4) if scored else None

@@ -63,23 +63,33 @@ def gold_of(row: dict) -> str | None:
 def check_row(row: dict) -> list[str]:
     """Problems of one scoring row (strings), none if it can be scored."""
     task = task_of(row)
-    if task not in NEEDED:
+    if not isinstance(task, str) or task not in NEEDED:
         return [f"task: {task!r} is not one of {', '.join(NEEDED)}"]
     missing = [key for key in ("id", *NEEDED[task]) if row.get(key) in (None, "", [], {})]
     if task == "perplexity" and not (row.get("text") or row.get("conversations")):
         missing.append("text or conversations")
     if missing:
         return [f"{row.get('id', 'a row')}: lacks {', '.join(missing)}"]
+    if not isinstance(row["id"], str | int):
+        return [f"id: {str(row['id'])[:40]} must be a text or a whole number"]
+    texts = [*(key for key in NEEDED[task] if key not in ("options", "labels")), "text", "instruction", "system", "language"]
+    wrong = [key for key in dict.fromkeys(texts) if key in row and row[key] is not None and not is_text(row[key])]
+    if wrong:
+        return [f"{row['id']}: {' and '.join(wrong)} must be text that is not empty"]
     if task == "perplexity" and "conversations" in row:
         try:
-            to_messages(row)
+            messages = to_messages(row)
         except TemplateError as error:
             return [f"{row['id']}: {error}"]
+        said = any(m["role"] == "assistant" and m["content"].strip() for m in messages)
+        return [] if said else [f"{row['id']}: the assistant says nothing, so there is nothing to score"]
     if task not in CHOICE:
         return []
     name, shape = ("options", dict) if task == "mcq" else ("labels", list)
-    texts = list(row[name].values()) if isinstance(row[name], dict) else row[name]
-    if not isinstance(row[name], shape) or len(texts) < 2 or not all(isinstance(t, str) and t.strip() for t in texts):
+    if not isinstance(row[name], shape):
+        return [f"{row['id']}: {name} must be {'letter: text' if task == 'mcq' else 'a list of texts'}"]
+    texts = list(options_of(row).values()) if task == "mcq" else row["labels"]
+    if len(texts) < 2 or not all(map(is_text, texts)):
         return [f"{row['id']}: {name} must hold at least two texts"]
     if task == "classification" and len(set(texts)) < len(texts):
         return [f"{row['id']}: labels holds one label twice"]
@@ -88,6 +98,10 @@ def check_row(row: dict) -> list[str]:
     if not row.get("instruction") and (task, row.get("language", "en")) not in INSTRUCTIONS:
         return [f"{row['id']}: language {row['language']!r} has no instruction; give `instruction`, or use en or pt"]
     return []
+
+
+def is_text(value) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def check_rows(rows: list[dict], protocol: str, path: str) -> str:
@@ -129,21 +143,34 @@ def messages_of(row: dict, shots: list[dict] = ()) -> list[dict]:
     return [*system, *shots, {"role": "user", "content": user_text(row)}]
 
 
+def example_of(row: dict) -> list[dict] | None:
+    """A training row's first question and answer as messages; None where it has no such two turns."""
+    if "conversations" in row or "messages" in row:
+        try:
+            turns = [m for m in to_messages(row) if m["role"] != "system"][:2]
+        except TemplateError:
+            return None
+    elif task_of(row) in ANSWERS and not check_row(row):
+        turns = [{"role": "user", "content": user_text(row)}, {"role": "assistant", "content": str(gold_of(row))}]
+    else:
+        return None
+    return turns if [t["role"] for t in turns] == ["user", "assistant"] else None
+
+
 def few_shot(path: str, count: int, seed: int, tested: list[dict]) -> tuple[list[dict], list[str]]:
     """`count` examples (user and assistant messages) drawn from training rows, never from the tested ones.
 
     Training rows are conversations or scoring rows with gold. A row whose id or question is tested is left out and
-    counted. Returns the messages and the ids; raises UserError where too few are left.
+    counted, and so is one that cannot be an example. Returns the messages and the ids; raises UserError where too few
+    are left.
     """
     ids, asked = {str(row["id"]) for row in tested}, {user_text(row) for row in tested}
     stems = {str(row.get("question") or row.get("text") or row.get("prompt")) for row in tested}
-    pool, left_out = [], 0
+    pool, left_out, unusable = [], 0, 0
     for number, row in enumerate(common.read_rows(path), 1):
-        if "conversations" in row or "messages" in row:
-            turns = [m for m in to_messages(row) if m["role"] != "system"][:2]
-        else:
-            turns = [{"role": "user", "content": user_text(row)}, {"role": "assistant", "content": str(gold_of(row))}]
-        if [t["role"] for t in turns] != ["user", "assistant"]:
+        turns = example_of(row)
+        if turns is None:
+            unusable += 1
             continue
         same = str(row.get("id")) in ids or turns[0]["content"] in asked or turns[0]["content"].split("\n\n")[0] in stems
         left_out += same
@@ -151,6 +178,8 @@ def few_shot(path: str, count: int, seed: int, tested: list[dict]) -> tuple[list
             pool.append((str(row.get("id", number)), turns))
     if left_out:
         print(f"few-shot: {left_out} rows of {path} are tested rows and are left out of the examples")
+    if unusable:
+        print(f"few-shot: {unusable} rows of {path} are no question with an answer and are left out of the examples")
     if len(pool) < count:
         raise common.UserError(f"shots: {path} has {len(pool)} usable examples, {count} are asked for")
     drawn = random.Random(seed).sample(pool, count)

@@ -16,6 +16,7 @@ import pytest
 from conftest import ROOT, run_script
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+import common
 from bench_scoring import agreement, medmcqa_rows, write_rows
 
 from scripts import answers, engines, evaluate, measures, predict, scoring
@@ -86,29 +87,80 @@ def test_a_run_writes_what_the_contract_says(scored, mcq):
     assert not (scored / "predictions.partial.jsonl").exists()
 
 
+@pytest.fixture(scope="session")
+def whole(engine, mcq, tmp_path_factory):
+    """An evaluation made in this process in many small batches: its arguments, its folder, its lines as they came."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    arguments = command("models/tiny-qwen3", mcq, folder, "--batch_tokens", "200", "--limit", "30")
+    lines, unlink = [], Path.unlink
+
+    def keep(path, *more, **named):  # what stood in the partial file before it went
+        if path.name == "predictions.partial.jsonl" and path.exists():
+            lines[:] = path.read_bytes().splitlines(keepends=True)
+        return unlink(path, *more, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", keep)
+        here(patch, engine, *arguments)
+    assert len(lines) == 30
+    return arguments, folder, lines
+
+
+# Whatever a kill leaves is a beginning of the partial file; these end in a line, at its end, in the last one.
+@pytest.mark.parametrize("left", [0, 1, 700, 0.3, 0.77, -1, 1.0])
+def test_what_a_kill_leaves_is_gone_on_with(engine, whole, monkeypatch, tmp_path, capsys, left):
+    arguments, folder, lines = whole
+    out, everything = tmp_path / "e", b"".join(lines)
+    arguments = [*arguments[: arguments.index(folder)], out, *arguments[arguments.index(folder) + 1 :]]
+    out.mkdir()
+    (out / "settings.json").write_bytes((folder / "settings.json").read_bytes())
+    kept = everything[: round(left * len(everything)) if isinstance(left, float) else left]
+    (out / "predictions.partial.jsonl").write_bytes(kept)
+    asked = []
+    wanted = engine.log_likelihoods
+    monkeypatch.setattr(engine, "log_likelihoods", lambda requests: asked.extend(requests) or wanted(requests))
+    here(monkeypatch, engine, *arguments)
+    assert (out / "predictions.jsonl").read_bytes() == (folder / "predictions.jsonl").read_bytes()
+    whole_lines = kept.count(b"\n")
+    assert 30 - whole_lines <= len(asked) <= 30 - whole_lines + 3  # a batch cut short is scored again, no other
+    assert ("goes on after" in capsys.readouterr().out) == (whole_lines > 0)
+    assert not (out / "predictions.partial.jsonl").exists()
+
+
+def test_other_settings_do_not_go_on_with_what_a_kill_left(engine, whole, monkeypatch, tmp_path):
+    arguments, folder, lines = whole
+    out = tmp_path / "e"
+    out.mkdir()
+    (out / "settings.json").write_bytes((folder / "settings.json").read_bytes())
+    (out / "predictions.partial.jsonl").write_bytes(lines[0])
+    arguments = [*arguments[: arguments.index(folder)], out, *arguments[arguments.index(folder) + 1 :]]
+    with pytest.raises(common.UserError, match="template 'auto' -> 'chatml'"):
+        here(monkeypatch, engine, *arguments, "--template", "chatml")
+    assert (out / "predictions.partial.jsonl").read_bytes() == lines[0]
+
+
+@pytest.mark.slow  # two minutes: the command is killed three times and finished, a model loaded each time
 def test_killed_and_run_again_ends_with_the_same_file(scored, tiny_model, mcq, tmp_path):
     out, arguments = tmp_path / "killed", command(tiny_model, mcq, tmp_path / "killed", "--batch_tokens", "200")
-    process = subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-    )
-    partial, deadline = out / "predictions.partial.jsonl", time.monotonic() + 300
-    while not (partial.exists() and partial.read_text().count("\n") >= 2) and time.monotonic() < deadline:
-        assert process.poll() is None, "ended before it could be killed"
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = partial.read_text().count("\n")
-    assert 2 <= done < 60 and not (out / "metrics.json").exists()
+    partial = out / "predictions.partial.jsonl"
+    for lines in (0, 2, 30):  # killed while the model loads, at the beginning, in the middle
+        process = subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        seen, deadline = partial if lines else out / "settings.json", time.monotonic() + 300
+        while not (seen.exists() and seen.read_text().count("\n") >= lines) and time.monotonic() < deadline:
+            assert process.poll() is None, "ended before it could be killed"
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (out / "metrics.json").exists()
     with open(partial, "a") as file:
         file.write('{"id": "cut in the mid')  # what a kill in the middle of a write leaves
-    refused = run_script(*arguments, "--template", "chatml", code=2)
-    assert "template 'auto' -> 'chatml'" in refused.stderr
-    again = run_script(*arguments)
-    assert "goes on after" in again.stdout
+    assert "goes on after" in run_script(*arguments).stdout
     assert (out / "predictions.jsonl").read_bytes() == (scored / "predictions.jsonl").read_bytes()
     assert "already done" in run_script(*arguments).stdout
 
@@ -161,13 +213,14 @@ def requests_of(engine, rows, protocol):
 
 @pytest.mark.parametrize("protocol", ["letter", "text"])
 def test_shared_prompts_in_batches_score_as_one_sequence_each(engine, protocol):
-    requests = requests_of(engine, medmcqa_rows(12), protocol)
+    rows = medmcqa_rows(6)
+    requests = requests_of(engine, rows, protocol)
     plain = engine._one_by_one(requests)
     for shared in (False, True):
         engine.prefix, engine.cache = [], None
         if shared:
             system = [{"role": "system", "content": "Answer as a careful physician would, and briefly."}]
-            prompts = [engine.encode([*system, *scoring.messages_of(row)]) for row in medmcqa_rows(12)]
+            prompts = [engine.encode([*system, *scoring.messages_of(row)]) for row in rows]
             requests = [(p, options) for p, (_, options) in zip(prompts, requests, strict=True)]
             plain = engine._one_by_one(requests)
             engine.share_prefix(prompts)
