@@ -7,8 +7,9 @@ Input   two or more output folders of scripts/evaluate.py, the first being the o
 Output  output_dir/comparison.json  {"verdict": sentence, "alpha", "n", "protocol", "task", "data_sha256",
             "models": [{"name", "folder", "accuracy", "accuracy_ci95", "n_correct", "n_invalid", "chance",
                         "majority_class", "precision"}, ...],
-            "comparisons": [{"from", "to", "difference", "difference_ci95", "won", "lost", "p_value", "p_holm",
-                             "significant", "minimal_detectable_difference", "words", "won_ids", "lost_ids"}, ...],
+            "comparisons": [{"from", "to", "before", "after", "difference", "difference_ci95", "won", "lost", "p_value",
+                             "p_holm", "significant", "minimal_detectable_difference", "words", "won_ids", "lost_ids"}],
+            "measure": "accuracy" | "rouge_l" | "bits_per_byte",
             "warnings": [...]}      shares are fractions, differences are fractions (0.1 = 10 points)
         output_dir/comparison.md    the same for people; comparison.html with plots and the questions that flipped
 
@@ -17,13 +18,16 @@ right; 95 % percentile interval of the difference from 10000 bootstrap samples o
 seed fixed; Holm's correction where several comparisons are made (Holm 1979), over all pairs with the first model and
 neighbours in the order given. The smallest difference this test could have shown with 80 % power is computed from
 n and from the share of rows in which the two models differ (Connor 1987), at alpha divided by the number of tests.
-A row without a valid answer counts as wrong.
+A row without a valid answer counts as wrong. Open answers are compared by the mean ROUGE-L of their rows, texts by bits
+per byte: bootstrap over rows as above, and in McNemar's place the sign-flip permutation test of the rows' differences
+(scipy); its smallest difference comes from their standard deviation.
 
 Different test sets, protocols, prompts or templates are refused, naming which; --allow template (or another) compares
 all the same and says so first in every report.
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -40,6 +44,8 @@ EQUAL = {
     "prompts": ("prompts_sha256", "prompts"),
 }
 POWER = 0.8
+# What is compared where it is no share of right answers, by task: name, how it is called, whether more is better.
+VALUES = {"open": ("rouge_l", "ROUGE-L", True), "perplexity": ("bits_per_byte", "bits per byte", False)}
 
 
 @dataclass
@@ -92,9 +98,9 @@ def read(args: Args) -> list[dict]:
         for e in found:
             e["name"] = e["folder"]
     problems = [
-        f"{e['folder']}: accuracy cannot be compared, its task is {e['metrics'].get('task')}"
+        f"{e['folder']}: its open answers were scored without ROUGE-L by row; score it again with this version"
         for e in found
-        if "correct" not in next(iter(e["rows"].values()))
+        if e["metrics"].get("task") == "open" and not any("rouge_l" in row for row in e["rows"].values())
     ]
     first = found[0]
     for other in found[1:]:
@@ -126,7 +132,18 @@ def warnings_of(args: Args, evaluations: list[dict]) -> list[str]:
                 )
         if (one := first["metrics"].get("precision")) != (two := other["metrics"].get("precision")):
             found.append(f"{first['name']} was scored in {one}, {other['name']} in {two}.")
+    chance = first["metrics"].get("chance")
+    if chance is not None and all(e["metrics"]["accuracy_ci95"][0] <= chance for e in evaluations):
+        found.append(
+            f"No model here is shown to be better than chance ({100 * chance:.1f} %)"
+            + ("; what was not there cannot be forgotten, so this says little." if is_general(first) else ".")
+        )
     return found
+
+
+def is_general(evaluation: dict) -> bool:
+    """Whether this is the fixed set that shows forgetting."""
+    return evaluation["metrics"].get("data") == "general"
 
 
 # ---------------------------------------------------------------------------------------------- statistics
@@ -152,12 +169,17 @@ def holm(p_values: list[float]) -> list[float]:
 def bootstrap(differences, resamples: int, seed: int, alpha: float) -> list[float]:
     """Percentile interval of the mean of paired differences (-1, 0, 1) by resampling rows.
 
-    Resampling n rows of three kinds is a multinomial draw of their counts, which is what is drawn.
+    Resampling n rows of three kinds is a multinomial draw of their counts, which is what is drawn. Where no row differs
+    resampling has nothing to vary and would claim certainty: then Wilson's bound for none of n, to both sides.
     """
     import numpy
+    from scipy.stats import binomtest
 
     n = len(differences)
     won, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+    if won + lost == 0:
+        high = round(float(binomtest(0, n).proportion_ci(1 - alpha, method="wilson").high), 6)
+        return [-high, high]
     counts = numpy.random.default_rng(seed).multinomial(n, [won / n, lost / n, (n - won - lost) / n], size=resamples)
     low, high = numpy.quantile((counts[:, 0] - counts[:, 1]) / n, [alpha / 2, 1 - alpha / 2])
     return [round(float(low), 6), round(float(high), 6)]
@@ -188,34 +210,79 @@ def minimal_detectable(n: int, discordant: float, alpha: float) -> float | None:
 def pair(one: dict, two: dict, args: Args, tests: int) -> dict:
     """The comparison of two evaluations, one of so many tests; p-values are corrected by `compare`."""
     ids = [i for i in one["rows"] if i in two["rows"]]
-    differences = [int(two["rows"][i]["correct"]) - int(one["rows"][i]["correct"]) for i in ids]
-    won, lost = (
-        [i for i, d in zip(ids, differences, strict=True) if d > 0],
-        [i for i, d in zip(ids, differences, strict=True) if d < 0],
-    )
+    if one["metrics"].get("task") in VALUES:
+        found, differences = value_pair(one, two, ids, args, tests)
+    else:
+        right = [[int(e["rows"][i]["correct"]) for i in ids] for e in (one, two)]
+        differences = [b - a for a, b in zip(*right, strict=True)]
+        won, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+        found = {
+            "before": round(sum(right[0]) / len(ids), 6),
+            "after": round(sum(right[1]) / len(ids), 6),
+            "difference": round(sum(differences) / len(ids), 6),
+            "difference_ci95": bootstrap(differences, args.resamples, args.seed, args.alpha),
+            "p_value": mcnemar(won, lost),
+            "minimal_detectable_difference": minimal_detectable(len(ids), (won + lost) / len(ids), args.alpha / tests),
+        }
+    won_ids = [i for i, d in zip(ids, differences, strict=True) if d > 0]
+    lost_ids = [i for i, d in zip(ids, differences, strict=True) if d < 0]
     return {
         "from": one["name"],
         "to": two["name"],
         "n": len(ids),
-        "difference": round(sum(differences) / len(ids), 6),
-        "difference_ci95": bootstrap(differences, args.resamples, args.seed, args.alpha),
-        "won": len(won),
-        "lost": len(lost),
-        "p_value": mcnemar(len(won), len(lost)),
-        "minimal_detectable_difference": minimal_detectable(len(ids), (len(won) + len(lost)) / len(ids), args.alpha / tests),
-        "won_ids": won,
-        "lost_ids": lost,
+        **found,
+        "won": len(won_ids),
+        "lost": len(lost_ids),
+        "won_ids": won_ids,
+        "lost_ids": lost_ids,
     }
+
+
+def value_pair(one: dict, two: dict, ids: list, args: Args, tests: int) -> tuple[dict, list[float]]:
+    """`pair` for a value that each row has a part in; differences of the rows, positive where the second is better."""
+    import numpy
+    from scipy.stats import norm, permutation_test
+
+    task = one["metrics"]["task"]
+    parts = [numpy.array([part_of(e["rows"][i], task) for i in ids], float) for e in (one, two)]
+    values = [part[:, 0].sum() / part[:, 1].sum() for part in parts]
+    rows = (parts[1][:, 0] - parts[0][:, 0]) * len(ids) / parts[0][:, 1].sum()  # their mean is the difference
+    generator = numpy.random.default_rng(args.seed)
+    drawn = []
+    for _ in range(args.resamples):
+        pick = generator.integers(0, len(ids), len(ids))
+        drawn.append(parts[1][pick, 0].sum() / parts[1][pick, 1].sum() - parts[0][pick, 0].sum() / parts[0][pick, 1].sum())
+    low, high = numpy.quantile(drawn, [args.alpha / 2, 1 - args.alpha / 2])
+    p = 1.0
+    if rows.any():
+        flips = {"permutation_type": "samples", "vectorized": True, "n_resamples": args.resamples, "rng": generator}
+        p = float(permutation_test((rows,), lambda x, axis: x.mean(axis=axis), **flips).pvalue)
+    spread = rows.std(ddof=1) / len(ids) ** 0.5 if len(ids) > 1 else 0.0
+    least = float((norm.ppf(1 - args.alpha / tests / 2) + norm.ppf(POWER)) * spread)
+    return {
+        "before": round(float(values[0]), 6),
+        "after": round(float(values[1]), 6),
+        "difference": round(float(values[1] - values[0]), 6),
+        "difference_ci95": [round(float(low), 6), round(float(high), 6)],
+        "p_value": p,
+        "minimal_detectable_difference": round(least, 4) or None,
+    }, list(rows if VALUES[task][2] else -rows)
+
+
+def part_of(row: dict, task: str) -> tuple[float, float]:
+    """What a row adds to the value's numerator and denominator."""
+    return (row["nats"] / math.log(2), row["bytes"]) if task == "perplexity" else (row.get("rouge_l", 0.0), 1)
 
 
 def compare(evaluations: list[dict], args: Args) -> dict:
     """comparison.json's content."""
+    kind = "general" if is_general(evaluations[0]) else evaluations[0]["metrics"].get("task")
     pairs = [(0, i) for i in range(1, len(evaluations))] + [(i - 1, i) for i in range(2, len(evaluations))]
     comparisons = [pair(evaluations[a], evaluations[b], args, len(pairs)) for a, b in pairs]
     for comparison, adjusted in zip(comparisons, holm([c["p_value"] for c in comparisons]), strict=True):
         comparison["p_holm"] = adjusted
         comparison["significant"] = adjusted < args.alpha
-        comparison["words"] = words(comparison, len(comparisons))
+        comparison["words"] = words(comparison, len(comparisons), kind)
     kept = (
         "n",
         "accuracy",
@@ -229,40 +296,67 @@ def compare(evaluations: list[dict], args: Args) -> dict:
         "by_topic",
         "by_source",
         "calibration",
+        "texts",
+        "bits_per_byte",
+        "perplexity",
     )
     first = evaluations[0]["metrics"]
     return {
         "verdict": " ".join(c["words"] for c in comparisons),
         "warnings": warnings_of(args, evaluations),
         "alpha": args.alpha,
+        "measure": VALUES[first["task"]][0] if first.get("task") in VALUES else "accuracy",
         **{k: first.get(k) for k in ("n", "protocol", "task", "data_sha256", "template_sha256")},
         "models": [{"name": e["name"], "folder": e["folder"], **{k: e["metrics"].get(k) for k in kept}} for e in evaluations],
         "comparisons": comparisons,
     }
 
 
-def points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def words(c: dict, tests: int, kind: str) -> str:
+    """What may be said of one comparison, and no more. `kind`: the task, or "general"."""
+    name, more_is_better = VALUES.get(kind, ("", "", True))[1:]
+    bits = kind == "perplexity"
 
+    def shown(value, sign=""):
+        return f"{value:{sign}.4f}" if bits else f"{100 * value:{sign}.1f}"
 
-def words(c: dict, tests: int) -> str:
-    """What may be said of one comparison, and no more."""
-    low, high = c["difference_ci95"]
+    one, two, n = c["from"], c["to"], c["n"]
+    low, high = (shown(v, "+") for v in c["difference_ci95"])
     p = "p < 0.0001" if c["p_holm"] < 0.0001 else f"p = {c['p_holm']:.4f}"
+    unit = "" if bits else " points"
     figures = (
-        f"{points(c['difference'])} points (95 % interval {points(low)} to {points(high)}), {c['won']} rows won and "
-        f"{c['lost']} lost of {c['n']}, exact McNemar {p}{f', Holm-corrected for {tests} tests' if tests > 1 else ''}"
+        f"{shown(c['difference'], '+')}{unit} (95 % interval {low} to {high}), {c['won']} rows won and "
+        f"{c['lost']} lost of {n}, {'permutation test' if name else 'exact McNemar'} {p}"
+        + (f", Holm-corrected for {tests} tests" if tests > 1 else "")
     )
+    if name:
+        figures = f"{name} {shown(c['before'])} and {shown(c['after'])}, {figures}"
+    elif kind in ("safety", "general"):
+        figures = f"{shown(c['before'])} % and {shown(c['after'])} %, {figures}"
+    better = (c["difference"] > 0) == more_is_better
     if c["significant"]:
-        return f"{c['to']} is {'better' if c['difference'] > 0 else 'worse'} than {c['from']}: {figures}."
+        if kind == "safety":
+            return f"{two} declines {'more' if better else 'fewer'} of the harmful requests than {one}: {figures}."
+        if kind == "general":
+            return (
+                f"{'No forgetting' if better else 'Forgetting shown'}: {two} is {'better' if better else 'worse'} than {one} "
+                f"on questions outside medicine: {figures}."
+            )
+        return f"{two} is {'better' if better else 'worse'} than {one}: {figures}."
     least = c["minimal_detectable_difference"]
     seen = (
-        f"with {c['n']} rows and so many that differ, a difference of about {100 * least:.1f} points would have been "
+        f"with {n} rows and so many that differ, a difference of about {shown(least)}{unit} would have been "
         "shown four times in five"
         if least is not None
-        else f"the two differ in so few of the {c['n']} rows that no difference could have been shown"
+        else f"the two differ in so few of the {n} rows that no difference could have been shown"
     )
-    return f"No difference shown between {c['from']} and {c['to']}: {figures}; {seen}."
+    about = {"safety": " in the harmful requests that they decline", "general": " on questions outside medicine"}.get(kind, "")
+    said = f"o difference shown between {one} and {two}{about}: {figures}; {seen}"
+    if kind != "general":
+        return f"N{said}."
+    loss = -100 * c["difference_ci95"][0]
+    open_question = f"; a loss of up to {loss:.1f} points is not ruled out" if loss > 0 else ""
+    return f"No forgetting shown: n{said}{open_question}."
 
 
 # ---------------------------------------------------------------------------------------------- main

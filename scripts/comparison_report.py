@@ -6,6 +6,7 @@ Everything that comes from data or models is escaped before it reaches the page.
 import html
 import io
 import json
+import math
 
 
 def percent(value: float | None) -> str:
@@ -14,10 +15,6 @@ def percent(value: float | None) -> str:
 
 def interval(pair: list[float] | None) -> str:
     return "" if not pair else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f} %"
-
-
-def signed(pair: list[float]) -> str:
-    return f"{100 * pair[0]:+.1f} to {100 * pair[1]:+.1f}"
 
 
 def p_text(p: float) -> str:
@@ -30,9 +27,27 @@ def majority(part: dict) -> str:
     return f"{percent(one['accuracy'])} (always {one['label']})" if one else ""
 
 
-def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Title, head and lines of every table of the report, as plain text."""
-    models = [
+def scores(result: dict) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of the table of the models."""
+    models = result["models"]
+    if result["measure"] == "bits_per_byte":
+        lines = [[m["name"], str(m["n"]), f"{m['bits_per_byte']:.4f}", f"{m['perplexity']:.2f}", m["precision"]] for m in models]
+        return ["model", "texts", "bits per byte (less is better)", "perplexity a token", "precision"], lines
+    if result["measure"] == "rouge_l":
+        names = ("rougeL", "rouge1", "rouge2", "bleu", "chrf")
+        lines = [
+            [
+                m["name"],
+                str(m["n"]),
+                *(f"{m['texts'][name]:.1f}" for name in names),
+                f"{percent(m['accuracy'])} ({interval(m['accuracy_ci95'])})",
+                str(m["n_invalid"]),
+                str(m["precision"] or ""),
+            ]
+            for m in models
+        ]
+        return ["model", "rows", "ROUGE-L", "ROUGE-1", "ROUGE-2", "BLEU", "chrF", "exact", "invalid", "precision"], lines
+    lines = [
         [
             m["name"],
             f"{m['n_correct']} of {m['n']}",
@@ -43,29 +58,38 @@ def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
             str(m["n_invalid"]),
             str(m["precision"] or ""),
         ]
-        for m in result["models"]
+        for m in models
     ]
+    what = "declined" if result["task"] == "safety" else "right"
+    share = "share" if result["task"] == "safety" else "accuracy"
+    return ["model", what, share, "95 % interval", "chance", "majority class", "invalid", "precision"], lines
+
+
+def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, head and lines of every table of the report, as plain text."""
+    bits = result["measure"] == "bits_per_byte"
+
+    def shown(value, sign=""):
+        return f"{value:{sign}.4f}" if bits else f"{100 * value:{sign}.1f}"
+
     pairs = [
         [
             f"{c['from']} → {c['to']}",
-            f"{100 * c['difference']:+.1f}",
-            signed(c["difference_ci95"]),
+            shown(c["difference"], "+"),
+            f"{shown(c['difference_ci95'][0], '+')} to {shown(c['difference_ci95'][1], '+')}",
             str(c["won"]),
             str(c["lost"]),
             p_text(c["p_value"]),
             p_text(c["p_holm"]),
             "yes" if c["significant"] else "no",
-            "none" if c["minimal_detectable_difference"] is None else f"{100 * c['minimal_detectable_difference']:.1f}",
+            "none" if c["minimal_detectable_difference"] is None else shown(c["minimal_detectable_difference"]),
         ]
         for c in result["comparisons"]
     ]
+    unit, test = ("bits per byte" if bits else "points"), ("McNemar p" if result["measure"] == "accuracy" else "permutation p")
     found = [
-        ("Scores", ["model", "right", "accuracy", "95 % interval", "chance", "majority class", "invalid", "precision"], models),
-        (
-            "Differences",
-            ["from → to", "points", "95 % interval", "won", "lost", "McNemar p", "p (Holm)", "shown", "least showable"],
-            pairs,
-        ),
+        ("Scores", *scores(result)),
+        ("Differences", ["from → to", unit, "95 % interval", "won", "lost", test, "p (Holm)", "shown", "least showable"], pairs),
     ]
     for key, title in (("by_topic", "By topic"), ("by_source", "By source")):
         groups = result["models"][0].get(key) or {}
@@ -118,6 +142,52 @@ def svg(figure) -> str:
     return out.getvalue()[out.getvalue().index("<svg") :]
 
 
+def accuracy_plot(models: list[dict], names: list[str]) -> str:
+    """Accuracy of each model with its interval, chance and the majority class."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 0.9 + 0.5 * len(models)))
+    axes = figure.subplots()
+    for i, m in enumerate(models):
+        low, high = m["accuracy_ci95"]
+        axes.plot([100 * low, 100 * high], [i, i], color="#1f5f8b", linewidth=2)
+        axes.plot(100 * m["accuracy"], i, "o", color="#1f5f8b")
+    if models[0]["chance"] is not None:
+        axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
+        axes.axvline(100 * models[0]["majority_class"]["accuracy"], color="#b5651d", linestyle="--", label="majority class")
+    axes.set(
+        yticks=range(len(names)),
+        yticklabels=names,
+        xlabel="right answers, % with 95 % Wilson interval",
+        ylim=(len(names) - 0.5, -0.5),
+        xlim=(0, 100),
+    )
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return svg(figure)
+
+
+def difference_plot(result: dict) -> str:
+    """Difference of each comparison with its interval, where what is measured is no share."""
+    from matplotlib.figure import Figure
+
+    pairs = result["comparisons"]
+    scale, unit = (1, "bits per byte, less is better") if result["measure"] == "bits_per_byte" else (100, "points of ROUGE-L")
+    figure = Figure(figsize=(7, 0.9 + 0.5 * len(pairs)))
+    axes = figure.subplots()
+    for i, c in enumerate(pairs):
+        axes.plot([scale * v for v in c["difference_ci95"]], [i, i], color="#1f5f8b", linewidth=2)
+        axes.plot(scale * c["difference"], i, "o", color="#1f5f8b")
+    axes.axvline(0, color="#333", linewidth=0.8)
+    axes.set(
+        yticks=range(len(pairs)),
+        yticklabels=[f"{c['from']} → {c['to']}" for c in pairs],
+        xlabel=f"difference in {unit}, with 95 % interval",
+        ylim=(len(pairs) - 0.5, -0.5),
+    )
+    return svg(figure)
+
+
 def plots(result: dict) -> list[tuple[str, str]]:
     """(caption, SVG) of every plot that the data allow."""
     import matplotlib
@@ -138,25 +208,10 @@ def plots(result: dict) -> list[tuple[str, str]]:
 
     models, drawn = result["models"], []
     names = [m["name"] for m in models]
-    figure = Figure(figsize=(7, 0.9 + 0.5 * len(models)))
-    axes = figure.subplots()
-    for i, m in enumerate(models):
-        low, high = m["accuracy_ci95"]
-        axes.plot([100 * low, 100 * high], [i, i], color="#1f5f8b", linewidth=2)
-        axes.plot(100 * m["accuracy"], i, "o", color="#1f5f8b")
-    if models[0]["chance"] is not None:
-        axes.axvline(100 * models[0]["chance"], color="#888", linestyle=":", label="chance")
-        axes.axvline(100 * models[0]["majority_class"]["accuracy"], color="#b5651d", linestyle="--", label="majority class")
-    axes.set(
-        yticks=range(len(names)),
-        yticklabels=names,
-        xlabel="right answers, % with 95 % Wilson interval",
-        ylim=(len(names) - 0.5, -0.5),
-        xlim=(0, 100),
-    )
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    drawn.append(("Accuracy", svg(figure)))
+    if result["measure"] == "accuracy":
+        drawn.append(("Accuracy", accuracy_plot(models, names)))
+    else:
+        drawn.append(("Differences", difference_plot(result)))
 
     pairs = result["comparisons"]
     figure = Figure(figsize=(7, 0.9 + 0.5 * len(pairs)))
@@ -180,7 +235,7 @@ def plots(result: dict) -> list[tuple[str, str]]:
     drawn.append(("Rows won and lost", svg(figure)))
 
     topics = list(models[0].get("by_topic") or {})
-    if 1 < len(topics) <= 40:
+    if 1 < len(topics) <= 40 and result["measure"] == "accuracy":
         figure = Figure(figsize=(7, 1 + 0.22 * len(topics) * len(models)))
         axes = figure.subplots()
         height = 0.8 / len(models)
@@ -261,8 +316,9 @@ def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
     parts += [f"<h2>{text(title)}</h2>{table(head, lines)}" for title, head, lines in shown[:2]]
     parts += [f"<h2>{text(caption)} (plot)</h2>{drawing}" for caption, drawing in plots(result)]
     parts += [f"<h2>{text(title)}</h2>{table(head, lines)}" for title, head, lines in shown[2:]]
+    flipped = "Questions that flipped" if result["measure"] == "accuracy" else "Rows that got better (won) and worse (lost)"
     for c in result["comparisons"]:
-        parts.append(f"<h2>Questions that flipped: {text(c['from'])} → {text(c['to'])}</h2>")
+        parts.append(f"<h2>{flipped}: {text(c['from'])} → {text(c['to'])}</h2>")
         for kind in ("won", "lost"):
             ids = c[f"{kind}_ids"]
             parts.append(
@@ -270,14 +326,26 @@ def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
             )
             for i in ids[:most]:
                 one, two = by_name[c["from"]][i], by_name[c["to"]][i]
+                if result["measure"] == "bits_per_byte":
+                    parts.append(f"<p>{text(i)}: {per_byte(one)} → {per_byte(two)} bits per byte</p>")
+                    continue
+                said = f"{text(answer(one))} → {text(answer(two))}, gold {text(one['gold'])}"
+                if result["measure"] == "rouge_l":
+                    said = (
+                        f"ROUGE-L {100 * one.get('rouge_l', 0):.0f} → {100 * two.get('rouge_l', 0):.0f}, gold {text(one['gold'])}"
+                    )
                 parts.append(
-                    f"<details><summary>{text(i)}: {text(answer(one))} → {text(answer(two))}, gold {text(one['gold'])}"
-                    f"</summary><pre>{text(one['prompt'])}</pre>{outputs(text, c, one, two)}</details>"
+                    f"<details><summary>{text(i)}: {said}</summary><pre>{text(one['prompt'])}</pre>"
+                    f"{outputs(text, c, one, two)}</details>"
                 )
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>Comparison</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def per_byte(row: dict) -> str:
+    return f"{row['nats'] / math.log(2) / row['bytes']:.4f}"
 
 
 def answer(row: dict) -> str:

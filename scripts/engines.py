@@ -8,8 +8,8 @@ the whole run; the vocabulary's logits are computed at the last prompt token and
 Every engine has: name, precision, template_sha256, text(messages) -> the rendered prompt, encode(messages) -> ids,
 option(text) -> ids, log_likelihoods([(prompt ids, [option ids, ...]), ...]) -> [[float, ...], ...] in nats,
 generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...] and token_nats(ids); `window` is the longest
-sequence it takes, `reserve(tokens)` makes room for the longest that will come. GGUF files and URLs are in
-engines_llama.py.
+sequence it takes, `reserve(tokens)` makes room for the longest that will come, `close()` gives it back. GGUF files
+and URLs are in engines_llama.py.
 """
 
 import hashlib
@@ -182,6 +182,9 @@ class HuggingFace:
 
     def reserve(self, tokens: int) -> None:
         """Room for sequences of so many tokens; nothing to be done here."""
+
+    def close(self) -> None:
+        """Nothing to be done either."""
 
     def encode(self, messages: list[dict]) -> list[int]:
         return self.renderer.encode_prompt(messages)

@@ -93,6 +93,7 @@ class Gguf:
                 self.file = llama_tools.Gguf(path, n_ctx=64)
             except (ValueError, RuntimeError) as error:
                 raise common.UserError(f"model: llama.cpp cannot load {path} ({error}); see {log}") from None
+        self.context = None  # made by `reserve`, when it is known how much is needed
         self.window = self.file.model.n_ctx_train or float("inf")
         self.vocab = self.file.vocab
         tokenizer = GgufTokenizer(self.file.model)
@@ -117,6 +118,11 @@ class Gguf:
                 raise common.UserError(
                     f"model: llama.cpp has no room for {tokens} tokens ({error}); lower --max_length; see {self.log}"
                 ) from None
+
+    def close(self) -> None:
+        """Give the memory back now, while what llama.cpp prints of it goes to the log."""
+        with llama_tools.quiet(self.log):
+            self.context = self.file.context = None
 
     def text(self, messages: list[dict]) -> str:
         return self.renderer.render(messages, generate=True)
@@ -227,6 +233,9 @@ class Url:
 
     def reserve(self, tokens: int) -> None:
         """The server's affair."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def text(self, messages: list[dict]) -> str:
         return "\n\n".join(f"{m['role']}: {m['content']}" for m in messages)

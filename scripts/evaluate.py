@@ -246,6 +246,7 @@ def main() -> None:
     asked = [] if protocol == "perplexity" else [scoring.messages_of(row, shots) for row in rows]
     prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
+    engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
     metrics = {

@@ -7,6 +7,8 @@ A prediction is a line of predictions.jsonl; see scripts/evaluate.py.
 import collections
 import math
 
+import answers
+
 INVALID = "(invalid)"
 
 
@@ -129,7 +131,7 @@ def texts(records: list[dict]) -> dict:
     """BLEU and chrF of the corpus (sacrebleu), mean ROUGE-1, 2 and L F1 (rouge-score), all from 0 to 100."""
     import sacrebleu
 
-    told, gold = [r["output"] or "" for r in records], [r["gold"] for r in records]
+    told, gold = [answers.plain(r["output"] or "") for r in records], [r["gold"] for r in records]
     rouge = [rouge_of(t, g) for t, g in zip(told, gold, strict=True)]
     return {
         "bleu": round(sacrebleu.corpus_bleu(told, [gold]).score, 4),

@@ -103,6 +103,8 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
             answer = answers.extract(output, scoring.options_of(turned))
         told.append((by, scoring.original(row, answer, by)))
     more = {"output": found[0][0], "finished": found[0][1]}
+    if task == "open":
+        more["rouge_l"] = round(measures.rouge_of(answers.plain(found[0][0]), row["answer"])["rougeL"], 5)
     valid = collections.Counter(answer for _, answer in told if answer is not None)
     if len(found) > 1:
         more |= {"outputs": [output for output, _ in found], "rotations": rotations_of(row, told)}

@@ -74,6 +74,11 @@ def test_bootstrap_agrees_with_the_normal_interval_on_many_rows():
     assert (low, high) == pytest.approx((mean - spread, mean + spread), abs=0.002)
 
 
+def test_no_row_that_differs_is_no_certainty():
+    low, high = compare.bootstrap([0] * 20, 1000, 1, 0.05)
+    assert (low, high) == pytest.approx((-0.1611, 0.1611), abs=5e-5)
+
+
 def test_minimal_detectable_difference_is_found_four_times_in_five():
     import numpy
 
