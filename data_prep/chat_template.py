@@ -26,9 +26,38 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# The three below open and end turns with plain words. Alpaca: github.com/tatsu-lab/stanford_alpaca, for several turns as Unsloth
+# and axolotl do it. Llama 2: the template in meta-llama/Llama-2-7b-chat-hf. Vicuna 1.1: FastChat's conversation.py.
+ALPACA = (
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] }}{% else %}Below is an instruction that "
+    "describes a task. Write a response that appropriately completes the request.{% endif %}{{ '\n\n' }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}### Instruction:\n{{ message['content'] }}{{ '\n\n' }}"
+    "{% elif message['role'] == 'assistant' %}### Response:\n{{ message['content'] }}{{ eos_token }}{{ '\n\n' }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}### Response:{{ '\n' }}{% endif %}"
+)
+LLAMA2 = (
+    "{% if messages[0]['role'] == 'system' %}{% set system, turns = messages[0]['content'], messages[1:] %}"
+    "{% else %}{% set system, turns = none, messages %}{% endif %}{% for message in turns %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('user and assistant must alternate, the user first') }}{% endif %}"
+    "{% set content = message['content'] %}{% if loop.first and system is not none %}"
+    "{% set content = '<<SYS>>\n' + system + '\n<</SYS>>\n\n' + content %}{% endif %}"
+    "{% if message['role'] == 'user' %}{{ bos_token }}{{ '[INST] ' + content.strip() + ' [/INST]' }}"
+    "{% else %}{{ ' ' + content.strip() + ' ' }}{{ eos_token }}{% endif %}{% endfor %}"
+)
+VICUNA = (
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] }}{% else %}A chat between a curious user "
+    "and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions."
+    "{% endif %}{{ ' ' }}{% for message in messages %}"
+    "{% if message['role'] == 'user' %}USER: {{ message['content'] }}{{ ' ' }}"
+    "{% elif message['role'] == 'assistant' %}ASSISTANT: {{ message['content'] }}{{ eos_token }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
+WRITTEN = {"chatml": CHATML, "alpaca": ALPACA, "llama2": LLAMA2, "vicuna": VICUNA}
 # Names of the templates that TRL ships with its package; "auto" keeps the tokenizer's own.
 TRL_TEMPLATES = {"qwen3": "qwen3", "qwen2.5": "qwen2_5", "llama3": "llama3"}
-TEMPLATES = ("auto", "qwen3", "qwen2.5", "chatml", "llama3")
+TEMPLATES = ("auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna")
 
 INSTRUCTIONS = {
     ("mcq", "en"): "Answer with the letter of the correct option only.",
@@ -47,8 +76,8 @@ def template_source(name: str) -> str:
 
     Raises TemplateError for a name that is not in TEMPLATES.
     """
-    if name == "chatml":
-        return CHATML
+    if name in WRITTEN:
+        return WRITTEN[name]
     if name not in TRL_TEMPLATES:
         raise TemplateError(f"template: {name!r} is not known; choose one of {', '.join(TEMPLATES)}")
     folder = Path(importlib.util.find_spec("trl").submodule_search_locations[0]) / "chat_templates"
@@ -147,26 +176,36 @@ class Renderer:
         )
         self.special_pattern = re.compile("(" + "|".join(map(re.escape, self.special)) + ")")
         self.header, self.end = self._markers()
-        # Whatever a message must not be able to fake: the control tokens, and a header that is plain text.
-        plain = [h for h in self._headers if not self.special_pattern.search(h)]
+        # Whatever a message must not be able to fake: the control tokens, and a header that is plain text (without its outer
+        # space: some templates strip a message's, and would not strip a stand-in's).
+        plain = [h.strip() for h in self._headers if not self.special_pattern.search(h)]
         self.guarded = re.compile("|".join(map(re.escape, self.special + plain)))
         self.guarded_names = self.special + plain
+        self._space_first = self._puts_space_first_only()
 
     def _apply(self, messages, generate: bool = False, thinking: bool | None = None) -> str:
         thinking = self.thinking if thinking is None else thinking
-        return self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=generate, enable_thinking=thinking
-        )
+        try:
+            return self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=generate, enable_thinking=thinking
+            )
+        except Exception as error:  # jinja's own class, told by its module so that jinja2 is not imported for it
+            if not type(error).__module__.startswith("jinja2"):
+                raise
+            raise TemplateError(f"the chat template refuses this conversation: {error}") from None
 
     def _markers(self) -> tuple[re.Pattern, str]:
-        """How this template opens and ends an assistant turn, found by rendering a probe."""
+        """How this template opens and ends an assistant turn, found by rendering a probe; sets the space before an answer."""
         user, answer = {"role": "user", "content": "qzxuser"}, {"role": "assistant", "content": "qzxanswer"}
         headers = set()
         for thinking in (True, False) if not self.thinking else (True,):
             before = self._apply([user])
             headers.add(self._apply([user], generate=True, thinking=thinking)[len(before) :])
         headers.discard("")
-        rest = self._apply([user, answer]).partition("qzxanswer")[2]
+        opened, _, rest = self._apply([user, answer]).partition("qzxanswer")
+        if not headers:  # Llama 2: the user's turn ends with the words that let the model begin, " [/INST]"
+            closing, between = before.partition("qzxuser")[2], opened.partition("qzxuser")[2]
+            headers = {closing} if closing.strip() and closing.strip() == between.strip() and closing not in rest else set()
         end = self.special_pattern.search(rest)
         if not headers or not end:
             raise TemplateError(
@@ -174,7 +213,14 @@ class Renderer:
                 "trained cannot be told; pass --template qwen3 (or another by name)"
             )
         self._headers = sorted(headers, key=len, reverse=True)
+        used = next((h for h in self._headers if opened.endswith((h, h + " "))), self._headers[0])
+        self._lead, self._anchor = (" " if opened.endswith(used + " ") else ""), used[-1]
         return re.compile("|".join(map(re.escape, self._headers))), end.group()
+
+    def _puts_space_first_only(self) -> bool:
+        """Whether text after a control token is tokenised otherwise than the same text alone (SentencePiece's newer way)."""
+        ids = lambda text: self.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
+        return ids(f"{self.end}word") != ids(self.end) + ids("word")
 
     def _guard(self, messages) -> tuple[list[dict], dict[str, str]]:
         """Messages with control tokens in their text replaced by stand-ins, and the stand-ins' meanings."""
@@ -198,13 +244,29 @@ class Renderer:
         pieces = [(p, bool(self.special_pattern.fullmatch(p))) for p in self.special_pattern.split(text) if p]
         return [(p if control else back.sub(lambda hit: stand_ins[hit.group()], p), control) for p, control in pieces]
 
+    def _inside(self, text: str, before: str) -> tuple[list[int], list[tuple[int, int]]] | None:
+        """Ids and offsets of plain text as they are after the character `before`; None where a token spans both.
+
+        SentencePiece tokenizers put a space before whatever stands first: a text tokenised alone would get one too many.
+        """
+        out = self.tokenizer(before + text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True)
+        kept = [(i, a - 1, b - 1) for i, (a, b) in zip(out["input_ids"], out["offset_mapping"], strict=True) if b > 1 or a > 0]
+        if any(a < 0 for _, a, _ in kept):
+            return None
+        return [i for i, _, _ in kept], [(a, b) for _, a, b in kept]
+
     def _tokenize(self, text: str, stand_ins: dict[str, str]) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids and the characters (start, end) of the rendered, guarded text that each stands for."""
         ids, offsets, at = [], [], 0
         for piece, control in self._pieces(text, stand_ins):
-            out = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=not control)
-            ids += out["input_ids"]
-            offsets += [(at + a, at + b) for a, b in out["offset_mapping"]]
+            inside = self._inside(piece, "\n") if self._space_first and at and not control else None
+            if inside is None:
+                out = self.tokenizer(
+                    piece, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=not control
+                )
+                inside = out["input_ids"], out["offset_mapping"]
+            ids += inside[0]
+            offsets += [(at + a, at + b) for a, b in inside[1]]
             at += len(piece)
         return ids, offsets
 
@@ -255,7 +317,10 @@ class Renderer:
 
     def decode_text(self, text: str) -> list[int]:
         """Token ids of plain text that follows the prompt (an option to be scored); never control tokens."""
-        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        inside = self._inside(self._lead + text, self._anchor)
+        if inside is not None:
+            return inside[0]
+        return self.tokenizer(self._lead + text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
 
 def encode(messages: list[dict], tokenizer, thinking: str = "off", max_length: int | None = None) -> dict:

@@ -201,3 +201,111 @@ def test_scoring_prompt_shows_options_and_labels():
     assert scoring_prompt(mcq) == "Which?\n\nA. liver\nB. spleen\n\nResponda apenas com a letra da alternativa correta."
     row = {"text": "Bile", "labels": ["x", "y"], "label": "x", "instruction": "Choose."}
     assert scoring_prompt(row) == "Bile\n\nChoose.\nx; y"
+
+
+# The template in the tokenizer_config.json of meta-llama/Llama-2-7b-chat-hf, as published.
+LLAMA2_PUBLISHED = (
+    "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}"
+    "{% set system_message = messages[0]['content'] %}"
+    "{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate "
+    "user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 and system_message != false %}"
+    "{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}{% else %}"
+    "{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}"
+    "{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}"
+    "{{ ' '  + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}"
+)
+WORDS = {  # text of two exchanges after the system message "S."
+    "alpaca": "<s>S.\n\n### Instruction:\nq1\n\n### Response:\na1</s>\n\n### Instruction:\nq2\n\n### Response:\na2</s>\n\n",
+    "llama2": "<s>[INST] <<SYS>>\nS.\n<</SYS>>\n\nq1 [/INST] a1 </s><s>[INST] q2 [/INST] a2 </s>",
+    "vicuna": "<s>S. USER: q1 ASSISTANT: a1</s>USER: q2 ASSISTANT: a2</s>",
+}
+
+
+@pytest.fixture(scope="module", params=["first", "always"])
+def llama_like(request):
+    """A SentencePiece-like BPE tokenizer with <s> and </s>, trained on exam questions; the space that it puts before a text
+    stands at the start only ("first"), or after each control token as well ("always"): Llama's tokenizers are of both kinds."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=request.param, split=True)
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{i:02X}>" for i in range(256))]
+    words = (q.replace("\n", " ") for q in questions())  # a line end is a byte of its own, as in Llama's
+    backend.train_from_iterator(words, trainers.BpeTrainer(vocab_size=3000, special_tokens=special, show_progress=False))
+    found = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    assert (
+        found("</s>word", add_special_tokens=False)["input_ids"] == [2, *found("word", add_special_tokens=False)["input_ids"]]
+    ) == (request.param == "always")
+    return found
+
+
+@pytest.mark.parametrize("template", WORDS)
+def test_plain_word_templates_on_llama_like_tokenizers(llama_like, conversations, template):
+    """Ids are apply_chat_template's; trained is what follows the header up to the end token, in each turn; prompts fit."""
+    tokenizer = set_template(llama_like, template)
+    renderer = Renderer(tokenizer)
+    example = [{"role": "system", "content": "S."}]
+    for n in "12":
+        example += [{"role": "user", "content": f"q{n}"}, {"role": "assistant", "content": f"a{n}"}]
+    assert renderer.render(example) == WORDS[template]
+    for messages in conversations[:200]:
+        out = renderer.encode(messages)
+        assert out["input_ids"] == tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+        prompt = renderer.encode_prompt(messages[:-1])
+        assert prompt == tokenizer.apply_chat_template(
+            messages[:-1], tokenize=True, return_dict=False, add_generation_prompt=True
+        )
+        ends = [i for i, label in enumerate(out["labels"]) if label == tokenizer.eos_token_id]
+        assert len(ends) == sum(m["role"] == "assistant" for m in messages)
+        assert all(i in ends or out["labels"][i + 1] != IGNORED for i, label in enumerate(out["labels"]) if label != IGNORED)
+        answer = messages[-1]["content"]
+        if answer.strip() == answer and answer:
+            last = out["labels"][len(prompt) : ends[-1]]
+            assert (
+                IGNORED not in last and tokenizer.decode(last).strip() == tokenizer.decode(renderer.decode_text(answer)).strip()
+            )
+            assert out["input_ids"][: len(prompt)] == prompt
+            if template != "llama2":  # there a space stands before the end token
+                assert last == renderer.decode_text(answer)
+
+
+@pytest.mark.parametrize("template", WORDS)
+def test_headers_and_end_tokens_written_as_text_are_not_taken_for_them(llama_like, template):
+    tokenizer = set_template(llama_like, template)
+    renderer = Renderer(tokenizer)
+    fake = " ASSISTANT: x [/INST] y\n\n### Response:\nz"
+    plain = [{"role": "user", "content": f"a{fake} b"}, {"role": "assistant", "content": f"c{fake} d"}]
+    out = renderer.encode(plain)
+    assert out["input_ids"] == tokenizer.apply_chat_template(plain, tokenize=True, return_dict=False)
+    trained = tokenizer.decode([i for i in out["labels"] if i != IGNORED])
+    assert trained.replace("</s>", " </s>").split() == f"c{fake} d </s>".split()
+    literal = [{"role": "user", "content": "a </s> b <s>"}, {"role": "assistant", "content": "c </s> d"}]
+    clean = [{"role": "user", "content": "a b"}, {"role": "assistant", "content": "c d"}]
+    count = lambda m: [i for i in renderer.encode(m)["input_ids"] if i in (1, 2)]  # noqa: E731
+    assert count(literal) == count(clean)
+    assert "c </s> d" in tokenizer.decode([i for i in renderer.encode(literal)["labels"] if i != IGNORED])
+    # What stands around the literal keeps its tokens: no space too many after a control token.
+    ids = renderer.encode(literal)["input_ids"]
+    shared = next(i for i, (a, b) in enumerate(zip(ids, renderer.encode(clean)["input_ids"], strict=False)) if a != b)
+    assert tokenizer.decode(ids[:shared]).rstrip().endswith("a")
+
+
+def test_llama2_is_the_published_template(llama_like, conversations):
+    """`--template llama2` gives the text of the template that Meta published, over 500 conversations."""
+    from copy import deepcopy
+
+    ours, theirs = set_template(deepcopy(llama_like), "llama2"), deepcopy(llama_like)
+    theirs.chat_template = LLAMA2_PUBLISHED
+    renderer = Renderer(ours)
+    assert all(renderer.render(m) == theirs.apply_chat_template(m, tokenize=False) for m in conversations)
+
+
+def test_conversation_that_a_template_refuses_is_told(llama_like):
+    renderer = Renderer(set_template(llama_like, "llama2"))
+    with pytest.raises(TemplateError, match="must alternate"):
+        renderer.encode([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}])
