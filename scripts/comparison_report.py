@@ -119,7 +119,7 @@ def markdown(result: dict) -> str:
     def cell(text):
         return str(text).replace("|", "\\|").replace("\n", " ")
 
-    parts = [f"# Comparison\n\n{result['verdict']}\n"]
+    parts = ["# Comparison\n"] + [f"{c['words']}\n" for c in result["comparisons"]]
     parts += [f"**Note.** {warning}\n" for warning in result["warnings"]]
     parts.append(
         f"Task {result['task']}, protocol {result['protocol']}, {result['n']} rows, test set "
@@ -142,11 +142,16 @@ def svg(figure) -> str:
     return out.getvalue()[out.getvalue().index("<svg") :]
 
 
+def legend(axes) -> None:
+    """Above the plot, left: beside it, it would make the plot too wide for a phone."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=1 if len(axes.get_lines()) > 4 else 2)
+
+
 def accuracy_plot(models: list[dict], names: list[str]) -> str:
     """Accuracy of each model with its interval, chance and the majority class."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 0.9 + 0.5 * len(models)))
+    figure = Figure(figsize=(4.6, 0.9 + 0.5 * len(models)))
     axes = figure.subplots()
     for i, m in enumerate(models):
         low, high = m["accuracy_ci95"]
@@ -163,7 +168,7 @@ def accuracy_plot(models: list[dict], names: list[str]) -> str:
         xlim=(0, 100),
     )
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        legend(axes)
     return svg(figure)
 
 
@@ -173,7 +178,7 @@ def difference_plot(result: dict) -> str:
 
     pairs = result["comparisons"]
     scale, unit = (1, "bits per byte, less is better") if result["measure"] == "bits_per_byte" else (100, "points of ROUGE-L")
-    figure = Figure(figsize=(7, 0.9 + 0.5 * len(pairs)))
+    figure = Figure(figsize=(4.6, 0.9 + 0.6 * len(pairs)))
     axes = figure.subplots()
     for i, c in enumerate(pairs):
         axes.plot([scale * v for v in c["difference_ci95"]], [i, i], color="#1f5f8b", linewidth=2)
@@ -181,7 +186,7 @@ def difference_plot(result: dict) -> str:
     axes.axvline(0, color="#333", linewidth=0.8)
     axes.set(
         yticks=range(len(pairs)),
-        yticklabels=[f"{c['from']} → {c['to']}" for c in pairs],
+        yticklabels=[f"{c['from']}\n→ {c['to']}" for c in pairs],
         xlabel=f"difference in {unit}, with 95 % interval",
         ylim=(len(pairs) - 0.5, -0.5),
     )
@@ -214,7 +219,7 @@ def plots(result: dict) -> list[tuple[str, str]]:
         drawn.append(("Differences", difference_plot(result)))
 
     pairs = result["comparisons"]
-    figure = Figure(figsize=(7, 0.9 + 0.5 * len(pairs)))
+    figure = Figure(figsize=(4.6, 0.9 + 0.6 * len(pairs)))
     axes = figure.subplots()
     axes.barh(range(len(pairs)), [c["won"] for c in pairs], color="#2e7d4f", label="won")
     axes.barh(range(len(pairs)), [-c["lost"] for c in pairs], color="#b23b3b", label="lost")
@@ -225,18 +230,18 @@ def plots(result: dict) -> list[tuple[str, str]]:
     axes.axvline(0, color="#333", linewidth=0.8)
     axes.set(
         yticks=range(len(pairs)),
-        yticklabels=[f"{c['from']} → {c['to']}" for c in pairs],
+        yticklabels=[f"{c['from']}\n→ {c['to']}" for c in pairs],
         xlim=(-most, most),
         ylim=(len(pairs) - 0.5, -0.5),
         xlabel="rows lost | rows won",
         xticks=[],
     )
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    legend(axes)
     drawn.append(("Rows won and lost", svg(figure)))
 
     topics = list(models[0].get("by_topic") or {})
     if 1 < len(topics) <= 40 and result["measure"] == "accuracy":
-        figure = Figure(figsize=(7, 1 + 0.22 * len(topics) * len(models)))
+        figure = Figure(figsize=(4.6, 1 + 0.22 * len(topics) * len(models)))
         axes = figure.subplots()
         height = 0.8 / len(models)
         for j, m in enumerate(models):
@@ -257,12 +262,12 @@ def plots(result: dict) -> list[tuple[str, str]]:
             ylim=(len(topics) - 0.5, -0.5),
             xlabel="right answers, % with 95 % Wilson interval",
         )
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        legend(axes)
         drawn.append(("By topic", svg(figure)))
 
     calibrated = [m for m in models if m.get("calibration")]
     if calibrated:
-        figure = Figure(figsize=(4.6, 4))
+        figure = Figure(figsize=(4.6, 4.2))
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="#888", linestyle=":", label="perfect")
         for m in calibrated:
@@ -274,7 +279,7 @@ def plots(result: dict) -> list[tuple[str, str]]:
                 label=f"{m['name']} (ECE {m['calibration']['ece']:.3f})",
             )
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence in the answer given", ylabel="share that is right")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        legend(axes)
         drawn.append(("Calibration", svg(figure)))
     return drawn
 
@@ -284,7 +289,8 @@ def plots(result: dict) -> list[tuple[str, str]]:
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse;display:block;overflow-x:auto;font-size:.9rem}td,th{border-bottom:1px solid #ddd;
 padding:.3rem .7rem;text-align:left;white-space:nowrap}th{font-weight:600}.verdict{font-size:1.1rem;border-left:4px solid #1f5f8b;
-padding:.2rem 0 .2rem 1rem}.note{border-left:4px solid #b5651d;padding-left:1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;
+padding:.2rem 0 .2rem 1rem}.verdict p{margin:.5rem 0}.note{border-left:4px solid #b5651d;padding-left:1rem}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;
 background:#f6f6f6;padding:.7rem;font-size:.85rem}svg{max-width:100%;height:auto}summary{cursor:pointer}
 .won{color:#2e7d4f}.lost{color:#b23b3b}"""
 
@@ -305,7 +311,8 @@ def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
         )
 
     by_name = {m["name"]: r for m, r in zip(result["models"], rows, strict=True)}
-    parts = [f"<h1>Comparison</h1><p class=verdict>{text(result['verdict'])}</p>"]
+    said = "".join(f"<p>{text(c['words'])}</p>" for c in result["comparisons"])
+    parts = [f"<h1>Comparison</h1><div class=verdict>{said}</div>"]
     parts += [f"<p class=note>{text(warning)}</p>" for warning in result["warnings"]]
     parts.append(
         f"<p>Task {text(result['task'])}, protocol {text(result['protocol'])}, {result['n']} rows, test set "

@@ -54,40 +54,69 @@ def write_rows(path: Path, rows: list[dict]) -> Path:
     return path
 
 
-def speed(model: str, count: int, loop_count: int) -> None:
-    """Seconds a row of the study's loop (one generate of 10 tokens a row) and of evaluate.py's protocols."""
-    import argparse as namespace
-
-    import engines
-    import predict
+def loop(model, prompts: list[list[int]]) -> None:
+    """The study's loop: one row after the other, `generate` of 10 new tokens."""
     import torch
 
-    rows = medmcqa_rows(count)
-    engine = engines.HuggingFace(model, "auto", "off", "auto", False, 2048)
-    args = namespace.Namespace(permutations=1, max_new_tokens=64, batch_tokens=2048, max_length=2048)
-    import scoring
-
-    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
-    engine.generate(prompts[:1], 2)  # warm
-    fits = list(range(len(rows)))
-    found = {}
-    every = max(1, count // loop_count)
-    clock = time.monotonic()
-    for prompt in prompts[::every][:loop_count]:
+    for prompt in prompts:
         ids = torch.tensor([prompt])
         with torch.inference_mode():
-            engine.model.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0
-            )
-    found["study's loop"] = (time.monotonic() - clock) / len(prompts[::every][:loop_count])
-    for protocol in ("letter", "text", "capitulo"):
-        with tempfile.TemporaryDirectory() as folder:
-            clock = time.monotonic()
-            engine.packed = None
-            predict.run_batches(engine, rows, prompts, fits, [], protocol, args, Path(folder, "p.jsonl"))
-            found[protocol] = (time.monotonic() - clock) / len(rows)
-    for name, seconds in found.items():
-        print(f"{name:14} {seconds:.4f} s a row   {found['study' + chr(39) + 's loop'] / seconds:5.1f} times the loop's speed")
+            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0)
+
+
+def speed(model: str, count: int, loop_count: int) -> None:
+    """Seconds a row of the study's loop and of evaluate.py's protocols, in one process.
+
+    The loop runs on `loop_count` rows spread evenly over the rows, with the model as the study loaded it (NF4, Unsloth's
+    own choice of 16 bits) and in the arithmetic that evaluate.py takes. The processor's seconds are given beside the
+    clock's, for a machine that does other work as well.
+    """
+    import engines
+    import predict
+    import scoring
+    import torch
+    from unsloth import FastLanguageModel
+
+    rows = medmcqa_rows(count)
+    found = {}
+
+    def timed(name, done, work):
+        clock, processor = time.monotonic(), time.process_time()
+        work()
+        found[name] = (time.monotonic() - clock) / done, (time.process_time() - processor) / done
+        print(f"{name}: {found[name][0]:.4f} s a row", flush=True)
+
+    engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
+    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
+    spread = prompts[:: max(1, count // loop_count)][:loop_count]
+    loads = {
+        "study's loop, NF4 as in the study": {"load_in_4bit": True},
+        "study's loop, bfloat16": {"load_in_4bit": False},
+        "study's loop, float32": {"load_in_4bit": False, "dtype": torch.float32},
+    }
+    for name, how in loads.items():
+        plain, _ = FastLanguageModel.from_pretrained(model_name=model, max_seq_length=2048, **how)
+        FastLanguageModel.for_inference(plain)
+        loop(plain, prompts[:1])  # warm
+        timed(name, len(spread), lambda plain=plain: loop(plain, spread))
+        del plain
+    for dtype in ("float32", "bfloat16"):
+        engine = engines.HuggingFace(model, "auto", "off", dtype, False, 2048)
+        engine.generate(prompts[:1], 2)  # warm
+        for protocol in ("letter", "text") if dtype == "float32" else ("letter",):
+            with tempfile.TemporaryDirectory() as folder:
+                args = argparse.Namespace(permutations=1, max_new_tokens=64, batch_tokens=2048, max_length=2048)
+                partial = Path(folder, "p.jsonl")
+                engine.packed = None
+                timed(
+                    f"evaluate.py {protocol}, {dtype}",
+                    count,
+                    lambda e=engine, p=protocol, a=args, f=partial: predict.run_batches(e, rows, prompts, [], p, a, f),
+                )
+    ours = found["evaluate.py letter, float32"]
+    print(f"\n{'':36} {'s a row':>8} {'processor':>10} {'times as long as letter, float32':>34}")
+    for name, (clock, processor) in found.items():
+        print(f"{name:36} {clock:8.4f} {processor:10.4f} {clock / ours[0]:17.1f} {processor / ours[1]:16.1f}")
 
 
 def memory(model: str) -> None:
