@@ -14,7 +14,7 @@ import common
 
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: 4 bits, a byte of scale in 64, doubly quantised by 4 bytes in 256 blocks
 GIGA = 1e9
-OVERHEAD = {"gpu": 0.6e9, "ram": 1.05e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
+OVERHEAD = {"gpu": 0.6e9, "ram": 1.2e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
 SEQUENCES = {"dpo": 2, "simpo": 2, "orpo": 2, "reward": 2}  # sequences a row: chosen and rejected
 TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch decide
 
@@ -33,22 +33,21 @@ def read_config(model: str) -> dict:
     return config.get("text_config", config)
 
 
-def activations(config: dict, tokens: int, checkpointing: bool, gpu: bool) -> float:
+def activations(config: dict, tokens: int, checkpointing: bool, gpu: bool, full: bool = False) -> float:
     """Bytes that the backward pass needs of a forward pass over so many tokens.
 
     What a layer keeps of a token, in 16-bit numbers: inputs of the norms, of the seven linear layers and their adapters,
-    queries, keys and values before and after the rotation, the gate's parts. Recomputed, a layer keeps its input alone
-    (Unsloth moves it to the processor's memory), and one layer is whole at a time.
+    queries, keys and values before and after the rotation, the gate's parts. Without adapters layers share their inputs,
+    measured 0.4 of it. Recomputed, a layer keeps its input alone (Unsloth moves it to the processor's memory), and one
+    layer is whole at a time; on a processor the allocator gives back only part of what recomputing frees, measured 0.4.
     """
     hidden, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     of = adapters.shapes(config)
     attention = 3 * of["q_proj"][1] + 5 * of["k_proj"][1]
-    layer = 2 * (9 * hidden + attention + 5 * inner)
-    if not gpu:
-        layer *= 1.25  # the norms and the rotation keep float32 copies
-    if checkpointing:
-        return tokens * (layer + (0 if gpu else layers * 2 * hidden))
-    return tokens * layer * layers
+    layer = 2 * (9 * hidden + attention + 5 * inner) * (0.4 if full else 1)
+    if not gpu:  # the norms and the rotation keep float32 copies
+        return tokens * 1.25 * layer * layers * (0.4 if checkpointing else 1)
+    return tokens * layer * (1 if checkpointing else layers)
 
 
 def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
@@ -56,7 +55,8 @@ def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
     if method == "reward":
         return 0
     if method in ("sft", "cpt"):
-        return min(tokens, 1024) * config["vocab_size"] * (4 + 4)
+        rows = min(tokens, 1024) if gpu else max(16, 2**24 // config["vocab_size"])  # unsloth_zoo.cpu.ops
+        return rows * config["vocab_size"] * (4 + 4)
     return tokens * config["vocab_size"] * (4 + 4 + 2)
 
 
@@ -81,11 +81,13 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool) -> dict[s
         held += 4 * embeddings
     tokens = longest * args.per_device_train_batch_size * SEQUENCES.get(method, 1)
     checkpointing = gpu if args.gradient_checkpointing is None else args.gradient_checkpointing
+    # Gradients grow as activations go: the larger of the two counts.
+    kept, gradients = activations(config, tokens, checkpointing, gpu, full), 4 * trainable
     parts = {
         "weights": weights,
-        "adapters and gradients": held + 4 * trainable,
+        "adapters": held,
         "optimiser": states * trainable,
-        "activations": activations(config, tokens, checkpointing, gpu),
+        "activations or gradients": max(kept, gradients),
         "logits": logits(config, tokens, method, gpu),
         "libraries": OVERHEAD["gpu" if gpu else "ram"],
     }
@@ -117,7 +119,7 @@ def knobs(args, parts: dict, method: str) -> list[str]:
     """What to turn, the first first."""
     found = []
     rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
-    variable = parts["activations"] + parts["logits"]
+    variable = parts["activations or gradients"] + parts["logits"]
     if rows > 1 and variable > 0.2 * parts["total"]:
         found.append(
             f"--per_device_train_batch_size {rows // 2} --gradient_accumulation_steps {passes * 2} (the same training, slower)"

@@ -232,7 +232,7 @@ def train(trainer, run: dict, args, names: list) -> dict:
     try:
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-        words = ("out of memory", "not enough memory", "can't allocate memory")
+        words = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")  # the last is oneDNN's
         if not isinstance(error, MemoryError) and not any(w in str(error) for w in words):
             raise
         smaller_batch(args, log)

@@ -48,7 +48,7 @@ def watch(log: Path, first_step: int):
         def check(self, record):
             loss, chosen = float(record["loss"]), record.get("logps/chosen")
             begin["loss"] = loss if begin["loss"] is None else begin["loss"]
-            if loss > 10 and loss > 10 * abs(begin["loss"]):
+            if loss > 2 * abs(begin["loss"]) + 2:  # from 2.0, a usual start, to 6.0: far beyond the noise of a batch
                 raise CheckFailed(
                     f"the loss explodes: {begin['loss']:.3f} at the start, {loss:.3f} at step {record['step']}; "
                     "lower learning_rate (a tenth is a good try) or raise warmup_steps"

@@ -1,0 +1,116 @@
+"""What can go wrong in training: out of memory, a loss that is no number or explodes, a full disk, and stopping early."""
+
+import json
+import re
+import resource
+import shutil
+
+import pytest
+from conftest import ROOT, run_script
+
+QUICK = ["--logging_steps", 1, "--save_steps", 0, "--learning_rate", 1e-3, "--gradient_checkpointing", "false"]
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_out_of_memory_halves_the_batch_and_ends_well(tiny_model, tmp_path):
+    """Under a limit that 32 long rows a pass exceed and fewer do not, the effective batch stays."""
+    rows = [
+        {"id": i, "conversations": [{"from": "human", "value": f"{i} " * 300}, {"from": "gpt", "value": "yes, " * 300}]}
+        for i in range(32)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "out"
+    flags = ["--per_device_train_batch_size", 32, "--gradient_accumulation_steps", 1, "--max_steps", 1, "--max_length", 2048]
+    limit = 5_500_000 * 1024  # address space; the libraries alone take about three
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    done = run_script(
+        "scripts/sft.py",
+        "--model",
+        tiny_model,
+        "--data",
+        tmp_path / "rows.jsonl",
+        "--output_dir",
+        out,
+        *QUICK,
+        *flags,
+        preexec_fn=limited,
+    )
+    assert "out of memory" in done.stdout
+    config = json.loads((out / "run.json").read_text())["config"]
+    assert config["per_device_train_batch_size"] < 32
+    assert config["per_device_train_batch_size"] * config["gradient_accumulation_steps"] == 32
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows(tiny_model, tiny_rows, tmp_path):
+    """A model with one broken weight, as after a bad merge or download."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(ROOT / tiny_model, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    flags = ["--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 1, "--max_steps", 3]
+    data = ["--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "out"]
+    done = run_script("scripts/sft.py", "--model", folder, *data, *QUICK, *flags, code=1)
+    assert "the loss is nan at step 1" in done.stderr and "Traceback" not in done.stderr
+    assert len(re.findall(r"\brow\d+", done.stderr)) == 4
+
+
+def test_a_loss_that_explodes_stops_the_run(tmp_path):
+    import watching
+    from common import CheckFailed
+
+    watch = watching.watch(tmp_path / "metrics.jsonl", 0)()
+    for loss in (2.0, 3.1, 1.2, 5.9):
+        watch.check({"step": 1, "loss": loss})
+    with pytest.raises(CheckFailed, match=r"explodes.*learning_rate"):
+        watch.check({"step": 5, "loss": 6.1})
+
+
+def test_a_fall_of_the_chosen_answers_is_warned_of_once(tmp_path, capsys):
+    import watching
+
+    watch = watching.watch(tmp_path / "metrics.jsonl", 0)()
+    for step, chosen in enumerate((-50, -45, -58, -61, -90)):
+        watch.check({"step": step, "loss": 0.5, "logps/chosen": chosen})
+    assert capsys.readouterr().out.count("less likely (logps/chosen -50.0 -> -61.0)") == 1
+
+
+def test_early_stopping_keeps_the_best(tiny_model, tiny_rows, tmp_path):
+    out = tmp_path / "out"
+    data = ["--data", tiny_rows / "train.jsonl", "--eval_data", tiny_rows / "train.jsonl", "--output_dir", out]
+    # The rate is so high that the held-out loss rises after a few steps.
+    flags = ["--learning_rate", 0.05, "--save_steps", 1, "--max_steps", 12, "--early_stopping_patience", 1, "--logging_steps", 1]
+    flags += ["--per_device_train_batch_size", 8, "--gradient_accumulation_steps", 1, "--gradient_checkpointing", "false"]
+    run_script("scripts/sft.py", "--model", tiny_model, *data, *flags)
+    run = json.loads((out / "run.json").read_text())["metrics"]
+    losses = {line["step"]: line["eval_loss"] for line in lines(out) if "eval_loss" in line}
+    best = min(losses, key=losses.get)
+    assert run["best_checkpoint"] == f"checkpoint-{best}" and run["steps"] < 12
+
+
+def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path):
+    """The model has no weights here, so nothing could have been loaded."""
+    folder = tmp_path / "model"
+    shutil.copytree(ROOT / tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    data = ["--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "out"]
+    done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run")
+    assert "memory: about" in done.stdout and "disk:" in done.stdout and "learning_rate: 0.0002" in done.stdout
+    config = json.loads((folder / "config.json").read_text()) | {"hidden_size": 2**17, "intermediate_size": 2**19}
+    (folder / "config.json").write_text(json.dumps(config))
+    done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run")
+    assert "does not fit" in done.stdout and "turn first" in done.stdout
+
+
+def test_model_card_and_picture_are_there(tiny_sft):
+    card = (tiny_sft / "README.md").read_text()
+    assert "Not for clinical use" in card and "SHA-256" in card and card.startswith("---\nbase_model:")
+    assert (tiny_sft / "loss.png").read_bytes().startswith(b"\x89PNG")
