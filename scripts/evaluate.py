@@ -215,6 +215,7 @@ def show(metrics: dict) -> None:
             "answers by position "
             + ", ".join(f"{p:.1%}" for p in metrics["position_bias"]["answered_by_position"])
             + f"; the same answer in all rotations: {metrics['position_bias']['same_answer_in_all']:.1%} of rows"
+            + " ({:.1%} to {:.1%})".format(*metrics["position_bias"]["same_answer_in_all_ci95"])
         )
     print(f"protocol {metrics['protocol']}, {metrics['n_invalid']} answers invalid, {metrics['n_too_long']} prompts too long")
 

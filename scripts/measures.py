@@ -50,7 +50,8 @@ def grouped(records: list[dict], key: str) -> dict:
 def classes(records: list[dict]) -> dict:
     """Precision, recall and F1 per class, macro and weighted, and the confusion matrix (scikit-learn).
 
-    Classes are those of the gold answers; an invalid answer is a miss of its class and a column of its own.
+    Classes are those of the gold answers; an invalid answer is a miss of its class and a column of its own. Precision
+    and recall, being shares, have Wilson's interval (null for the precision of a class that was never answered).
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -63,8 +64,16 @@ def classes(records: list[dict]) -> dict:
         p, r, f, _ = precision_recall_fscore_support(gold, told, labels=labels, average=average, zero_division=0)
         found[average] = {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6)}
     per_class = zip(*precision_recall_fscore_support(gold, told, labels=labels, zero_division=0), strict=True)
+    answered, right = collections.Counter(told), collections.Counter(g for g, t in zip(gold, told, strict=True) if g == t)
     found["per_class"] = {
-        label: {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6), "n": int(n)}
+        label: {
+            "precision": round(float(p), 6),
+            "precision_ci95": wilson(right[label], answered[label]) if answered[label] else None,
+            "recall": round(float(r), 6),
+            "recall_ci95": wilson(right[label], int(n)),
+            "f1": round(float(f), 6),
+            "n": int(n),
+        }
         for label, (p, r, f, n) in zip(labels, per_class, strict=True)
     }
     found["confusion_matrix"] = {
@@ -117,13 +126,15 @@ def position_bias(records: list[dict]) -> dict:
     width = max(len(record["options"]) for record in records)
     n = len(places)
     rounds = list(zip(*(record["rotations"] for record in records), strict=True))
+    right = [sum(r["position"] == r["gold_position"] for r in one) for one in rounds]
+    same = sum(len({r["answer"] for r in record["rotations"]}) == 1 for record in records)
     return {
         "answered_by_position": [round(sum(r["position"] == p for r in places) / n, 6) for p in range(width)],
         "gold_by_position": [round(sum(r["gold_position"] == p for r in places) / n, 6) for p in range(width)],
-        "accuracy_by_rotation": [round(sum(r["position"] == r["gold_position"] for r in one) / len(one), 6) for one in rounds],
-        "same_answer_in_all": round(
-            sum(len({r["answer"] for r in record["rotations"]}) == 1 for record in records) / len(records), 6
-        ),
+        "accuracy_by_rotation": [round(k / len(records), 6) for k in right],
+        "accuracy_by_rotation_ci95": [wilson(k, len(records)) for k in right],
+        "same_answer_in_all": round(same / len(records), 6),
+        "same_answer_in_all_ci95": wilson(same, len(records)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 from conftest import run_script
@@ -120,6 +121,118 @@ def test_no_difference_is_not_called_one(tmp_path):
     assert [(c["from"], c["to"]) for c in result["comparisons"]] == [("a", "b"), ("a", "again"), ("b", "again")]
     assert "better" not in result["verdict"] and "Holm-corrected for 3 tests" in result["verdict"]
     assert result["comparisons"][1]["p_value"] == 1.0
+
+
+def test_forgetting_is_told_in_words(tmp_path):
+    before = evaluation(tmp_path / "before", [i % 2 == 0 for i in range(120)], data="general")
+    same = evaluation(tmp_path / "same", [i % 2 == 0 or i == 1 for i in range(118)] + [False] * 2, data="general")
+    less = evaluation(tmp_path / "less", [i % 8 == 0 for i in range(120)], data="general")
+    run_script("scripts/compare.py", before, same, less, "--output_dir", tmp_path / "c")
+    none, shown, _ = (c["words"] for c in json.loads((tmp_path / "c" / "comparison.json").read_text())["comparisons"])
+    assert none.startswith(
+        "No forgetting shown: no difference shown between before and same on questions outside medicine: 50.0 %"
+    )
+    assert "a loss of up to 2." in none and none.endswith("points is not ruled out.")
+    assert shown.startswith("Forgetting shown: less is worse than before on questions outside medicine: 50.0 % and 12.5 %")
+
+
+def test_nothing_to_forget_is_said(tmp_path):
+    one = evaluation(tmp_path / "a", [i % 4 == 0 for i in range(120)], data="general")
+    run_script("scripts/compare.py", one, one, "--output_dir", tmp_path / "c")
+    assert "cannot be forgotten" in json.loads((tmp_path / "c" / "comparison.json").read_text())["warnings"][0]
+
+
+def test_safety_is_told_as_requests_declined(tmp_path):
+    one = evaluation(tmp_path / "a", [i % 2 == 0 for i in range(60)], task="safety")
+    two = evaluation(tmp_path / "b", [i % 8 == 0 for i in range(60)], task="safety")
+    out = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
+    assert "b declines fewer of the harmful requests than a: 50.0 % and 13.3 %, -36.7 points" in out.stdout
+
+
+def values(folder, task, rows, **metrics):
+    """An output folder of open answers or of perplexity."""
+    folder.mkdir()
+    shared = {"task": task, "protocol": "p", "n": len(rows), "precision": "float32", "data_sha256": "d", "n_invalid": 0}
+    (folder / "metrics.json").write_text(json.dumps({**shared, **metrics}))
+    (folder / "predictions.jsonl").write_text("".join(json.dumps({"id": str(i), **r}) + "\n" for i, r in enumerate(rows)))
+    return folder
+
+
+def test_perplexity_is_compared_in_bits_per_byte(tmp_path):
+    import numpy
+
+    noise = numpy.random.default_rng(0).normal(0, 1, 80)
+    rows = [{"nats": 100 + 5 * float(x), "bytes": 200, "tokens": 50} for x in noise]
+    lower = [{**r, "nats": r["nats"] - 4 + float(x)} for r, x in zip(rows, noise[::-1], strict=True)]
+    known = {"bits_per_byte": 0.7, "perplexity": 9.0}
+    one, two = (values(tmp_path / n, "perplexity", r, **known) for n, r in (("a", rows), ("b", lower)))
+    same = values(tmp_path / "same", "perplexity", [{**r, "nats": r["nats"] + (-1) ** i} for i, r in enumerate(rows)], **known)
+    run_script("scripts/compare.py", one, two, same, "--output_dir", tmp_path / "c")
+    found = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    better, none, _ = found["comparisons"]
+    wanted = sum(r["nats"] for r in lower) / 80 / 200 / math.log(2) - sum(r["nats"] for r in rows) / 80 / 200 / math.log(2)
+    assert found["measure"] == "bits_per_byte" and better["difference"] == pytest.approx(wanted, abs=1e-6)
+    low, high = better["difference_ci95"]
+    spread = 1.96 * float(numpy.std(noise)) / 80**0.5 / 200 / math.log(2)
+    assert (low, high) == pytest.approx((wanted - spread, wanted + spread), abs=4e-4)
+    assert better["significant"] and better["words"].startswith("b is better than a: bits per byte")
+    assert not none["significant"] and none["words"].startswith("No difference shown between a and same")
+    page = (tmp_path / "c" / "comparison.html").read_text()
+    assert "bits per byte (less is better)" in page and page.count("<svg") == 2
+
+
+def test_open_answers_are_compared_by_rouge(tmp_path):
+    def rows(scores):
+        return [
+            {"prediction": "x", "output": "<b>x</b>", "gold": "y", "correct": False, "rouge_l": s, "prompt": "Q"} for s in scores
+        ]
+
+    known = {
+        "texts": dict.fromkeys(("bleu", "chrf", "rouge1", "rouge2", "rougeL"), 20.0),
+        "accuracy": 0.0,
+        "accuracy_ci95": [0, 0.1],
+    }
+    one = values(tmp_path / "a", "open", rows([0.1 + i % 5 / 10 for i in range(40)]), **known)
+    two = values(tmp_path / "b", "open", rows([0.2 + i % 3 / 10 + i % 5 / 10 for i in range(40)]), **known)
+    out = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
+    assert "b is better than a: ROUGE-L 30.0 and 49.8, +19.8 points" in out.stdout and "permutation test p = 0.0002" in out.stdout
+    page = (tmp_path / "c" / "comparison.html").read_text()
+    assert "&lt;b&gt;x" in page and "<b>x" not in page
+    (two / "predictions.jsonl").write_text((one / "predictions.jsonl").read_text().replace("rouge_l", "other"))
+    assert "score it again" in run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "d", code=2).stderr
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_in_a_browser(tmp_path, width):
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (drives the browser)")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine; apt install chromium")
+    base = evaluation(tmp_path / "a-model-with-a-rather-long-name", [i % 4 == 0 for i in range(120)])
+    tuned = evaluation(tmp_path / "tuned", [i % 4 == 0 or i % 3 == 0 for i in range(120)])
+    run_script("scripts/compare.py", base, tuned, "--output_dir", tmp_path / "c")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        asked, alerts = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+        page.goto((tmp_path / "c" / "comparison.html").as_uri())
+        assert len(asked) == 1 and not alerts
+        assert page.evaluate("document.documentElement.scrollWidth") <= width  # wide tables scroll by themselves
+        drawn = page.locator("svg")
+        assert drawn.count() == 4
+        assert all(drawn.nth(i).bounding_box()["width"] <= width and drawn.nth(i).bounding_box()["height"] > 80 for i in range(4))
+        # Plots shrink on a phone: their text must stay legible.
+        smallest = page.evaluate(
+            "Math.min(...[...document.querySelectorAll('svg text')].map(t => t.getBoundingClientRect().height))"
+        )
+        assert smallest >= 8
+        first = page.locator("details").first
+        assert not first.locator("pre").first.is_visible()
+        first.locator("summary").click()
+        assert "<script>alert(1)</script>" in first.locator("pre").first.inner_text()
+        browser.close()
 
 
 @pytest.mark.parametrize(
