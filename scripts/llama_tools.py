@@ -14,15 +14,19 @@ process it runs in: keep it behind `quiet(log)`, and in a subprocess where a res
 import array
 import ast
 import contextlib
+import gc
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import common
 
 CONVERTER_FOLDER = common.ROOT / ".tools" / "llama_cpp"
 INSTALL = "pip install --no-deps --target .tools/llama_cpp -r requirements-tools.txt"
+NOT_USED = ("sklearn", "scipy", "pandas", "bitsandbytes", "torchao", "triton")
 # llama_ftype of llama.h, and bits per weight as llama.cpp's quantize README measures them on Llama-3.1-8B
 # (tools/quantize/README.md); used to estimate the disk that is needed.
 QUANTIZATIONS = {
@@ -100,6 +104,69 @@ def known_architectures(converter: Path) -> set[str]:
     return set()
 
 
+def import_less() -> None:
+    """Keep transformers and PEFT from importing what an export does not use; called before they are imported.
+
+    transformers imports scikit-learn (and with it pandas) for assisted generation, PEFT imports bitsandbytes and torchao for
+    weights in few bits, torch imports triton for compiling: 250 MB and two seconds, measured. None in sys.modules is how
+    Python says that a package is not there.
+    """
+    for name in NOT_USED:
+        sys.modules.setdefault(name, None)
+
+
+def release_memory() -> None:
+    """Give back what is no longer used: Python's cycles, and what the C library (glibc) holds on to."""
+    gc.collect()
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(AttributeError):  # musl has none
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def cores() -> int:
+    """Threads for llama.cpp: OMP_NUM_THREADS, as for torch, else the cores that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return (
+        int(asked)
+        if asked.isdigit() and int(asked)
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
+
+
+def end_with_parent() -> None:
+    """In a new process (Popen's preexec_fn): be killed when the parent is, so that a killed export leaves none behind.
+
+    Linux has a call for it (prctl(2), PR_SET_PDEATHSIG); elsewhere the child runs to its end, into a removed folder.
+    """
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def run_measured(command: list, log: str | Path) -> tuple[int, float, float]:
+    """Run a command, what it prints appended to a log: exit code (negative: a signal's), seconds, peak memory in GB."""
+    start = time.monotonic()
+    with open(log, "ab") as file:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=file, stderr=file, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return process.returncode, round(time.monotonic() - start, 1), round(memory, 2)
+
+
 @contextlib.contextmanager
 def quiet(log: str | Path):
     """Send what C code prints (file descriptors 1 and 2) to a log file; Python's own prints stay on the screen.
@@ -144,7 +211,7 @@ def versions() -> dict[str, str]:
 
 
 def read_header(path: str | Path) -> tuple[dict, list[dict]]:
-    """Metadata (every value a string, arrays as lists) and tensors ({name, type, size}) of a GGUF.
+    """Metadata (arrays of texts as lists; of numbers cyllama tells only the length) and tensors ({name, type, size}) of a GGUF.
 
     cyllama reads them in a tenth of a second; the package gguf takes fifteen on a vocabulary of 150,000.
     Raises ValueError or RuntimeError where the file is broken.
@@ -155,6 +222,14 @@ def read_header(path: str | Path) -> tuple[dict, list[dict]]:
         raise ValueError(f"{path} is no GGUF file")
     context = GGUFContext.from_file(str(path))
     return context.get_all_metadata(), context.get_all_tensor_info()
+
+
+def has_template(path: str | Path) -> bool:
+    """Whether a GGUF holds a chat template; True too where the header cannot be read (loading it will say why)."""
+    try:
+        return "tokenizer.chat_template" in read_header(path)[0]
+    except (ValueError, RuntimeError):
+        return True
 
 
 def stored(path: str | Path) -> dict:
@@ -183,7 +258,7 @@ def quantize(source: str, out: str, quantization: str) -> None:
     from cyllama.llama import llama_cpp as library
 
     settings = library.LlamaModelQuantizeParams()
-    settings.ftype, settings.nthread = QUANTIZATIONS[quantization][0], os.cpu_count() or 1
+    settings.ftype, settings.nthread = QUANTIZATIONS[quantization][0], cores()
     library.model_quantize(source, out, settings)
 
 
@@ -217,7 +292,7 @@ class Gguf:
         self.n_vocab = self.vocab.n_vocab
         settings = library.LlamaContextParams()
         settings.n_ctx, settings.n_batch = n_ctx, n_ctx
-        settings.n_threads = settings.n_threads_batch = n_threads or os.cpu_count() or 1
+        settings.n_threads = settings.n_threads_batch = n_threads or cores()
         self.context = library.LlamaContext(self.model, settings)
 
     def tokenize(self, text: str, special: bool) -> list[int]:
@@ -254,8 +329,13 @@ def start_server(
     n_parallel: int = 1,
     alias: str | None = None,
     gpu_layers: int = -1,
+    lora: str | Path | None = None,
+    thinking: str = "off",
 ):
     """llama.cpp's own HTTP server inside this process (xllamacpp); `.listening_address` is its URL.
+
+    `thinking` is what a request gets that does not say (chat_template_kwargs); the training's default is off, many
+    templates' own is on. `lora`: an adapter GGUF beside the model.
 
     Raises RuntimeError where the file cannot be loaded or the port is taken.
     """
@@ -263,9 +343,13 @@ def start_server(
 
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores()
     params.n_ctx, params.n_parallel, params.n_gpu_layers = n_ctx, n_parallel, gpu_layers
     params.hostnames, params.port = [host], port
     params.warmup = False
+    params.default_template_kwargs = {"enable_thinking": json.dumps(thinking == "on")}
+    if lora:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
     if alias:
         params.model_alias = {alias}
     if api_key:
@@ -283,8 +367,11 @@ def request(server, path: str, body: dict) -> dict:
         return json.load(answer)
 
 
-def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", **settings) -> dict:
-    """One chat answer, its pieces handed to `on_text` as they come; {"text", "thinking", "finish_reason"}."""
+def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", on_thought=None, **settings) -> dict:
+    """One chat answer, its pieces handed to `on_text` as they come; {"text", "thinking", "finish_reason"}.
+
+    What the model thinks first goes to `on_thought`. Raises RuntimeError with what the server says is wrong.
+    """
     answer = {"text": "", "thinking": "", "finish_reason": None}
 
     def piece(chunk: str) -> bool:
@@ -292,10 +379,12 @@ def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", **
         if "error" in chunk:
             raise RuntimeError(chunk["error"].get("message", str(chunk["error"])))
         for choice in chunk.get("choices", []):
-            delta = choice["delta"].get("content") or ""
+            delta, thought = (choice["delta"].get(name) or "" for name in ("content", "reasoning_content"))
             answer["text"] += delta
-            answer["thinking"] += choice["delta"].get("reasoning_content") or ""
+            answer["thinking"] += thought
             answer["finish_reason"] = choice["finish_reason"] or answer["finish_reason"]
+            if thought and on_thought:
+                on_thought(thought)
             if delta:
                 on_text(delta)
         return False

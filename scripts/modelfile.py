@@ -90,16 +90,18 @@ def apply(found: dict, turns: list[tuple[str, str]]) -> str:
     return text + "".join(found[role][0] + content + found[role][1] for role, content in turns) + found["generation"]
 
 
-def stops(metadata: dict) -> list[str]:
-    """Texts of the tokens that end an answer: the end token, and the end of a turn where the file names one."""
+def stops(metadata: dict, after_answer: str = "") -> list[str]:
+    """Texts of the tokens that end an answer: the end token, the end of a turn where the file names one, and the control
+    token that the template writes after an answer (Gemma's <end_of_turn> is no end token of its tokenizer).
+    """
     tokens = metadata["tokenizer.ggml.tokens"]
-    return list(
-        dict.fromkeys(
-            tokens[int(metadata[key])]
-            for key in ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
-            if key in metadata
-        )
-    )
+    named = [
+        tokens[int(metadata[key])] for key in ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id") if key in metadata
+    ]
+    # cyllama does not read arrays of numbers, so a control token is told by its looks, and is the longest that fits.
+    marks = [text for text in tokens if text[:1] in ("<", "[") and text[-1:] in (">", "]") and after_answer.startswith(text)]
+    written = max(marks, key=len, default=None)
+    return list(dict.fromkeys([*named, *([written] if written else [])]))
 
 
 def render(gguf: str | Path, num_ctx: int = 4096) -> str:
@@ -115,13 +117,13 @@ def render(gguf: str | Path, num_ctx: int = 4096) -> str:
     found = parts(metadata["tokenizer.chat_template"], **named) if "tokenizer.chat_template" in metadata else None
     lines = [f"FROM ./{Path(gguf).name}"]
     if found:
-        if named.get("bos_token") and metadata.get("tokenizer.ggml.add_bos_token") == "True":  # llama.cpp adds it itself
+        if named.get("bos_token") and str(metadata.get("tokenizer.ggml.add_bos_token")) == "True":  # llama.cpp adds it itself
             found["default"] = found["default"].removeprefix(named["bos_token"])
             found["system"] = (found["system"][0].removeprefix(named["bos_token"]), found["system"][1])
         lines.append(f'TEMPLATE """{go_template(found)}"""')
     else:
         lines.append("# Ollama's templates cannot express this file's; it will use its own reading of it. Compare before use.")
-    lines += [f'PARAMETER stop "{text}"' for text in stops(metadata)]
+    lines += [f'PARAMETER stop "{text}"' for text in stops(metadata, found["assistant"][1] if found else "")]
     lines += [f"PARAMETER num_ctx {min(num_ctx, longest)}", "PARAMETER temperature 0"]
     return "\n".join(lines) + "\n"
 

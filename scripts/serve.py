@@ -8,6 +8,9 @@ Open the printed URL in a browser for the chat page, or use any OpenAI client wi
 Served on another address than this machine's own, an API key is required: whoever has it may use the model, and nothing
 is encrypted (put a proxy with TLS before it). llama.cpp tokenises control tokens written in a message as control tokens,
 so do not let strangers write to a model whose system message matters. Not for clinical use.
+
+Thinking is off unless a request asks for it ("chat_template_kwargs": {"enable_thinking": true}), as in training by default.
+The key may also come from the environment, where `ps` does not show it: SERVE_API_KEY.
 """
 
 import os
@@ -17,6 +20,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import common
 import llama_tools
@@ -38,6 +42,8 @@ class Args:
     """longest conversation in tokens, for each of the parallel ones"""
     parallel: int = 1
     """conversations answered at once"""
+    thinking: Literal["on", "off"] = "off"
+    """whether a model that can think first does so where a request does not say"""
     gpu_layers: int = -1
     """layers on the GPU, where the installed xllamacpp has one; -1: as many as fit"""
 
@@ -74,6 +80,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     print(f"loading {args.model} (llama.cpp writes to {log})")
+    if not llama_tools.has_template(args.model):
+        print("warning: the file holds no chat template; llama.cpp takes ChatML, which may not be what it was trained with")
     with llama_tools.quiet(log):
         try:
             server = llama_tools.start_server(
@@ -85,6 +93,7 @@ def main() -> None:
                 n_parallel=args.parallel,
                 alias=name,
                 gpu_layers=args.gpu_layers,
+                thinking=args.thinking,
             )
         except Exception as error:
             raise common.UserError(f"model: llama.cpp cannot serve {args.model} ({error}); what it said: {log}") from None

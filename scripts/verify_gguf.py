@@ -22,7 +22,6 @@ Another model may need others: --gates '{"q4_k_m": {"kl": 0.3}}'.
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -58,6 +57,8 @@ class Args:
     """GGUF of the untuned model, one per file, comma-separated: the tuned must have the lower loss on the answers"""
     quantization: str | None = None
     """whose gates hold, one per file, comma-separated; without it read from the file name"""
+    train_data: str | None = None
+    """training rows (JSONL), some of which are tokenised both ways"""
     max_tokens: int = 3000
     """tokens to compare on"""
     gates: dict[str, dict[str, float]] | None = None
@@ -80,8 +81,9 @@ class Args:
             found += common.check_model_name(self.model)
         if self.reference and not (Path(self.reference) / "reference.json").is_file():
             found.append(f"reference: {self.reference} holds no reference.json")
-        if self.data and not Path(self.data).is_file():
-            found.append(f"data: there is no file {self.data}")
+        for name in ("data", "train_data"):
+            path = getattr(self, name)
+            found += [f"{name}: there is no file {path}"] if path and not Path(path).is_file() else []
         names = self.quantizations()
         if len(names) != len(files) or any(n not in GATES for n in names):
             found.append(f"quantization: give one of {', '.join(GATES)} per file (found {', '.join(map(str, names))})")
@@ -129,15 +131,15 @@ def verify(
             "untuned": untuned and untuned[i],
             "out": str(out),
         }
-        with open(log, "ab") as file:
-            command = [sys.executable, str(Path(__file__).with_name("gguf_check.py")), json.dumps(task)]
-            code = subprocess.run(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL).returncode
+        command = [sys.executable, Path(__file__).with_name("gguf_check.py"), json.dumps(task)]
+        code, _, memory = llama_tools.run_measured(command, log)
         result = {
             "file": Path(path).name,
             "quantization": quantization,
             "bytes": Path(path).stat().st_size,
             "sha256": common.sha256(path),
             "gates": bounds,
+            "peak_memory_gb": memory,
             "checks": {},
             "failed": {},
         }
@@ -148,6 +150,16 @@ def verify(
             result["failed"] = {"loads": f"the process that checks the file {died}; what llama.cpp said is in {log}"}
         results.append(result)
     return results
+
+
+def verify_adapter(adapter: Path, base: Path, reference: Path, gates: dict, log: Path) -> dict:
+    """Check a LoRA GGUF beside its base GGUF, in a process of its own: {"checks", "failed"}."""
+    out = reference / "check-adapter.json"
+    task = {"gguf": str(base), "lora": str(adapter), "reference": str(reference), "gates": gates, "out": str(out)}
+    code = llama_tools.run_measured([sys.executable, Path(__file__).with_name("gguf_check.py"), json.dumps(task)], log)[0]
+    if out.exists():
+        return json.loads(out.read_text(encoding="utf-8"))
+    return {"checks": {}, "failed": {"loads": f"the process that checks the adapter ended with {code}; see {log}"}}
 
 
 def table(results: list[dict]) -> str:
@@ -180,14 +192,15 @@ def report_failures(results: list[dict]) -> None:
 
 def main() -> None:
     args = common.parse_args(Args, __doc__)
+    llama_tools.import_less()
     if args.make_reference:
-        make_reference(args.model, Path(args.reference), args.data, args.max_tokens)
+        make_reference(args.model, Path(args.reference), args.data, args.max_tokens, args.train_data)
         return
     files = args.gguf.split(",")
     with tempfile.TemporaryDirectory() as scratch:
         reference = Path(args.reference or scratch)
         if args.model:
-            make_reference(args.model, reference, args.data, args.max_tokens)
+            make_reference(args.model, reference, args.data, args.max_tokens, args.train_data)
         log = Path(args.output_dir or reference) / "verify.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         untuned = args.untuned.split(",") if args.untuned else None

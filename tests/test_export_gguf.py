@@ -30,7 +30,7 @@ def exported(tiny_sft, tiny_rows, tmp_path_factory):
         "--data",
         tiny_rows / "test.jsonl",
         "--max_tokens",
-        600,
+        300,
         "--keep_work",
     )
     return out, done.stdout
@@ -117,8 +117,26 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="session")
+def short_reference(exported, tmp_path_factory):
+    """The export's reference, cut to its first documents: a fault needs no more to be seen."""
+    folder = tmp_path_factory.mktemp("reference")
+    whole = exported[0] / "work" / "reference"
+    reference = json.loads((whole / "reference.json").read_text())
+    reference |= {"documents": reference["documents"][:2], "answers": []}
+    (folder / "reference.json").write_text(json.dumps(reference))
+    (folder / "log_probs.f16").symlink_to(whole / "log_probs.f16")
+    return folder
+
+
+def test_the_sound_file_passes_the_short_reference(exported, short_reference, tmp_path):
+    out, _ = exported
+    untuned = out / "work/untuned/tiny-q8_0.gguf"
+    run_script("scripts/verify_gguf.py", "--gguf", out / "tiny-q8_0.gguf", "--reference", short_reference, "--untuned", untuned)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_planted_fault_is_caught(fault, exported, tmp_path):
+def test_planted_fault_is_caught(fault, exported, short_reference, tmp_path):
     out, _ = exported
     plant, gates = FAULTS[fault]
     path = tmp_path / "tiny-q8_0.gguf"
@@ -130,7 +148,7 @@ def test_planted_fault_is_caught(fault, exported, tmp_path):
         "--gguf",
         path,
         "--reference",
-        out / "work" / "reference",
+        short_reference,
         "--untuned",
         out / "work/untuned/tiny-q8_0.gguf",
         "--output_dir",

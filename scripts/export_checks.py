@@ -1,0 +1,226 @@
+"""What can be told before an export begins: tools, architecture, tokenizer, disk, memory. Reads headers, imports no torch.
+
+export_gguf.py refuses with these before it merges; a training script warns with `before_training` before it trains, so that
+nobody learns after a night's run that its result cannot be exported.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+from pathlib import Path
+
+import common
+import llama_tools
+
+WIDEST = 6.6  # bits per weight of the embeddings in a k-quant (llama.cpp stores them as q6_k)
+FALLBACK = 8.5  # where a row is no multiple of 256, llama.cpp may store a tensor as q8_0
+SLACK = 200_000_000  # tokenizer, log, Modelfile, blocks that are not full
+ELSEWHERE = "a newer llama.cpp may (--llama_cpp DIR); scripts/export_gguf.py --merge_only saves safetensors"
+
+
+def before_training(model: str, output_dir: str | Path, adapter: str = "") -> list[str]:
+    """Why the result of a training that is about to start could not be exported to GGUF; empty where it could.
+
+    Args:
+        model: what is trained: folder, adapter folder or hub id (one that is not in the local cache is not looked into).
+        output_dir: where the run goes; the export goes beside it, so its disk must hold both.
+        adapter: kind by its name in adapters.py.
+
+    Takes a tenth of a second. Nothing here is an error: training is worth something without a GGUF.
+    """
+    if adapter in ("prefix", "prompt"):
+        return [f"a {adapter} adapter cannot be exported: it adds no weights that could be merged, and llama.cpp has none such"]
+    base = base_name(model)
+    found = tools()
+    folder = local_folder(base)
+    if folder:
+        found += unknown_architecture(folder) + tokenizer_problems(local_folder(model) or folder)
+        weights = sum(weight_bytes(folder))
+        need, free = disk_need(folder, ["q8_0", "q4_k_m"]) + weights, free_bytes(Path(output_dir))
+        if need > free:
+            found.append(f"export needs about {human(need)} of disk at {output_dir}, {human(free)} are free")
+    return found
+
+
+def base_name(model: str) -> str:
+    """The base that an adapter folder names; the model itself where it is no adapter."""
+    try:
+        return json.loads((Path(model) / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, KeyError, ValueError):
+        return model
+
+
+def local_folder(model: str) -> Path | None:
+    """Folder of a model on this machine: the folder itself, or a hub id's snapshot in the local cache.
+
+    By hand: importing huggingface_hub takes a quarter of a second. The layout is documented (huggingface_hub, "Understand
+    caching").
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"))
+    folder = Path(os.environ.get("HF_HUB_CACHE") or home / "hub", "models--" + model.replace("/", "--"))
+    try:
+        found = folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
+    except OSError:
+        return None
+    return found if (found / "config.json").is_file() else None
+
+
+def human(size: float) -> str:
+    """Bytes for people."""
+    return f"{size / 1e9:.1f} GB"
+
+
+# ---------------------------------------------------------------------------------------------- tools and the model
+
+
+def tools(llama_cpp: str | None = None, proof: bool = True, quantise: bool = True) -> list[str]:
+    """What is missing of the converter, the quantiser and what the proof runs on."""
+    problems = []
+    finders = [llama_tools.find_converter, *([llama_tools.find_quantizer] if quantise else [])]
+    for find in finders:
+        try:
+            find(llama_cpp)
+        except common.UserError as error:
+            problems += error.problems
+    needed = {
+        "gguf": "the converter and the reading of files",
+        **({"cyllama": "the proof", "xllamacpp": "the proof"} if proof else {}),
+    }
+    said = " ".join(problems)
+    problems += [
+        f"{name} ({use}) is missing; run: make setup"
+        for name, use in needed.items()
+        if importlib.util.find_spec(name) is None and name not in said
+    ]
+    return problems
+
+
+def unknown_architecture(folder: Path, converter: Path | None = None) -> list[str]:
+    """A problem where llama.cpp's converter does not know the model's architecture, or it writes no text."""
+    if converter is None:
+        try:
+            converter = llama_tools.find_converter()
+        except common.UserError:
+            return []
+    names = read_config(folder).get("architectures") or ["(none named)"]
+    known = llama_tools.known_architectures(converter)
+    return [
+        f"model: {folder} is a {name}: it scores texts and writes none, so it is no model for a GGUF to chat with"
+        if name.endswith(("ForSequenceClassification", "ForTokenClassification"))
+        else f"model: llama.cpp's converter does not know the architecture {name}; {ELSEWHERE}"
+        for name in names
+        if known and (name not in known or name.endswith(("ForSequenceClassification", "ForTokenClassification")))
+    ]
+
+
+def read_config(folder: Path) -> dict:
+    """config.json of a model folder; UserError where it cannot be read."""
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise common.UserError(f"model: {folder / 'config.json'} cannot be read ({error}); is the folder complete?") from None
+
+
+def tokenizer_problems(folder: Path) -> list[str]:
+    """A byte-level tokenizer that says byte_fallback (GGUF imports do) becomes a SentencePiece one, and llama.cpp aborts."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return [f"model: {folder} holds no tokenizer.json; save the tokenizer beside the model"]
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        works_on_bytes = "ByteLevel" in json.dumps([found.get("pre_tokenizer"), found.get("decoder")])
+        fallback = found["model"].get("byte_fallback")
+    except (ValueError, KeyError) as error:
+        return [f"model: {path} cannot be read ({error})"]
+    if works_on_bytes and fallback:
+        return [
+            f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "
+            "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"
+        ]
+    return []
+
+
+# ---------------------------------------------------------------------------------------------- disk and memory
+
+
+def weight_bytes(folder: Path) -> tuple[int, int]:
+    """Bytes of a model's weights in 16 bits, the embeddings' apart: (others, embeddings), from its safetensors headers."""
+    others = embeddings = 0
+    for path in folder.glob("*.safetensors"):
+        try:
+            with open(path, "rb") as file:
+                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (OSError, ValueError, MemoryError, OverflowError):
+            raise common.UserError(f"model: {path} is no whole safetensors file; was it copied to its end?") from None
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 2
+                for n in tensor["shape"]:
+                    count *= n
+                if "embed_tokens" in name or "lm_head" in name:
+                    embeddings += count
+                else:
+                    others += count
+    return others, embeddings
+
+
+def gguf_bytes(folder: Path, quantization: str) -> int:
+    """About how large a GGUF of this model gets."""
+    others, embeddings = weight_bytes(folder)
+    bits = llama_tools.QUANTIZATIONS[quantization][1]
+    config = read_config(folder)
+    rows = {config.get("hidden_size", 256) % 256, config.get("intermediate_size", 256) % 256}
+    if quantization.endswith(("_k", "_k_m")) and rows != {0}:
+        return int((others + embeddings) * FALLBACK / 16)
+    return int((others * bits + embeddings * max(bits, WIDEST)) / 16)
+
+
+def disk_need(folder: Path, quantizations: list[str], proof_tokens: int = 3000, merged: bool = True, untuned: bool = True) -> int:
+    """Most bytes that lie on disk at once during an export of this base model.
+
+    First the merged model beside its 16-bit GGUF and the quantised files; then, the merged model gone, the untuned model's
+    16-bit GGUF and quantised files beside the tuned ones. And all the time the reference that the proof compares with.
+    """
+    weights = sum(weight_bytes(folder))
+    files = sum(gguf_bytes(folder, q) for q in quantizations)
+    extra = weights * ("bf16" not in quantizations)  # the 16-bit GGUF that the others are made from
+    first = weights * merged + extra + files
+    second = files + extra + files if untuned else 0
+    reference = proof_tokens * read_config(folder).get("vocab_size", 0) * 2
+    return max(first, second) + reference + SLACK
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that this user may still write where the path is, or will be."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def folder_bytes(path: Path) -> int:
+    """Bytes of the files below a folder; 0 where there is none."""
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file() and not p.is_symlink()) if path.is_dir() else 0
+
+
+def memory_need(folder: Path) -> int:
+    """About the memory that merge and proof take: the 16-bit model, its widest tensor in float32, the libraries."""
+    return int(1.4 * sum(weight_bytes(folder)) + 1e9)
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that a new process may use, within a container's limit; None where the system does not tell."""
+    found = []
+    try:
+        found.append(next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith("MemAvailable")))
+    except (OSError, StopIteration):
+        pass
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            found.append(int(Path(limit).read_text()))  # what is used of it includes the page cache, which is given back
+        except (OSError, ValueError):  # `max`: no limit
+            continue
+    return min(found) if found else None
