@@ -172,12 +172,12 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
     scored = [r for r in records if not r.get("too_long")]
     if task in scoring.CHOICE:
         found["classes"] = measures.classes(records)
-    if protocol in scoring.LIKELIHOOD and scored:
-        found["calibration"] = measures.calibration(scored)
+    if protocol in scoring.LIKELIHOOD and (numbers := [r for r in scored if r["scores"]]):
+        found["calibration"] = measures.calibration(numbers)
     if task == "open":
         found["texts"] = measures.texts(records)
-    if scored and "rotations" in scored[0]:
-        found["position_bias"] = measures.position_bias(scored)
+    if turned := [r for r in scored if "rotations" in r]:
+        found["position_bias"] = measures.position_bias(turned)
     return found
 
 
