@@ -149,6 +149,8 @@ def run(main) -> None:
     """Call a script's main and turn its errors into exit codes: 1 a check failed, 2 wrong input."""
     # Progress is read through pipes as well (run_recipe streams it), so a line must not wait in a buffer.
     sys.stdout.reconfigure(line_buffering=True)
+    if not first_process():
+        sys.stdout = open(os.devnull, "w")
     try:
         main()
     except UserError as error:
@@ -224,6 +226,11 @@ def write_json(path: str | Path, value) -> None:
 # ---------------------------------------------------------------------------------------------- runs
 
 
+def first_process() -> bool:
+    """Whether this is the only process, or the one of several (torchrun, accelerate launch) that prints and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def check_at_least(args, least: float, *names: str) -> list[str]:
     """Problems of the named fields that are smaller than `least`."""
     return [f"{name}: {getattr(args, name)} is less than {least}" for name in names if getattr(args, name) < least]
@@ -247,7 +254,8 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = ()) -> dic
     """
     config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore}
     if "gradient_accumulation_steps" in ignore:  # out of memory these two change, their product never
-        config["effective_batch"] = args.per_device_train_batch_size * args.gradient_accumulation_steps
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        config["effective_batch"] = processes * args.per_device_train_batch_size * args.gradient_accumulation_steps
     output_dir = Path(output_dir)
     if (output_dir / "run.json").exists():
         raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")

@@ -14,7 +14,7 @@ import common
 
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: 4 bits, a byte of scale in 64, doubly quantised by 4 bytes in 256 blocks
 GIGA = 1e9
-OVERHEAD = {"gpu": 0.6e9, "ram": 1.2e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
+OVERHEAD = {"gpu": 0.6e9, "ram": 0.64e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
 SEQUENCES = {"dpo": 2, "simpo": 2, "orpo": 2, "reward": 2}  # sequences a row: chosen and rejected
 TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch decide
 
@@ -45,8 +45,8 @@ def activations(config: dict, tokens: int, checkpointing: bool, gpu: bool, full:
     of = adapters.shapes(config)
     attention = 3 * of["q_proj"][1] + 5 * of["k_proj"][1]
     layer = 2 * (9 * hidden + attention + 5 * inner) * (0.4 if full else 1)
-    if not gpu:  # the norms and the rotation keep float32 copies
-        return tokens * 1.25 * layer * layers * (0.4 if checkpointing else 1)
+    if not gpu:  # the norms and the rotation keep float32 copies, measured 1.4
+        return tokens * 1.4 * layer * layers * (0.4 if checkpointing else 1)
     return tokens * layer * (1 if checkpointing else layers)
 
 
@@ -55,8 +55,10 @@ def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
     if method == "reward":
         return 0
     if method in ("sft", "cpt"):
-        rows = min(tokens, 1024) if gpu else max(16, 2**24 // config["vocab_size"])  # unsloth_zoo.cpu.ops
-        return rows * config["vocab_size"] * (4 + 4)
+        if gpu:
+            return min(tokens, 1024) * config["vocab_size"] * (4 + 4)
+        # unsloth_zoo.cpu.ops takes 2**24 logits at a time; copies of the output head were measured to take 13.6 bytes a weight.
+        return 2**24 * (4 + 4) + 13.6 * config["vocab_size"] * config["hidden_size"]
     return tokens * config["vocab_size"] * (4 + 4 + 2)
 
 

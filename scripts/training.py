@@ -14,7 +14,17 @@ from pathlib import Path
 import adapters
 import model_card
 import watching
-from common import CheckFailed, UserError, check_at_least, check_model_name, finish_run, has_cuda, write_json, write_text
+from common import (
+    CheckFailed,
+    UserError,
+    check_at_least,
+    check_model_name,
+    finish_run,
+    first_process,
+    has_cuda,
+    write_json,
+    write_text,
+)
 from common import load_model as load_pretrained
 
 # What may differ when an interrupted run is continued; the effective batch must stay, `start` sees to that.
@@ -100,6 +110,7 @@ def trainer_config(args, held_out=None) -> dict:
         save_strategy="steps" if args.save_steps > 0 else "no",
         save_steps=max(args.save_steps, 1),
         save_total_limit=2,
+        ddp_find_unused_parameters=False,  # every adapter is used in every pass
         logging_nan_inf_filter=False,  # it would show the mean in the place of a NaN
         **_evaluation(args, held_out),
     )
@@ -218,13 +229,16 @@ def train(trainer, run: dict, args, names: list) -> dict:
     checkpoint = last_checkpoint(output_dir)
     if checkpoint:
         print(f"goes on from {checkpoint}")
-    write_json(run["noted"], run["settings"])
     log = output_dir / "metrics.jsonl"
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
     kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step] if log.exists() else []
-    write_text(log, "".join(line + "\n" for line in kept))
+    if first_process():
+        write_json(run["noted"], run["settings"])
+        write_text(log, "".join(line + "\n" for line in kept))
 
     trainer.remove_callback(PrinterCallback)
+    if checkpoint and hasattr(trainer.model, "peft_config"):
+        trainer.add_callback(restore_adapter(checkpoint))
     trainer.add_callback(watching.watch(log, step))
     if args.early_stopping_patience:
         trainer.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
@@ -242,7 +256,8 @@ def train(trainer, run: dict, args, names: list) -> dict:
         raise CheckFailed(
             f"the disk of {output_dir} is full; the last whole checkpoint stands: make room and start the same command again"
         ) from None
-    watching.draw_loss(log, output_dir / "loss.png")
+    if first_process():
+        watching.draw_loss(log, output_dir / "loss.png")
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return {
         "train_loss": round(result.training_loss, 4),
@@ -253,6 +268,26 @@ def train(trainer, run: dict, args, names: list) -> dict:
     }
 
 
+def restore_adapter(checkpoint: Path):
+    """Callback that reads the trained adapter of a checkpoint back, before the first step.
+
+    transformers' own way reads the adapters in a checkpoint's subfolders where there are any, DPO's and KTO's reference, and
+    then passes over the one that was trained: the run would go on from untrained weights with a trained optimiser.
+    """
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+    from transformers import TrainerCallback
+
+    class Restore(TrainerCallback):
+        def on_train_begin(self, args, state, control, model=None, **kwargs):
+            weights = load_file(checkpoint / "adapter_model.safetensors")
+            missing = set_peft_model_state_dict(model, weights, adapter_name="default").unexpected_keys
+            if missing:
+                raise CheckFailed(f"{checkpoint} does not fit the model: {missing[:3]}; delete it, or the run")
+
+    return Restore
+
+
 def smaller_batch(args, log: Path) -> None:
     """Start this script anew with half the rows a forward pass and twice the passes: the effective batch stays.
 
@@ -260,6 +295,8 @@ def smaller_batch(args, log: Path) -> None:
     given back; it goes on from the last checkpoint.
     """
     rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
+    if "WORLD_SIZE" in os.environ:
+        raise CheckFailed("out of memory in one of several processes; halve per_device_train_batch_size and start again")
     if rows == 1:
         raise CheckFailed(
             f"out of memory with one row a forward pass; lower max_length (now {args.max_length}), turn gradient_checkpointing "

@@ -114,3 +114,51 @@ def test_model_card_and_picture_are_there(tiny_sft):
     card = (tiny_sft / "README.md").read_text()
     assert "Not for clinical use" in card and "SHA-256" in card and card.startswith("---\nbase_model:")
     assert (tiny_sft / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def losses_of(folder):
+    return [line["loss"] for line in lines(folder) if "loss" in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["sft", "dpo"])
+def test_two_processes_learn_what_one_learns(tiny_model, tiny_rows, tmp_path, script):
+    """Two processes by torchrun with half the accumulation each: the same losses, and one of them writes and prints."""
+    data = tiny_rows / "train.jsonl"
+    if script == "dpo":
+        data = tmp_path / "pairs.jsonl"
+        pairs = [
+            {"prompt": f"Name organ {i}.", "chosen": f"The liver, {i}.", "rejected": "No. " * (i % 3 + 1)} for i in range(32)
+        ]
+        data.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    flags = ["--model", tiny_model, "--data", data, *QUICK, "--max_steps", 4, "--per_device_train_batch_size", 4]
+    flags = [f"scripts/{script}.py", *map(str, flags), "--gradient_accumulation_steps"]
+    run_script(*flags, 2, "--output_dir", tmp_path / "one")
+    done = run_script("-m", "torch.distributed.run", "--nproc_per_node", 2, *flags, 1, "--output_dir", tmp_path / "two")
+    assert done.stdout.count("step 4/4") == 1 and done.stdout.count("done:") == 1
+    assert losses_of(tmp_path / "two") == pytest.approx(losses_of(tmp_path / "one"), rel=2e-3)
+
+
+@pytest.mark.slow
+def test_killed_dpo_goes_on_and_ends_with_the_same_weights(tiny_model, tmp_path):
+    """SIGKILL after the second checkpoint; resumed, the adapter is bit for bit that of a run left alone."""
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    pairs = [{"prompt": f"Organ {i}?", "chosen": f"The liver, {i}.", "rejected": "No. " * (i % 3 + 1)} for i in range(32)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    flags = ["scripts/dpo.py", "--model", tiny_model, "--data", tmp_path / "pairs.jsonl", *QUICK, "--max_steps", 6]
+    flags = [*map(str, flags), "--save_steps", "2", "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1"]
+    run_script(*flags, "--output_dir", tmp_path / "whole")
+    killed = [*flags, "--output_dir", str(tmp_path / "killed")]
+    process = subprocess.Popen([sys.executable, *killed], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / "killed/checkpoint-2/trainer_state.json").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed/run.json").exists(), "it ended before it was killed"
+    assert "goes on from" in run_script(*killed).stdout
+    one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("whole", "killed"))
+    assert one == two
