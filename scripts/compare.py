@@ -42,6 +42,7 @@ EQUAL = {
     "protocol": ("protocol", "protocol"),
     "template": ("template_sha256", "chat template"),
     "prompts": ("prompts_sha256", "prompts"),
+    "tokens": ("max_new_tokens", "longest free answer"),
 }
 POWER = 0.8
 # What is compared where it is no share of right answers, by task: name, how it is called, whether more is better.
@@ -107,7 +108,7 @@ def read(args: Args) -> list[dict]:
         for kind, (key, what) in EQUAL.items():
             one, two = first["metrics"].get(key), other["metrics"].get(key)
             if one != two and kind not in args.allow:
-                shown = f"{one} and {two}" if kind == "protocol" else f"{str(one)[:12]}... and {str(two)[:12]}..."
+                shown = f"{one} and {two}" if kind in ("protocol", "tokens") else f"{str(one)[:12]}... and {str(two)[:12]}..."
                 problems.append(
                     f"{first['folder']} and {other['folder']}: different {what} ({shown}); score both alike, "
                     f"or pass --allow '[{kind}]' and have the report say so"

@@ -10,8 +10,8 @@ Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, cla
         perplexity (shapes and protocols: scripts/scoring.py). `--data general` is a fixed non-medical set.
 Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
             n_too_long, protocol, task, by_topic, by_source, classes (precision, recall, F1, confusion matrix),
-            calibration, texts (BLEU, chrF, ROUGE), position_bias, model, precision, shots, permutations, data_sha256,
-            rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity nats_per_token,
+            calibration, texts (BLEU, chrF, ROUGE), position_bias, model, precision, shots, permutations, max_new_tokens,
+            data_sha256, rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity nats_per_token,
             perplexity, bits_per_byte in the place of shares
         output_dir/predictions.jsonl id, prediction (null: invalid), gold, correct, scores or output, prompt, ...; one
                                      line a row, in the order of the data
@@ -260,6 +260,7 @@ def main() -> None:
         "shots": args.shots,
         "shot_ids": shot_ids,
         "permutations": args.permutations,
+        "max_new_tokens": predict.new_tokens(protocol, args) if protocol in ("generate", "capitulo") else None,
         "data_sha256": digest,
         "template_sha256": engine.template_sha256,
         "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),

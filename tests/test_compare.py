@@ -239,6 +239,7 @@ def test_the_page_in_a_browser(tmp_path, width):
     ("key", "value", "named"),
     [
         ("protocol", "text", "different protocol (letter and text)"),
+        ("max_new_tokens", 8, "different longest free answer (None and 8)"),
         ("data_sha256", "e" * 64, "different test set"),
         ("template_sha256", "e" * 64, "different chat template"),
         ("prompts_sha256", "e" * 64, "different prompts"),
