@@ -175,6 +175,7 @@ def test_perplexity_is_compared_in_bits_per_byte(tmp_path):
     low, high = better["difference_ci95"]
     spread = 1.96 * float(numpy.std(noise)) / 80**0.5 / 200 / math.log(2)
     assert (low, high) == pytest.approx((wanted - spread, wanted + spread), abs=4e-4)
+    assert better["won"] == sum(b["nats"] < a["nats"] for a, b in zip(rows, lower, strict=True))
     assert better["significant"] and better["words"].startswith("b is better than a: bits per byte")
     assert not none["significant"] and none["words"].startswith("No difference shown between a and same")
     page = (tmp_path / "c" / "comparison.html").read_text()
@@ -196,6 +197,7 @@ def test_open_answers_are_compared_by_rouge(tmp_path):
     two = values(tmp_path / "b", "open", rows([0.2 + i % 3 / 10 + i % 5 / 10 for i in range(40)]), **known)
     out = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
     assert "b is better than a: ROUGE-L 30.0 and 49.8, +19.8 points" in out.stdout and "permutation test p = 0.0002" in out.stdout
+    assert "40 rows won and 0 lost of 40" in out.stdout
     page = (tmp_path / "c" / "comparison.html").read_text()
     assert "&lt;b&gt;x" in page and "<b>x" not in page
     (two / "predictions.jsonl").write_text((one / "predictions.jsonl").read_text().replace("rouge_l", "other"))
