@@ -15,6 +15,14 @@ TASK_OF = {
 }
 
 
+ANSWER_INSTRUCTIONS = {  # multiple choice that is not answered with the letter alone
+    ("letter_and_text", "en"): "Answer with the letter and the text of the correct option.",
+    ("letter_and_text", "pt"): "Responda com a letra e o texto da alternativa correta.",
+    ("explained", "en"): "Answer with the letter and the text of the correct option, then explain why.",
+    ("explained", "pt"): "Responda com a letra e o texto da alternativa correta e depois explique por quê.",
+}
+
+
 def key_parts(row: dict) -> tuple[str, str, str]:
     """(what is asked, the rest of the row, its answer) of a plain row: what duplicates and leaks are told by."""
     task = row["task"]
@@ -82,29 +90,52 @@ def scoring(row: dict, args) -> dict:
     return row | ({"system": args.system} if args.system and "system" not in row else {})
 
 
-def feedback(row: dict, args) -> dict:
-    return {
-        "id": row["id"],
-        "prompt": row["prompt"],
-        "completion": row["completion"],
-        "label": row["score"] >= args.good_score,
-        "source": row["source"],
-        "topic": row["topic"],
-    }
+def pair(row: dict, args, pick: float) -> dict | str:
+    """A preference row of a plain row, or why it gives none. Of multiple choice the right option against another one, which a
+    number from 0 to 1 picks; both without an explanation, as only the right one has any and its length would betray it."""
+    if row["task"] == "preference":
+        sides = {k: row[k] for k in ("prompt", "chosen", "rejected")}
+    elif row["task"] == "mcq":
+        wrong = [letter for letter in row["options"] if letter != row["answer"]]
+        said = lambda letter: letter if args.answer == "letter" else f"{letter}. {row['options'][letter]}"  # noqa: E731
+        sides = {"prompt": scoring_prompt(row), "chosen": said(row["answer"]), "rejected": said(wrong[int(pick * len(wrong))])}
+    else:
+        return f"rows of shape {row['task']} hold no pair: --task preference needs pairs, graded answers or multiple choice"
+    return {"id": row["id"], **sides, "source": row["source"], "topic": row["topic"]}
 
 
-def preference_of_mcq(row: dict, pick: float) -> dict:
-    """The right option against a distractor, chosen by a number from 0 to 1."""
-    wrong = [letter for letter in row["options"] if letter != row["answer"]]
-    other = wrong[int(pick * len(wrong))]
-    return {
-        "id": row["id"],
-        "prompt": scoring_prompt(row),
-        "chosen": f"{row['answer']}. {row['options'][row['answer']]}",
-        "rejected": f"{other}. {row['options'][other]}",
-        "source": row["source"],
-        "topic": row["topic"],
-    }
+def feedback(row: dict, args, pick: float) -> list[dict] | str:
+    """Feedback rows of a plain row: one of a graded answer, two of a pair (chosen true, rejected false); or why it gives none."""
+    more = {"source": row["source"], "topic": row["topic"]}
+    if row["task"] == "graded":
+        label = row["score"] >= args.good_score
+        return [{"id": row["id"], "prompt": row["prompt"], "completion": row["completion"], "label": label, **more}]
+    made = pair(row, args, pick)
+    if isinstance(made, str):
+        return f"rows of shape {row['task']} hold no mark: --task feedback needs graded answers, pairs or multiple choice"
+    return [
+        {"id": f"{made['id']}-{side}", "prompt": made["prompt"], "completion": made[side], "label": side == "chosen", **more}
+        for side in ("chosen", "rejected")
+    ]
+
+
+def pairs_of_answers(answers: list[dict]) -> tuple[list[dict], list[dict]]:
+    """Preference rows of several graded answers to one question: the best against each that is marked lower; and the answers
+    that give none (as good as the best, or no answer is worse)."""
+    best, *others = sorted(answers, key=lambda row: (-row["score"], row["id"]))
+    worse = [row for row in others if row["score"] < best["score"]]
+    pairs = [
+        {
+            "id": row["id"],
+            "prompt": row["prompt"],
+            "chosen": best["completion"],
+            "rejected": row["completion"],
+            "source": row["source"],
+            "topic": row["topic"],
+        }
+        for row in worse
+    ]
+    return pairs, [row for row in others if row["score"] == best["score"]] + ([] if worse else [best])
 
 
 def balance(rows: list[dict], task: str) -> dict:

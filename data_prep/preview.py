@@ -34,13 +34,16 @@ class Lengths:
             raise UserError(f"tokenizer: {name} cannot be loaded ({' '.join(str(error).split())[:200]})") from None
         self.renderer = Renderer(set_template(tokenizer, args.template), args.thinking)
 
-    def look(self, conversation: dict, row: dict) -> str:
+    def look(self, conversation: dict) -> str:
         """Count one training row; returns why it is to be rejected, or ""."""
         if self.renderer is None or (len(self.lengths) >= MOST and self.args.too_long == "report"):
             return ""
-        from data_prep.chat_template import to_messages
+        from data_prep.chat_template import TemplateError, to_messages
 
-        whole = self.renderer.encode(to_messages(conversation))
+        try:
+            whole = self.renderer.encode(to_messages(conversation))
+        except TemplateError as error:
+            return str(error)
         n, labels, limit = len(whole["input_ids"]), whole["labels"], self.args.max_length
         trained = [i for i, label in enumerate(labels) if label != -100]
         end = self.renderer.tokenizer.convert_tokens_to_ids(self.renderer.end)

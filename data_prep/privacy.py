@@ -68,12 +68,31 @@ PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and s
     ],
 }
 TYPES = tuple(PATTERNS)
-SCREEN = re.compile(
-    r"\d{3}[. ]?\d{3}|\d{4}[-. ]\d{4}|\d{3}[-.]\d{4}|\d{5}-\d{3}|@|\(at\)|\[at\]|://|www\.|\.com/|\b(?:RG|CRM|COREN|CRO|CRF|CRP|CEP|DN|MRN)\b"
-    r"|nasc|birth|\bborn\b|\bd\.?[no]\.?b?\b|prontu|matr[íi]cula|atendimento|registro hosp|record|chart|patient id|identidade"
-    rf"|\b(?:{TITLE}|{ROLE})(?:\s|:|,)",
-    re.I,
-)
+# The cheap screen: which recognisers a text could interest at all. Each is wider than its patterns.
+NUMBER_LIKE = re.compile(r"\d[\d .()/-]{6}")
+CNPJ_LIKE = re.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
+NAME_LIKE = re.compile(rf"\b(?:{TITLE})\s+[A-ZÀ-Ý]|\b{ROLE}\b.{{0,14}}?\s[A-ZÀ-Ý]")
+STEMS = {  # lower-case pieces of text, one of which a value of the type needs beside it
+    "EMAIL": ("@", "(at)", "[at]"),
+    "URL": ("://", "www.", ".com/"),
+    "RG": ("rg", "r.g.", "identidade"),
+    "CRM": ("crm", "coren", "cro", "crf", "crp"),
+    "BIRTH_DATE": ("nasc", "dn", "d.n", "dob", "d.o.b", "birth", "born"),
+    "RECORD": ("prontu", "matr", "atendimento", "registro hosp", "mrn", "record", "chart", "patient id"),
+}
+
+
+def possible(text: str) -> list[str]:
+    """Types of personal data that a text could hold, by its letters alone."""
+    low = text.lower()
+    found = ["NAME"] if NAME_LIKE.search(text) else []
+    if any(c in low for c in "0123456789"):
+        if NUMBER_LIKE.search(text):
+            found += ["CPF", "CNPJ", "CNS", "PHONE", "CEP"]
+        elif CNPJ_LIKE.search(text):
+            found.append("CNPJ")
+        found += [kind for kind in ("RG", "CRM", "BIRTH_DATE", "RECORD") if any(stem in low for stem in STEMS[kind])]
+    return found + [kind for kind in ("EMAIL", "URL") if any(stem in low for stem in STEMS[kind])]
 
 
 def _digits(text: str) -> list[int]:
@@ -182,9 +201,10 @@ ORDER = {
 
 def find(text: str) -> list[tuple[int, int, str]]:
     """Personal data of a text as (start, end, type), in order and not overlapping."""
-    if not SCREEN.search(text):
+    kinds = possible(text)
+    if not kinds:
         return []
-    hits = engine().analyze(text, language="pt", score_threshold=0.5)
+    hits = engine().analyze(text, language="pt", entities=kinds, score_threshold=0.5)
     taken = []
     for hit in sorted(hits, key=lambda h: (ORDER[h.entity_type], -(h.end - h.start), h.start)):
         if all(hit.end <= a or hit.start >= b for a, b, _ in taken):

@@ -1,6 +1,9 @@
 """report.html: what came in, what went out and why, on one self-contained page. All content is escaped."""
 
+import collections
+import json
 from html import escape
+from pathlib import Path
 
 STYLE = """
 :root{--ink:#1c2430;--soft:#5b6675;--line:#dde3ea;--bar:#2f6f8f;--bad:#b3472f;--paper:#fff;--back:#f4f6f8}
@@ -16,6 +19,28 @@ svg{width:100%;height:auto;display:block}table{border-collapse:collapse;width:10
 td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:anywhere}
 @media(max-width:34rem){main{padding:.6rem}.row{grid-template-columns:6.5rem 1fr 4.5rem;font-size:.88rem}}
 """
+
+
+LOOKED_AT = 500  # rows whose language is told
+
+
+def languages(files: list[Path]) -> dict[str, int]:
+    """How many rows of the first LOOKED_AT of each file are in which language (py3langid; rows stand in the order of a hash)."""
+    import py3langid
+
+    found = collections.Counter()
+    for path in files:
+        with open(path, encoding="utf-8") as lines:
+            for line, _ in zip(lines, range(LOOKED_AT), strict=False):
+                row = json.loads(line)
+                texts = [turn["value"] for turn in row.get("conversations", [])]
+                texts += [
+                    row[k]
+                    for k in ("question", "text", "prompt", "answer", "chosen", "completion")
+                    if isinstance(row.get(k), str)
+                ]
+                found[py3langid.classify(" ".join(texts)[:1000])[0]] += 1
+    return dict(found.most_common())
 
 
 def bars(values: dict, bad: bool = False, total: int = 0) -> str:

