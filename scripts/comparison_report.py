@@ -27,6 +27,10 @@ def majority(part: dict) -> str:
     return f"{percent(one['accuracy'])} (always {one['label']})" if one else ""
 
 
+def unit_of(result: dict) -> str:
+    return "bits per byte" if result["measure"] == "bits_per_byte" else "points"
+
+
 def scores(result: dict) -> tuple[list[str], list[list[str]]]:
     """Head and lines of the table of the models."""
     models = result["models"]
@@ -86,7 +90,7 @@ def tables(result: dict) -> list[tuple[str, list[str], list[list[str]]]]:
         ]
         for c in result["comparisons"]
     ]
-    unit, test = ("bits per byte" if bits else "points"), ("McNemar p" if result["measure"] == "accuracy" else "permutation p")
+    unit, test = unit_of(result), ("McNemar p" if result["measure"] == "accuracy" else "permutation p")
     found = [
         ("Scores", *scores(result)),
         ("Differences", ["from → to", unit, "95 % interval", "won", "lost", test, "p (Holm)", "shown", "least showable"], pairs),
@@ -124,7 +128,7 @@ def markdown(result: dict) -> str:
     parts.append(
         f"Task {result['task']}, protocol {result['protocol']}, {result['n']} rows, test set "
         f"{str(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
-        "difference, in points, that this test shows four times in five with so many rows.\n"
+        f"difference, in {unit_of(result)}, that this test shows four times in five with so many rows.\n"
     )
     for title, head, lines in tables(result):
         rows = [head, ["---"] * len(head), *lines]
@@ -184,6 +188,7 @@ def difference_plot(result: dict) -> str:
         axes.plot([scale * v for v in c["difference_ci95"]], [i, i], color="#1f5f8b", linewidth=2)
         axes.plot(scale * c["difference"], i, "o", color="#1f5f8b")
     axes.axvline(0, color="#333", linewidth=0.8)
+    axes.locator_params(axis="x", nbins=4)
     axes.set(
         yticks=range(len(pairs)),
         yticklabels=[f"{c['from']}\n→ {c['to']}" for c in pairs],
@@ -317,7 +322,7 @@ def page(result: dict, rows: list[dict[str, dict]], most: int) -> str:
     parts.append(
         f"<p>Task {text(result['task'])}, protocol {text(result['protocol'])}, {result['n']} rows, test set "
         f"{text(result['data_sha256'])[:12]}, significance level {result['alpha']}. Least showable: the smallest "
-        "difference, in points, that this test shows four times in five with so many rows.</p>"
+        f"difference, in {unit_of(result)}, that this test shows four times in five with so many rows.</p>"
     )
     shown = tables(result)
     parts += [f"<h2>{text(title)}</h2>{table(head, lines)}" for title, head, lines in shown[:2]]
