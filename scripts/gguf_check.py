@@ -9,7 +9,7 @@ from pathlib import Path
 
 import common
 import llama_tools
-from gguf_reference import ANSWER, CONVERSATIONS, LONGEST, read_log_probs
+from gguf_reference import ANSWER, CONVERSATIONS, INJECTED, LONGEST, read_log_probs
 
 
 def check(path: str, folder: Path, gates: dict[str, float], untuned: str | None) -> dict:
@@ -186,8 +186,12 @@ def check_served(path: str, reference: dict, gate) -> None:
     server = llama_tools.start_server(path, n_ctx=2048, gpu_layers=0)
     wrong = []
     for name, r in reference["rendered"].items():
-        # Asked as any client asks, so that serve.py's default (thinking off) is proven too.
-        if llama_tools.request(server, "/apply-template", {"messages": r["messages"]})["prompt"] != r["text"]:
+        # Asked as any client asks, so that serve.py's default (thinking off) is proven too. Where the template begins with
+        # the token that llama.cpp adds by itself, llama.cpp takes it off the text; the ids tell that it is there once.
+        prompt = llama_tools.request(server, "/apply-template", {"messages": r["messages"]})["prompt"]
+        body = {"content": prompt, "add_special": True, "parse_special": True}
+        same = llama_tools.request(server, "/tokenize", body)["tokens"] == r["ids"]
+        if prompt not in (r["text"], r["text"].removeprefix(reference["bos_text"] or "")) or not (same or name == INJECTED):
             wrong.append(name)
     gate(
         "template",
