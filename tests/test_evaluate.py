@@ -248,6 +248,17 @@ def test_a_model_that_does_not_take_the_mask_is_scored_the_plain_way(engine, mon
     assert engine.log_likelihoods(requests) == plain and "scores each option by itself" in capsys.readouterr().out
 
 
+def test_repacked_layers_give_the_plain_model_s_logits(engine, tiny_model):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    assert sum(type(layer).__name__ == "Repacked" for layer in engine.model.modules()) == 14  # seven a layer, two layers
+    ids = torch.tensor([engine.encode(scoring.messages_of(medmcqa_rows(1)[0]))])
+    with torch.inference_mode():
+        plain = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()(input_ids=ids).logits
+        assert torch.allclose(engine.model(input_ids=ids).logits, plain, atol=1e-4)
+
+
 def test_a_mask_that_is_ignored_is_noticed_by_its_padding(engine, monkeypatch):
     """Letters are one token, so that a causal kernel is right on one prompt; only padding between two tells."""
     requests = requests_of(engine, medmcqa_rows(1), "letter")
