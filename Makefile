@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-fast rehearse lint clean
 
 help:
 	@echo "make demo   set up, then the quickstart: train, score before and after, export, ask (about 8 minutes)"
@@ -30,6 +30,12 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-fast: setup  # what loads no model: an answer in two minutes
+	$(BIN)/python -m pytest -q tests/test_cli.py tests/test_run_recipe.py tests/test_compare.py tests/test_evaluate_answers.py tests/test_prepare.py
+
+rehearse: setup  # every recipe end to end with a tiny model
+	$(BIN)/python -m pytest -m rehearsal --dist load
 
 lint: setup
 	$(BIN)/ruff check .

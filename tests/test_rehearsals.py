@@ -1,0 +1,26 @@
+"""Every recipe runs end to end with a tiny random model and a few rows: `make rehearse`."""
+
+import json
+
+import pytest
+from conftest import ROOT, run_script
+
+RECIPES = [path.parent.name for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")) if path.parent.name != "quickstart"]
+
+
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_is_rehearsed(tiny_model, tmp_path, recipe):
+    out = tmp_path / recipe
+    done = run_script("scripts/run_recipe.py", f"recipes/{recipe}", "--rehearse", "--output_dir", out, timeout=1500)
+    assert "all stages done" in done.stdout and "Traceback" not in done.stdout
+    summary, page = json.loads((out / "summary.json").read_text()), (out / "report.html").read_text()
+    assert "rehearsal" in summary["title"] and "the scores mean nothing" in page
+    scored = {path.parent.name for path in out.glob("eval_*/metrics.json")}
+    assert {score["folder"] for score in summary["scores"]} == scored and len(scored) > 1
+    stages = {stage["name"]: stage for stage in summary["stages"]}
+    assert sum(stage["seconds"] for stage in stages.values()) > 0
+    assert all(file["passed"] for file in summary["files"]) and len(summary["files"]) == 1
+    if recipe == "dr_bode":
+        assert summary["general"] and summary["safety"] and "Forgetting" in page and "Safety" in page
+        assert {"cpt", "sft", "dpo", "score_deployed"} <= set(stages)
