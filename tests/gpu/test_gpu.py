@@ -96,7 +96,8 @@ def test_memory_is_as_estimated(rows, tmp_path, name, flags):
     """Random weights of Qwen3-1.7B's shape, rows of full length."""
     model = tmp_path / "qwen3-1.7b"
     code = (
-        "import sys, torch; from transformers import AutoConfig, AutoModelForCausalLM\nc = AutoConfig.from_pretrained(sys.argv[1])\n"
+        "import sys, torch; from transformers import AutoConfig, AutoModelForCausalLM\n"
+        "c = AutoConfig.from_pretrained(sys.argv[1])\n"
         "d = c.to_dict() | dict(hidden_size=2048, num_hidden_layers=28, intermediate_size=6144, num_attention_heads=16,"
         " num_key_value_heads=8, head_dim=128); d.pop('layer_types')\n"
         "AutoModelForCausalLM.from_config(type(c)(**d), dtype=torch.bfloat16).save_pretrained(sys.argv[2])"
