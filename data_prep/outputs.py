@@ -138,6 +138,11 @@ def pairs_of_answers(answers: list[dict]) -> tuple[list[dict], list[dict]]:
     return pairs, [row for row in others if row["score"] == best["score"]] + ([] if worse else [best])
 
 
+LENGTH_BIAS = (
+    "one side is longer far more often, which is learned in place of what is right; SimPO divides by length, or leave pairs out"
+)
+
+
 def balance(rows: list[dict], task: str) -> dict:
     """Label balance and length bias of preference or feedback rows, and the KTO weights that follow (arXiv 2402.01306:
     the weighted numbers of desirable and undesirable rows in a ratio from 1:1 to 4:3; here 1:1, the larger weight 1)."""
@@ -146,12 +151,15 @@ def balance(rows: list[dict], task: str) -> dict:
         return round(sum(values) / len(values), 1) if values else 0.0
 
     if task == "preference":
-        longer = sum(len(r["chosen"]) > len(r["rejected"]) for r in rows)
+        longer = sum(len(r["chosen"]) > len(r["rejected"]) for r in rows) / max(1, len(rows))
+        shorter = sum(len(r["chosen"]) < len(r["rejected"]) for r in rows) / max(1, len(rows))
         return {
             "pairs": len(rows),
             "chosen_mean_characters": mean([len(r["chosen"]) for r in rows]),
             "rejected_mean_characters": mean([len(r["rejected"]) for r in rows]),
-            "chosen_longer_share": round(longer / max(1, len(rows)), 3),
+            "chosen_longer_share": round(longer, 3),
+            "chosen_shorter_share": round(shorter, 3),
+            **({"length_bias": LENGTH_BIAS} if abs(longer - shorter) > 0.3 else {}),
         }
     labels = collections.Counter(r["label"] for r in rows)
     good, bad = labels[True], labels[False]

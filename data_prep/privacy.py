@@ -8,10 +8,11 @@ import re
 import sys
 
 TITLE = (
-    r"(?:Dra?|Sra?|Srta|Prof(?:a|essora?)?|Mrs?|Ms|Miss|Enf(?:ermeir[ao])?|D(?:ona|\.))\.?(?:\(a\))?"
+    r"(?:Dra?|Sra?|Srta|Prof(?:a|essora?)?|Mrs?|Ms|Miss|Enf(?:ermeir[ao])?|Dona)\.?(?:\(a\))?"
     r"|(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
 )
-ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|[Nn]ome(?: completo)?|[Nn]ame|[Mm]ãe|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável)"
+ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|[Mm]ãe|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável)"
+CALLED = r"(?:[Nn]ome(?: completo| d[oa] paciente)?|[Nn]ame|[Mm]ãe)\s*:|[Mm]y name is|[Mm]eu nome é|[Mm]e chamo|[Cc]hama-se"
 NOT_NAMES = (
     r"Child|Health|Safety|Care|Portal|Education|Information|Reported|Global|Activity|Centered|Protection|Masculin[oa]|Feminin[oa]|Crític[oa]"
     r"|Idos[oa]|Adult[oa]?|Pediátric[oa]|Glasgow|Gleason|Killip|Classe|Hospital|The|What|Is|Are|Has|Was|With|And|Or|If|For|Who|How|Do|Does|You|Your"
@@ -20,6 +21,7 @@ NOT_NAMES = (
 )
 WORD = r"(?:[A-Z]['’])?[A-ZÀ-Ý][a-zà-ÿ]+(?:['’-][A-ZÀ-Ý][a-zà-ÿ]+)*"
 NAME = rf"(?!(?:{NOT_NAMES})\b){WORD}(?:[ ](?:(?:d[aeo]s?|e|van|von|de la)[ ])?(?!(?:{NOT_NAMES})\b)(?:{WORD}|[A-Z]\.(?=[ ])))*"
+CAPITALS = r"(?!(?:COM|SEM|EM|DE|DO|DA|NO|NA|QUE|REFERE|NEGA|MASCULIN[OA]|FEMININ[OA]|IDOS[OA]|ADULT[OA]|INTERNAD[OA])\b)[A-ZÀ-Ý](?:['’]?[A-ZÀ-Ý])+"
 DATE = (
     r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
@@ -47,7 +49,7 @@ PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and s
     "PHONE": [
         r"(?<![\w.,/-])(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<![\w.,/-])\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
-        r"(?<![\w.,/-])0?[1-9]\d[ -]9?\d{4}[-. ]\d{4}(?![\w-])",
+        r"(?<![\w.,/-])0?[1-9]\d[ -](?:9[ ]?)?\d{4}[-. ]\d{4}(?![\w-])",
         r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
         r"(?<![\w.,/-])(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])",
         r"(?<=\b(?:[Tt]el(?:efone|ephone)?|[Ff]one|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Cc]ontato|[Ll]igue(?: para)?|[Cc]all)\b\.?\s?[:\s]\s?)"
@@ -64,22 +66,29 @@ PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and s
     ],
     "NAME": [
         rf"(?<=\b(?:{TITLE})\s+){NAME}",
-        rf"(?<=\b{ROLE}\s*(?::|,|[ ]se chama|[ ]chamad[oa]|[ ]named|[ ]d[oa] paciente:?)?[ ]+){NAME}",
+        rf"(?<=\b{ROLE}\s*(?:,|[ ]se chama|[ ]chamad[oa]|[ ]named|[ ]d[oa] paciente:?)?[ ]+){NAME}",
+        rf"(?<=\b(?:{CALLED})[ ]*){NAME}",
+        # Two words or more after a colon: "Patient: Yeah" is a speaker.
+        rf"(?<=\b{ROLE}\s*:[ ]*)(?!(?:{NOT_NAMES})\b){WORD}(?:[ ](?:(?:d[aeo]s?|e|van|von)[ ])?(?!(?:{NOT_NAMES})\b){WORD})+",
+        rf"(?<=(?:\b(?:a|à|da|com|e|para|pela|por|[Ss]ra\.?)[ ])D[.ª][ ]?){NAME}",  # D. Maria, but no vitamin D. This
+        rf"(?<=\b(?:NOME|PACIENTE|DRA?|SRA?|Nome|Paciente|Dra?|Sra?)(?:\.|:|\.:)?[ ]+){CAPITALS}(?:[ ](?:D[AEO]S?[ ]|E[ ])?{CAPITALS})+",
     ],
 }
 TYPES = tuple(PATTERNS)
 # The cheap screen: which recognisers a text could interest at all. Each is wider than its patterns.
 NUMBER_LIKE = re.compile(r"\d[\d .()/-]{6}")
 CNPJ_LIKE = re.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
-NAME_LIKE = re.compile(rf"\b(?:{TITLE})\s+[A-ZÀ-Ý]|\b{ROLE}\b.{{0,14}}?\s[A-ZÀ-Ý]")
-STEMS = {  # lower-case pieces of text, one of which a value of the type needs beside it
-    "EMAIL": ("@", "(at)", "[at]"),
-    "URL": ("://", "www.", ".com/"),
-    "RG": ("rg", "r.g.", "identidade"),
-    "CRM": ("crm", "coren", "cro", "crf", "crp"),
-    "BIRTH_DATE": ("nasc", "dn", "d.n", "dob", "d.o.b", "birth", "born"),
-    "RECORD": ("prontu", "matr", "atendimento", "registro hosp", "mrn", "record", "chart", "patient id"),
+NAME_LIKE = re.compile(
+    rf"\b(?:{TITLE})\s+[A-ZÀ-Ý]|\b{ROLE}\b.{{0,14}}?[\s:][A-ZÀ-Ý]|\b(?:{CALLED}) *[A-ZÀ-Ý]|\bD[.ª] ?[A-ZÀ-Ý]|\b(?:NOME|DRA?|SRA?)\b[.:]{{0,2}} +[A-ZÀ-Ý]"
+)
+CONTEXTS = {  # what a number of the type has before it; the first three as they are written, the others in lower case
+    "RG": re.compile(r"\bRG\b|R\.G\.|dentidade"),
+    "CRM": re.compile(r"CRM|COREN|CRO|CRF|CRP"),
+    "CEP": re.compile(r"CEP"),
+    "BIRTH_DATE": re.compile(r"nasc|\bd\.?n\b|\bd\.?o\.?b\b|birth|\bborn\b"),
+    "RECORD": re.compile(r"prontu|matr[íi]cula|atendimento|registro hosp|\bmrn\b|medical record|record n|chart n|patient id"),
 }
+PIECES = {"EMAIL": ("@", "(at)", "[at]"), "URL": ("://", "www.", ".com/")}
 
 
 def possible(text: str) -> list[str]:
@@ -91,8 +100,8 @@ def possible(text: str) -> list[str]:
             found += ["CPF", "CNPJ", "CNS", "PHONE", "CEP"]
         elif CNPJ_LIKE.search(text):
             found.append("CNPJ")
-        found += [kind for kind in ("RG", "CRM", "BIRTH_DATE", "RECORD") if any(stem in low for stem in STEMS[kind])]
-    return found + [kind for kind in ("EMAIL", "URL") if any(stem in low for stem in STEMS[kind])]
+        found += [k for k, sign in CONTEXTS.items() if k not in found and sign.search(text if k in ("RG", "CRM", "CEP") else low)]
+    return found + [kind for kind, pieces in PIECES.items() if any(piece in low for piece in pieces)]
 
 
 def _digits(text: str) -> list[int]:

@@ -184,22 +184,24 @@ def cpf(pick) -> str:
             f"{s[:3]} {s[3:6]} {s[6:9]} {s[9:]}",
             f"{s[:3]}.{s[3:6]}.{s[6:9]}/{s[9:]}",
             f"{s[:9]}-{s[9:]}",
+            f"{s[:3]}.{s[3:6]}.{s[6:9]} - {s[9:]}",
         )
     )
 
 
 def cnpj(pick) -> str:
-    d = [*digits(pick, 8), 0, 0, 0, 1]
+    letters = pick.random() < 0.3  # the form with letters, given out since July 2026
+    d = [pick.choice((*range(10), *range(17, 43))) if letters else pick.randint(0, 9) for _ in range(8)] + [0, 0, 0, 1]
     for weights in ([5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2], [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]):
         r = sum(a * b for a, b in zip(d, weights, strict=True)) % 11
         d.append(0 if r < 2 else 11 - r)
-    s = "".join(map(str, d))
-    return pick.choice((s, f"{s[:2]}.{s[2:5]}.{s[5:8]}/{s[8:12]}-{s[12:]}"))
+    s = "".join(chr(48 + v) for v in d)
+    return pick.choice((s, f"{s[:2]}.{s[2:5]}.{s[5:8]}/{s[8:12]}-{s[12:]}", f"{s[:2]} {s[2:5]} {s[5:8]} {s[8:12]} {s[12:]}"))
 
 
 def cns(pick) -> str:
     while True:
-        d = [pick.choice((7, 8, 9)), *digits(pick, 13)]
+        d = [pick.choice((1, 2, 7, 8, 9)), *digits(pick, 13)]
         last = -sum(v * (15 - i) for i, v in enumerate(d)) % 11
         if last < 10:
             s = "".join(map(str, [*d, last]))
@@ -226,23 +228,43 @@ def identifiers(pick) -> dict[str, str]:
             f"0800 {n(3)} {n(4)}",
             f"({ddd})9{n(8)}",
             f"555-{n(3)}-{n(4)}",
+            f"+55({ddd})9{n(4)}-{n(4)}",
+            f"(0{ddd}) 3{n(3)}-{n(4)}",
+            f"{ddd} 9 {n(4)}-{n(4)}",
+            f"({ddd}) 9.{n(4)}.{n(4)}",
+            f"1-800-{n(3)}-{n(4)}",
         )
     )
     mail = f"{pick.choice(('ana.lima', 'joao_73', 'm-souza', 'drj'))}@{pick.choice(('gmail.com', 'hc.usp.br', 'uol.com.br'))}"
     uf, rg = pick.choice(("SP", "RJ", "MG", "BA")), f"{pick.randint(10, 59)}.{n(3)}.{n(3)}-{pick.choice('0123456789X')}"
+    rg = pick.choice((rg, rg.replace(".", "").replace("-", ""), f"{uf}-{pick.randint(10, 29)}.{n(3)}.{n(3)}"))
+    capitals = pick.random() < 0.2
     pairs = {
         "CPF": (pick.choice(("CPF: {}", "o CPF {} consta", "documento {}")), cpf(pick)),
         "CNPJ": ("CNPJ {} da clínica", cnpj(pick)),
         "CNS": (pick.choice(("Cartão SUS {}", "CNS: {}")), cns(pick)),
         "RG": (pick.choice(("RG {}", "RG: {}", "RG nº {}")), rg),
-        "CRM": ("assinado, CRM{}", pick.choice((f"-{uf} {n(5)}", f"/{uf} {n(6)}", f" {n(5)}-{uf}", f" {n(5)}"))),
+        "CRM": (
+            "assinado, CRM{}",
+            pick.choice((f"-{uf} {n(5)}", f"/{uf} {n(6)}", f" {n(5)}-{uf}", f" {n(5)}", f"-{uf} {n(3)}.{n(3)}")),
+        ),
         "PHONE": (pick.choice(("telefone {}", "ligar {} hoje", "contato: {}")), phone),
         "CEP": (pick.choice(("CEP {}", "São Paulo, {}")), f"{n(5)}-{n(3)}"),
         "EMAIL": ("escrever para {}", mail),
         "URL": ("perfil {}", pick.choice(("https://site.org/users/jsilva", "instagram.com/jsilva", "https://a.com/p?user=33"))),
         "BIRTH_DATE": (
             pick.choice(("nascido em {}", "data de nascimento: {}", "DN: {}", "born on {}", "DOB {}")),
-            pick.choice((date, date.replace("/", "-"), f"12 de {month} de 1970")),
+            pick.choice(
+                (
+                    date,
+                    date.replace("/", "-"),
+                    date.replace("/", "."),
+                    f"12 de {month} de 1970",
+                    "1º de maio de 1980",
+                    "May 5, 1970",
+                    "1970-05-12",
+                )
+            ),
         ),
         "RECORD": (
             pick.choice(("prontuário nº {}", "Prontuário: {}", "MRN {}", "matrícula {}")),
@@ -258,9 +280,16 @@ def identifiers(pick) -> dict[str, str]:
                     "Dra. {}",
                     "Mr. {} has asthma",
                     "nome: {}",
+                    "Srta. {} nega febre",
+                    "Profa. {}",
+                    "Enf. {} de plantão",
+                    "a paciente chamada {} veio",
+                    "My name is {} and I cough",
                 )
+                if not capitals
+                else ("PACIENTE: {}, 40 ANOS", "NOME: {}", "DR. {} - CARDIOLOGIA")
             ),
-            name,
+            name.upper() if capitals else name,
         ),
     }
     return {kind: f"{text.format(value)}\t{value}" for kind, (text, value) in pairs.items()}
@@ -289,6 +318,20 @@ def medical(pick) -> str:
             "Patient Health Questionnaire de 9 itens",
             "paciente masculino, 45 anos, com HAS",
             "o paciente Child-Pugh B",
+            f"ISSN {n(1000, 9999)}-{n(1000, 9999)}; ISBN 978-85-{n(100, 999)}-{n(1000, 9999)}-{n(0, 9)}",
+            f"registro ANVISA 1.{n(1000, 9999)}.{n(1000, 9999)}",
+            f"Lei {n(8, 14)}.{n(100, 999)}/{n(1990, 2024)}, Portaria {n(1, 4)}.{n(100, 999)}",
+            f"Ann Intern Med. {n(1990, 2024)};{n(100, 180)}({n(1, 12)}):{n(100, 400)}-{n(401, 900)}",
+            f"lote {n(100000, 999999)}, validade {n(1, 12):02}/{n(2024, 2028)}",
+            f"NM_{n(100000, 999999)}.{n(1, 9)} c.{n(100, 9999)}del",
+            f"SNOMED {n(10000000, 99999999)}; LOINC {n(1000, 99999)}-{n(0, 9)}; ORPHA:{n(100, 99999)}",
+            f"BNP {n(100, 9999)} pg/mL, D-dímero {n(200, 9999)} ng/mL, CK {n(100, 20000)} U/L",
+            f"{n(1, 9)}x10^{n(3, 9)} UFC/mL; {n(1, 9)}.{n(100, 999)}.{n(100, 999)} UI de penicilina",
+            f"born at {n(28, 41)} weeks, weight {n(1000, 4500)} g",
+            f"HPV 16/18, NYHA {pick.choice(('II', 'III'))}, TNM T2N1M0, FA 0-1-2, {n(1000, 1999)}-{n(2000, 3000)} kcal",
+            "take vitamin D. This helps. Patient: Yeah, since May.",
+            "Doctor: How are you? Patient: Thank you, better.",
+            "O paciente Diabético tipo 2 e a Paciente com dor. Hepatite D. Aguda.",
             f"EudraCT {n(2004, 2022)}-{n(100000, 999999)}-{n(10, 40)}",
         )
     )
