@@ -11,6 +11,7 @@ from pathlib import Path
 
 import adapters
 import common
+import export_checks
 
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: 4 bits, a byte of scale in 64, doubly quantised by 4 bytes in 256 blocks
 GIGA = 1e9
@@ -162,6 +163,9 @@ def plan(args, method: str, longest: int) -> dict | None:
     )
     short = "" if needed < room else "; make room, or set save_steps 0"
     print(f"disk:   about {needed / GIGA:.2f} GB, {room / GIGA:.1f} GB are free{short}")
+    if method not in ("reward", "cpt"):  # what is trained in hours should not fail at the last step
+        for warning in export_checks.before_training(args.model, args.output_dir, args.adapter):
+            print(f"export: {warning}")
     return {
         "estimated_gb": {k: round(v / GIGA, 3) for k, v in parts.items()},
         "free_gb": round(left / GIGA, 2),

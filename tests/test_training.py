@@ -106,7 +106,8 @@ def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path)
     assert "memory: about" in done.stdout and "disk:" in done.stdout and "learning_rate: 0.0002" in done.stdout
     config = json.loads((folder / "config.json").read_text()) | {"hidden_size": 2**17, "intermediate_size": 2**19}
     (folder / "config.json").write_text(json.dumps(config))
-    done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run")
+    done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run", "--adapter", "prefix")
+    assert "export: a prefix adapter cannot be exported" in done.stdout
     assert "does not fit" in done.stdout and "turn first" in done.stdout
 
 
