@@ -72,9 +72,18 @@ def loss_curve(path: Path) -> dict:
     held_out = [(r["step"], float(r["eval_loss"])) for r in records if "eval_loss" in r]
     steps = max(s for s, _ in losses)
     top = max([v for _, v in losses + held_out] + [1e-9])
-    place = [f"{50 + 580 * s / steps:.1f},{170 - 155 * max(v, 0) / top:.1f}" for s, v in losses]
-    dots = [(f"{50 + 580 * s / steps:.1f}", f"{170 - 155 * max(v, 0) / top:.1f}") for s, v in held_out]
-    found = {"points": " ".join(place), "dots": dots, "top": f"{top:.2f}", "steps": steps, "last": losses[-1][1]}
+
+    def place(step: int, loss: float) -> tuple[str, str]:
+        return f"{50 + 580 * (step - 1) / max(steps - 1, 1):.1f}", f"{170 - 155 * max(loss, 0) / top:.1f}"
+
+    line = " ".join(",".join(place(*point)) for point in losses)
+    found = {
+        "points": line,
+        "dots": [place(*point) for point in held_out],
+        "top": f"{top:.2f}",
+        "steps": steps,
+        "last": losses[-1][1],
+    }
     return found | {"held_out": held_out[-1][1] if held_out else None}
 
 
@@ -210,7 +219,8 @@ def gather(run: Path) -> dict:
         ],
         "flips": flips(run, first, last),
         "trainings": trained,
-        "data": [(name, data_table(m)) for name, m in prepared],
+        "prepared": [name for name, _ in prepared],
+        "data": data_table(prepared),
         "licences": sorted({f"{what}: {licence}" for _, m in prepared for what, licence in m.get("licences", {}).items()}),
         "general": general,
         "safety": safety,
@@ -237,8 +247,11 @@ def describe(pair: dict) -> str:
     )
 
 
-def data_table(prepared: dict) -> list[tuple[str, str]]:
-    return [(key.replace("_", " "), f"{value:,}") for key, value in prepared.get("counts", {}).items() if isinstance(value, int)]
+def data_table(prepared: list[tuple[str, dict]]) -> list[list[str]]:
+    """The funnel of each preparation, a column each; what is zero everywhere is left out."""
+    counts = [manifest["counts"] for _, manifest in prepared]
+    names = dict.fromkeys(key for c in counts for key, value in c.items() if isinstance(value, int) and value)
+    return [[name.replace("_", " "), *(f"{c.get(name, 0):,}" for c in counts)] for name in names]
 
 
 def file_table(proof: dict) -> list[dict]:
