@@ -169,7 +169,7 @@ def test_merge_only_makes_a_model_for_every_script(tiny_model, tiny_rows, tmp_pa
     rows = ["--data", tiny_rows / "test.jsonl"]
     run_script("scripts/evaluate.py", "--model", merged, *rows, "--output_dir", tmp_path / "e", "--limit", 2)
     run_script("scripts/chat.py", "--model", merged, "--prompt", "hi", "--max_new_tokens", 3)
-    train = ["--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "further", "--max_steps", 1, *SFT]
+    train = ["--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "further", "--max_steps", 4, *SFT]
     run_script("scripts/sft.py", "--model", merged, *train)
     out = tmp_path / "g"
     export("--model", tmp_path / "further", "--output_dir", out, "--quantization", "q8_0", "--max_tokens", 300)
@@ -242,3 +242,15 @@ def test_base_is_found_through_a_chain_of_runs(tmp_path):
     (tmp_path / "dpo" / "adapter_model.safetensors").write_bytes(b"")
     said = export("--model", tmp_path / "dpo", code=2).stderr
     assert "is not on this machine; --base Qwen/Qwen3-1.7B downloads it" in said
+
+
+@pytest.mark.slow  # Unsloth loads, merges, converts: two minutes
+def test_unsloths_own_exporter_is_proven_too(tiny_sft, tiny_rows, tmp_path):
+    """Kept from installing and downloading; its files pass the proof against the model that PEFT merged."""
+    args = ["--exporter", "unsloth", "--quantization", "q8_0,q4_k_m", "--data", tiny_rows / "test.jsonl", "--max_tokens", 300]
+    export("--model", tiny_sft, "--output_dir", tmp_path / "g", "--name", "x", *args)
+    report = json.loads((tmp_path / "g" / "verification.json").read_text())
+    assert report["exporter"] == "unsloth" and [f["failed"] for f in report["files"]] == [{}, {}]
+    assert report["files"][1]["tensors"]["Q4_K"] > 5
+    assert not list((tmp_path / "g").glob("**/llama.cpp")), "its tools are left behind"
+    assert "takes neither" in export("--model", tiny_sft, "--exporter", "unsloth", "--lora_only", code=2).stderr
