@@ -2,7 +2,6 @@
 
 import collections
 import itertools
-import json
 from pathlib import Path
 
 from data_prep import clean
@@ -106,14 +105,22 @@ def plain_row(record: Record, found, language: str, args: Args, notes) -> dict |
     masked = collections.Counter()
 
     def tidy(text: str) -> str:
-        text = clean.clean_text(text, args.clean, changed)
+        rules = set()
+        tidied = clean.clean_text(text, args.clean, rules)
         clock.mark("clean")
+        if rules:
+            changed.update(rules)
+            _example(record, sorted(rules), text, tidied, notes)
         if args.personal_data == "mask":
-            text = privacy.mask(text, known, privacy.TYPES, masked)
+            types = collections.Counter()
+            whole = privacy.mask(tidied, known, privacy.TYPES, types)
             clock.mark("personal data")
-        return text
+            if types:
+                masked.update(types)
+                _example(record, sorted(types), tidied, whole, notes)
+            return whole
+        return tidied
 
-    before = row
     row = {
         name: value
         if name == "task" or (name in ("label", "answer", "score", "language") and row["task"] != "open")
@@ -123,15 +130,6 @@ def plain_row(record: Record, found, language: str, args: Args, notes) -> dict |
     for rule in changed:
         notes["cleaned"][rule] += 1
     notes["personal"].update(masked)
-    if (changed or masked) and len(notes["examples"]) < 12 and (len(changed) > 1 or masked):
-        notes["examples"].append(
-            {
-                "where": f"{record.file}:{record.line}",
-                "rules": sorted(changed) + sorted(masked),
-                "before": json.dumps(before, ensure_ascii=False)[:1200],
-                "after": json.dumps(row, ensure_ascii=False)[:1200],
-            }
-        )
     texts = [t for t in _strings(row)]
     if "replacement_character" in args.clean and any("\ufffd" in t for t in texts):
         return "holds U+FFFD: characters were lost before the file came here"
@@ -157,6 +155,18 @@ def plain_row(record: Record, found, language: str, args: Args, notes) -> dict |
     elif row["task"] == "mcq" and args.answer != "letter":  # the usual sentence asks for the letter only
         row["instruction"] = ANSWER_INSTRUCTIONS[args.answer, row["language"]]
     return row
+
+
+def _example(record: Record, rules: list[str], before: str, after: str, notes, most: int = 2) -> None:
+    """Keep the passage that the rules changed first, for the report: at most two for each set of rules."""
+    key = ", ".join(rules)
+    if notes["shown"][key] >= most or len(notes["examples"]) >= 24:
+        return
+    notes["shown"][key] += 1
+    at = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
+    at = max(0, at - 70)
+    cut = [("…" if at else "") + text[at : at + 260] + ("…" if len(text) > at + 260 else "") for text in (before, after)]
+    notes["examples"].append({"where": f"{record.file}:{record.line}", "rules": rules, "before": cut[0], "after": cut[1]})
 
 
 def _strings(value):

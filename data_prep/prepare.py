@@ -80,6 +80,7 @@ class Preparation:
             "cleaned": collections.Counter(),
             "personal": collections.Counter(),
             "examples": [],
+            "shown": collections.Counter(),
             "leaks": [],
             "clock": Clock(),
         }

@@ -1,7 +1,9 @@
 """report.html: what came in, what went out and why, on one self-contained page. All content is escaped."""
 
 import collections
+import difflib
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -11,13 +13,13 @@ STYLE = """
 *{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:60rem;margin:0 auto;padding:1.2rem}h1{font-size:1.5rem;margin:.3rem 0}h2{font-size:1.1rem;margin:0 0 .6rem}
 section{background:var(--paper);border:1px solid var(--line);border-radius:.5rem;padding:1rem;margin:1rem 0;overflow-x:auto}
-.row{display:grid;grid-template-columns:minmax(7rem,14rem) 1fr 6rem;gap:.6rem;align-items:center;margin:.15rem 0}
+.row{display:grid;grid-template-columns:minmax(7rem,13rem) 1fr 7.5rem;gap:.6rem;align-items:center;margin:.15rem 0}
 .row b{font-weight:500;overflow-wrap:anywhere}.track{height:.9rem}.fill{display:block;height:100%;background:var(--bar);border-radius:2px;min-width:1px}
-.bad .fill{background:var(--bad)}.n{text-align:right;font-variant-numeric:tabular-nums}p,.soft{color:var(--soft);margin:.2rem 0 .6rem}
+.bad .fill{background:var(--bad)}.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}p,.soft{color:var(--soft);margin:.2rem 0 .6rem;overflow-wrap:anywhere}mark{background:#f5d7a1;color:#1c2430;border-radius:2px}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--back);padding:.6rem;border-radius:.3rem;font-size:.82rem;margin:.3rem 0}
-svg{width:100%;height:auto;display:block}table{border-collapse:collapse;width:100%;font-size:.9rem}
+svg{width:100%;height:auto;display:block}svg text{font-size:13px}.k{white-space:nowrap}table{border-collapse:collapse;width:100%;font-size:.9rem}
 td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:anywhere}
-@media(max-width:34rem){main{padding:.6rem}.row{grid-template-columns:6.5rem 1fr 4.5rem;font-size:.88rem}}
+@media(max-width:34rem){main{padding:.6rem}.row{grid-template-columns:6.5rem 1fr 6.3rem;font-size:.85rem}svg text{font-size:25px}td,th{padding:.25rem}}
 """
 
 
@@ -43,11 +45,35 @@ def languages(files: list[Path]) -> dict[str, int]:
     return dict(found.most_common())
 
 
+def share(part: int, total: int) -> str:
+    percent = 100 * part / total if total else 0
+    return "" if not total or part == total else f" · {percent:.0f} %" if percent >= 1 or not part else " · <1 %"
+
+
+def marked(text: str, other: str) -> str:
+    """A text, escaped, with the words that the other one has not marked."""
+    mine, theirs = re.findall(r"\s+|[^\s]+", text), re.findall(r"\s+|[^\s]+", other)
+    found = difflib.SequenceMatcher(None, mine, theirs, autojunk=False)
+    return "".join(
+        escape("".join(mine[a:b])) if what == "equal" else f"<mark>{escape(''.join(mine[a:b]))}</mark>"
+        for what, a, b, _, _ in found.get_opcodes()
+        if a < b
+    )
+
+
+def rows_of(values: dict) -> str:
+    cells = "".join(
+        f"<tr><td>{escape(k.replace('_', ' '))}</td><td>{f'{v:,}' if isinstance(v, int) else escape(str(v))}</td></tr>"
+        for k, v in values.items()
+    )
+    return f"<table>{cells}</table>" if cells else ""
+
+
 def bars(values: dict, bad: bool = False, total: int = 0) -> str:
-    most = max([*values.values(), 1])
+    most = total or max([*values.values(), 1])
     return "".join(
         f'<div class="row{" bad" if bad else ""}"><b>{escape(str(k) or "(none)")}</b><span class="track"><span class="fill" style="width:'
-        f'{100 * v / most:.1f}%"></span></span><span class="n">{v:,}{f" · {100 * v / total:.0f} %" if total else ""}</span></div>'
+        f'{100 * v / most:.1f}%"></span></span><span class="n">{v:,}{share(v, total)}</span></div>'
         for k, v in values.items()
     )
 
@@ -71,13 +97,13 @@ def histogram(bins: list, cut: int) -> str:
     if 0 < cut <= end:
         parts.append(
             f'<line x1="{x(cut):.1f}" x2="{x(cut):.1f}" y1="0" y2="180" stroke="var(--bad)" stroke-width="2"/>'
-            f'<text x="{min(x(cut) + 4, 600):.1f}" y="14" fill="var(--bad)" font-size="13">cut at {cut}</text>'
+            f'<text x="{min(x(cut) + 6, 540):.1f}" y="22" fill="var(--bad)">cut at {cut}</text>'
         )
     parts += [
-        f'<text x="{x(t):.0f}" y="198" font-size="13" fill="var(--soft)" text-anchor="{a}">{t:,}</text>'
+        f'<text x="{x(t):.0f}" y="206" fill="var(--soft)" text-anchor="{a}">{t:,}</text>'
         for t, a in ((0, "start"), (end // 2, "middle"), (end, "end"))
     ]
-    return f'<svg viewBox="0 0 700 204" role="img" aria-label="rows by length in tokens">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 700 212" role="img" aria-label="rows by length in tokens">{"".join(parts)}</svg>'
 
 
 def page(report: dict) -> str:
@@ -85,35 +111,38 @@ def page(report: dict) -> str:
     counts = report["counts"]
     read = counts["rows read"]
     kept = {k: counts[k] for k in ("train", "validation", "test") if counts[k]}
-    lost = {k: v for k, v in counts.items() if k not in ("rows read", "train", "validation", "test") and v}
+    added = {k: v for k, v in counts.items() if k.startswith("added")}
+    came = read + sum(added.values())
+    lost = {k: v for k, v in counts.items() if k not in ("rows read", "train", "validation", "test", *added) and v}
     groups = sorted(report["groups"].items(), key=lambda g: -sum(g[1].values()))
     topics = {name or "(no topic)": sum(n.values()) for name, n in groups[:30]}
     if len(groups) > 30:
         topics[f"{len(groups) - 30} more"] = sum(sum(n.values()) for _, n in groups[30:])
     leaks = "".join(
-        f"<tr><td>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
+        f"<tr><td class=k>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
         f"<td>{escape(pair['evaluation'])}<br>{escape(pair['evaluation_question'][:300])}</td></tr>"
         for pair in report["leak_pairs"][:50]
     )
     examples = "".join(
-        f"<p>{escape(e['where'])}: {escape(', '.join(e['rules']))}</p><pre>{escape(e['before'])}</pre><pre>{escape(e['after'])}</pre>"
-        for e in report["examples"][:6]
+        f"<p>{escape(', '.join(e['rules']))} · {escape(e['where'])}</p><pre>{marked(e['before'], e['after'])}</pre>"
+        f"<pre>{marked(e['after'], e['before'])}</pre>"
+        for e in report["examples"][:12]
     )
     cut = report["options"]["max_length"]
     body = [
         section(
             "From in to out",
-            bars({"read": read}) + bars(kept, total=read) + bars(lost, bad=True, total=read),
-            "Every row read is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason.",
+            bars({"read": read, **added}, total=came) + bars(kept, total=came) + bars(lost, bad=True, total=came),
+            "Every row is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason.",
         ),
         section("Why rows were rejected", bars(dict(list(report["reasons"].items())[:20]), bad=True)),
         section(
             "Length in tokens",
-            histogram(report["length_histogram"], cut),
-            "; ".join(f"{k}: {v:,}" for k, v in report["tokens"].items()) if report["tokens"] else "",
+            histogram(report["length_histogram"], cut) + rows_of(report["tokens"]) if report["tokens"] else "",
+            "As training renders the rows, by template; longer ones are cut on the right." if cut else "",
         ),
         section("Topics or labels", bars(topics)),
-        section("Languages", bars(report.get("languages", {}))),
+        section("Languages", bars(report["languages"]), f"of the first {LOOKED_AT} rows of each file written"),
         section("Cleaning: rows changed by each rule", bars(report["cleaned"])),
         section(
             "Personal data replaced",
@@ -125,15 +154,8 @@ def page(report: dict) -> str:
             f"<table><tr><th>match</th><th>row left out</th><th>evaluation row</th></tr>{leaks}</table>" if leaks else "",
             f"{len(report['leak_pairs'])} left out; the first 50 to read",
         ),
-        section(
-            "Balance of preferences",
-            "<table>"
-            + "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>" for k, v in report["balance"].items())
-            + "</table>"
-            if report["balance"]
-            else "",
-        ),
-        section("Before and after", examples),
+        section("Balance of preferences", rows_of(report["balance"])),
+        section("Before and after", examples, "what each rule changed, the passage in question"),
         section(
             "Inputs",
             "<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>"

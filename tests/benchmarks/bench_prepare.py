@@ -120,13 +120,13 @@ def light_edit(text: str, pick: random.Random) -> str:
     return " ".join(words)
 
 
-def leaks() -> dict:
+def leaks(number: int = 1000, others: int = 2000) -> dict:
     """Recall by kind of planted leak, and precision among rows of another exam and of the other half, which are none."""
     from data_prep.duplicates import Protected, fold, signatures
 
     real, pick = real_rows(), random.Random(1)
     pick.shuffle(real)
-    protected, others = real[:1000], [*real[1000:3000], *real_rows("medqa")]
+    protected, others = real[:number], [*real[number : number + others], *real_rows("medqa")]
     guard = Protected([(str(i), r["question"], " | ".join(r["options"].values())) for i, r in enumerate(protected)], 0.7)
     known = {fold(r["question"]) for r in protected}
     kinds = {
@@ -337,11 +337,11 @@ def medical(pick) -> str:
     )
 
 
-def personal() -> dict:
+def personal(rounds: int = 400, sentences: int = 5000) -> dict:
     from data_prep.privacy import find
 
     pick, missed, total, types = random.Random(2), [], 0, {}
-    for _ in range(400):
+    for _ in range(rounds):
         for kind, line in identifiers(pick).items():
             text, _, value = line.partition("\t")
             at = text.index(value)
@@ -352,7 +352,7 @@ def personal() -> dict:
             types[kind] = (good + covered, all_of + 1)
             if not covered:
                 missed.append(text)
-    texts = [medical(pick) for _ in range(5000)]
+    texts = [medical(pick) for _ in range(sentences)]
     wrong = [t for t in texts if find(t)]
     return {
         "identifiers": total,

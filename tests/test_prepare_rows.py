@@ -1,0 +1,381 @@
+"""prepare.py's rows: shapes, splits, pairs and feedback, selection, leaks, personal data, a killed run. In this process."""
+
+import collections
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from benchmarks import bench_prepare
+from conftest import ROOT, run_script
+
+from data_prep.options import Args, parse_args
+from data_prep.prepare import prepare
+from data_prep.read import UserError, file_records, input_files
+from data_prep.shapes import convert, find_shape
+from data_prep.split import hashed, stratified
+
+DISEASES = (
+    "asthma gout malaria scurvy rabies mumps anaemia cholera typhus lupus measles sepsis croup shingles tetanus polio leprosy "
+    "dengue rickets angina"
+).split()
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def run(tmp_path, rows, name="out", **options):
+    """(manifest, {split: rows}) of rows prepared in this process."""
+    data = write(tmp_path / "raw.jsonl", rows) if isinstance(rows, list) else str(rows)
+    manifest = prepare(Args(inputs=[data], output_dir=str(tmp_path / name), **options))
+    files = {n: (tmp_path / name / f"{n}.jsonl").read_text().splitlines() for n in ("train", "validation", "test", "rejects")}
+    return manifest, {n: [json.loads(line) for line in lines] for n, lines in files.items()}
+
+
+def exam(n=20):
+    return [
+        {"question": f"Which organ suffers first in {d}, case {i // len(DISEASES)}, as it is taught?", "answer": "ABC"[i % 3]}
+        | {"options": {"A": f"Liver of {d}", "B": f"Spleen {i}", "C": f"Skin {i * 7}"}, "topic": f"T{i % 2}"}
+        for i, d in enumerate(DISEASES * (n // len(DISEASES)))
+    ]
+
+
+PAIRS = [
+    {"prompt": f"What to do in {d}?", "chosen": f"See a doctor about {d}.", "rejected": f"Nothing {i}."}
+    for i, d in enumerate(DISEASES)
+]
+
+
+# ---------------------------------------------------------------------------------------------- shapes
+
+
+@pytest.mark.parametrize(
+    "row, shape, expected",
+    [
+        ({"pergunta": "Q?", "resposta": "A."}, "qa", {"question": "Q?", "answer": "A."}),
+        ({"stem": "Q?", "opa": "x", "opb": "y", "cop": "B"}, "mcq", {"options": {"A": "x", "B": "y"}, "answer": "B"}),
+        ({"question": "Q?\nA) x\nB) y", "answer": "A"}, "mcq", {"question": "Q?", "options": {"A": "x", "B": "y"}}),
+        ({"question": "Q?", "options": "['x', 'y']", "answer": "y"}, "mcq", {"answer": "B"}),
+        ({"instruction": "Do.", "input": "this", "output": "Done."}, "alpaca", {"question": "Do.\n\nthis", "answer": "Done."}),
+        (
+            {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
+            "messages",
+            {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
+        ),
+        ({"prompt": "p", "chosen": "c", "rejected": "r"}, "preference", {"chosen": "c", "rejected": "r"}),
+        ({"prompt": "p", "completion": "c", "label": "👎"}, "feedback", {"score": 0.0}),
+        ({"pergunta": "p", "resposta_bruta": "c", "correta": "1"}, "graded", {"score": 1.0, "prompt": "p"}),
+        ({"text": "t", "label": "l"}, "classification", {"text": "t", "label": "l"}),
+        ({"text": "t"}, "text", {"text": "t"}),
+        (
+            {"dialogue": "Patient: a\nDoctor: b"},
+            "dialogue",
+            {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
+        ),
+    ],
+)
+def test_shapes_are_told_by_their_fields(row, shape, expected):
+    found = find_shape([row], Args(), "x")
+    assert found.shape == shape and any(str(name) in found.evidence for name in row)
+    made = convert(row, found, Args())
+    assert {k: made[k] for k in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "rows, words",
+    [
+        ([{"question": "q", "options": ["x", "y", "z"], "answer": n} for n in (1, 2)], "answer_base: '0'"),
+        ([{"question": "q", "response": "a", "resposta": "b"}], "answer can be response or resposta"),
+        ([{"foo": "q"}], "no shape fits"),
+    ],
+)
+def test_what_is_unclear_is_asked_with_lines_to_paste(rows, words):
+    with pytest.raises(UserError, match=re.escape(words)) as error:
+        find_shape(rows, Args(), "x.jsonl")
+    assert "x.jsonl" in str(error.value) and re.search(r"(?m)^ +(?:shape|answer_base): ", str(error.value))
+
+
+def test_shapes_of_all_files_are_asked_at_once(tmp_path):
+    write(tmp_path / "a.jsonl", exam())
+    for name in ("b", "c"):
+        write(tmp_path / f"{name}.jsonl", [{"foo": 1}])
+    with pytest.raises(UserError) as error:
+        prepare(Args(inputs=[str(tmp_path)], output_dir=str(tmp_path / "out")))
+    assert "b.jsonl" in str(error.value) and "c.jsonl" in str(error.value) and "--exclude" in str(error.value)
+    write(tmp_path / "b.jsonl", PAIRS)
+    with pytest.raises(UserError, match="several kinds"):
+        prepare(Args(inputs=[str(tmp_path)], exclude=["c.jsonl"], output_dir=str(tmp_path / "out")))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name, content, expected",
+    [
+        ("a.tsv", 'question\tanswer\n"q\n1"\ta\n', [{"question": "q\n1", "answer": "a"}]),
+        ("bom.csv", "\ufeffquestion;answer\nq;a\n", [{"question": "q", "answer": "a"}]),
+        ("nested.json", '{"version": 1, "items": [{"question": "q"}]}', [{"question": "q"}]),
+        ("list.json", '[{"question": "q"}]', [{"question": "q"}]),
+        (
+            "squad.json",
+            '{"data": [{"title": "T", "paragraphs": [{"context": "c", '
+            '"qas": [{"id": "1", "question": "q", "answers": [{"text": "a"}]}]}]}]}',
+            [{"id": "1", "context": "c", "question": "q", "answer": "a", "topic": "T"}],
+        ),
+        (
+            "liveqa.xml",
+            "<R><NLM-QUESTION><NLM-Summary>q</NLM-Summary><ReferenceAnswers><ANSWER>a</ANSWER></ReferenceAnswers></NLM-QUESTION></R>",
+            [{"question": "q", "answer": "a"}],
+        ),
+        (
+            "talk.txt",
+            "Patient: a\nDoctor: b\n\nPatient: c\nDoctor: d\n",
+            [{"dialogue": "Patient: a\nDoctor: b"}, {"dialogue": "Patient: c\nDoctor: d"}],
+        ),
+    ],
+)
+def test_formats(tmp_path, name, content, expected):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    [file] = input_files(str(tmp_path / name))
+    assert [record.raw for record in file_records(file)] == expected
+
+
+# ---------------------------------------------------------------------------------------------- splits and selection
+
+
+def test_every_row_may_be_held_out(tmp_path, capsys):
+    manifest, rows = run(tmp_path, exam(), test_size=1)
+    assert len(rows["test"]) == len(DISEASES) and not rows["train"] and manifest["counts"]["train"] == 0
+    run_script("data_prep/prepare.py", tmp_path / "raw.jsonl", "--test_size", 0.99, "--output_dir", tmp_path / "most")
+    said = run_script("data_prep/prepare.py", tmp_path / "raw.jsonl", "--test_size", 1, "--output_dir", tmp_path / "all").stdout
+    assert "train.jsonl is empty: every row is held out" in said
+    with pytest.raises(UserError, match="more than 1"):
+        parse_args(Args, "", [str(tmp_path / "raw.jsonl"), "--test_size", "0.7", "--validation_size", "0.5"])
+
+
+def test_topics_keep_their_shares_and_appended_rows_move_none():
+    """Each of 30 topics of 12 to 432 rows within four rows of its share (a hash alone leaves 9 off); a prefix is split alike."""
+    topics = [f"t{t}" for t in range(30) for _ in range(12 + t * t // 2)]
+    random.Random(0).shuffle(topics)
+    places = [hashed(str(i), 1) for i in range(len(topics))]
+    found = stratified(places, topics, [1] * len(topics), 0.2, 0.1)
+    for name in set(topics):
+        mine = collections.Counter(s for s, t in zip(found, topics, strict=True) if t == name)
+        assert abs(mine["test"] - 0.2 * mine.total()) <= 4 and abs(mine["validation"] - 0.1 * mine.total()) <= 4, (name, mine)
+    assert stratified(places[:700], topics[:700], [1] * 700, 0.2, 0.1) == found[:700]
+    # A row taken away moves a few in a hundred of its topic, and none of the others.
+    fewer = stratified(places[1:], topics[1:], [1] * (len(topics) - 1), 0.2, 0.1)
+    moved = [t for a, b, t in zip(fewer, found[1:], topics[1:], strict=True) if a != b]
+    assert set(moved) <= {topics[0]} and len(moved) <= 0.06 * topics.count(topics[0])
+
+
+def test_near_duplicates_never_straddle(tmp_path):
+    long = [r["question"] for r in bench_prepare.real_rows() if len(r["question"]) > 150][:40]
+    twins = [
+        {"question": start + q, "answer": f"Answer {i}{start}."} for i, q in enumerate(long) for start in ("", "Now: ", "So, ")
+    ]
+    _, rows = run(tmp_path, twins, near_duplicates="group", test_size=0.4)
+    where = collections.defaultdict(set)
+    for split in ("train", "test"):
+        for row in rows[split]:
+            where[re.search(r"Answer (\d+)", json.dumps(row))[1]].add(split)
+    assert len(where) == 40 and all(len(splits) == 1 for splits in where.values())
+    assert {"train"} in where.values() and {"test"} in where.values()
+
+
+def test_caps_selection_and_mix(tmp_path):
+    manifest, rows = run(tmp_path, exam(40), max_per_topic=8, test_size=0)
+    assert manifest["counts"]["over the cap"] == 24 and len(rows["train"]) == 16
+    answers = ["Yes.", "Rest, fluids and paracetamol are enough in most patients; see a doctor if the fever lasts three days."]
+    real = [r["question"] for r in bench_prepare.real_rows()[:20]]
+    open_rows = [{"question": q, "answer": answers[i % 2]} for i, q in enumerate(real)]
+    manifest, rows = run(tmp_path, open_rows, select=6, test_size=0, near_duplicates="off")
+    chosen = [row["conversations"][1]["value"] for row in rows["train"]]
+    assert chosen == [answers[1]] * 6 and manifest["selection"]["mean_quality_chosen"] > manifest["selection"]["mean_quality_all"]
+    talk = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]
+    general = write(tmp_path / "general.jsonl", [{"id": str(i), "conversations": talk} for i in range(9)])
+    manifest, rows = run(tmp_path, exam(40), mix=f"{general}:0.1", test_size=0, near_duplicates="off")
+    assert sum(row["source"] == "general" for row in rows["train"]) == manifest["counts"]["added: mixed in"] == 4
+
+
+# ---------------------------------------------------------------------------------------------- pairs and feedback
+
+
+def test_a_pair_gives_two_feedback_rows_in_one_split(tmp_path):
+    manifest, rows = run(tmp_path, PAIRS, task="feedback", test_size=0.4)
+    assert manifest["counts"]["added: second rows of pairs"] == len(PAIRS)
+    prompts = [{row["prompt"] for row in rows[split]} for split in ("train", "test")]
+    assert prompts[0] and prompts[1] and not prompts[0] & prompts[1]
+    for row in rows["train"] + rows["test"]:
+        assert row["label"] == row["completion"].startswith("See a doctor")
+    assert len(rows["train"]) + len(rows["test"]) == 2 * len(PAIRS)
+
+
+@pytest.mark.parametrize("answer", ["letter", "letter_and_text"])
+def test_multiple_choice_gives_pairs_and_feedback(tmp_path, answer):
+    manifest, rows = run(tmp_path, exam(), task="preference", answer=answer, test_size=0.2)
+    key = {row["question"]: row["answer"] for row in exam()}
+    for row in rows["train"] + rows["test"]:
+        letter = key[row["prompt"].split("\n")[0]]
+        assert row["chosen"][0] == letter != row["rejected"][0] and (len(row["chosen"]) == 1) == (answer == "letter")
+        assert ("text of the correct option" in row["prompt"]) == (answer != "letter")
+    assert manifest["balance"]["pairs"] == len(rows["train"]) and "chosen_mean_characters" in manifest["balance"]
+    manifest, _ = run(tmp_path, exam(), task="feedback", answer=answer, test_size=0.2)
+    assert manifest["balance"]["desirable"] == manifest["balance"]["undesirable"] == len(rows["train"])
+
+
+def test_length_bias_and_kto_weights_are_told(tmp_path):
+    manifest, _ = run(tmp_path, [row | {"chosen": row["chosen"] * 3} for row in PAIRS], test_size=0)
+    assert manifest["balance"]["chosen_longer_share"] == 1 and "longer" in manifest["balance"]["length_bias"]
+    graded = [
+        {"pergunta": f"Is {d} a disease?", "resposta_bruta": f"Say {i}.", "correta": int(i % 4 == 0)}
+        for i, d in enumerate(DISEASES)
+    ]
+    manifest, _ = run(tmp_path, graded, test_size=0)
+    assert manifest["balance"]["kto"] == {"desirable_weight": 1.0, "undesirable_weight": round(5 / 15, 4)}
+
+
+def test_rows_that_give_no_pair_say_so(tmp_path):
+    with pytest.raises(UserError, match="needs pairs, graded answers or multiple choice"):
+        run(tmp_path, [{"question": "q?", "answer": "An answer."}], task="preference")
+    assert not (tmp_path / "out").exists()
+
+
+# ---------------------------------------------------------------------------------------------- options, leaks, personal data
+
+
+def test_unknown_keys_are_told_at_once_with_their_lines(tmp_path):
+    (tmp_path / "c.yaml").write_text("inputs: [a]\ntestsize: 0.1\nseed: 1\nshapes: mcq\nseed: 2\n")
+    done = run_script("data_prep/prepare.py", "--config", tmp_path / "c.yaml", code=2)
+    for words in (
+        ":2: unknown key 'testsize', did you mean 'test_size'?",
+        ":4: unknown key 'shapes'",
+        ":5: key 'seed' stands twice",
+    ):
+        assert f"c.yaml{words}" in done.stderr
+    assert "--test_size" in run_script("data_prep/prepare.py", "a.csv", "--tes_size", 1, code=2).stderr
+
+
+def test_rows_of_protected_ids_are_left_out(tmp_path):
+    data = {str(i): {"QUESTION": row["question"], "final_decision": row["topic"]} for i, row in enumerate(exam(40))}
+    (tmp_path / "all.json").write_text(json.dumps(data))
+    (tmp_path / "test.json").write_text(json.dumps({str(i): "yes" for i in range(30)}))
+    options = {"shape": "classification", "fields": {"text": "QUESTION", "label": "final_decision"}, "test_size": 0}
+    manifest, rows = run(
+        tmp_path, tmp_path / "all.json", eval_files=[str(tmp_path / "test.json")], near_duplicates="off", **options
+    )
+    assert manifest["leaks"] == {"id": 30} and len(rows["train"]) == 10
+
+
+def test_planted_leaks_are_caught():
+    """300 real exam questions planted in five disguises, among 3,000 real ones that are none."""
+    found = bench_prepare.leaks(300, 1700)
+    assert min(found["recall"].values()) >= 0.98 and found["precision"] >= 0.95, found
+
+
+def test_planted_personal_data_are_found_and_medical_numbers_stay():
+    found = bench_prepare.personal(60, 1500)
+    assert found["recall"] >= 0.99 and found["precision"] >= 0.95, found
+
+
+def test_marks_are_consistent_within_a_row():
+    from data_prep.privacy import TYPES, mask
+
+    known = {}
+    first = mask("Dr. João Lima viu a Sra. Ana Souza, CPF 529.982.247-25.", known, TYPES)
+    assert first == "Dr. [NAME] viu a Sra. [NAME_2], CPF [CPF]."
+    assert mask("A Sra. Ana Souza e o Dr. João Lima.", known, TYPES) == "A Sra. [NAME_2] e o Dr. [NAME]."
+    assert mask("CPF 529.982.247-24 and vitamin D. This helps.", known, TYPES) == "CPF 529.982.247-24 and vitamin D. This helps."
+
+
+@pytest.mark.parametrize(
+    "rule, before, after",
+    [
+        ("mojibake", "infecÃ§Ã£o", "infecção"),
+        ("nfc", "ac\u0327a\u0303o", "ação"),
+        ("html", "a<br>b <b>c</b> &amp; p < 0.05", "a\nb c & p < 0.05"),
+        ("whitespace", "a\u00a0 b\r\n\r\n\r\n  c", "a b\n\nc"),
+        ("boilerplate", "Take rest.\nClick here for more", "Take rest."),
+    ],
+)
+def test_each_cleaning_rule_alone(rule, before, after):
+    from data_prep.clean import RULES, clean_text
+
+    counted = set()
+    assert clean_text(before, [rule], counted) == after and counted == {rule}
+    assert clean_text(before, [r for r in RULES if r != rule]) != after
+
+
+def test_lost_characters_and_empty_answers_are_rejected_and_the_rules_switch_off(tmp_path):
+    bad = [
+        {"question": "Is it lost?", "answer": "A\ufffd."},
+        {"question": "Is it short at all?", "answer": "Yes"},
+        {"question": "Is it?", "answer": "..."},
+    ]
+    good = [{"question": f"What is {d}?", "answer": f"It is {d}, a disease."} for d in DISEASES]
+    manifest, _ = run(tmp_path, good + bad, min_answer=5, near_duplicates="off", test_size=0)
+    assert manifest["counts"]["rejected"] == 3 and len(manifest["reasons"]) == 2
+    manifest, _ = run(tmp_path, good + bad, min_answer=5, near_duplicates="off", test_size=0, clean=["nfc"])
+    assert manifest["counts"]["rejected"] == 1
+
+
+# ---------------------------------------------------------------------------------------------- lengths, killed runs
+
+
+def test_lengths_cut_rows_and_preview(tmp_path, tiny_model, capsys):
+    rows = [
+        {"question": f"What is {d}? " + "really " * (400 * (i == 3)), "answer": f"A disease called {d}."}
+        for i, d in enumerate(DISEASES)
+    ]
+    manifest, _ = run(tmp_path, rows, tokenizer=tiny_model, max_length=128, test_size=0, preview=1, near_duplicates="off")
+    tokens = manifest["tokens"]
+    assert (
+        tokens["rows cut before their answer"] == tokens["rows longer than max_length"] == tokens["rows without end of turn"] == 1
+    )
+    assert tokens["rows without a trained token"] == 0
+    said = capsys.readouterr().out
+    assert re.search(r"\033\[1;4;32mA disease called \w+\.<\|im_end\|>\033\[0m", said)
+    manifest, _ = run(tmp_path, rows, tokenizer=tiny_model, max_length=128, too_long="reject", test_size=0, near_duplicates="off")
+    assert manifest["reasons"] == {"longer than max_length": 1}
+
+
+def test_killed_and_run_again_gives_the_same_bytes(tmp_path):
+    bench_prepare.make(tmp_path, 3000)
+    whole = subprocess.run(bench_prepare.command(tmp_path, "whole"), capture_output=True)
+    assert not whole.returncode, whole.stderr[-2000:]
+    process = subprocess.Popen(bench_prepare.command(tmp_path, "killed"), stdout=subprocess.DEVNULL)
+    waited = time.monotonic()
+    while not (tmp_path / "killed/.rows.tmp").exists() or not (tmp_path / "killed/.rows.tmp").stat().st_size:
+        assert process.poll() is None and time.monotonic() - waited < 60
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed/train.jsonl").exists() and list((tmp_path / "killed").glob(".*.tmp"))
+    subprocess.run(bench_prepare.command(tmp_path, "killed"), check=True, capture_output=True)
+    assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == sorted(p.name for p in (tmp_path / "whole").iterdir())
+    for name in ("train.jsonl", "test.jsonl", "rejects.jsonl"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+
+
+def test_an_error_leaves_earlier_output_whole(tmp_path):
+    run(tmp_path, exam())
+    before = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
+    with pytest.raises(UserError):
+        run(tmp_path, [{"foo": 1}])
+    assert before == {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
+
+
+def test_help_needs_no_slow_library():
+    """--help and the checks of options import neither torch nor transformers nor presidio."""
+    code = "import sys; sys.argv = ['x', 'no.csv']; import data_prep.prepare as p\n"
+    code += "try: p.main()\nexcept p.UserError as e: print(e)\n"
+    code += (
+        "print([m for m in ('torch', 'transformers', 'presidio_analyzer', 'spacy', 'pandas', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]" and "no.csv" in done.stdout, done
