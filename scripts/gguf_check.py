@@ -142,11 +142,18 @@ def check_probabilities(model, reference: dict, folder: Path, gates: dict, untun
     if not answers:
         return
     tuned = sum(answers) / len(answers)
-    base = answer_loss(llama_tools.Gguf(untuned, n_ctx=LONGEST), reference["documents"]) if untuned else None
+    base, figure = None, {"tuned": round(tuned, 4), "untuned": None}
+    if untuned:
+        before = llama_tools.Gguf(untuned, n_ctx=LONGEST)
+        if max(token for document in reference["documents"] for token in document["ids"]) < before.n_vocab:
+            base = answer_loss(before, reference["documents"])
+            figure["untuned"] = round(base, 4)
+        else:  # tokens were added in training; the untuned model cannot read them
+            figure["not_compared"] = f"the untuned model has only {before.n_vocab} tokens"
     gate(
         "task_loss",
         base is None or tuned < base,
-        {"tuned": round(tuned, 4), "untuned": base and round(base, 4)},
+        figure,
         f"loss of the answers {tuned:.4f}, of the untuned file {base or 0:.4f}: is the adapter in it?",
     )
 

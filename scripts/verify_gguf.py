@@ -11,8 +11,10 @@ What is compared, against the model in float32 arithmetic:
   loads       llama.cpp loads the file and survives the whole check (it runs in a process of its own: llama.cpp may abort)
   metadata    tokenizer kind, vocabulary (every token), end token, chat template (byte-equal), number of logits
   tokens      token ids of nasty strings and of the rows, control tokens read as tokens and as text; no difference allowed
-  template    the file's template as llama.cpp renders it: same text and ids as Hugging Face renders, injected tokens too
-  kl, top1, perplexity   next-token probabilities on the rows, teacher-forced; gates per quantisation, see GATES
+  template    the file's template as llama.cpp's server renders it: same text and ids as Hugging Face renders, thinking off
+  end_token   llama.cpp ends an answer at the tokenizer's end token and at the token that ends a turn in the template
+  kl, top1, perplexity   next-token probabilities on the rows, teacher-forced (what rows begin with alike, a system message,
+              counts once); gates per quantisation, see GATES
   task_loss   with --untuned: loss of the answers is lower than that of the untuned file in the same quantisation
   stop        the end token ends generation in llama.cpp's server; where the model itself ends an answer, so does the file
 

@@ -55,6 +55,34 @@ def test_files_and_report(exported, tiny_sft):
     assert "llama_model_loader" not in printed and "q4_K" not in printed, "llama.cpp's log is on the screen"
 
 
+def ollama_renders(template: str, messages: list[dict]) -> str:
+    """What the Go template of a Modelfile makes of a conversation, by way of Jinja; anything unknown in it is an error."""
+    import re
+
+    from jinja2 import Environment
+
+    actions = re.findall(r'\{\{- ((?:"(?:\\.|[^"\\])*"|[^"{}])+) \}\}', template)
+    assert "".join(f"{{{{- {action} }}}}" for action in actions) == template, "text between actions, where {{- would trim it"
+    source, opened = "", []
+    for action in actions:
+        choice = re.fullmatch(r'(else )?if eq \.Role "(\w+)"', action)
+        if action.startswith('"'):
+            source += f"{{{{ {action} }}}}"
+        elif action == "range .Messages":
+            opened.append("for")
+            source += "{% for m in messages %}"
+        elif choice:
+            opened += [] if choice[1] else ["if"]
+            source += f"{{% {'elif' if choice[1] else 'if'} m.role == '{choice[2]}' %}}"
+        elif action == 'if ne (index .Messages 0).Role "system"':
+            opened.append("if")
+            source += "{% if messages[0].role != 'system' %}"
+        else:
+            source += {".Content": "{{ m.content }}", "end": f"{{% end{opened[-1] if opened else ''} %}}"}[action]
+            opened = opened[:-1] if action == "end" else opened
+    return Environment().from_string(source).render(messages=messages)
+
+
 def test_modelfile_says_what_the_file_says(exported):
     from modelfile import apply, jinja, parts
     from transformers import AutoTokenizer
@@ -75,7 +103,15 @@ def test_modelfile_says_what_the_file_says(exported):
     turns = [("system", "Be brief."), ("user", "Olá {{ x }}"), ("assistant", "ok"), ("user", "?")]
     messages = [{"role": r, "content": c} for r, c in turns]
     assert apply(parts(template), turns) == renderer.render(messages, generate=True) == jinja(template, messages)
-    assert '"<|im_start|>user\\n"' in (out / "Modelfile").read_text()
+    said = (out / "Modelfile").read_text().partition('TEMPLATE """')[2].partition('"""')[0]
+    for upto in (2, 4):
+        assert ollama_renders(said, messages[:upto]) == renderer.render(messages[:upto], generate=True)
+    assert ollama_renders(said, messages[1:]) == renderer.render(messages[1:], generate=True)
+    parameters = [line for line in lines if line.startswith("PARAMETER")]
+    assert parameters == ['PARAMETER stop "<|im_end|>"', "PARAMETER num_ctx 4096", "PARAMETER temperature 0"]
+    assert [line.split(maxsplit=1)[0] for line in lines] == ["FROM", "TEMPLATE", *["PARAMETER"] * 3], (
+        "a field that nothing checks"
+    )
 
 
 # ---------------------------------------------------------------------------------------------- planted faults
