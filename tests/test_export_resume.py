@@ -209,3 +209,21 @@ def test_base_from_the_hubs_cache(small, tmp_path, monkeypatch):
     report = json.loads((tmp_path / "g" / "verification.json").read_text())
     assert report["untuned"] == "acme/tiny" and set(report["files"][0]["failed"]) <= {"task_loss"}
     assert report["files"][0]["checks"]["task_loss"]["untuned"] > 0
+
+
+@pytest.mark.slow  # two exports
+def test_users_own_llama_cpp_is_used(small, tmp_path):
+    """--llama_cpp: converter and llama-quantize of that folder, here one that calls the wheel's library; the same bytes."""
+    from export_unsloth import llama_cpp_folder
+
+    own = llama_cpp_folder(tmp_path / "llama.cpp")
+    with open(own / "llama-quantize", "a") as file:
+        file.write("open(__file__ + '.called', 'w').write(words[2])\n")
+    command = ["scripts/export_gguf.py", "--model", small[1], *SHORT, "--verify", "false", "--output_dir"]
+    run_script(*command, tmp_path / "own", "--llama_cpp", own)
+    run_script(*command, tmp_path / "wheel")
+    assert bytes_of(tmp_path / "own") == bytes_of(tmp_path / "wheel") and (own / "llama-quantize.called").read_text() == "Q4_K_M"
+    report = json.loads((tmp_path / "own" / "verification.json").read_text())
+    assert report["converter"] == str(own) and report["verified"] is False
+    (own / "llama-quantize").unlink()
+    assert "no llama-quantize" in run_script(*command, tmp_path / "x", "--llama_cpp", own, code=2).stderr
