@@ -264,7 +264,7 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
             # The raw row is kept with the plain one: a row left out later is listed as it was read.
             store.add([b["row"], b["record"]])
             keys.append(b["key"])
-            questions.append(digest(fold(b["asked"])))
+            questions.append(digest(b["passage"] or fold(b["asked"])))  # rows on one passage stay in one split
             answers.append(digest(fold(b["answer"])))
             group = b["row"].get("label", b["row"]["topic"]) if b["row"]["task"] == "classification" else b["row"]["topic"]
             groups.append(names.setdefault(group, len(names)))
@@ -286,7 +286,9 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
             reject(record, "not asked for", f"label {row['label']!r} is not among --labels")
             continue
         asked, rest, answer = key_parts(row)
-        folded = f"{fold(asked)} | {fold(rest)}"
+        folded, passage = f"{fold(asked)} | {fold(rest)}", fold(row.pop("context", ""))
+        if passage:  # by its number, as the length of a passage would drown the question
+            folded += f" | {digest(passage):020} {digest(passage[::-1]):020}"
         key = digest(folded)
         if key in seen:
             earlier = seen[key]
@@ -301,7 +303,16 @@ def gather(args: Args, out: Path, reject, notes) -> dict:
         seen[key] = (record.file, record.line, digest(fold(answer)))
         tasks.setdefault(TASK_OF[row["task"]], record.file)
         buffer.append(
-            {"record": record, "row": row, "asked": asked, "rest": rest, "answer": answer, "folded": folded, "key": key}
+            {
+                "record": record,
+                "row": row,
+                "asked": asked,
+                "rest": rest,
+                "answer": answer,
+                "folded": folded,
+                "key": key,
+                "passage": passage,
+            }
         )
         clock.mark("exact duplicates")
         if len(buffer) == 1000:

@@ -24,7 +24,15 @@ ANSWER_INSTRUCTIONS = {  # multiple choice that is not answered with the letter 
 
 
 def key_parts(row: dict) -> tuple[str, str, str]:
-    """(what is asked, the rest of the row, its answer) of a plain row: what duplicates and leaks are told by."""
+    """(what is asked, the rest of the row, its answer) of a plain row: what duplicates and leaks are told by. The question
+    stands without the context before it."""
+    asked, rest, answer = _key_parts(row)
+    context = row.get("context", "")
+    alone = asked[len(context) :].strip() if context and asked.startswith(context) else ""
+    return alone or asked, rest, answer
+
+
+def _key_parts(row: dict) -> tuple[str, str, str]:
     task = row["task"]
     if task == "mcq":
         return row["question"], " | ".join(sorted(row["options"].values())), row["options"][row["answer"]]

@@ -210,6 +210,8 @@ class Preparation:
 
     def write(self, order) -> None:
         """Second pass: each row to the file of its split, in the form of its task."""
+        from data_prep.duplicates import fold
+
         args, data, splits = self.args, self.data, self.split(order)
         labels = args.labels or [name for name in self.present if name]
         prompts = collections.defaultdict(list)
@@ -221,7 +223,7 @@ class Preparation:
                 if row["task"] == "classification":
                     row = {k: v for k, v in row.items() if k != "label"} | {"labels": labels, "label": row["label"]}
                 if self.task == "preference" and row["task"] == "graded":
-                    prompts[data["questions"][i]].append((split, row, record))
+                    prompts[fold(row["prompt"])].append((split, row, record))
                 else:
                     made = self.made(row, split)
                     if isinstance(made, str):

@@ -281,7 +281,21 @@ def _text(value) -> str:
 
 
 def convert(raw: dict, found: Found, args) -> dict | str:
-    """A raw row as a plain row with its `task`, or the reason why it cannot be one."""
+    """A raw row as a plain row with its `task`, or the reason why it cannot be one. A context that was put before the question
+    stands in `context` as well: many questions on one passage are no duplicates."""
+    row = _convert(raw, found, args)
+    context = _text(raw.get(found.fields.get("context", "")))
+    if (
+        isinstance(row, dict)
+        and context
+        and args.context != "none"
+        and row["task"] in ("mcq", "open", "classification", "graded")
+    ):
+        row["context"] = context
+    return row
+
+
+def _convert(raw: dict, found: Found, args) -> dict | str:
 
     def get(name):
         return raw.get(found.fields.get(name, ""), None)

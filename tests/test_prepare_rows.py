@@ -188,6 +188,25 @@ def test_near_duplicates_never_straddle(tmp_path):
     assert {"train"} in where.values() and {"test"} in where.values()
 
 
+def test_questions_on_one_passage_are_no_duplicates_and_share_a_split(tmp_path):
+    real = [r["question"] for r in bench_prepare.real_rows()]
+    passages = [" ".join(real[20 * i : 20 * i + 20]) for i in range(12)]
+    rows = [
+        {"context": passage, "question": f"What of {d} is said there?", "answer": f"That {d} is rare."}
+        for passage in passages
+        for d in ("asthma", "gout", "malaria")
+    ]
+    manifest, made = run(tmp_path, rows, test_size=0.4)
+    assert not manifest["counts"]["near-duplicate"] and not manifest["counts"]["duplicate"]
+    where = collections.defaultdict(list)
+    for split in ("train", "test"):
+        for row in made[split]:
+            assert "context" not in row
+            text = row["question"] if split == "test" else row["conversations"][0]["value"]
+            where[text.split("\n\n")[0]].append(split)
+    assert len(where) == 12 and all(len(set(splits)) == 1 and len(splits) == 3 for splits in where.values())
+
+
 def test_caps_selection_and_mix(tmp_path):
     manifest, rows = run(tmp_path, exam(40), max_per_topic=8, test_size=0)
     assert manifest["counts"]["over the cap"] == 24 and len(rows["train"]) == 16
