@@ -198,11 +198,20 @@ ROW = {"id": "1", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "
         ([{"id": "1", "text": "  "}], [], "text must be text that is not empty"),
     ],
 )
-def test_wrong_input_is_refused_before_a_model_is_loaded(tmp_path, tiny_model, rows, more, named):
+def test_wrong_input_is_refused_before_a_model_is_loaded(tmp_path, tiny_model, monkeypatch, rows, more, named):
     data = write_rows(tmp_path / "rows.jsonl", rows)
-    out = run_script(*command(tiny_model, data, tmp_path / "e", *more), code=2)
-    assert named in out.stderr and "Traceback" not in out.stderr and "Unsloth" not in out.stdout
-    assert not (tmp_path / "e").exists()
+    monkeypatch.setattr(evaluate, "load_engine", lambda *_: pytest.fail("a model is loaded"))
+    monkeypatch.setattr(sys, "argv", [str(a) for a in command(tiny_model, data, tmp_path / "e", *more)])
+    with pytest.raises(common.UserError) as error:
+        evaluate.main()
+    assert named in str(error.value) and not (tmp_path / "e").exists()
+
+
+def test_wrong_input_is_exit_code_2_without_a_traceback(tmp_path, tiny_model):
+    data = write_rows(tmp_path / "rows.jsonl", [{**ROW, "answer": ""}, {**ROW, "id": "2", "answer": "C"}])
+    out = run_script(*command(tiny_model, data, tmp_path / "e"), code=2)
+    assert ":1: 1: lacks answer" in out.stderr and ":2: 2: the gold answer 'C' is not among A, B" in out.stderr
+    assert "Traceback" not in out.stderr and "Unsloth" not in out.stdout
 
 
 # ---------------------------------------------------------------------------------------------- likelihoods
