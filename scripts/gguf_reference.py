@@ -9,6 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import common
+import llama_tools
 
 from data_prep.chat_template import Renderer, scoring_prompt, to_messages
 
@@ -139,7 +140,6 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
     tokenizer = common.load_tokenizer(model_name)
     renderer = Renderer(tokenizer) if tokenizer.chat_template else None
     model = load_16bit(model_name)
-    trained = [text_of(row) for row in common.read_rows(train)[:50]] if train else []
     answers = answer(model, tokenizer, renderer, rows) if renderer else []
     compute_in_float32(model)
     found = documents(renderer, tokenizer, rows, max_tokens)
@@ -150,6 +150,8 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
             for row in log_probs(model, document["ids"]).numpy():
                 row.astype(numpy.float16).tofile(kept)
     del model
+    llama_tools.release_memory()  # before the rows of a training, which may be many
+    trained = [text_of(row) for row in common.read_rows(train)[:50]] if train else []
     common.write_json(
         folder / "reference.json",
         {
