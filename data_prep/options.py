@@ -155,7 +155,8 @@ class Args:
 def parse_args(cls, doc: str, argv: list[str] | None = None):
     """Flags and YAML as every script here takes them: YAML key = field = flag, flags win, unknown keys are errors.
 
-    Words before the flags are inputs (a first word that ends in .yaml is --config); a boolean flag may stand without a value.
+    Words before the flags are inputs (a first word that ends in .yaml is --config); a boolean flag may stand without a value,
+    and a list's values may stand as words.
     """
     import argparse
 
@@ -178,6 +179,7 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
         for i, a in enumerate(argv)
         for part in ([a, "true"] if a in booleans and (i + 1 == len(argv) or argv[i + 1].startswith("--")) else [a])
     ]
+    argv = as_lists(argv, {f"--{f.name}" for f in dataclasses.fields(cls) if f.type == list[str]})
     parser = jsonargparse.ArgumentParser(description=doc, exit_on_error=False, formatter_class=Manual)
     parser.add_argument("--config", action="config", help="YAML file whose keys are the flags below; flags win")
     parser.add_class_arguments(cls)
@@ -194,6 +196,22 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
     if problems := args.problems():
         raise UserError("\n       ".join(problems))
     return args
+
+
+def as_lists(argv: list[str], names: set[str]) -> list[str]:
+    """`--eval_files a.jsonl b.jsonl` as the list that jsonargparse takes; one that is written as a list stays."""
+    found, words = [], None
+    for arg in argv:
+        if words is not None and not arg.startswith("-"):
+            words.append(arg)
+            continue
+        if words is not None:
+            found.append(words[0] if len(words) == 1 and words[0].startswith("[") else json.dumps(words))
+        found.append(arg)
+        words = [] if arg in names else None
+    if words is not None:
+        found.append(words[0] if len(words) == 1 and words[0].startswith("[") else json.dumps(words))
+    return found
 
 
 def check_config_keys(argv: list[str], names: list[str]) -> None:

