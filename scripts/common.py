@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # for data_prep.chat_template, the one file that 
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # versions are pinned, so the warning has nothing to add
 # At import bitsandbytes warns that an optional kernel is not there, torchao that it uses an old torch call.
-for name in ("bitsandbytes", "torch.utils._pytree"):
+for name in ("bitsandbytes", "torchao", "torch.utils._pytree"):
     logging.getLogger(name).setLevel(logging.ERROR)
 
 warnings.filterwarnings("ignore", category=FutureWarning, module="huggingface_hub")  # about variables that others set
