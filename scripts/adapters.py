@@ -24,7 +24,7 @@ from common import UserError, virtual_tokens_of
 
 KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "bottleneck")
 LOW_RANK = KINDS[:6]
-MERGEABLE = KINDS[:7]
+MERGEABLE = (*KINDS[:7], "bottleneck")
 BY_UNSLOTH = KINDS[:3]
 IN_16_BITS = ("lora", "pissa", "full", "bottleneck")
 PRICE = {
