@@ -20,7 +20,7 @@ import json
 import os
 from pathlib import Path
 
-from common import UserError, virtual_tokens_of
+from common import UserError, adapter_config, is_adapter, virtual_tokens_of
 
 KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "bottleneck")
 LOW_RANK = KINDS[:6]
@@ -57,9 +57,8 @@ def problems(args) -> list[str]:
         found.append(f"adapter: loftq needs a model in one model.safetensors, {args.model} has several; pass --adapter qlora")
     if args.model and virtual_tokens_of(args.model):
         return [f"model: {args.model} holds virtual tokens, which cannot be trained further; start from its base model"]
-    folder = Path(args.model or "", "adapter_config.json")
-    if args.adapter not in ("qlora", "lora") and folder.is_file():
-        kind = json.loads(folder.read_text(encoding="utf-8")).get("peft_type", "LORA")
+    if args.adapter not in ("qlora", "lora") and args.model and is_adapter(args.model):
+        kind = adapter_config(args.model).get("peft_type", "LORA")
         found.append(
             f"adapter: {args.model} is an adapter already ({kind}) and is trained further as it is; leave --adapter out, "
             "or merge it first (scripts/export_gguf.py --merge_only)"
@@ -180,7 +179,7 @@ def take_off_start(folder: Path, start: Path) -> None:
         name: torch.cat([tensor, before[name]], dim=0) if ".lora_A." in name else torch.cat([tensor, -before[name]], dim=1)
         for name, tensor in now.items()
     }
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = adapter_config(folder)
     config |= {"r": 2 * config["r"], "lora_alpha": 2 * config["lora_alpha"], "init_lora_weights": True}
     save_file(made, folder / ".new.safetensors", metadata={"format": "pt"})
     os.replace(folder / ".new.safetensors", folder / "adapter_model.safetensors")

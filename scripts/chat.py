@@ -69,7 +69,7 @@ class Args:
             path = getattr(self, name)
             if path and Path(path).is_file() and not llama_tools.is_gguf(path):
                 found.append(f"{name}: {path} is a file, but no GGUF; give a model folder or a GGUF file")
-            if path and is_adapter(path) and (task := read_adapter(path).get("task_type")) not in (None, "CAUSAL_LM"):
+            if path and common.is_adapter(path) and (task := read_adapter(path).get("task_type")) not in (None, "CAUSAL_LM"):
                 reward = " (a reward model, as scripts/reward.py makes)" if task == "SEQ_CLS" else ""
                 found.append(f"{name}: {path} is a {task} adapter{reward}: it writes no text")
         if self.data and not Path(self.data).is_file():
@@ -78,13 +78,9 @@ class Args:
             found.append("prompt: give --prompt or --data, not both")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             found.append(f"temperature: {self.temperature} is not between 0 and 2")
-        if self.compare and not self.base and not is_adapter(self.model):
+        if self.compare and not self.base and not common.is_adapter(self.model):
             found.append("compare: needs --base, the untuned model (only an adapter folder brings its own)")
         return found + common.check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
-
-
-def is_adapter(model: str) -> bool:
-    return (Path(model) / "adapter_config.json").is_file()
 
 
 # ---------------------------------------------------------------------------------------------- who answers
@@ -157,8 +153,8 @@ class FolderModel:
             self.tokenizer = common.load_tokenizer(model)
             if not self.tokenizer.chat_template:
                 raise common.UserError(f"model: {model} has no chat template, so how to ask it cannot be told")
-            self.model = load_16bit(base_of(model) if is_adapter(model) else model)
-            if is_adapter(model):
+            self.model = load_16bit(base_of(model) if common.is_adapter(model) else model)
+            if common.is_adapter(model):
                 from peft import PeftModel
 
                 if len(self.tokenizer) > self.model.get_input_embeddings().num_embeddings:

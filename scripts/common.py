@@ -246,16 +246,13 @@ def run_step(*command: str) -> None:
         sys.exit(code)
 
 
-def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = ()) -> dict:
+def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more) -> dict:
     """Note the start of a run, and refuse a folder that holds a run of other settings.
 
-    `ignore` names the fields that may differ when an interrupted run is continued. Raises UserError where the
-    folder's run is finished, or was started with other settings.
+    `ignore` names the fields that may differ when an interrupted run is continued, `more` adds settings that may not.
+    Raises UserError where the folder's run is finished, or was started with other settings.
     """
-    config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore}
-    if "gradient_accumulation_steps" in ignore:  # out of memory these two change, their product never
-        processes = int(os.environ.get("WORLD_SIZE", "1"))
-        config["effective_batch"] = processes * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore} | more
     output_dir = Path(output_dir)
     if (output_dir / "run.json").exists():
         raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")
@@ -333,10 +330,20 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def is_adapter(model: str | Path) -> bool:
+    """Whether this is an adapter folder."""
+    return Path(model, "adapter_config.json").is_file()
+
+
+def adapter_config(model: str | Path) -> dict:
+    """adapter_config.json of an adapter folder; {} for anything else."""
+    return json.loads(Path(model, "adapter_config.json").read_text(encoding="utf-8")) if is_adapter(model) else {}
+
+
 def check_model_name(model: str, field: str = "model") -> list[str]:
     """Problems of a model argument that can be told without loading: a path that is not there."""
     path = Path(model)
-    if path.is_file() or (path / "config.json").is_file() or (path / "adapter_config.json").is_file():
+    if path.is_file() or (path / "config.json").is_file() or is_adapter(model):
         return []
     if path.is_dir():
         return [f"{field}: {model} holds neither config.json nor adapter_config.json; is the run finished?"]
@@ -355,8 +362,8 @@ def find_model(model: str) -> None:
     """
     path = Path(model)
     if path.exists():
-        if (path / "adapter_config.json").is_file():
-            base = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+        if is_adapter(model):
+            base = adapter_config(model)["base_model_name_or_path"]
             problems = check_model_name(base, f"the adapter {model} names a base model that is not here")
             if problems:
                 raise UserError(problems)
@@ -418,8 +425,7 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
 
 def virtual_tokens_of(model: str) -> str | None:
     """The base model of a folder of virtual tokens (prefix or prompt tuning); None for anything else."""
-    path = Path(model, "adapter_config.json")
-    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config = adapter_config(model)
     return config["base_model_name_or_path"] if config.get("peft_type") in ("PREFIX_TUNING", "PROMPT_TUNING") else None
 
 

@@ -14,7 +14,6 @@ and URLs are in engines_llama.py.
 
 import hashlib
 import itertools
-import json
 import os
 
 import common
@@ -165,12 +164,8 @@ class HuggingFace:
         NF4 weights cannot take an adapter in (they would be rounded again); on a processor they are unpacked first,
         which changes no number. On a GPU, where memory is what NF4 saves, the adapter stays beside them.
         """
-        config = os.path.join(model, "adapter_config.json")
         unpack = load_in_4bit and not common.has_cuda()
-        base = model
-        if unpack and os.path.isfile(config):
-            with open(config, encoding="utf-8") as file:
-                base = json.load(file)["base_model_name_or_path"]
+        base = common.adapter_config(model)["base_model_name_or_path"] if unpack and common.is_adapter(model) else model
         loaded, _ = common.load_model(base, max_length, load_in_4bit, **chosen)
         four = sum("4bit" in type(module).__name__ for module in loaded.modules())
         self.precision = ("nf4, computed in " if four else "") + str(loaded.dtype).removeprefix("torch.")

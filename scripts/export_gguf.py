@@ -78,7 +78,7 @@ class Args:
     """context length that the Modelfile asks Ollama for"""
 
     def problems(self) -> list[str]:
-        adapter = is_adapter(self.model)
+        adapter = common.is_adapter(self.model)
         found = []
         if not adapter and not (Path(self.model) / "config.json").is_file():
             found.append(f"model: {self.model} is no folder with adapter_config.json or config.json; is the run finished?")
@@ -110,10 +110,6 @@ class Args:
 
     def quantizations(self) -> list[str]:
         return list(dict.fromkeys(q.strip().lower() for q in self.quantization.split(",") if q.strip()))
-
-
-def is_adapter(model: str | Path) -> bool:
-    return (Path(model) / "adapter_config.json").is_file()
 
 
 def output_of(args: Args) -> Path:
@@ -170,7 +166,7 @@ def check_before(args: Args, base: str, out: Path) -> None:
 
 def disk_need(args: Args, folder: Path) -> int:
     """Most bytes that lie on disk at once."""
-    adapter = is_adapter(args.model)
+    adapter = common.is_adapter(args.model)
     if args.merge_only:
         return export_checks.disk_need(folder, ["bf16"], 0, merged=False, untuned=False)
     if args.lora_only:
@@ -184,10 +180,10 @@ def disk_need(args: Args, folder: Path) -> int:
 
 def untuned_model(args: Args, base: str) -> str | None:
     """What the training began with, to compare answers with: an adapter's base, or what a full fine-tuning's run.json names."""
-    if is_adapter(args.model):
+    if common.is_adapter(args.model):
         return args.base or base
     began = training_config(args.model).get("model")
-    return began if began and not is_adapter(began) and export_checks.local_folder(began) else None
+    return began if began and not common.is_adapter(began) and export_checks.local_folder(began) else None
 
 
 def training_config(model: str) -> dict:
@@ -315,7 +311,7 @@ def convertible(model: str, tokenizer: str, folder: Path) -> Path:
 def main() -> None:
     args = common.parse_args(Args, __doc__)
     model, out = Path(args.model), output_of(args)
-    base = args.base or (base_of(model) if is_adapter(model) else args.model)
+    base = args.base or (base_of(model) if common.is_adapter(model) else args.model)
     absolute = model.resolve()
     name = args.name or (absolute.parent.name if absolute.name in STAGES else absolute.name)
     check_before(args, base, out)
@@ -338,7 +334,7 @@ def merge_step(args: Args, base: str, work: Path, name: str, steps: Steps) -> di
     more += ["--data", data] if args.verify and data else []
     more += ["--train_data", train] if args.verify and train and Path(train).is_file() else []
     here = common.ROOT / "scripts"
-    if is_adapter(args.model):
+    if common.is_adapter(args.model):
         command = [here / "merge_adapter.py", "--model", args.model, "--base", base, "--output_dir", work / name, *more]
         steps.run("merge", [sys.executable, *command])
         return json.loads((work / name / "merge.json").read_text(encoding="utf-8"))
@@ -468,7 +464,7 @@ def make_by_unsloth(args: Args, base: str, steps: Steps, work: Path, name: str) 
     """Every quantisation by Unsloth's save_pretrained_gguf (scripts/export_unsloth.py)."""
     folder, model = work / "tuned", Path(args.model)
     folder.mkdir()
-    if is_adapter(model):
+    if common.is_adapter(model):
         named = str(Path(base).resolve()) if Path(base).is_dir() else base
         model = adapter_as(model, work / "adapter", base_model_name_or_path=named)
     script = common.ROOT / "scripts" / "export_unsloth.py"

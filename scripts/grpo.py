@@ -22,7 +22,6 @@ all answers become one.
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import adapters
@@ -121,7 +120,7 @@ class Args:
                 f"num_generations: {self.num_generations} does not divide per_device_train_batch_size x "
                 f"gradient_accumulation_steps = {answers_a_step}"
             )
-        if self.reward_model and not Path(self.reward_model, "adapter_config.json").is_file():
+        if self.reward_model and not common.is_adapter(self.reward_model):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
         return found
 
@@ -248,7 +247,7 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
+    run = training.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)

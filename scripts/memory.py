@@ -5,7 +5,6 @@ tests/benchmarks/bench_memory.py measures real runs against them, and RESULTS-me
 """
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,9 +21,8 @@ TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch de
 
 def read_config(model: str) -> dict:
     """config.json of a folder, an adapter's base, or a hub id (a small download)."""
-    adapter = Path(model, "adapter_config.json")
-    if adapter.is_file():
-        return read_config(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    if common.is_adapter(model):
+        return read_config(common.adapter_config(model)["base_model_name_or_path"])
     path = Path(model, "config.json")
     if not path.is_file():
         import huggingface_hub
@@ -118,7 +116,7 @@ def free() -> tuple[str, float, float]:
         return "ram", float(memory.available), float(memory.total)
 
 
-def knobs(args, parts: dict, method: str) -> list[str]:
+def knobs(args, parts: dict) -> list[str]:
     """What to turn, the first first."""
     found = []
     rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
@@ -156,11 +154,8 @@ def plan(args, method: str, longest: int) -> dict | None:
         f"memory: about {need / GIGA:.1f} GB of {place}, {left / GIGA:.1f} of {total / GIGA:.1f} GB are free: {verdict} ({shown})"
     )
     if verdict != "fits":
-        print("        turn first: " + "; then ".join(knobs(args, parts, method)))
-    room, needed = (
-        shutil.disk_usage(common.ROOT if not Path(args.output_dir).exists() else args.output_dir).free,
-        disk(config, args),
-    )
+        print("        turn first: " + "; then ".join(knobs(args, parts)))
+    room, needed = export_checks.free_bytes(Path(args.output_dir)), disk(config, args)
     short = "" if needed < room else "; make room, or set save_steps 0"
     print(f"disk:   about {needed / GIGA:.2f} GB, {room / GIGA:.1f} GB are free{short}")
     if method not in ("reward", "cpt"):  # what is trained in hours should not fail at the last step

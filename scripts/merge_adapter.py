@@ -51,7 +51,7 @@ class Args:
     """tokens of the reference"""
 
     def problems(self) -> list[str]:
-        if not (Path(self.model) / "adapter_config.json").is_file():
+        if not common.is_adapter(self.model):
             return [f"model: {self.model} holds no adapter_config.json; a folder without adapter needs no merge"]
         return adapter_problems(self.model, self.base) + folder_problems(self.output_dir)
 
@@ -78,7 +78,7 @@ def base_of(adapter: str | Path) -> str:
     # Trained in 4 bits, Unsloth may have loaded (and noted) a repository of 4-bit weights in the place of the one asked for.
     if not asked or not named.endswith(FOUR_BIT):
         return named
-    further = (Path(asked) / "adapter_config.json").is_file()  # an adapter trained on from another: ask that one
+    further = common.is_adapter(asked)  # an adapter trained on from another: ask that one
     return base_of(asked) if further and Path(asked).resolve() != adapter.resolve() else named if further else asked
 
 

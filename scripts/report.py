@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import common
+from comparison_report import percent
 
 NAMES = {"base": "before", "deployed": "deployed file"}  # eval_NAME -> words; others are "after NAME"
 TRAININGS = ("cpt.py", "sft.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "grpo.py")
@@ -37,10 +38,6 @@ class Args:
 
 def read_json(path: Path, default=None):
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def words_for(name: str) -> str:
@@ -297,7 +294,7 @@ def render(page: dict, template: str, html: bool) -> str:
     import jinja2
 
     environment = jinja2.Environment(autoescape=html, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share: "" if share is None else percent(share)
+    environment.filters["percent"] = percent
     environment.filters["cell"] = lambda text: re.sub(r"([\\|<>`*_\[\]])", r"\\\1", str(text).replace("\n", " "))
     return environment.from_string((Path(__file__).parent / template).read_text(encoding="utf-8")).render(**page)
 
@@ -325,7 +322,7 @@ def main() -> None:
     common.write_json(run / "summary.json", {k: page[k] for k in kept} | {"versions": dict(page["versions"])})
     print(f"{'':14} {'right':>12} {'accuracy':>9}   {'95 % interval':18} {'chance':>7} {'majority':>9}")
     for s in page["scores"]:
-        chance, majority = ("" if s[k] is None else percent(s[k]) for k in ("chance", "majority"))
+        chance, majority = (percent(s[k]) for k in ("chance", "majority"))
         print(
             f"{s['name']:14} {s['right']:>5} of {s['n']:<4} {percent(s['accuracy']):>9}   "
             f"{percent(s['low']) + ' to ' + percent(s['high']):18} {chance:>7} {majority:>9}"

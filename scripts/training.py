@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import adapters
+import common
 import model_card
 import watching
 from common import (
@@ -25,9 +26,8 @@ from common import (
     write_json,
     write_text,
 )
-from common import load_model as load_pretrained
 
-# What may differ when an interrupted run is continued; the effective batch must stay, `start` sees to that.
+# What may differ when an interrupted run is continued; the effective batch must stay, `start_run` sees to that.
 MAY_CHANGE = ("dry_run", "logging_steps", "save_steps", "report_to", "per_device_train_batch_size", "gradient_accumulation_steps")
 
 # ---------------------------------------------------------------------------------------------- checks
@@ -79,6 +79,13 @@ def refuse_long_rows(rows: list[dict], lengths: list[int], max_length: int, path
 
 
 # ---------------------------------------------------------------------------------------------- before training
+
+
+def start_run(args) -> dict:
+    """`common.start_run`: out of memory, rows a pass and passes a step change, their product never."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    batch = processes * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    return common.start_run(args, args.output_dir, MAY_CHANGE, effective_batch=batch)
 
 
 def trainer_config(args, held_out=None) -> dict:
@@ -150,7 +157,7 @@ def load_model(args, max_length: int | None = None):
     more = {}
     if args.adapter == "full":
         more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
-    return load_pretrained(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
+    return common.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
 
 
 def tokenised(rows: list[dict] | None):
@@ -222,7 +229,6 @@ def train(trainer, run: dict, args, names: list) -> dict:
     training rows' ids, in order. Raises CheckFailed for a loss that is no number, or explodes, naming the batch's rows, and
     for a disk that is full; out of memory the script starts itself anew with half the batch (`smaller_batch`).
     """
-    import torch
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     output_dir = Path(args.output_dir)
@@ -245,7 +251,7 @@ def train(trainer, run: dict, args, names: list) -> dict:
     watching.refuse_nan(trainer, names)
     try:
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:  # a GPU's is a RuntimeError too
         words = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")  # the last is oneDNN's
         if not isinstance(error, MemoryError) and not any(w in str(error) for w in words):
             raise

@@ -20,7 +20,7 @@ def watch(log: Path, first_step: int):
     """Callback that writes metrics.jsonl, prints a line for each log step, and warns of what preference methods do wrong."""
     from transformers import TrainerCallback
 
-    begin = {"clock": time.monotonic(), "loss": None, "chosen": None, "tokens": 0}
+    begin = {"clock": time.monotonic(), "loss": None, "chosen": None}
 
     class Watch(TrainerCallback):
         def on_log(self, args, state, control, logs=None, **kwargs):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import run_recipe
 from conftest import ROOT, run_script
 
 STEP = '''"""A step."""
@@ -105,3 +106,9 @@ def test_broken_chain_is_told_before_anything_runs(recipe):
     done = recipe(code=2)
     assert "none.txt" in done.stderr and "stage 1" in done.stderr and not (ROOT / "out").exists()
     assert ran(done) == []
+
+
+@pytest.mark.parametrize("script", ["data_prep/prepare.py", "scripts/sft.py"])
+def test_flag_that_a_script_does_not_take_is_told_before_anything_runs(script):
+    assert run_recipe.command_problems(["python", script, "--output_dir", "x"]) == []
+    assert "sizee" in run_recipe.command_problems(["python", script, "--output_dir", "x", "--sizee", "1"])[0]
