@@ -3,6 +3,7 @@
 Importing this file imports neither torch nor unsloth, so that `--help` and every check answer at once.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -30,6 +31,7 @@ for name in ("bitsandbytes", "torchao", "torch.utils._pytree"):
 warnings.filterwarnings("ignore", category=FutureWarning, module="huggingface_hub")  # about variables that others set
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
+SHORT_ROWS = 192  # tokens; see quicken_on_processor
 PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()
 
 
@@ -420,7 +422,37 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
         from peft import PeftModel
 
         found = PeftModel.from_pretrained(found, model)
+    if not has_cuda():
+        quicken_on_processor(found)
     return found, tokenizer
+
+
+def quicken_on_processor(model) -> None:
+    """Attention by plain matrix products for short rows, and freed memory kept for the next step (in place).
+
+    PyTorch's fused attention takes two to six times as long as plain products up to some 200 tokens on a processor (most of
+    it in the backward pass), and glibc gives every large block back to the system, which must clear it anew at each step.
+    Together they took two fifths of a training step: tests/benchmarks/RESULTS-training.md.
+    """
+    import ctypes
+
+    import torch
+
+    with contextlib.suppress(OSError, AttributeError):  # a C library without it
+        c = ctypes.CDLL(None)
+        for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+            c.mallopt(parameter, value)
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    if not isinstance(decoder, torch.nn.Module) or getattr(decoder.config, "_attn_implementation", None) != "sdpa":
+        return  # an architecture that chose another way has a reason for it
+
+    def choose(module, args, kwargs):
+        given = next((x for x in (*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds")) if x is not None), None)
+        way = "eager" if given is not None and 1 < given.shape[1] <= SHORT_ROWS else "sdpa"
+        if module.config._attn_implementation != way:
+            module.set_attn_implementation(way)
+
+    decoder.register_forward_pre_hook(choose, with_kwargs=True)
 
 
 def virtual_tokens_of(model: str) -> str | None:

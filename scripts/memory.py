@@ -82,8 +82,13 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool) -> dict[s
         held += 4 * embeddings
     tokens = longest * args.per_device_train_batch_size * SEQUENCES.get(method, 1)
     checkpointing = gpu if args.gradient_checkpointing is None else args.gradient_checkpointing
-    # Gradients grow as activations go: the larger of the two counts.
     kept, gradients = activations(config, tokens, checkpointing, gpu, full), 4 * trainable
+    if not gpu:  # short rows keep each head's attention, in float32 and in 16 bits (common.quicken_on_processor)
+        short = min(longest, common.SHORT_ROWS)
+        heads = config["num_attention_heads"] * (1 if checkpointing else config["num_hidden_layers"])
+        share = short / longest
+        kept = max(kept, share * kept + 6 * heads * tokens * share * short)
+    # Gradients grow as activations go: the larger of the two counts.
     parts = {
         "weights": weights,
         "adapters": held,

@@ -184,6 +184,7 @@ def load_scorer(args: Args, tokenizer):
         model = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=1, dtype=training.dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
         )
+        common.quicken_on_processor(model)
         model = get_peft_model(model, LoraConfig(**shape, lora_dropout=args.lora_dropout, task_type="SEQ_CLS"))
     if of:
         found = set_peft_model_state_dict(model, load_file(Path(args.model, "adapter_model.safetensors")))

@@ -97,6 +97,22 @@ def test_early_stopping_keeps_the_best(tiny_model, tiny_rows, tmp_path):
     assert run["best_checkpoint"] == f"checkpoint-{best}" and run["steps"] < 12
 
 
+def test_short_rows_take_plain_attention_and_the_same_numbers(tiny_model):
+    import common
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    plain, quick = (AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32) for _ in "ab")
+    common.quicken_on_processor(quick)
+    for length, way in ((40, "eager"), (common.SHORT_ROWS + 40, "sdpa"), (1, "sdpa"), (2, "eager")):
+        ids = torch.arange(2 * length).reshape(2, length) % 900
+        mask = torch.ones_like(ids)
+        mask[0, : length // 3] = 0
+        told = [m(input_ids=ids, attention_mask=mask).logits[mask.bool()] for m in (plain, quick)]
+        assert quick.config._attn_implementation == way and plain.config._attn_implementation == "sdpa"
+        assert torch.allclose(*told, atol=1e-4)
+
+
 def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path):
     """The model has no weights here, so nothing could have been loaded."""
     folder = tmp_path / "model"

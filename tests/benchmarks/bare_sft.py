@@ -47,7 +47,8 @@ trainer = SFTTrainer(
         lr_scheduler_type="linear",
         optim="adamw_8bit",
         seed=3407,
-        logging_steps=5,
+        data_seed=3407,
+        logging_steps=1,
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -55,4 +56,10 @@ trainer = SFTTrainer(
     ),
 )
 result = trainer.train()
-print(json.dumps({"steps_per_second": int(steps) / result.metrics["train_runtime"], "loss": result.training_loss}))
+lines = [line for line in trainer.state.log_history if "loss" in line]
+found = {
+    "seconds": result.metrics["train_runtime"],
+    "tokens": lines[-1]["num_tokens"],
+    "losses": [line["loss"] for line in lines],
+}
+print(json.dumps(found))

@@ -1,0 +1,72 @@
+"""SFT by transformers' Trainer, PEFT and bitsandbytes, without Unsloth and TRL: what scripts/sft.py is measured against.
+
+python tests/benchmarks/plain_sft.py MODEL TRAIN.jsonl STEPS SAMPLING OUTPUT_DIR [NF4]
+"""
+
+import json
+import sys
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    DataCollatorForSeq2Seq,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+name, data, steps, sampling, out = sys.argv[1:6]
+tokenizer = AutoTokenizer.from_pretrained(name)
+four = BitsAndBytesConfig(
+    load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+)
+device = "cuda" if torch.cuda.is_available() else "cpu"
+model = AutoModelForCausalLM.from_pretrained(name, quantization_config=four, dtype=torch.bfloat16, device_map=device)
+model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+set_seed(3407)
+linear = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules=linear, task_type="CAUSAL_LM"))
+rows = []
+for line in open(data):
+    turns = [
+        {"role": {"human": "user", "gpt": "assistant"}[t["from"]], "content": t["value"]}
+        for t in json.loads(line)["conversations"]
+    ]
+    prompt = tokenizer.apply_chat_template(turns[:-1], add_generation_prompt=True, return_dict=False)
+    ids = tokenizer.apply_chat_template(turns, return_dict=False)
+    # The line break after the end of a turn is not learnt: it is the same in every row, and would only make the loss look low.
+    rows.append({"input_ids": ids, "labels": [-100] * len(prompt) + ids[len(prompt) : -1] + [-100]})
+trainer = Trainer(
+    model=model,
+    train_dataset=Dataset.from_list(rows),
+    data_collator=DataCollatorForSeq2Seq(tokenizer),
+    args=TrainingArguments(
+        output_dir=out,
+        max_steps=int(steps),
+        per_device_train_batch_size=8,
+        bf16=True,
+        use_cpu=device == "cpu",
+        gradient_accumulation_steps=1,
+        learning_rate=5e-4,
+        warmup_steps=0.03,
+        weight_decay=0.01,
+        lr_scheduler_type="linear",
+        optim="adamw_torch_fused",
+        seed=3407,
+        data_seed=3407,
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        train_sampling_strategy=sampling,
+        include_num_input_tokens_seen="non_padding",
+    ),
+)
+result = trainer.train()
+losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+found = {"seconds": result.metrics["train_runtime"], "tokens": trainer.state.num_input_tokens_seen, "losses": losses}
+print(json.dumps(found))
