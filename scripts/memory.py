@@ -11,7 +11,21 @@ from pathlib import Path
 import adapters
 import common
 import export_checks
+import llama_tools
 
+METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
+_QWEN3 = {"model_type": "qwen3", "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936}
+_NUMBERS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "tie_word_embeddings")
+KNOWN = {  # the models that recipes name, by their published config.json, so that a chain can be estimated offline
+    name: _QWEN3 | dict(zip(_NUMBERS, numbers, strict=True))
+    for name, numbers in {
+        "Qwen/Qwen3-0.6B": (1024, 3072, 28, 16, True),
+        "Qwen/Qwen3-1.7B": (2048, 6144, 28, 16, True),
+        "Qwen/Qwen3-4B": (2560, 9728, 36, 32, True),
+        "Qwen/Qwen3-8B": (4096, 12288, 36, 32, False),
+        "Qwen/Qwen3-14B": (5120, 17408, 40, 40, False),
+    }.items()
+}
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: 4 bits, a byte of scale in 64, doubly quantised by 4 bytes in 256 blocks
 GIGA = 1e9
 OVERHEAD = {"gpu": 0.6e9, "ram": 0.64e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
@@ -105,6 +119,69 @@ def disk(config: dict, args) -> float:
     trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
     tokenizer = 15e6
     return (4 * trainable + tokenizer) + (2 * (12 * trainable + tokenizer) if args.save_steps > 0 else 0)
+
+
+def export_needs(config: dict, args) -> tuple[float, float]:
+    """(memory, disk) in bytes of an export of a model of this shape, before there is one to look at; see export_checks."""
+    weights = 2 * sum(adapters.total_parameters(config))
+    bits = {q.strip(): llama_tools.QUANTIZATIONS[q.strip()][1] for q in args.quantization.split(",") if q.strip()}
+    files = sum(weights * max(b, 5.5) / 16 for b in bits.values())  # small models keep wide embeddings
+    both = files + weights * ("bf16" not in bits)
+    return 1.4 * weights + 1e9, max(weights + both, files + both) + export_checks.SLACK
+
+
+def of_chain(stages: list[dict]) -> list[str]:
+    """Lines that say what the stages of a recipe need at most, the largest marked, and what is free.
+
+    `stages` hold `name`, `script` (its stem) and `args`; a model that an earlier stage will make has the shape of the one
+    that it began with. Rows are taken to be as long as max_length allows. A model whose config.json cannot be had, or is of an
+    unknown shape, gives a line that says so.
+    """
+    where, left, _ = free()
+    begins, configs, found, lines = {}, {}, [], []
+    for stage in stages:
+        script, args = stage["script"], stage["args"]
+        if script not in (*METHODS, "export_gguf"):
+            continue
+        model = str(args.model)
+        while model in begins:
+            model = begins[model]
+        begins[str(args.output_dir)] = model
+        if model not in configs:
+            try:
+                if not Path(model).exists() and model not in KNOWN:
+                    common.find_model(model)
+                configs[model] = KNOWN.get(model) or read_config(model)
+            except (KeyError, OSError, ValueError, common.UserError) as error:
+                configs[model] = None
+                lines.append(f"  {model}: not estimated, its config.json cannot be had ({' '.join(str(error).split())[:80]})")
+        if configs[model] is None:
+            continue
+        try:
+            if script == "export_gguf":
+                need, room = export_needs(configs[model], args)
+            else:
+                longest = args.max_length + getattr(args, "max_completion_length", 0)
+                need = estimate(configs[model], args, script, longest, where == "gpu")["total"]
+                room = disk(configs[model], args)
+        except (KeyError, ValueError) as error:
+            lines.append(f"  {stage['name']}: not estimated, {model} is of a shape that the arithmetic does not know ({error})")
+            continue
+        found.append((stage["name"], "ram" if script == "export_gguf" else where, need, room))
+    if found:
+        import psutil
+
+        frees = {where: left, "ram": float(psutil.virtual_memory().available)}
+        most = max(need for _, _, need, _ in found)
+        for name, place, need, room in found:
+            verdict = "fits" if need <= TIGHT * frees[place] else "tight" if need <= frees[place] else "does not fit"
+            words = "GPU memory" if place == "gpu" else "memory"
+            largest = ", the largest" if need == most else ""
+            lines.append(f"  {name:16} {need / GIGA:6.1f} GB of {words}, {room / GIGA:6.2f} GB of disk: {verdict}{largest}")
+        room, free_disk = sum(r for *_, r in found), export_checks.free_bytes(Path(next(iter(begins))))
+        short = "fits" if room < free_disk else "does not fit; make room"
+        lines.append(f"  disk in all      {room / GIGA:6.2f} GB, {free_disk / GIGA:.1f} GB are free: {short}")
+    return lines
 
 
 def free() -> tuple[str, float, float]:

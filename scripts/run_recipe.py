@@ -1,7 +1,7 @@
 """Run a recipe: its stages in order, each one command that could be pasted into a terminal; finished ones are skipped.
 
     python scripts/run_recipe.py recipes/quickstart --output_dir runs/quickstart
-    python scripts/run_recipe.py recipes/quickstart --dry_run         # which stages would run, and why
+    python scripts/run_recipe.py recipes/quickstart --dry_run         # which stages would run, why, what they need
     python scripts/run_recipe.py recipes/quickstart --from_stage sft  # this one and all after it, again
     python scripts/run_recipe.py recipes/quickstart --only report
     python scripts/run_recipe.py recipes/dr_bode --rehearse           # the same stages, a tiny model, a few rows, no network
@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import common
+import memory
 
 TINY_MODEL = "models/tiny-qwen3"
 
@@ -153,18 +154,32 @@ def module_of(script: Path):
     return module
 
 
-def command_problems(command: list[str]) -> list[str]:
-    """Flags and YAML keys of a stage that its script does not take; values and files are checked by the script itself."""
+def command_args(command: list[str]):
+    """A stage's arguments as its script reads them; None for a script of the user's own, with arguments of its own.
+
+    Values and files are checked by the script itself. Raises that script's own error for a flag or a YAML key it does not take.
+    """
     script = common.ROOT / command[1]
     if "parse_args(Args, __doc__)" not in script.read_text(encoding="utf-8"):
-        return []  # a script of the user's own, with arguments of its own
+        return None
     module = module_of(script)
     unchecked = type("Args", (module.Args,), {"problems": lambda self: [], "__module__": module.__name__, "__doc__": ""})
+    return getattr(module, "parse_args", common.parse_args)(unchecked, module.__doc__, list(command[2:]))
+
+
+def command_problems(command: list[str]) -> list[str]:
+    """Flags and YAML keys of a stage that its script does not take."""
     try:
-        getattr(module, "parse_args", common.parse_args)(unchecked, module.__doc__, list(command[2:]))
+        command_args(command)
     except Exception as error:  # each room has its own error class
         return [str(error)]
     return []
+
+
+def needs(stages: list[dict]) -> list[str]:
+    """Lines on the memory and disk that the stages need."""
+    parsed = [(s["name"], Path(s["command"][1]).stem, command_args(s["command"])) for s in stages]
+    return memory.of_chain([{"name": n, "script": script, "args": args} for n, script, args in parsed if args is not None])
 
 
 def code_files(script: Path, seen: set[Path] | None = None) -> set[Path]:
@@ -323,7 +338,9 @@ def main() -> None:
             },
         )
         print(f"  {records[name]['seconds']:.0f} s, peak memory {records[name]['peak_memory_gb']} GB\n")
-    if not args.dry_run:
+    if args.dry_run:
+        print("\n".join(["\nmemory and disk, at most (rows as long as max_length):", *needs(stages)]))
+    else:
         total = sum(r["seconds"] for r in records.values())
         print(f"all stages done: {total / 60:.1f} minutes in all, {out}")
 

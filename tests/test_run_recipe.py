@@ -1,6 +1,7 @@
 """The runner: order, skipping by hash, going on after a failure, exit codes."""
 
 import json
+import re
 
 import pytest
 import run_recipe
@@ -112,3 +113,28 @@ def test_broken_chain_is_told_before_anything_runs(recipe):
 def test_flag_that_a_script_does_not_take_is_told_before_anything_runs(script):
     assert run_recipe.command_problems(["python", script, "--output_dir", "x"]) == []
     assert "sizee" in run_recipe.command_problems(["python", script, "--output_dir", "x", "--sizee", "1"])[0]
+
+
+def test_dry_run_tells_what_the_stages_need():
+    told = run_script("scripts/run_recipe.py", "recipes/dr_bode", "--dry_run").stdout.partition("memory and disk")[2]
+    assert re.search(r"^  sft +\d+\.\d GB .* disk: ", told, re.M) and re.search(r"^  export +\d+\.\d GB of memory", told, re.M)
+    assert told.count("the largest") == 1 and "cpt" not in told
+    told = run_script(
+        "scripts/run_recipe.py", "recipes/dr_bode", "--dry_run", "--variables", "{model: Nobody/no-such-model}"
+    ).stdout
+    assert "Nobody/no-such-model: not estimated" in told
+
+
+@pytest.mark.parametrize("recipe, gigabytes", [("gpu_8gb", 8), ("gpu_24gb", 24), ("dr_bode", 8)])
+def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
+    import memory
+
+    _, stages = run_recipe.read_recipe(ROOT / "recipes" / recipe, ROOT / "runs" / recipe)
+    for stage in stages:
+        method = stage["command"][1].removeprefix("scripts/").removesuffix(".py")
+        if method in memory.METHODS:
+            args = run_recipe.command_args(stage["command"])
+            begins = next(s["command"] for s in stages if "--model" in s["command"])
+            config = memory.KNOWN[begins[begins.index("--model") + 1]]
+            need = memory.estimate(config, args, method, args.max_length, gpu=True)["total"]
+            assert need < memory.TIGHT * gigabytes * 1e9, (stage["name"], need)
