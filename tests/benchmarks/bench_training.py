@@ -59,10 +59,10 @@ class Args:
     """contenders to run, of ours, bare, plain"""
 
 
-def measured(command: list[str]) -> tuple[str, float]:
+def measured(command: list[str], env: dict | None = None) -> tuple[str, float]:
     """What a command printed, and the peak memory of its process in GB. Raises SystemExit where it fails."""
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=told, stderr=errors)
+        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=told, stderr=errors, env=os.environ | (env or {}))
         _, status, used = os.wait4(process.pid, 0)
         told.seek(0), errors.seek(0)
         if status:
