@@ -83,9 +83,9 @@ def ours(args: Args, out: str) -> dict:
     return {"seconds": metrics["train_seconds"], "tokens": tokens, "losses": losses, "memory_gb": memory, "steady": steady}
 
 
-def other(script: str, sampling: str):
+def other(script: str, sampling: str, *more: str):
     def run(args: Args, out: str) -> dict:
-        command = [f"tests/benchmarks/{script}.py", args.model, args.data, str(args.steps), sampling, out]
+        command = [f"tests/benchmarks/{script}.py", args.model, args.data, str(args.steps), sampling, out, *more]
         told, memory = measured(command)
         return json.loads(told.splitlines()[-1]) | {"memory_gb": memory}
 
@@ -106,6 +106,7 @@ def matrix_weights(model: str) -> tuple[int, int]:
 def main() -> None:
     args = common.parse_args(Args, __doc__)
     contenders = {"ours": ours, "bare": other("bare_sft", "group_by_length"), "plain": other("plain_sft", "group_by_length")}
+    contenders["plain, bf16"] = other("plain_sft", "group_by_length", "bf16")  # as Unsloth has it; else norms in float32
     if args.random:
         contenders |= {"bare, random": other("bare_sft", "random"), "plain, random": other("plain_sft", "random")}
     contenders = {name: run for name, run in contenders.items() if not args.only or name.split(",")[0] in args.only}

@@ -1,6 +1,8 @@
 """SFT by transformers' Trainer, PEFT and bitsandbytes, without Unsloth and TRL: what scripts/sft.py is measured against.
 
-python tests/benchmarks/plain_sft.py MODEL TRAIN.jsonl STEPS SAMPLING OUTPUT_DIR [NF4]
+python tests/benchmarks/plain_sft.py MODEL TRAIN.jsonl STEPS SAMPLING OUTPUT_DIR [bf16]
+
+bf16 leaves out PEFT's prepare_model_for_kbit_training, which puts norms, embeddings and output layer in float32.
 """
 
 import json
@@ -26,7 +28,8 @@ four = BitsAndBytesConfig(
 )
 device = "cuda" if torch.cuda.is_available() else "cpu"
 model = AutoModelForCausalLM.from_pretrained(name, quantization_config=four, dtype=torch.bfloat16, device_map=device)
-model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+if "bf16" not in sys.argv[6:]:
+    model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 set_seed(3407)
 linear = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules=linear, task_type="CAUSAL_LM"))
