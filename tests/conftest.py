@@ -1,6 +1,7 @@
 """Fixtures that every test file shares: the model folders and a way to run a script as a user does."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,17 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+
+# Two workers on two cores: with a thread each they do not wait for one another in the middle of a product.
+if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) >= (os.cpu_count() or 1):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+LONGEST = ("test_quickstart.py", "test_export_gguf.py", "test_training.py", "test_export_resume.py", "test_export_kinds.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that none is left to one worker at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subprocess.CompletedProcess:
