@@ -72,6 +72,7 @@ CONVERSATIONS = {
 INJECTED = "injected"  # llama.cpp's server reads control tokens in a message as such: known, and said in serve.py
 LOG_PROBS = "log_probs.f16"
 LONGEST = 512  # tokens of a document
+PIECE = 64  # tokens whose probabilities are held at once; a longer document goes through the model once for each
 ANSWER = 24  # tokens within which the model itself must end an answer for the served file to be held to it
 
 
@@ -147,8 +148,9 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
     vocabulary = model.get_output_embeddings().weight.shape[0]
     with open(folder / LOG_PROBS, "wb") as kept:  # not a memory map: its pages would count as this process's memory
         for document in found:
-            for row in log_probs(model, document["ids"]).numpy():
-                row.astype(numpy.float16).tofile(kept)
+            for first in range(0, len(document["ids"]), PIECE):
+                for row in log_probs(model, document["ids"], slice(first, first + PIECE)).numpy():
+                    row.astype(numpy.float16).tofile(kept)
     del model
     llama_tools.release_memory()  # before the rows of a training, which may be many
     trained = [text_of(row) for row in common.read_rows(train)[:50]] if train else []

@@ -179,12 +179,14 @@ def as_before(model) -> None:
             module.__dict__.pop(name, None)
 
 
-def log_probs(model, ids: list[int]):
-    """Log probabilities after each token, torch float32 [len(ids), vocabulary], of a model in `compute_in_float32`."""
+def log_probs(model, ids: list[int], at: slice = slice(None)):
+    """Log probabilities after the tokens `at`, torch float32 [tokens, vocabulary], of a model in `compute_in_float32`."""
     import torch
 
     with torch.inference_mode():
-        logits = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0].float()
+        kept = torch.arange(len(ids))[at]
+        given = torch.tensor([ids], device=model.device)
+        logits = model(input_ids=given, use_cache=False, logits_to_keep=kept).logits[0].float()
         for row in logits:  # one at a time: at 150,000 columns each copy of all rows takes its toll
             row -= torch.logsumexp(row, -1)
         return logits
