@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 .PHONY: help setup demo test test-fast rehearse lint clean
 
 help:
-	@echo "make demo   set up, then the quickstart: train, score before and after, export, ask (about 8 minutes)"
+	@echo "make demo   set up, then the quickstart: train, score before and after, export, ask (about 6 minutes)"
 	@echo "make test   set up, then all default tests (about 8 minutes, no GPU, no network)"
 	@echo "make setup  .venv with all packages"
 	@echo "make lint   ruff"

@@ -67,7 +67,7 @@ class Args:
     load_in_4bit: bool = False
     """score NF4 weights, as QLoRA trained; without it unquantised ones"""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """arithmetic; auto: 16 bits on a GPU, float32 on a processor (bfloat16 is quicker there, and less exact)"""
+    """arithmetic; auto: 16 bits on a GPU and where the processor computes in bfloat16, else float32 (exact, but slower)"""
     max_length: int = 2048
     """longest prompt in tokens; longer ones, or such as the model has no room for, count as not answered"""
     max_new_tokens: int = 64
