@@ -89,7 +89,8 @@ def test_kind_that_no_gguf_can_hold_is_refused_by_name(kind, tiny_model, tmp_pat
 # ---------------------------------------------------------------------------------------------- the adapter alone
 
 
-@pytest.mark.parametrize("kind", ["rslora", pytest.param("lora", marks=pytest.mark.slow)])
+@pytest.mark.slow  # half a minute each
+@pytest.mark.parametrize("kind", ["rslora", "lora"])
 def test_adapter_alone_is_proven_beside_its_base(kind, tiny_model, tmp_path):
     """rsLoRA scales by alpha / sqrt(r), llama.cpp by alpha / r: written as it is, it would be another adapter."""
     folder = trained_adapter(tiny_model, tmp_path / "adapter", **KINDS[kind])

@@ -129,6 +129,7 @@ def small_disk(tmp_path):
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.slow  # an export and a half
 def test_full_disk_is_told_before_and_what_is_told_is_enough(small, small_disk):
     """On a real disk: a byte too small is refused before anything is written; of the size asked for, it ends well."""
     model, adapter = small

@@ -84,6 +84,7 @@ def test_a_fall_of_the_chosen_answers_is_warned_of_once(tmp_path, capsys):
     assert capsys.readouterr().out.count("less likely (logps/chosen -50.0 -> -61.0)") == 1
 
 
+@pytest.mark.slow  # half a minute
 def test_early_stopping_keeps_the_best(tiny_model, tiny_rows, tmp_path):
     out = tmp_path / "out"
     data = ["--data", tiny_rows / "train.jsonl", "--eval_data", tiny_rows / "train.jsonl", "--output_dir", out]
@@ -118,11 +119,10 @@ def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path)
     folder = tmp_path / "model"
     shutil.copytree(ROOT / tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     data = ["--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "out"]
-    done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run")
-    assert "memory: about" in done.stdout and "disk:" in done.stdout and "learning_rate: 0.0002" in done.stdout
     config = json.loads((folder / "config.json").read_text()) | {"hidden_size": 2**17, "intermediate_size": 2**19}
     (folder / "config.json").write_text(json.dumps(config))
     done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run", "--adapter", "prefix")
+    assert "memory: about" in done.stdout and "disk:" in done.stdout and "learning_rate: 0.0002" in done.stdout
     assert "export: a prefix adapter cannot be exported" in done.stdout
     assert "does not fit" in done.stdout and "turn first" in done.stdout
 
