@@ -153,7 +153,8 @@ def test_disk_need_is_enough_for_the_embedded_model(smollm2, small_disk):
     command = ["scripts/export_gguf.py", "--model", smollm2, "--quantization", ",".join(quantizations), "--max_tokens", 1000]
     run_script(*command, "--output_dir", disk / "g")
     weights = sum(export_checks.weight_bytes(ROOT / smollm2))
-    assert need < 3.2 * weights, "far more is asked for than is needed"
+    # Four files are 2.9 times the weights, the reference of 1,000 tokens 0.4; the rest is room for what file systems take.
+    assert need < 4.3 * weights, "far more is asked for than is needed"
 
 
 def test_one_export_at_a_time(small, tmp_path):
