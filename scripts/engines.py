@@ -78,20 +78,6 @@ def window_of(model: str) -> float:
     return getattr(config.get_text_config(), "max_position_embeddings", None) or float("inf")
 
 
-def unpack_nf4(model) -> None:
-    """Put plain linear layers of the same numbers in the place of bitsandbytes' 4-bit ones (in place)."""
-    import torch
-    from bitsandbytes.functional import dequantize_4bit
-
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if type(layer).__name__ == "Linear4bit":
-                weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(model.dtype)
-                plain = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
-                plain.weight, plain.bias = torch.nn.Parameter(weight, requires_grad=False), layer.bias
-                setattr(parent, name, plain)
-
-
 def repack(model) -> None:
     """Lay the linear layers' float32 weights out as oneDNN wants them (in place), but for the output layer.
 
@@ -173,7 +159,7 @@ class HuggingFace:
         if chosen and loaded.dtype != chosen["dtype"]:
             print(f"note: {chosen['dtype']} was asked for, Unsloth loads {loaded.dtype} on this machine")
         if four and unpack:
-            unpack_nf4(loaded)
+            common.unpack_nf4(loaded)
         if base != model:
             from peft import PeftModel
 

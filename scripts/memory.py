@@ -5,6 +5,7 @@ tests/benchmarks/bench_memory.py measures real runs against them, and RESULTS-me
 """
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -76,8 +77,8 @@ def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
     return tokens * config["vocab_size"] * (4 + 4 + 2)
 
 
-def estimate(config: dict, args, method: str, longest: int, gpu: bool) -> dict[str, float]:
-    """Peak bytes by part, and the sum: `longest` is the longest sequence in tokens.
+def estimate(config: dict, args, method: str, longest: int, gpu: bool, unpacked: bool = False) -> dict[str, float]:
+    """Peak bytes by part, and the sum: `longest` is the longest sequence in tokens; `unpacked` as in `choose`.
 
     Parts: weights, adapters (with gradients), optimiser, activations, logits, libraries.
     """
@@ -85,9 +86,8 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool) -> dict[s
     rank = getattr(args, "lora_r", 0)
     trainable = adapters.trainable_parameters(config, args.adapter, rank, args.target_modules)
     full = args.adapter == "full"
-    weights = (
-        4 * (linear + embeddings + norms) if full else (NF4 if adapters.in_4bit(args) else 2) * linear + 2 * (embeddings + norms)
-    )
+    wide = 2 if unpacked or not adapters.in_4bit(args) else NF4
+    weights = 4 * (linear + embeddings + norms) if full else wide * linear + 2 * (embeddings + norms)
     held = 0 if full else 4 * trainable
     if method == "dpo" or method == "kto":
         held += 4 * trainable if not full else weights  # the reference: a second adapter, or a second model
@@ -114,6 +114,28 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool) -> dict[s
         "libraries": OVERHEAD["gpu" if gpu else "ram"],
     }
     return parts | {"total": sum(parts.values())}
+
+
+def choose(config: dict | None, args, method: str, longest: int, gpu: bool, left: float) -> tuple[bool, str]:
+    """Set args.gradient_checkpointing where it has no value, and say whether NF4 weights are unpacked once, and why.
+
+    Returns (unpacked, words). The rule is measured on a processor (tests/benchmarks/RESULTS-training.md): recomputing costs
+    a quarter of the speed, unpacking NF4 in every pass a twentieth, so both are done only where memory asks for it.
+    A GPU recomputes and stays in NF4: memory is what it lacks.
+    """
+    asked = args.gradient_checkpointing
+    four = adapters.in_4bit(args) and args.adapter in adapters.BY_UNSLOTH and method != "reward"
+    if gpu or config is None:
+        args.gradient_checkpointing = gpu if asked is None else asked
+        return False, "on a GPU memory is saved first" if gpu else "the memory it needs is not known"
+    ways = [(recompute, unpacked) for recompute in (False, True) for unpacked in ((True, False) if four else (False,))]
+    for recompute, unpacked in ways:
+        if asked is not None and recompute != asked:
+            continue
+        args.gradient_checkpointing = recompute
+        if estimate(config, args, method, longest, gpu, unpacked)["total"] <= TIGHT * left:
+            return unpacked, "the quickest that fits in memory"
+    return False, "the leanest way there is"
 
 
 def disk(config: dict, args) -> float:
@@ -164,7 +186,8 @@ def of_chain(stages: list[dict]) -> list[str]:
                 need, room = export_needs(configs[model], args)
             else:
                 longest = args.max_length + getattr(args, "max_completion_length", 0)
-                need = estimate(configs[model], args, script, longest, where == "gpu")["total"]
+                unpacked, _ = choose(configs[model], args, script, longest, where == "gpu", left)
+                need = estimate(configs[model], args, script, longest, where == "gpu", unpacked)["total"]
                 room = disk(configs[model], args)
         except (KeyError, ValueError) as error:
             lines.append(f"  {stage['name']}: not estimated, {model} is of a shape that the arithmetic does not know ({error})")
@@ -197,7 +220,8 @@ def free() -> tuple[str, float, float]:
         import psutil
 
         memory = psutil.virtual_memory()
-        return "ram", float(memory.available), float(memory.total)
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each holds a model of its own
+        return "ram", memory.available / processes, memory.total / processes
 
 
 def knobs(args, parts: dict) -> list[str]:
@@ -221,16 +245,22 @@ def knobs(args, parts: dict) -> list[str]:
 def plan(args, method: str, longest: int) -> dict | None:
     """Print what the training needs, what is free, whether it fits and what to turn; returns it for run.json.
 
+    Sets args.gradient_checkpointing where it has no value, see `choose`.
     None, with a line that says so, for a model whose config.json this arithmetic does not know.
     """
     where, left, total = free()
     try:
         config = read_config(args.model)
-        parts = estimate(config, args, method, longest, where == "gpu")
+        unpacked, why = choose(config, args, method, longest, where == "gpu", left)
+        parts = estimate(config, args, method, longest, where == "gpu", unpacked)
     except (KeyError, OSError, ValueError) as error:
+        choose(None, args, method, longest, where == "gpu", left)
         print(f"memory: not estimated, {args.model} is of a shape that the arithmetic does not know ({error})")
         return None
     need = parts["total"]
+    weights = "NF4, unpacked once" if unpacked else "NF4" if adapters.in_4bit(args) else "as --adapter says"
+    kept = "recomputed" if args.gradient_checkpointing else "kept"
+    print(f"choice: weights {weights}; activations {kept} ({why})")
     verdict = "fits" if need <= TIGHT * left else "tight" if need <= left else "does not fit"
     shown = ", ".join(f"{name} {value / GIGA:.2f}" for name, value in parts.items() if name != "total")
     place = "GPU memory" if where == "gpu" else "memory"
@@ -249,4 +279,5 @@ def plan(args, method: str, longest: int) -> dict | None:
         "estimated_gb": {k: round(v / GIGA, 3) for k, v in parts.items()},
         "free_gb": round(left / GIGA, 2),
         "verdict": verdict,
+        "nf4_unpacked": unpacked,
     }

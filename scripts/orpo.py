@@ -76,7 +76,7 @@ class Args:
     gradient_accumulation_steps: int = 8
     """forward passes an optimiser step"""
     gradient_checkpointing: bool | None = None
-    """recompute activations: less memory, more time; without a value on a GPU only"""
+    """recompute activations: less memory, more time; without a value on a GPU, and where memory asks for it"""
     optim: str = "adamw_8bit"
     """optimiser by its transformers name"""
     logging_steps: int = 5
@@ -213,9 +213,7 @@ def main() -> None:
     if args.dry_run:
         return training.show_config(args)
 
-    if args.gradient_checkpointing is None:
-        args.gradient_checkpointing = common.has_cuda()
-    model = training.load_model(args)
+    model = training.load_model(args, run)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
     metrics = training.train(trainer, run, args, names)

@@ -78,7 +78,7 @@ class Args:
     gradient_accumulation_steps: int = 8
     """forward passes an optimiser step"""
     gradient_checkpointing: bool | None = None
-    """recompute activations: less memory, more time; without a value on a GPU only"""
+    """recompute activations: less memory, more time; without a value on a GPU, and where memory asks for it"""
     optim: str = "adamw_8bit"
     """optimiser by its transformers name"""
     logging_steps: int = 5
@@ -238,8 +238,6 @@ def main() -> None:
     if args.dry_run:
         return training.show_config(args)
 
-    if args.gradient_checkpointing is None:
-        args.gradient_checkpointing = common.has_cuda()
     model = load_scorer(args, tokenizer)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]

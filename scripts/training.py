@@ -146,18 +146,21 @@ def dtype():
     return torch.bfloat16 if _bf16() else torch.float16 if torch.cuda.is_available() else torch.float32
 
 
-def load_model(args, max_length: int | None = None):
+def load_model(args, run: dict, max_length: int | None = None):
     """The model that `args` names, its frozen weights as the adapter wants them, through Unsloth's FastLanguageModel.
 
     In full fine-tuning the weights are float32 and the arithmetic 16 bits: in bfloat16 an update under 1/256 of a
-    weight is lost.
+    weight is lost. On a processor NF4 is unpacked once where `run`'s memory plan has room for it.
     """
     import torch
 
     more = {}
     if args.adapter == "full":
         more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
-    return common.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
+    model = common.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
+    if run["memory"] and run["memory"]["nf4_unpacked"]:
+        common.unpack_nf4(model)
+    return model
 
 
 def tokenised(rows: list[dict] | None):

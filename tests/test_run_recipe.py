@@ -138,3 +138,32 @@ def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
             config = memory.KNOWN[begins[begins.index("--model") + 1]]
             need = memory.estimate(config, args, method, args.max_length, gpu=True)["total"]
             assert need < memory.TIGHT * gigabytes * 1e9, (stage["name"], need)
+
+
+@pytest.mark.parametrize(
+    "share, checkpointing, unpacked, kept",
+    [
+        (2.0, None, True, True),
+        (1.01, None, False, True),
+        (0.6, None, False, False),
+        (0.6, False, False, True),
+        (2.0, True, True, False),
+    ],
+)
+def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked, kept):
+    import memory
+
+    args = run_recipe.command_args(["python", "scripts/sft.py", "--output_dir", "x", "--gradient_checkpointing", "false"])
+    config = memory.KNOWN["Qwen/Qwen3-1.7B"]
+    need = memory.estimate(config, args, "sft", 512, gpu=False)["total"]
+    args.gradient_checkpointing = checkpointing
+    assert memory.choose(config, args, "sft", 512, False, share * need / memory.TIGHT)[0] == unpacked
+    assert args.gradient_checkpointing != kept
+
+
+def test_a_gpu_recomputes_unless_it_is_told_not_to():
+    import memory
+
+    args = run_recipe.command_args(["python", "scripts/sft.py", "--output_dir", "x"])
+    assert memory.choose(memory.KNOWN["Qwen/Qwen3-1.7B"], args, "sft", 512, True, 1e12)[0] is False
+    assert args.gradient_checkpointing is True
