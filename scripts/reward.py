@@ -144,7 +144,7 @@ def load_scorer(args: Args, tokenizer):
     """The model with one number for a head, with adapters: by Unsloth on a GPU, by transformers and PEFT without one."""
     from pathlib import Path
 
-    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
     from safetensors.torch import load_file
     from transformers import set_seed
 
@@ -187,7 +187,9 @@ def load_scorer(args: Args, tokenizer):
         common.quicken_on_processor(model)
         model = get_peft_model(model, LoraConfig(**shape, lora_dropout=args.lora_dropout, task_type="SEQ_CLS"))
     if of:
-        found = set_peft_model_state_dict(model, load_file(Path(args.model, "adapter_model.safetensors")))
+        # The chat model's adapter has no score head: the new one stays.
+        weights = get_peft_model_state_dict(model) | load_file(Path(args.model, "adapter_model.safetensors"))
+        found = set_peft_model_state_dict(model, weights)
         if found.unexpected_keys:
             raise common.UserError(f"model: the adapter {args.model} does not fit its base, {found.unexpected_keys[:2]}")
     model.config.pad_token_id = tokenizer.pad_token_id

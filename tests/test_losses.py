@@ -240,3 +240,28 @@ def test_dpo_begins_at_ln_2_with_the_sft_policy_as_reference(tiny_sft, tmp_path)
     losses = [float(line["loss"]) for line in lines if "loss" in line]
     assert losses[0] == pytest.approx(math.log(2), abs=1e-4) and losses[2] < losses[0]
     assert (out / "adapter_model.safetensors").exists() and not (out / "ref").exists()
+
+
+def test_reward_model_begins_with_the_sft_adapter_and_a_new_head(tiny_sft, trainers):
+    import common
+    import reward
+    import torch
+    from safetensors.torch import load_file
+
+    words = [
+        "--model",
+        str(tiny_sft),
+        "--data",
+        str(ROOT / "pyproject.toml"),
+        "--output_dir",
+        str(tiny_sft / "no"),
+        "--adapter",
+        "lora",
+    ]
+    args = common.parse_args(reward.Args, "", words)
+    args.model = str(tiny_sft)
+    model = reward.load_scorer(args, common.load_tokenizer(args.model))
+    taught, held = load_file(tiny_sft / "adapter_model.safetensors"), dict(model.named_parameters())
+    name = next(k for k in taught if "lora_B" in k)
+    assert torch.equal(held[name.replace("lora_B.weight", "lora_B.default.weight")].float(), taught[name].float())
+    assert taught[name].abs().max() > 0 and model.base_model.model.score.modules_to_save["default"].weight.abs().max() > 0
