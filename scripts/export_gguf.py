@@ -225,7 +225,8 @@ class Steps:
             raise common.UserError(text) if code == 2 else common.CheckFailed(text)
 
 
-RUN_SCRIPT = """import runpy, sys
+RUN_SCRIPT = """import gc, runpy, sys
+gc.set_threshold(50_000, 10, 10)  # common.run
 sys.modules.update(dict.fromkeys({names!r}))  # llama_tools.import_less
 sys.path[0], sys.argv = {folder!r}, sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
