@@ -224,6 +224,7 @@ def gather(run: Path) -> dict:
         "files": file_table(proof),
         "answers": answers(run / "logs/ask.log"),
         "stages": manifest["stages"],
+        "energy": sum(counted) if (counted := [s["energy_wh"] for s in manifest["stages"] if s.get("energy_wh")]) else None,
         "hardware": hardware_line(record["hardware"]),
         "versions": list(record["versions"].items()),
     }
@@ -317,6 +318,7 @@ def main() -> None:
         "safety",
         "files",
         "stages",
+        "energy",
         "hardware",
     )
     common.write_json(run / "summary.json", {k: page[k] for k in kept} | {"versions": dict(page["versions"])})

@@ -11,8 +11,8 @@ Input   a folder with recipe.yaml: `title`; `stages`, a list of {name, command, 
         and their values; `rehearsal`, the values that --rehearse takes instead. In commands and paths {name} is a variable,
         {recipe} that folder and {out} the output folder. A stage whose `when` comes out empty is left out. A relative
         path starts at the project's root.
-Output  what the stages write; manifest.json (command, time, peak memory and hashes of every stage, written after
-        each); logs/STAGE.log (what it printed).
+Output  what the stages write; manifest.json (command, time, peak memory, the GPUs' energy where they count it, and hashes of
+        every stage, written after each); logs/STAGE.log (what it printed).
 
 A stage is skipped when its command, the code it runs, its inputs and its outputs are what they were when it last
 ended well, by hash. Killed anywhere and started again, the recipe goes on where it was. A stage that fails stops the
@@ -244,6 +244,18 @@ def why_run(stage: dict, before: dict | None) -> str | None:
 # ---------------------------------------------------------------------------------------------- running
 
 
+def energy_joules() -> float | None:
+    """What the machine's NVIDIA cards have used since their driver was loaded, by their own count; None where none tells."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        cards = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return sum(pynvml.nvmlDeviceGetTotalEnergyConsumption(card) for card in cards) / 1000 if cards else None
+    except Exception:  # no library, no driver, or a card from before the count: there is nothing to tell
+        return None
+
+
 def run_stage(stage: dict, log: Path) -> dict:
     """Run one stage, its output to the terminal and the log at once; returns its record.
 
@@ -252,7 +264,7 @@ def run_stage(stage: dict, log: Path) -> dict:
     command = shlex.join(stage["command"])
     print(f"$ {command}")
     log.parent.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
+    start, used = time.monotonic(), energy_joules()
     record = {"name": stage["name"], **fingerprint(stage)}
     with open(log, "w", encoding="utf-8") as file:
         process = subprocess.Popen(
@@ -283,6 +295,7 @@ def run_stage(stage: dict, log: Path) -> dict:
         **record,
         "seconds": round(time.monotonic() - start, 1),
         "peak_memory_gb": round(usage.ru_maxrss * unit / 1e9, 2),
+        "energy_wh": None if used is None else round((energy_joules() - used) / 3600, 2),
         "outputs": {p: digest(p) for p in stage["outputs"]},
     }
 

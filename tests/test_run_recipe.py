@@ -1,6 +1,7 @@
 """The runner: order, skipping by hash, going on after a failure, exit codes."""
 
 import json
+import os
 import re
 
 import pytest
@@ -97,6 +98,24 @@ def test_only_and_from(recipe):
     assert ran(recipe("--from_stage", "second")) == ["b.txt"]
     assert ran(recipe("--force")) == ["a.txt", "b.txt"]
     assert "there is no stage third" in recipe("--only", "third", code=2).stderr
+
+
+def test_energy_is_the_cards_own_count(recipe):
+    """A library of the same calls: every reading is 3.6 kJ above the one before, on each of two cards."""
+    (recipe.folder / "fake").mkdir()
+    (recipe.folder / "fake/pynvml.py").write_text("""
+read = {}
+def nvmlInit(): pass
+def nvmlDeviceGetCount(): return 2
+def nvmlDeviceGetHandleByIndex(i): return i
+def nvmlDeviceGetTotalEnergyConsumption(card):
+    read[card] = read.get(card, 5_000_000) + 3_600_000  # millijoules
+    return read[card]
+""")
+    env = {**os.environ, "PYTHONPATH": str(recipe.folder / "fake")}
+    run_script("scripts/run_recipe.py", recipe.folder, "--output_dir", recipe.folder / "out", env=env)
+    stages = json.loads((recipe.folder / "out/manifest.json").read_text())["stages"]
+    assert [s["energy_wh"] for s in stages] == [2.0, 2.0]
 
 
 def test_broken_chain_is_told_before_anything_runs(recipe):
