@@ -32,7 +32,11 @@ METHODS = {  # name -> script, rows, flags
     "orpo": ("orpo", "form", ["--learning_rate", "1e-4"]),
     "reward": ("reward", "form", ["--learning_rate", "2e-4"]),
     "reward, facts": ("reward", "facts", ["--learning_rate", "2e-4"]),
-    "grpo": ("grpo", "questions", ["--learning_rate", "5e-5", "--num_generations", "4", "--max_completion_length", "24"]),
+    "grpo": (
+        "grpo",
+        "questions",
+        "--learning_rate 1e-4 --num_generations 8 --max_completion_length 24 --per_device_train_batch_size 64".split(),
+    ),
 }
 
 

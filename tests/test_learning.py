@@ -1,0 +1,61 @@
+"""Every method moves its own held-out measure: a short form of tests/benchmarks/bench_learning.py with a tiny random model.
+
+One preference in all: a full, polite sentence over a scrap. The organs asked of in the held-out rows were never trained.
+"""
+
+import json
+
+import pytest
+from conftest import run_script
+
+ORGANS = ["liver", "heart", "kidney", "lung", "spleen", "brain", "skin", "colon", "pancreas", "thyroid"]
+FLAGS = ["--max_steps", 12, "--logging_steps", 6, "--save_steps", 0, "--learning_rate", 2e-3, "--warmup_steps", 0]
+FLAGS += ["--per_device_train_batch_size", 8, "--gradient_accumulation_steps", 1]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """Function: script -> its training and held-out file."""
+    folder = tmp_path_factory.mktemp("learning")
+
+    def row(method, i):
+        organ = ORGANS[i % 8] if i < 96 else ORGANS[8 + i % 2]
+        prompt, good, bad = f"Case {i}: what of the {organ}?", f"The {organ} is well, dear colleague.", f"{organ} dunno lol"
+        return {
+            "sft": {"conversations": [{"from": "human", "value": prompt}, {"from": "gpt", "value": good}]},
+            "cpt": {"text": f"{prompt} {good}"},
+            "kto": {"prompt": prompt, "completion": (good, bad)[i % 2], "label": i % 2 == 0},
+        }.get(method, {"prompt": prompt, "chosen": good, "rejected": bad})
+
+    def write(method):
+        for name, numbers in (("train", range(96)), ("held_out", range(96, 112))):
+            (folder / f"{method}_{name}.jsonl").write_text("".join(json.dumps(row(method, i)) + "\n" for i in numbers))
+        return folder / f"{method}_train.jsonl", folder / f"{method}_held_out.jsonl"
+
+    return write
+
+
+def held_out_of(method, tiny_model, rows, out, *flags) -> dict:
+    data, held_out = rows(method)
+    where = ["--model", tiny_model, "--data", data, "--eval_data", held_out, "--output_dir", out]
+    run_script(f"scripts/{method}.py", *where, *FLAGS, *flags)
+    found = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in found if any(key.startswith("eval_") for key in line)][-1]
+
+
+@pytest.mark.parametrize("method", ["sft", "cpt"])
+def test_held_out_loss_falls(tiny_model, rows, tmp_path, method):
+    before = held_out_of(method, tiny_model, rows, tmp_path / "still", "--learning_rate", 1e-9, "--max_steps", 1)
+    after = held_out_of(method, tiny_model, rows, tmp_path / "out")
+    assert after["eval_loss"] < 0.8 * before["eval_loss"]
+
+
+@pytest.mark.parametrize("method", ["dpo", "simpo", "orpo", "reward"])
+def test_held_out_pairs_are_ranked_right(tiny_model, rows, tmp_path, method):
+    key = "eval_accuracy" if method == "reward" else "eval_rewards/accuracies"
+    assert held_out_of(method, tiny_model, rows, tmp_path / "out")[key] >= 0.75
+
+
+def test_held_out_answers_are_told_apart_by_kto(tiny_model, rows, tmp_path):
+    found = held_out_of("kto", tiny_model, rows, tmp_path / "out")
+    assert found["eval_rewards/chosen"] > found["eval_rewards/rejected"] + 0.1
