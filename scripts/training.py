@@ -188,9 +188,15 @@ def float32_adapters(model):
     checkpoint back as float32, so that a resumed run would differ. Unsloth keeps float32 on a GPU.
     """
     before = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    four = getattr(base, "is_loaded_in_4bit", None)
+    if four:  # what TRL asks before it casts; cast back afterwards, a weight that FSDP shares out would be of two types
+        base.is_loaded_in_4bit = False
     yield
+    if four:
+        base.is_loaded_in_4bit = four
     for name, parameter in model.named_parameters():
-        if name in before:
+        if name in before and parameter.dtype != before[name].dtype and not hasattr(parameter, "full_tensor"):
             parameter.data = before[name].float()
 
 
@@ -277,6 +283,11 @@ def train(trainer, run: dict, args, names: list) -> dict:
     }
 
 
+def is_sharded(model) -> bool:
+    """Whether the model is shared out by FSDP: each process holds a part of every weight."""
+    return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
+
+
 def restore_adapter(checkpoint: Path):
     """Callback that reads the trained adapter of a checkpoint back, before the first step.
 
@@ -290,6 +301,14 @@ def restore_adapter(checkpoint: Path):
     class Restore(TrainerCallback):
         def on_train_begin(self, args, state, control, model=None, **kwargs):
             weights = load_file(checkpoint / "adapter_model.safetensors")
+            if is_sharded(model):
+                from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+
+                weights = {name.replace(".weight", ".default.weight"): value for name, value in weights.items()}
+                options = StateDictOptions(full_state_dict=True, strict=False)
+                if set_model_state_dict(model, weights, options=options).unexpected_keys:
+                    raise CheckFailed(f"{checkpoint} cannot be read back into parts; start again in another output_dir")
+                return
             missing = set_peft_model_state_dict(model, weights, adapter_name="default").unexpected_keys
             if missing:
                 raise CheckFailed(f"{checkpoint} does not fit the model: {missing[:3]}; delete it, or the run")
@@ -321,26 +340,31 @@ def smaller_batch(args, log: Path) -> None:
 
 
 def finish(trainer, tokenizer, run: dict, args, metrics: dict) -> None:
-    """Save the model, run.json and the model card; only the first of several processes does."""
+    """Save the model, run.json and the model card; only the first of several processes writes."""
+    weights = trainer.accelerator.get_state_dict(trainer.model) if is_sharded(trainer.model) else None  # of all processes
     if not trainer.is_world_process_zero():
         return
     files = [p for p in (args.data, getattr(args, "eval_data", None)) if p]
     held_out = [m for m in trainer.state.log_history if "eval_loss" in m]
     if held_out:
         metrics = metrics | {"held_out": {k.removeprefix("eval_"): v for k, v in held_out[-1].items() if k.startswith("eval_")}}
-    save_model(trainer.model, tokenizer, args.output_dir)
+    save_model(trainer.model, tokenizer, args.output_dir, weights)
     write_text(Path(args.output_dir, "README.md"), model_card.card(args, run, metrics, files))
     finish_run(run, args, args.output_dir, files, metrics, memory=run["memory"])
     print(f"done:  {args.output_dir} (model or adapter, tokenizer, README.md, run.json, metrics.jsonl, loss.png)")
 
 
-def save_model(model, tokenizer, output_dir: str | Path) -> None:
-    """Save adapter (or model) and tokenizer into a folder beside its place, then move the files in one by one."""
+def save_model(model, tokenizer, output_dir: str | Path, weights: dict | None = None) -> None:
+    """Save adapter (or model) and tokenizer into a folder beside its place, then move the files in one by one.
+
+    `weights` are all of the model's, where it holds only parts of them itself.
+    """
     output_dir = Path(output_dir)
     temporary = output_dir / ".saving"
     shutil.rmtree(temporary, ignore_errors=True)
     # DPO holds its reference as a second adapter; only the trained one is the result.
-    model.save_pretrained(temporary, **({"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}))
+    more = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+    model.save_pretrained(temporary, **more, **({"state_dict": weights} if weights is not None else {}))
     if (output_dir / ".start").is_dir():
         adapters.take_off_start(temporary, output_dir / ".start")
     tokenizer.save_pretrained(temporary)

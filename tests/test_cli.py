@@ -192,8 +192,11 @@ def readme_commands() -> list[tuple[str, list[str]]]:
         for block in re.findall(r"```(?:bash|sh)\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
+                launched = next((i for i, word in enumerate(words) if word.startswith("scripts/")), None)
                 if words[:1] == ["python"] and words[1:2] != ["-m"]:
-                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words[1:]))
+                    launched = 1
+                if launched is not None:
+                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words[launched:]))
     return found
 
 

@@ -138,9 +138,17 @@ def losses_of(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sharing", ["DDP", "FSDP2"])
 @pytest.mark.parametrize("script", ["sft", "dpo"])
-def test_two_processes_learn_what_one_learns(tiny_model, tiny_rows, tmp_path, script):
-    """Two processes by torchrun with half the accumulation each: the same losses, and one of them writes and prints."""
+def test_two_processes_learn_what_one_learns(tiny_model, tiny_rows, tmp_path, script, sharing):
+    """Two processes by torchrun with half the accumulation each: the same losses, and one of them writes and prints.
+
+    Shared out by FSDP2 the weights come together again in what is saved, and a run goes on from its checkpoint.
+    """
+    import os
+
+    from safetensors.torch import load_file
+
     data = tiny_rows / "train.jsonl"
     if script == "dpo":
         data = tmp_path / "pairs.jsonl"
@@ -149,11 +157,26 @@ def test_two_processes_learn_what_one_learns(tiny_model, tiny_rows, tmp_path, sc
         ]
         data.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     flags = ["--model", tiny_model, "--data", data, *QUICK, "--max_steps", 4, "--per_device_train_batch_size", 4]
-    flags = [f"scripts/{script}.py", *map(str, flags), "--gradient_accumulation_steps"]
+    flags = [f"scripts/{script}.py", *map(str, flags), "--save_steps", 2, "--gradient_accumulation_steps"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"UNSLOTH_FSDP2": "1"} if sharing == "FSDP2" else {})
+
+    def two():
+        return run_script("-m", "torch.distributed.run", "--nproc_per_node", 2, *flags, 1, "--output_dir", out, env=env).stdout
+
     run_script(*flags, 2, "--output_dir", tmp_path / "one")
-    done = run_script("-m", "torch.distributed.run", "--nproc_per_node", 2, *flags, 1, "--output_dir", tmp_path / "two")
-    assert done.stdout.count("step 4/4") == 1 and done.stdout.count("done:") == 1
-    assert losses_of(tmp_path / "two") == pytest.approx(losses_of(tmp_path / "one"), rel=2e-3)
+    out = tmp_path / "two"
+    printed = two()
+    assert printed.count("step 4/4") == 1 and printed.count("done:") == 1
+    assert ("FSDP2 sharded" in printed) == (sharing == "FSDP2")
+    assert losses_of(out) == pytest.approx(losses_of(tmp_path / "one"), rel=2e-3)
+    saved, kept = (load_file(folder / "adapter_model.safetensors") for folder in (out, out / "checkpoint-4"))
+    assert all((saved[k] == kept[k]).all() for k in kept) and any(v.abs().max() > 0 for k, v in saved.items() if "lora_B" in k)
+    shutil.rmtree(out / "checkpoint-4")
+    for left in ("run.json", "adapter_model.safetensors"):
+        (out / left).unlink()
+    assert "goes on from" in two()
+    again = load_file(out / "adapter_model.safetensors")
+    assert max((again[k] - saved[k]).abs().max() for k in saved) < 1e-5
 
 
 @pytest.mark.slow
