@@ -2,6 +2,7 @@
 
     python tests/benchmarks/bench_training.py                    # 50 steps, 3 rounds: about 15 minutes on 2 quiet cores
     python tests/benchmarks/bench_training.py --steps 20 --rounds 1
+    python tests/benchmarks/bench_training.py --llamafactory ~/lf/bin/python   # an environment with LLaMA-Factory 0.9.5
 
 The contenders take turns (A B C A B C ...), so that a drift of the machine's speed falls on all; ratios are taken within a
 round, and the median printed. All get the same batches, rows of like length together, as sft.py has them; `random` adds the two
@@ -56,13 +57,15 @@ class Args:
     random: bool = False
     """the two others with random batches as well"""
     only: list[str] | None = None
-    """contenders to run, of ours, bare, plain"""
+    """contenders to run, of ours, bare, plain, llamafactory"""
+    llamafactory: str | None = None
+    """Python of an environment that has LLaMA-Factory; without it that one is left out"""
 
 
-def measured(command: list[str], env: dict | None = None) -> tuple[str, float]:
-    """What a command printed, and the peak memory of its process in GB. Raises SystemExit where it fails."""
+def measured(command: list[str], env: dict | None = None, python: str = sys.executable) -> tuple[str, float]:
+    """What a Python command printed, and the peak memory of its process in GB. Raises SystemExit where it fails."""
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=told, stderr=errors, env=os.environ | (env or {}))
+        process = subprocess.Popen([python, *command], cwd=ROOT, stdout=told, stderr=errors, env=os.environ | (env or {}))
         _, status, used = os.wait4(process.pid, 0)
         told.seek(0), errors.seek(0)
         if status:
@@ -86,7 +89,7 @@ def ours(args: Args, out: str) -> dict:
 def other(script: str, sampling: str, *more: str):
     def run(args: Args, out: str) -> dict:
         command = [f"tests/benchmarks/{script}.py", args.model, args.data, str(args.steps), sampling, out, *more]
-        told, memory = measured(command)
+        told, memory = measured(command, python=args.llamafactory if script.startswith("llama") else sys.executable)
         return json.loads(told.splitlines()[-1]) | {"memory_gb": memory}
 
     return run
@@ -107,6 +110,8 @@ def main() -> None:
     args = common.parse_args(Args, __doc__)
     contenders = {"ours": ours, "bare": other("bare_sft", "group_by_length"), "plain": other("plain_sft", "group_by_length")}
     contenders["plain, bf16"] = other("plain_sft", "group_by_length", "bf16")  # as Unsloth has it; else norms in float32
+    if args.llamafactory:
+        contenders["llamafactory"] = other("llamafactory_sft", "group_by_length")
     if args.random:
         contenders |= {"bare, random": other("bare_sft", "random"), "plain, random": other("plain_sft", "random")}
     contenders = {name: run for name, run in contenders.items() if not args.only or name.split(",")[0] in args.only}
