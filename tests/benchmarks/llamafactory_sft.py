@@ -15,7 +15,7 @@ import types
 from pathlib import Path
 
 import torch
-import transformers.trainer  # noqa: F401  (before the stand-in, so that transformers finds no torchaudio)
+import transformers.trainer
 
 try:
     import torchaudio  # noqa: F401
