@@ -35,7 +35,7 @@ METHODS = {  # name -> script, rows, flags
     "grpo": (
         "grpo",
         "questions",
-        "--learning_rate 1e-4 --num_generations 8 --max_completion_length 24 --per_device_train_batch_size 64".split(),
+        "--learning_rate 1e-4 --num_generations 8 --max_completion_length 16 --per_device_train_batch_size 32".split(),
     ),
 }
 
@@ -134,16 +134,18 @@ def main() -> None:
     args = parser.parse_args()
     import common
 
-    found = []
+    path = ROOT / "tests/benchmarks/results/learning.json"
+    before = json.loads(path.read_text())["rows"] if path.exists() else []
+    found = {row["method"]: row for row in before}  # of methods that are not asked for now
     print(f"{'method':14} {'measure':20} {'before':>8} {'after':>8} {'seconds':>8}")
     with tempfile.TemporaryDirectory() as folder:
         make_rows(Path(folder))
         for name in args.only:
             row = measure(name, Path(folder), args.steps)
-            found.append(row)
+            found[name] = row
             print(f"{name:14} {row['measure']:20} {row['before']:8.3f} {row['after']:8.3f} {row['seconds']:8}", flush=True)
             about = {"date": time.strftime("%Y-%m-%d"), "hardware": common.hardware(), "versions": common.versions()}
-            common.write_json(ROOT / "tests/benchmarks/results/learning.json", about | {"steps": args.steps, "rows": found})
+            common.write_json(path, about | {"steps": args.steps, "rows": list(found.values())})
 
 
 if __name__ == "__main__":
