@@ -120,7 +120,7 @@ def choose(config: dict | None, args, method: str, longest: int, gpu: bool, left
     """Set args.gradient_checkpointing where it has no value, and say whether NF4 weights are unpacked once, and why.
 
     Returns (unpacked, words). The rule is measured on a processor (tests/benchmarks/RESULTS-training.md): recomputing costs
-    a quarter of the speed, unpacking NF4 in every pass a twentieth, so both are done only where memory asks for it.
+    a third of the speed, unpacking NF4 in every pass a fifteenth, so both are done only where memory asks for it.
     A GPU recomputes and stays in NF4: memory is what it lacks.
     """
     asked = args.gradient_checkpointing

@@ -21,12 +21,14 @@ from bench_training import ROOT, common, measured
 
 QUICK = "import sys; sys.path[:0] = ['scripts', '.']; import common; {patch}; import sft; common.run(sft.main)"
 NO_SHORT = "common.SHORT_ROWS = 0"
-NO_MALLOC = "import ctypes; ctypes.CDLL = lambda *a: (_ for _ in ()).throw(OSError)"
+# Libraries are opened as ever; the C library itself, which holds mallopt, is not.
+NO_MALLOC = "import ctypes; real = ctypes.CDLL; ctypes.CDLL = lambda *a, **k: object() if a == (None,) else real(*a, **k)"
 SETTINGS = {  # name -> (flags, patch, environment)
     "as sft.py has it": ([], "", {}),
     "fused attention for short rows too": ([], NO_SHORT, {}),
     "freed memory given back": ([], NO_MALLOC, {}),
     "neither (the libraries' defaults)": ([], f"{NO_SHORT}; {NO_MALLOC}", {}),
+    "NF4 unpacked in every pass": ([], "common.unpack_nf4 = lambda model: None", {}),
     "16-bit weights": (["--adapter", "lora"], "", {}),
     "checkpointing": (["--gradient_checkpointing", "true"], "", {}),
     "optimiser not fused": (["--optim", "adamw_torch"], "", {}),
