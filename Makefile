@@ -7,8 +7,10 @@ STAMP  := $(VENV)/.installed
 .PHONY: help setup demo test test-fast rehearse lint clean
 
 help:
-	@echo "make demo   set up, then the quickstart: train, score before and after, export, ask (about 6 minutes)"
-	@echo "make test   set up, then all default tests (about 8 minutes, no GPU, no network)"
+	@echo "make demo   set up, then the quickstart: train, score before and after, export, ask (about 5 minutes)"
+	@echo "make test   set up, then all default tests (about 9 minutes, no GPU, no network)"
+	@echo "make test-fast   the tests that load no model (about 2 minutes)"
+	@echo "make rehearse    every recipe end to end with a tiny model (about 10 minutes)"
 	@echo "make setup  .venv with all packages"
 	@echo "make lint   ruff"
 	@echo "make clean  remove .venv, tools and caches (models, data and runs stay)"
