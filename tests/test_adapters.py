@@ -36,7 +36,7 @@ def trained(tiny_model, tiny_rows, tmp_path_factory):
             args = common.parse_args(sft.Args, "", [*data, *flags.split()])
             tokenizer = common.load_tokenizer(args.model)
             rows, _ = sft.make_dataset(common.read_rows(args.data), Renderer(tokenizer), args.max_length, args.data)
-            trainer = sft.make_trainer(args, training.load_model(args), tokenizer, rows, None)
+            trainer = sft.make_trainer(args, training.load_model(args, {"memory": None}), tokenizer, rows, None)
             trainer.train()
             losses = [float(line["loss"]) for line in trainer.state.log_history if "loss" in line]
             made[kind] = args, trainer, tokenizer, losses
@@ -155,3 +155,17 @@ def test_script_runs_and_the_result_is_scored(tiny_model, tiny_rows, tmp_path, k
 def test_an_adapter_is_not_given_another_kind(tiny_sft):
     done = run_script("scripts/sft.py", "--model", tiny_sft, "--data", "README.md", "--adapter", "dora", code=2)
     assert "adapter:" in done.stderr and "--merge_only" in done.stderr
+
+
+def test_nf4_unpacked_once_gives_the_same_bits(tiny_model):
+    import unsloth  # noqa: F401  isort: skip
+    import common
+    import torch
+
+    model, _ = common.load_model(str(ROOT / tiny_model), 64, True)
+    ids = torch.arange(1, 33)[None]
+    with torch.no_grad():
+        packed = model(input_ids=ids).logits
+        common.unpack_nf4(model)
+        assert not any("4bit" in type(module).__name__ for module in model.modules())
+        assert torch.equal(model(input_ids=ids).logits, packed)

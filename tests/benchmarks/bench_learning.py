@@ -35,7 +35,7 @@ METHODS = {  # name -> script, rows, flags
     "grpo": (
         "grpo",
         "questions",
-        "--learning_rate 1e-4 --num_generations 8 --max_completion_length 16 --per_device_train_batch_size 32".split(),
+        "--learning_rate 1e-4 --num_generations 8 --max_completion_length 16 --per_device_train_batch_size 16".split(),
     ),
 }
 
@@ -60,7 +60,8 @@ def make_rows(folder: Path) -> None:
             question |= {"options": {"A": wrong, "B": right}, "answer": "B"}
         made["questions"].append(question | {"language": "en"})
     for name, found in made.items():
-        for part, some in (("train", found[:TRAIN]), ("test", found[TRAIN:])):
+        last = TRAIN + (24 if name == "questions" else HELD_OUT)  # each of these is answered eight times
+        for part, some in (("train", found[:TRAIN]), ("test", found[TRAIN:last])):
             (folder / f"{name}_{part}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in some), encoding="utf-8")
 
 
