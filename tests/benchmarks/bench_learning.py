@@ -32,11 +32,8 @@ METHODS = {  # name -> script, rows, flags
     "orpo": ("orpo", "form", ["--learning_rate", "1e-4"]),
     "reward": ("reward", "form", ["--learning_rate", "2e-4"]),
     "reward, facts": ("reward", "facts", ["--learning_rate", "2e-4"]),
-    "grpo": (
-        "grpo",
-        "questions",
-        "--learning_rate 1e-4 --num_generations 8 --max_completion_length 16 --per_device_train_batch_size 16".split(),
-    ),
+    "grpo": ("grpo", "questions", "--learning_rate 1e-4 --num_generations 8 --max_completion_length 16".split()),
+    "grpo, form": ("grpo", "prompts", "--learning_rate 2e-4 --num_generations 8 --max_completion_length 24".split()),
 }
 
 
@@ -46,7 +43,7 @@ def make_rows(folder: Path) -> None:
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     lines = (folder / "prepared/train.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [row for row in map(json.loads, lines) if len(row["prompt"]) < 500][: TRAIN + HELD_OUT]
-    made = {"sft": [], "text": [], "form": [], "facts": [], "questions": []}
+    made = {"sft": [], "text": [], "form": [], "facts": [], "questions": [], "prompts": []}
     for row in rows:
         right, wrong = row["chosen"].rstrip("."), row["rejected"].rstrip(".")
         sentence = f"The best answer to this question is {right}."
@@ -55,12 +52,13 @@ def make_rows(folder: Path) -> None:
         made["text"].append({"id": row["id"], "text": f"{row['prompt']}\n{sentence}"})
         made["form"].append({"id": row["id"], "prompt": row["prompt"], "chosen": sentence, "rejected": right})
         made["facts"].append({"id": row["id"], "prompt": row["prompt"], "chosen": right, "rejected": wrong})
+        made["prompts"].append({"id": row["id"], "prompt": row["prompt"]})
         question = {"id": row["id"], "task": "mcq", "question": row["prompt"], "options": {"A": right, "B": wrong}, "answer": "A"}
         if len(made["questions"]) % 2:
             question |= {"options": {"A": wrong, "B": right}, "answer": "B"}
         made["questions"].append(question | {"language": "en"})
     for name, found in made.items():
-        last = TRAIN + (24 if name == "questions" else HELD_OUT)  # each of these is answered eight times
+        last = TRAIN + (24 if name in ("questions", "prompts") else HELD_OUT)  # each of these is answered eight times
         for part, some in (("train", found[:TRAIN]), ("test", found[TRAIN:last])):
             (folder / f"{name}_{part}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in some), encoding="utf-8")
 
@@ -84,7 +82,11 @@ def train(script: str, rows: str, flags: list[str], folder: Path, steps: int, ou
     if script == "kto":
         data, held_out = as_feedback(data), as_feedback(held_out)
     common_flags = {"model": MODEL, "data": data, "eval_data": held_out, "output_dir": out, "max_steps": steps, "save_steps": 0}
-    common_flags |= {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "max_length": 512}
+    common_flags |= {
+        "per_device_train_batch_size": 16 if script == "grpo" else 8,
+        "gradient_accumulation_steps": 1,
+        "max_length": 512,
+    }
     words = [sys.executable, f"scripts/{script}.py", *(str(w) for k, v in common_flags.items() for w in (f"--{k}", v)), *flags]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
@@ -112,6 +114,9 @@ def measure(name: str, folder: Path, steps: int) -> dict:
     """One method: its held-out measure before and after."""
     script, rows, flags = METHODS[name]
     out, start = folder / name.replace(", ", "_"), time.monotonic()
+    if name == "grpo, form":  # scored by a reward model of that form
+        train("reward", "form", METHODS["reward"][2], folder, steps, folder / "scorer")
+        flags = [*flags, "--reward_model", str(folder / "scorer")]
     if script in ("dpo", "kto", "simpo", "orpo"):
         train(script, rows, flags, folder, steps, out)
         held_out = folder / f"{rows}_test.jsonl"
