@@ -192,11 +192,12 @@ def readme_commands() -> list[tuple[str, list[str]]]:
         for block in re.findall(r"```(?:bash|sh)\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
-                launched = next((i for i, word in enumerate(words) if word.startswith("scripts/")), None)
                 if words[:1] == ["python"] and words[1:2] != ["-m"]:
-                    launched = 1
-                if launched is not None:
-                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words[launched:]))
+                    words = words[1:]
+                else:  # torchrun and accelerate launch name a script further on
+                    words = words[next((i for i, word in enumerate(words) if word.startswith("scripts/")), len(words)) :]
+                if words:
+                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words))
     return found
 
 

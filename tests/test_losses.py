@@ -5,7 +5,6 @@ so that policy and reference differ. In-process, in float32, for the agreement a
 """
 
 import json
-import os
 
 import pytest
 from conftest import ROOT
@@ -19,14 +18,18 @@ def slow(flags):
 @pytest.fixture(scope="module")
 def trainers(tiny_model, tmp_path_factory):
     """Function: script name -> (script module, args, trainer whose adapters were moved, its first batch)."""
-    os.environ["UNSLOTH_CPU_BF16"] = "0"
     import unsloth  # noqa: F401
     import torch  # isort: skip
+    from unsloth_zoo.cpu import runtime
 
     import common
 
     from data_prep.chat_template import Renderer
 
+    with pytest.MonkeyPatch.context() as patch:  # for this process alone: a script that a test starts must not inherit it
+        patch.setenv("UNSLOTH_CPU_BF16", "0")
+        runtime.cpu_bf16_supported.cache_clear()
+        assert not runtime.cpu_bf16_supported()  # Unsloth keeps the answer until the cache is cleared
     folder = tmp_path_factory.mktemp("losses")
     pairs = [
         {
@@ -83,7 +86,7 @@ def trainers(tiny_model, tmp_path_factory):
         return made[name, flags]
 
     yield make
-    del os.environ["UNSLOTH_CPU_BF16"]
+    runtime.cpu_bf16_supported.cache_clear()
 
 
 def answer_logps(model, ids, mask, answer):
@@ -248,18 +251,8 @@ def test_reward_model_begins_with_the_sft_adapter_and_a_new_head(tiny_sft, train
     import torch
     from safetensors.torch import load_file
 
-    words = [
-        "--model",
-        str(tiny_sft),
-        "--data",
-        str(ROOT / "pyproject.toml"),
-        "--output_dir",
-        str(tiny_sft / "no"),
-        "--adapter",
-        "lora",
-    ]
+    words = f"--model {tiny_sft} --data {ROOT / 'pyproject.toml'} --output_dir {tiny_sft / 'no'} --adapter lora".split()
     args = common.parse_args(reward.Args, "", words)
-    args.model = str(tiny_sft)
     model = reward.load_scorer(args, common.load_tokenizer(args.model))
     taught, held = load_file(tiny_sft / "adapter_model.safetensors"), dict(model.named_parameters())
     name = next(k for k in taught if "lora_B" in k)
