@@ -77,7 +77,7 @@ class Args:
     gradient_checkpointing: bool | None = None
     """recompute activations: less memory, more time; without a value on a GPU, and where memory asks for it"""
     optim: str = "adamw_8bit"
-    """optimiser by its transformers name; without a GPU Unsloth puts fused AdamW in the place of an 8-bit one"""
+    """optimiser by its transformers name; without a GPU plain AdamW takes the place of an 8-bit one"""
     logging_steps: int = 5
     """optimiser steps a line of metrics.jsonl"""
     save_steps: int = 200

@@ -287,6 +287,7 @@ def run_stage(stage: dict, log: Path) -> dict:
             file=sys.stderr,
         )
         sys.exit(code if code > 0 else 1)
+    used_after = energy_joules()
     missing = [p for p in stage["outputs"] if not Path(p).exists()]
     if missing:
         raise common.CheckFailed(f"stage {stage['name']} ended well but did not write {', '.join(missing)}")
@@ -295,7 +296,7 @@ def run_stage(stage: dict, log: Path) -> dict:
         **record,
         "seconds": round(time.monotonic() - start, 1),
         "peak_memory_gb": round(usage.ru_maxrss * unit / 1e9, 2),
-        "energy_wh": None if used is None else round((energy_joules() - used) / 3600, 2),
+        "energy_wh": None if None in (used, used_after) else round((used_after - used) / 3600, 2),
         "outputs": {p: digest(p) for p in stage["outputs"]},
     }
 
