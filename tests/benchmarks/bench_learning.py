@@ -130,7 +130,8 @@ def measure(name: str, folder: Path, steps: int) -> dict:
         lines = train(script, rows, still, folder, 1, out.with_name(out.name + "_start"))
         first = next(line[key] for line in lines if key in line)
         last = [line[key] for line in train(script, rows, flags, folder, steps, out) if key in line][-1]
-    return {"method": name, "measure": what, "before": first, "after": last, "seconds": round(time.monotonic() - start)}
+    seconds = round(time.monotonic() - start)
+    return {"method": name, "steps": steps, "measure": what, "before": first, "after": last, "seconds": seconds}
 
 
 def main() -> None:
@@ -151,7 +152,7 @@ def main() -> None:
             found[name] = row
             print(f"{name:14} {row['measure']:20} {row['before']:8.3f} {row['after']:8.3f} {row['seconds']:8}", flush=True)
             about = {"date": time.strftime("%Y-%m-%d"), "hardware": common.hardware(), "versions": common.versions()}
-            common.write_json(path, about | {"steps": args.steps, "rows": list(found.values())})
+            common.write_json(path, about | {"rows": list(found.values())})
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def sft(steps: int, *flags: str, patch: str = "", env: dict | None = None) -> di
         ]
         start = time.time()
         code = QUICK.format(patch=patch or "pass")
-        _, memory = measured(["-c", code, *words, "--logging_steps", "1", "--output_dir", f"{folder}/out", *flags], env)
+        _, memory = measured(["-c", code, *words, "--output_dir", f"{folder}/out", *flags], env)
         whole = time.time() - start
         lines = [json.loads(line) for line in Path(folder, "out/metrics.jsonl").read_text().splitlines()]
         loading = json.loads(Path(folder, "out/run.json").read_text())
