@@ -20,9 +20,8 @@ def trainers(tiny_model, tmp_path_factory):
     """Function: script name -> (script module, args, trainer whose adapters were moved, its first batch)."""
     import unsloth  # noqa: F401
     import torch  # isort: skip
-    from unsloth_zoo.cpu import runtime
-
     import common
+    from unsloth_zoo.cpu import runtime
 
     from data_prep.chat_template import Renderer
 
