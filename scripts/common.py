@@ -4,7 +4,6 @@ Importing this file imports neither torch nor unsloth, so that `--help` and ever
 """
 
 import atexit
-import contextlib
 import dataclasses
 import difflib
 import functools
@@ -22,6 +21,8 @@ import typing
 import warnings
 from pathlib import Path
 
+import processor
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for data_prep.chat_template, the one file that both rooms share
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -34,7 +35,6 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="huggingface_hu
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 PYTHONS_THRESHOLD = gc.get_threshold()
-SHORT_ROWS = 192  # tokens; see quicken_on_processor
 PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()
 
 
@@ -432,54 +432,8 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
 
         found = PeftModel.from_pretrained(found, model)
     if not has_cuda():
-        quicken_on_processor(found)
+        processor.quicken(found)
     return found, tokenizer
-
-
-def quicken_on_processor(model) -> None:
-    """Attention by plain matrix products for short rows, and freed memory kept for the next step (in place).
-
-    PyTorch's fused attention takes two to six times as long as plain products up to some 200 tokens on a processor (most of
-    it in the backward pass), and glibc gives every large block back to the system, which must clear it anew at each step.
-    Together they took two fifths of a training step: tests/benchmarks/RESULTS-training.md.
-    """
-    import ctypes
-
-    import torch
-
-    with contextlib.suppress(OSError, AttributeError):  # a C library without it
-        c = ctypes.CDLL(None)
-        for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
-            c.mallopt(parameter, value)
-    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
-    if not isinstance(decoder, torch.nn.Module) or getattr(decoder.config, "_attn_implementation", None) != "sdpa":
-        return  # an architecture that chose another way has a reason for it
-
-    def choose(module, args, kwargs):
-        given = next((x for x in (*args, kwargs.get("input_ids"), kwargs.get("inputs_embeds")) if x is not None), None)
-        way = "eager" if given is not None and 1 < given.shape[1] <= SHORT_ROWS else "sdpa"
-        if module.config._attn_implementation != way:
-            module.set_attn_implementation(way)
-
-    decoder.register_forward_pre_hook(choose, with_kwargs=True)
-
-
-def unpack_nf4(model) -> None:
-    """Put plain linear layers of the same numbers in the place of bitsandbytes' 4-bit ones (in place).
-
-    2 bytes a weight in the place of 0.52, and every result as before: each pass unpacks NF4 to these very numbers.
-    """
-    import torch
-    from bitsandbytes.functional import dequantize_4bit
-    from bitsandbytes.nn import Linear4bit
-
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, Linear4bit):
-                weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(model.dtype)
-                plain = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
-                plain.weight, plain.bias = torch.nn.Parameter(weight, requires_grad=False), layer.bias
-                setattr(parent, name, plain)
 
 
 def virtual_tokens_of(model: str) -> str | None:

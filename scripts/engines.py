@@ -17,10 +17,10 @@ import itertools
 import os
 
 import common
+import processor
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
 
-REPACKED = ("llama", "mistral", "qwen2", "qwen3")  # their code calls its linear layers and never reads their weights
 LEAST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
 # Nats a token, on average over the options, that two ways to compute one score may differ by in rounding. Seen on
 # SmolLM2-135M: 5e-6 in float32, 0.05 in bfloat16; where the mask is not honoured, 0.8 to 1.0.
@@ -78,33 +78,6 @@ def window_of(model: str) -> float:
     return getattr(config.get_text_config(), "max_position_embeddings", None) or float("inf")
 
 
-def repack(model) -> None:
-    """Lay the linear layers' float32 weights out as oneDNN wants them (in place), but for the output layer.
-
-    PyTorch multiplies float32 by MKL, which on processors of AMD takes less than half of what they can do; oneDNN's
-    products agree with it to float32's rounding. The output layer is left: it often shares its weights, and is asked
-    for few positions only.
-    """
-    import torch
-
-    class Repacked(torch.nn.Module):
-        def __init__(self, layer):
-            super().__init__()
-            self.packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 1024)
-            self.bias = layer.bias
-
-        def forward(self, x):
-            return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
-
-    if not torch.backends.mkldnn.is_available() or model.config.model_type not in REPACKED:
-        return
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            plain = type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32
-            if plain and layer is not model.get_output_embeddings():
-                setattr(parent, name, Repacked(layer))
-
-
 class HuggingFace:
     """Model and tokenizer through Unsloth's FastLanguageModel, for scoring only.
 
@@ -135,7 +108,7 @@ class HuggingFace:
         FastLanguageModel.for_inference(self.model)
         self.model.eval()
         if not common.has_cuda():
-            repack(self.model)
+            processor.repack(self.model)
             # Never trained here. But bfloat16 weights that want no gradient PyTorch hands to a path of oneDNN's that holds
             # a copy of them for every new shape (0.5 to 1 GB each with 135M parameters) and takes up to twice the time.
             self.model.requires_grad_(True)
@@ -159,7 +132,7 @@ class HuggingFace:
         if chosen and loaded.dtype != chosen["dtype"]:
             print(f"note: {chosen['dtype']} was asked for, Unsloth loads {loaded.dtype} on this machine")
         if four and unpack:
-            common.unpack_nf4(loaded)
+            processor.unpack_nf4(loaded)
         if base != model:
             from peft import PeftModel
 

@@ -13,6 +13,7 @@ import adapters
 import common
 import export_checks
 import llama_tools
+import processor
 
 METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
 _QWEN3 = {"model_type": "qwen3", "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936}
@@ -98,8 +99,8 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool, unpacked:
     tokens = longest * args.per_device_train_batch_size * SEQUENCES.get(method, 1)
     checkpointing = gpu if args.gradient_checkpointing is None else args.gradient_checkpointing
     kept, gradients = activations(config, tokens, checkpointing, gpu, full), 4 * trainable
-    if not gpu:  # short rows keep each head's attention, in float32 and in 16 bits (common.quicken_on_processor)
-        short = min(longest, common.SHORT_ROWS)
+    if not gpu:  # short rows keep each head's attention, in float32 and in 16 bits (processor.quicken)
+        short = min(longest, processor.SHORT_ROWS)
         heads = config["num_attention_heads"] * (1 if checkpointing else config["num_hidden_layers"])
         share = short / longest
         kept = max(kept, share * kept + 6 * heads * tokens * share * short)

@@ -24,6 +24,7 @@ from typing import Literal
 import adapters
 import common
 import memory
+import processor
 import training
 
 from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
@@ -184,7 +185,7 @@ def load_scorer(args: Args, tokenizer):
         model = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=1, dtype=training.dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
         )
-        common.quicken_on_processor(model)
+        processor.quicken(model)
         model = get_peft_model(model, LoraConfig(**shape, lora_dropout=args.lora_dropout, task_type="SEQ_CLS"))
     if of:
         # The chat model's adapter has no score head: the new one stays.

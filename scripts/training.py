@@ -7,13 +7,14 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import adapters
+import checkpoints
 import common
 import model_card
+import processor
 import watching
 from common import (
     CheckFailed,
@@ -160,7 +161,7 @@ def load_model(args, run: dict, max_length: int | None = None):
         more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
     model = common.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
     if run["memory"] and run["memory"]["nf4_unpacked"]:
-        common.unpack_nf4(model)
+        processor.unpack_nf4(model)
     return model
 
 
@@ -188,17 +189,16 @@ def float32_adapters(model):
     TRL casts QLoRA's adapters to bfloat16, where an update under 1/256 of a weight is lost, and PEFT reads a
     checkpoint back as float32, so that a resumed run would differ. Unsloth keeps float32 on a GPU.
     """
-    before = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.is_floating_point():
+            parameter.data = parameter.data.float()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    four = getattr(base, "is_loaded_in_4bit", None)
+    four = getattr(base, "is_loaded_in_4bit", False)
     if four:  # what TRL asks before it casts; cast back afterwards, a weight that FSDP shares out would be of two types
         base.is_loaded_in_4bit = False
     yield
     if four:
-        base.is_loaded_in_4bit = four
-    for name, parameter in model.named_parameters():
-        if name in before and parameter.dtype != before[name].dtype and not hasattr(parameter, "full_tensor"):
-            parameter.data = before[name].float()
+        base.is_loaded_in_4bit = True
 
 
 def show_config(args) -> None:
@@ -220,18 +220,6 @@ def show_sample(encoded: dict, tokenizer) -> None:
 # ---------------------------------------------------------------------------------------------- training and saving
 
 
-def last_checkpoint(output_dir: str | Path) -> Path | None:
-    """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one."""
-    found = sorted(Path(output_dir).glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
-    for checkpoint in found:
-        try:
-            json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-            return checkpoint
-        except (OSError, ValueError):
-            print(f"warning: {checkpoint} is incomplete and is passed over")
-    return None
-
-
 def train(trainer, run: dict, args, names: list) -> dict:
     """Train, from the last checkpoint where there is one; returns the metrics of the run.
 
@@ -239,11 +227,10 @@ def train(trainer, run: dict, args, names: list) -> dict:
     training rows' ids, in order. Raises CheckFailed for a loss that is no number, or explodes, naming the batch's rows, and
     for a disk that is full; out of memory the script starts itself anew with half the batch (`smaller_batch`).
     """
-    import torch
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     output_dir = Path(args.output_dir)
-    checkpoint = last_checkpoint(output_dir)
+    checkpoint = checkpoints.last(output_dir)
     if checkpoint:
         print(f"goes on from {checkpoint}")
     log = output_dir / "metrics.jsonl"
@@ -254,12 +241,9 @@ def train(trainer, run: dict, args, names: list) -> dict:
         write_text(log, "".join(line + "\n" for line in kept))
 
     trainer.remove_callback(PrinterCallback)
-    if checkpoint and hasattr(trainer.model, "peft_config"):
-        trainer.add_callback(restore_adapter(checkpoint, trainer.model))
+    if checkpoint:
+        checkpoints.resume_from(checkpoint, trainer)
     trainer.add_callback(watching.watch(log, step))
-    if checkpoint and not has_cuda():
-        # transformers reads the optimiser of several processes back to "cpu:0", a place that torch does not know.
-        torch.serialization.register_package(50, lambda _: None, lambda kept, at: kept if at.startswith("cpu:") else None)
     if args.early_stopping_patience:
         trainer.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
     watching.refuse_nan(trainer, names)
@@ -288,39 +272,6 @@ def train(trainer, run: dict, args, names: list) -> dict:
     }
 
 
-def is_sharded(model) -> bool:
-    """Whether the model is shared out by FSDP: each process holds a part of every weight."""
-    return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
-
-
-def restore_adapter(checkpoint: Path, model):
-    """Callback that reads the trained adapter of a checkpoint back, before the first step.
-
-    transformers' own way reads the adapters in a checkpoint's subfolders where there are any, DPO's and KTO's reference, and
-    then passes over the one that was trained: the run would go on from untrained weights with a trained optimiser.
-    """
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-    from transformers import TrainerCallback
-
-    class Restore(TrainerCallback):
-        def on_train_begin(self, args, state, control, **kwargs):  # given a model, it may be one that DDP has wrapped
-            weights = load_file(checkpoint / "adapter_model.safetensors")
-            if is_sharded(model):
-                from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
-
-                weights = {name.replace(".weight", ".default.weight"): value for name, value in weights.items()}
-                options = StateDictOptions(full_state_dict=True, strict=False)
-                if set_model_state_dict(model, weights, options=options).unexpected_keys:
-                    raise CheckFailed(f"{checkpoint} cannot be read back into parts; start again in another output_dir")
-                return
-            missing = set_peft_model_state_dict(model, weights, adapter_name="default").unexpected_keys
-            if missing:
-                raise CheckFailed(f"{checkpoint} does not fit the model: {missing[:3]}; delete it, or the run")
-
-    return Restore
-
-
 def smaller_batch(args, log: Path) -> None:
     """Start this script anew with half the rows a forward pass and twice the passes: the effective batch stays.
 
@@ -346,34 +297,15 @@ def smaller_batch(args, log: Path) -> None:
 
 def finish(trainer, tokenizer, run: dict, args, metrics: dict) -> None:
     """Save the model, run.json and the model card; only the first of several processes writes."""
-    weights = trainer.accelerator.get_state_dict(trainer.model) if is_sharded(trainer.model) else None  # of all processes
+    sharded = checkpoints.is_sharded(trainer.model)
+    weights = trainer.accelerator.get_state_dict(trainer.model) if sharded else None  # all processes take part
     if not trainer.is_world_process_zero():
         return
     files = [p for p in (args.data, getattr(args, "eval_data", None)) if p]
     held_out = [m for m in trainer.state.log_history if "eval_loss" in m]
     if held_out:
         metrics = metrics | {"held_out": {k.removeprefix("eval_"): v for k, v in held_out[-1].items() if k.startswith("eval_")}}
-    save_model(trainer.model, tokenizer, args.output_dir, weights)
+    checkpoints.save_model(trainer.model, tokenizer, args.output_dir, weights)
     write_text(Path(args.output_dir, "README.md"), model_card.card(args, run, metrics, files))
     finish_run(run, args, args.output_dir, files, metrics, memory=run["memory"])
     print(f"done:  {args.output_dir} (model or adapter, tokenizer, README.md, run.json, metrics.jsonl, loss.png)")
-
-
-def save_model(model, tokenizer, output_dir: str | Path, weights: dict | None = None) -> None:
-    """Save adapter (or model) and tokenizer into a folder beside its place, then move the files in one by one.
-
-    `weights` are all of the model's, where it holds only parts of them itself.
-    """
-    output_dir = Path(output_dir)
-    temporary = output_dir / ".saving"
-    shutil.rmtree(temporary, ignore_errors=True)
-    # DPO holds its reference as a second adapter; only the trained one is the result.
-    more = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
-    model.save_pretrained(temporary, **more, **({"state_dict": weights} if weights is not None else {}))
-    if (output_dir / ".start").is_dir():
-        adapters.take_off_start(temporary, output_dir / ".start")
-    tokenizer.save_pretrained(temporary)
-    for file in temporary.iterdir():
-        os.replace(file, output_dir / file.name)
-    temporary.rmdir()
-    shutil.rmtree(output_dir / ".start", ignore_errors=True)

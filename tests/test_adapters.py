@@ -71,14 +71,14 @@ def saved(trained, tmp_path_factory):
     """Function: kind -> folder saved as the scripts save it, and a copy of the adapter's start."""
     import shutil
 
-    import training
+    import checkpoints
 
     def save(kind):
         args, trainer, tokenizer, _ = trained(kind)
         folder = tmp_path_factory.mktemp(f"saved_{kind}")
         shutil.copytree(Path(args.output_dir, ".start"), folder / ".start")
         shutil.copytree(Path(args.output_dir, ".start"), folder / "start")
-        training.save_model(trainer.model, tokenizer, folder)
+        checkpoints.save_model(trainer.model, tokenizer, folder)
         assert not (folder / ".start").exists()
         config = json.loads((folder / "adapter_config.json").read_text())
         assert config["r"] == 2 * args.lora_r and config["init_lora_weights"] is True
@@ -160,12 +160,13 @@ def test_an_adapter_is_not_given_another_kind(tiny_sft):
 def test_nf4_unpacked_once_gives_the_same_bits(tiny_model):
     import unsloth  # noqa: F401  isort: skip
     import common
+    import processor
     import torch
 
     model, _ = common.load_model(str(ROOT / tiny_model), 64, True)
     ids = torch.arange(1, 33)[None]
     with torch.no_grad():
         packed = model(input_ids=ids).logits
-        common.unpack_nf4(model)
+        processor.unpack_nf4(model)
         assert not any("4bit" in type(module).__name__ for module in model.modules())
         assert torch.equal(model(input_ids=ids).logits, packed)

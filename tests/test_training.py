@@ -99,13 +99,13 @@ def test_early_stopping_keeps_the_best(tiny_model, tiny_rows, tmp_path):
 
 
 def test_short_rows_take_plain_attention_and_the_same_numbers(tiny_model):
-    import common
+    import processor
     import torch
     from transformers import AutoModelForCausalLM
 
     plain, quick = (AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32) for _ in "ab")
-    common.quicken_on_processor(quick)
-    for length, way in ((40, "eager"), (common.SHORT_ROWS + 40, "sdpa"), (1, "sdpa"), (2, "eager")):
+    processor.quicken(quick)
+    for length, way in ((40, "eager"), (processor.SHORT_ROWS + 40, "sdpa"), (1, "sdpa"), (2, "eager")):
         ids = torch.arange(2 * length).reshape(2, length) % 900
         mask = torch.ones_like(ids)
         mask[0, : length // 3] = 0

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from bench_training import ROOT, common, measured
 
-QUICK = "import sys; sys.path[:0] = ['scripts', '.']; import common; {patch}; import sft; common.run(sft.main)"
-NO_SHORT = "common.SHORT_ROWS = 0"
+QUICK = "import sys; sys.path[:0] = ['scripts', '.']; import common, processor; {patch}; import sft; common.run(sft.main)"
+NO_SHORT = "processor.SHORT_ROWS = 0"
 # Libraries are opened as ever; the C library itself, which holds mallopt, is not.
 NO_MALLOC = "import ctypes; real = ctypes.CDLL; ctypes.CDLL = lambda *a, **k: object() if a == (None,) else real(*a, **k)"
 SETTINGS = {  # name -> (flags, patch, environment)
@@ -28,7 +28,7 @@ SETTINGS = {  # name -> (flags, patch, environment)
     "fused attention for short rows too": ([], NO_SHORT, {}),
     "freed memory given back": ([], NO_MALLOC, {}),
     "neither (the libraries' defaults)": ([], f"{NO_SHORT}; {NO_MALLOC}", {}),
-    "NF4 unpacked in every pass": ([], "common.unpack_nf4 = lambda model: None", {}),
+    "NF4 unpacked in every pass": ([], "processor.unpack_nf4 = lambda model: None", {}),
     "16-bit weights": (["--adapter", "lora"], "", {}),
     "checkpointing": (["--gradient_checkpointing", "true"], "", {}),
     "optimiser not fused": (["--optim", "adamw_torch"], "", {}),
