@@ -226,7 +226,7 @@ class Steps:
 
 
 RUN_SCRIPT = """import gc, runpy, sys
-gc.set_threshold(50_000, 10, 10)  # common.run
+gc.set_threshold(*{threshold})
 sys.modules.update(dict.fromkeys({names!r}))  # llama_tools.import_less
 sys.path[0], sys.argv = {folder!r}, sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -235,7 +235,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def converter_command(script: Path, *args) -> list:
     """A script of llama.cpp's converter in a Python of its own that imports no more than needed."""
-    return [sys.executable, "-c", RUN_SCRIPT.format(names=llama_tools.NOT_USED, folder=str(script.parent)), script, *args]
+    run = RUN_SCRIPT.format(threshold=common.IMPORTING_THRESHOLD, names=llama_tools.NOT_USED, folder=str(script.parent))
+    return [sys.executable, "-c", run, script, *args]
 
 
 def convert(steps: Steps, what: str, converter: Path, model: str | Path, out: Path, name: str, outtype: str = "bf16") -> None:
