@@ -25,6 +25,11 @@ def quicken(model) -> None:
         c = ctypes.CDLL(None)
         for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
             c.mallopt(parameter, value)
+    # The last positions of several rows, cut from a longer pass, do not lie side by side: for such input PyTorch copies the
+    # output layer's weights once for every row.
+    head = model.get_output_embeddings()
+    if head is not None:
+        head.register_forward_pre_hook(lambda module, args: (args[0].contiguous(), *args[1:]))
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     if not isinstance(decoder, torch.nn.Module) or getattr(decoder.config, "_attn_implementation", None) != "sdpa":
         return  # an architecture that chose another way has a reason for it
