@@ -1,13 +1,14 @@
 """GRPO (reinforcement learning): the model answers several times, and what a reward prefers becomes likelier.
 
-    python scripts/grpo.py --model runs/bode/sft --data data/bode/test_train.jsonl --output_dir runs/bode/grpo
+    python data_prep/prepare.py raw/exam.jsonl --test_size 1 --eval_files data/bode/test.jsonl --output_dir data/exam
+    python scripts/grpo.py --model runs/bode/sft --data data/exam/test.jsonl --output_dir runs/bode/grpo
     python scripts/grpo.py --model runs/bode/sft --data prompts.jsonl --reward_model runs/bode/reward     # RLHF
     python scripts/grpo.py --model models/smollm2-135m-instruct --data questions.jsonl --dry_run
 
-Input   JSONL of scoring rows as data_prep/prepare.py writes them (multiple choice or classification, never the rows you
-        will be scored on): the reward is 1 for the right answer, read by the same rules as in evaluate.py, and
-        `format_reward` for a wrong one that can be read. With --reward_model (a folder of reward.py) the rows need a
-        `prompt` only, or are scoring rows, and the reward is the model's number.
+Input   JSONL of scoring rows, multiple choice or classification, as data_prep/prepare.py writes them to test.jsonl
+        (--eval_files keeps out those that you will be scored on): the reward is 1 for the right answer, read by the same
+        rules as in evaluate.py, and `format_reward` for a wrong one that can be read. With --reward_model (a folder of
+        reward.py) the rows need a `prompt` only, or are scoring rows, and the reward is the model's number.
 Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and template, run.json, metrics.jsonl.
         Logged beside the loss: reward (mean), reward_std, completions/mean_length, entropy.
 
