@@ -17,14 +17,14 @@ def lines(folder):
 
 @pytest.mark.slow
 def test_out_of_memory_halves_the_batch_and_ends_well(tiny_model, tmp_path):
-    """Under a limit that 32 long rows a pass exceed and fewer do not, the effective batch stays."""
+    """Under a limit that 48 long rows a pass exceed and fewer do not, the effective batch stays."""
     rows = [
         {"id": i, "conversations": [{"from": "human", "value": f"{i} " * 300}, {"from": "gpt", "value": "yes, " * 300}]}
-        for i in range(32)
+        for i in range(48)
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "out"
-    flags = ["--per_device_train_batch_size", 32, "--gradient_accumulation_steps", 1, "--max_steps", 1, "--max_length", 2048]
+    flags = ["--per_device_train_batch_size", 48, "--gradient_accumulation_steps", 1, "--max_steps", 1, "--max_length", 2048]
     limit = 5_500_000 * 1024  # address space; the libraries alone take about three
 
     def limited():
@@ -44,8 +44,8 @@ def test_out_of_memory_halves_the_batch_and_ends_well(tiny_model, tmp_path):
     )
     assert "out of memory" in done.stdout
     config = json.loads((out / "run.json").read_text())["config"]
-    assert config["per_device_train_batch_size"] < 32
-    assert config["per_device_train_batch_size"] * config["gradient_accumulation_steps"] == 32
+    assert config["per_device_train_batch_size"] < 48
+    assert config["per_device_train_batch_size"] * config["gradient_accumulation_steps"] == 48
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows(tiny_model, tiny_rows, tmp_path):
