@@ -12,6 +12,7 @@ mean reward (grpo). Prints a table and writes results/learning.json.
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ METHODS = {  # name -> script, rows, flags
     "reward": ("reward", "form", ["--learning_rate", "2e-4"]),
     "reward, facts": ("reward", "facts", ["--learning_rate", "2e-4"]),
     "grpo": ("grpo", "questions", "--learning_rate 1e-4 --num_generations 8 --max_completion_length 16".split()),
+    "grpo, one subject": ("grpo", "dental", "--learning_rate 1e-4 --num_generations 8 --max_completion_length 8".split()),
+    "grpo, right subject": ("grpo", "subjects", "--learning_rate 1e-4 --num_generations 8 --max_completion_length 8".split()),
     "grpo, form": ("grpo", "prompts", "--learning_rate 2e-4 --num_generations 8 --max_completion_length 24".split()),
 }
 
@@ -76,6 +79,28 @@ def as_feedback(path: Path) -> Path:
     return out
 
 
+def make_subjects(folder: Path) -> None:
+    """The quickstart's adapter in `first`, and questions of its task that this adapter never saw.
+
+    `subjects` rewards the right subject, `dental` always that one; held out are 64 of the quickstart's test rows.
+    """
+    quickstart, more, first = (str(folder / name) for name in ("quickstart", "more", "first"))
+    kept_out = [f"{quickstart}/train.jsonl", f"{quickstart}/test.jsonl"]
+    prepare = "data_prep/prepare.py --config recipes/quickstart/prepare.yaml --output_dir".split()
+    sft = "scripts/sft.py --config recipes/quickstart/sft.yaml --save_steps 0 --data".split()
+    for words in (
+        [*prepare, quickstart],
+        [*prepare, more, "--test_size", "1", "--max_per_label", "200", "--eval_files", *kept_out],
+        [*sft, kept_out[0], "--output_dir", first],
+    ):
+        subprocess.run([sys.executable, *words], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for part, source in (("train", more), ("test", quickstart)):
+        rows = [json.loads(line) for line in Path(source, "test.jsonl").read_text(encoding="utf-8").splitlines()]
+        some = rows if part == "train" else random.Random(0).sample(rows, 64)  # they stand by subject
+        for name, label in (("subjects", {}), ("dental", {"label": "Dental"})):
+            (folder / f"{name}_{part}.jsonl").write_text("".join(json.dumps(r | label) + "\n" for r in some), encoding="utf-8")
+
+
 def train(script: str, rows: str, flags: list[str], folder: Path, steps: int, out: Path) -> list[dict]:
     """Run a script; returns the lines of metrics.jsonl."""
     data, held_out = folder / f"{rows}_train.jsonl", folder / f"{rows}_test.jsonl"
@@ -117,6 +142,10 @@ def measure(name: str, folder: Path, steps: int) -> dict:
     if name == "grpo, form":  # scored by a reward model of that form
         train("reward", "form", METHODS["reward"][2], folder, steps, folder / "scorer")
         flags = [*flags, "--reward_model", str(folder / "scorer")]
+    if rows in ("subjects", "dental"):  # each step 64 answers
+        if not (folder / "first").exists():
+            make_subjects(folder)
+        flags = [*flags, "--model", str(folder / "first"), "--gradient_accumulation_steps", "4"]
     if script in ("dpo", "kto", "simpo", "orpo"):
         train(script, rows, flags, folder, steps, out)
         held_out = folder / f"{rows}_test.jsonl"

@@ -6,12 +6,16 @@
     settings   the quickstart's rows, one setting changed at a time, two turns of all, the better of each kept
     length     8 rows of so many tokens: microseconds a token, whole step
     rank       LoRA rank 4 to 256
+    tokenise   rows a second through the chat template, masking and tokenizer, with one worker and with two
     start      seconds to --help, to an error in the data, of the imports, to the first step's end, of it all
 
 Tokens are useful ones, the first 3 steps left out; memory is the process's peak. Writes tests/benchmarks/results/settings.json.
 """
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -31,7 +35,7 @@ SETTINGS = {  # name -> (flags, patch, environment)
     "NF4 unpacked in every pass": ([], "processor.unpack_nf4 = lambda model: None", {}),
     "16-bit weights": (["--adapter", "lora"], "", {}),
     "checkpointing": (["--gradient_checkpointing", "true"], "", {}),
-    "optimiser not fused": (["--optim", "adamw_torch"], "", {}),
+    "optimiser fused": (["--optim", "adamw_torch_fused"], "", {}),
     "batch 4 x 2": (["--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "2"], "", {}),
     "one thread": ([], "", {"OMP_NUM_THREADS": "1"}),
 }
@@ -39,7 +43,7 @@ SETTINGS = {  # name -> (flags, patch, environment)
 
 @dataclass
 class Args:
-    only: list[str] = field(default_factory=lambda: ["start", "rank", "length", "settings"])
+    only: list[str] = field(default_factory=lambda: ["start", "tokenise", "rank", "length", "settings"])
     """questions to answer"""
     steps: int = 12
     """optimiser steps a run"""
@@ -48,16 +52,7 @@ class Args:
 def sft(steps: int, *flags: str, patch: str = "", env: dict | None = None) -> dict:
     """One run of sft.py: useful tokens a second after the third step, peak GB, seconds of it all and to the first step's end."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [
-            "--config",
-            "recipes/quickstart/sft.yaml",
-            "--max_steps",
-            str(steps),
-            "--save_steps",
-            "0",
-            "--logging_steps",
-            "1",
-        ]
+        words = f"--config recipes/quickstart/sft.yaml --max_steps {steps} --save_steps 0 --logging_steps 1".split()
         start = time.time()
         code = QUICK.format(patch=patch or "pass")
         _, memory = measured(["-c", code, *words, "--output_dir", f"{folder}/out", *flags], env)
@@ -113,6 +108,36 @@ def rank(args: Args) -> list[dict]:
     return found
 
 
+TOKENISE = """
+import json, multiprocessing, sys, time
+sys.path[:0] = ["scripts", "."]
+import common
+from data_prep.chat_template import Renderer, set_template, to_messages
+renderer = Renderer(set_template(common.load_tokenizer(common.EMBEDDED_MODEL)))
+rows = [to_messages(json.loads(line)) for line in open("data/quickstart/train.jsonl")] * 20
+found = {}
+for workers in (1, 2, 1, 2):
+    begin = time.time()
+    if workers == 1:
+        list(map(renderer.encode, rows))
+    else:  # with the rows going there and the tokens coming back
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            pool.map(renderer.encode, rows, 200)
+    found[workers] = max(found.get(workers, 0), len(rows) / (time.time() - begin))
+print(json.dumps(found))
+"""
+
+
+def tokenise(args: Args) -> dict:
+    """Rows of the quickstart a second, the better of two turns."""
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run([sys.executable, "-c", TOKENISE], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    for workers, rate in found.items():
+        print(f"{workers} workers  {rate:7.0f} rows/s", flush=True)
+    return found
+
+
 def start(args: Args) -> dict:
     """Seconds of what a user waits for before training."""
 
@@ -142,7 +167,7 @@ def main() -> None:
     found = json.loads(path.read_text()).get("found", {}) if path.exists() else {}
     for name in args.only:
         print(f"--- {name}", flush=True)
-        found[name] = {"start": start, "rank": rank, "length": length, "settings": settings}[name](args)
+        found[name] = {"start": start, "tokenise": tokenise, "rank": rank, "length": length, "settings": settings}[name](args)
         common.write_json(path, about | {"found": found})
 
 
