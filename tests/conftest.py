@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,24 @@ def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subproce
     )
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
+
+
+def ends_the_same_after_a_kill(flags: list, folder: Path, step: int) -> None:
+    """Assert that a training killed with SIGKILL after the checkpoint of `step` ends, started again, with the same adapter.
+
+    `flags` are the script and its flags but for --output_dir; the adapter is compared bit for bit with a run left alone.
+    """
+    whole, killed = ([*map(str, flags), "--output_dir", str(folder / name)] for name in ("whole", "killed"))
+    run_script(*whole)
+    process = subprocess.Popen([sys.executable, *killed], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (folder / f"killed/checkpoint-{step}/trainer_state.json").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "killed/run.json").exists(), "it ended before it was killed"
+    assert "goes on from" in run_script(*killed).stdout
+    one, two = ((folder / name / "adapter_model.safetensors").read_bytes() for name in ("whole", "killed"))
+    assert one == two
 
 
 def _model(name: str, folder: str) -> str:

@@ -7,7 +7,7 @@ import json
 import math
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, ends_the_same_after_a_kill, run_script
 
 ORGANS = ["liver", "heart", "kidney", "lung", "spleen", "brain", "skin", "colon", "pancreas", "thyroid"]
 FLAGS = ["--max_steps", 12, "--logging_steps", 6, "--save_steps", 0, "--learning_rate", 2e-3, "--warmup_steps", 0]
@@ -63,30 +63,39 @@ def test_held_out_answers_are_told_apart_by_kto(tiny_model, rows, tmp_path):
     assert found["eval_rewards/chosen"] > found["eval_rewards/rejected"] + 0.1
 
 
-def test_rewarded_answers_become_likelier_by_grpo(tiny_model, tmp_path):
-    """From a model that says one of two letters by chance to the rewarded one, on held-out questions."""
+@pytest.fixture(scope="module")
+def letters(tiny_model, tmp_path_factory):
+    """Words for grpo.py: a model that says A or B by chance, and questions whose right answer is A always."""
     from data_prep.chat_template import scoring_prompt
 
-    def question(i):
-        options = {"A": "rest", "B": "surgery"}
-        return {"id": i, "task": "mcq", "question": f"Case {i * 7} of the {ORGANS[i % 10]}?", "options": options, "answer": "A"}
-
-    for name, numbers in (("train", range(96)), ("held_out", range(96, 112))):
-        asked = [question(i) for i in numbers]
-        said = [
-            {"id": i, "conversations": [{"from": "human", "value": scoring_prompt(q)}, {"from": "gpt", "value": "AB"[i % 2]}]}
-            for i, q in enumerate(asked)
-        ]
-        for kind, made in (("asked", asked), ("said", said)):
-            (tmp_path / f"{kind}_{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
-    first, out = tmp_path / "sft", tmp_path / "grpo"
+    folder = tmp_path_factory.mktemp("letters")
+    options = {"A": "rest", "B": "surgery"}
+    asked = [
+        {"id": i, "task": "mcq", "question": f"Case {i * 7} of the {ORGANS[i % 10]}?", "options": options, "answer": "A"}
+        for i in range(112)
+    ]
+    said = [
+        {"id": i, "conversations": [{"from": "human", "value": scoring_prompt(q)}, {"from": "gpt", "value": "AB"[i % 2]}]}
+        for i, q in enumerate(asked)
+    ]
+    for name, rows in (("said", said[:96]), ("train", asked[:96]), ("held_out", asked[96:])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     # Full: an adapter cannot make two of 151,936 words likely while the tiny model's random output layer stands.
     flags = [*FLAGS, "--adapter", "full", "--learning_rate", 5e-3, "--max_steps", 24]
-    run_script("scripts/sft.py", "--model", tiny_model, "--data", tmp_path / "said_train.jsonl", "--output_dir", first, *flags)
-    data = ["--data", tmp_path / "asked_train.jsonl", "--eval_data", tmp_path / "asked_held_out.jsonl", "--output_dir", out]
-    flags = [*FLAGS, "--max_steps", 24, "--per_device_train_batch_size", 32, "--max_completion_length", 4]
-    run_script("scripts/grpo.py", "--model", first, *data, *flags)
-    found = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    where = ["--model", tiny_model, "--data", folder / "said.jsonl", "--output_dir", folder / "sft"]
+    run_script("scripts/sft.py", *where, *flags)
+    where = ["--model", folder / "sft", "--data", folder / "train.jsonl", "--eval_data", folder / "held_out.jsonl"]
+    return ["scripts/grpo.py", *where, *FLAGS, "--per_device_train_batch_size", 32, "--max_completion_length", 4]
+
+
+def test_rewarded_answers_become_likelier_by_grpo(letters, tmp_path):
+    run_script(*letters, "--max_steps", 24, "--output_dir", tmp_path / "out")
+    found = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
     before = next(line["reward"] for line in found if "reward" in line)  # by chance 0.55: a wrong letter gives 0.1
     after = next(line["eval_reward"] for line in reversed(found) if "eval_reward" in line)
     assert 0.3 < before < 0.8 and after > before + 0.15 and after > 0.8
+
+
+@pytest.mark.slow
+def test_killed_grpo_goes_on_and_ends_with_the_same_weights(letters, tmp_path):
+    ends_the_same_after_a_kill([*letters, "--max_steps", 8, "--save_steps", 2], tmp_path, 2)

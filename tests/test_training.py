@@ -6,7 +6,7 @@ import resource
 import shutil
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, ends_the_same_after_a_kill, run_script
 
 QUICK = ["--logging_steps", 1, "--save_steps", 0, "--learning_rate", 1e-3, "--gradient_checkpointing", "false"]
 
@@ -196,25 +196,10 @@ def test_two_processes_learn_what_one_learns(tiny_model, tiny_rows, tmp_path, sc
 
 
 @pytest.mark.slow
-def test_killed_dpo_goes_on_and_ends_with_the_same_weights(tiny_model, tmp_path):
-    """SIGKILL after the second checkpoint; resumed, the adapter is bit for bit that of a run left alone."""
-    import signal
-    import subprocess
-    import sys
-    import time
-
+@pytest.mark.parametrize("step", [2, 4])
+def test_killed_dpo_goes_on_and_ends_with_the_same_weights(tiny_model, tmp_path, step):
     pairs = [{"prompt": f"Organ {i}?", "chosen": f"The liver, {i}.", "rejected": "No. " * (i % 3 + 1)} for i in range(32)]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     flags = ["scripts/dpo.py", "--model", tiny_model, "--data", tmp_path / "pairs.jsonl", *QUICK, "--max_steps", 6]
     flags = [*map(str, flags), "--save_steps", "2", "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1"]
-    run_script(*flags, "--output_dir", tmp_path / "whole")
-    killed = [*flags, "--output_dir", str(tmp_path / "killed")]
-    process = subprocess.Popen([sys.executable, *killed], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (tmp_path / "killed/checkpoint-2/trainer_state.json").exists():
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed/run.json").exists(), "it ended before it was killed"
-    assert "goes on from" in run_script(*killed).stdout
-    one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("whole", "killed"))
-    assert one == two
+    ends_the_same_after_a_kill(flags, tmp_path, step)
