@@ -109,9 +109,6 @@ class HuggingFace:
         self.model.eval()
         if not common.has_cuda():
             processor.repack(self.model)
-            # Never trained here. But bfloat16 weights that want no gradient PyTorch hands to a path of oneDNN's that holds
-            # a copy of them for every new shape (0.5 to 1 GB each with 135M parameters) and takes up to twice the time.
-            self.model.requires_grad_(True)
         self.device = next(self.model.parameters()).device
         self.prefix, self.cache, self.packed = [], None, None
         end = self.tokenizer.convert_tokens_to_ids(self.renderer.end)

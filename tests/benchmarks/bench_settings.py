@@ -1,7 +1,7 @@
 """What each setting of scripts/sft.py costs, how cost grows with length and rank, and how long a start takes.
 
     python tests/benchmarks/bench_settings.py                    # all, about 20 minutes on 2 quiet cores
-    python tests/benchmarks/bench_settings.py --only start rank
+    python tests/benchmarks/bench_settings.py --only '[start, rank]'
 
     settings   the quickstart's rows, one setting changed at a time, two turns of all, the better of each kept
     length     8 rows of so many tokens: microseconds a token, whole step
