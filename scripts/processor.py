@@ -11,11 +11,12 @@ REPACKED = ("llama", "mistral", "qwen2", "qwen3")  # their code calls its linear
 
 
 def quicken(model) -> None:
-    """Attention by plain matrix products for short rows, and freed memory kept for the next step (in place).
+    """Plain attention for short rows, freed memory kept for the next step, the output layer never copied (in place).
 
     PyTorch's fused attention takes two to six times as long as plain products up to some 200 tokens on a processor (most of
-    it in the backward pass), and glibc gives every large block back to the system, which must clear it anew at each step.
-    Together they took two fifths of a training step: tests/benchmarks/RESULTS-training.md.
+    it in the backward pass), and glibc gives every large block back to the system, which must clear it anew at each step:
+    two fifths of a training step. And the last positions of several rows, cut from a longer pass, do not lie side by side:
+    for those PyTorch copies the output layer's weights once a row, nine tenths of sampling from a large vocabulary.
     """
     import ctypes
 
@@ -25,8 +26,6 @@ def quicken(model) -> None:
         c = ctypes.CDLL(None)
         for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
             c.mallopt(parameter, value)
-    # The last positions of several rows, cut from a longer pass, do not lie side by side: for such input PyTorch copies the
-    # output layer's weights once for every row.
     head = model.get_output_embeddings()
     if head is not None:
         head.register_forward_pre_hook(lambda module, args: (args[0].contiguous(), *args[1:]))
