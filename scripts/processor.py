@@ -51,13 +51,15 @@ def unpack_nf4(model) -> None:
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
 
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, Linear4bit):
-                weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(model.dtype)
-                plain = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
-                plain.weight, plain.bias = torch.nn.Parameter(weight, requires_grad=False), layer.bias
-                setattr(parent, name, plain)
+    def plain(layer):
+        if not isinstance(layer, Linear4bit):
+            return layer
+        weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(model.dtype)
+        made = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
+        made.weight, made.bias = torch.nn.Parameter(weight, requires_grad=False), layer.bias
+        return made
+
+    _exchange(model, plain)
 
 
 def repack(model) -> None:
@@ -80,8 +82,19 @@ def repack(model) -> None:
 
     if not torch.backends.mkldnn.is_available() or model.config.model_type not in REPACKED:
         return
+    head = model.get_output_embeddings()
+
+    def packed(layer):
+        plain = type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32
+        return Repacked(layer) if plain and layer is not head else layer
+
+    _exchange(model, packed)
+
+
+def _exchange(model, by) -> None:
+    """Put `by(layer)` in the place of every layer inside the model (in place); `by` returns what stays as it is."""
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
-            plain = type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32
-            if plain and layer is not model.get_output_embeddings():
-                setattr(parent, name, Repacked(layer))
+            made = by(layer)
+            if made is not layer:
+                setattr(parent, name, made)
