@@ -41,19 +41,29 @@ def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subproce
     return done
 
 
+def kill_after_checkpoint(command: list, output_dir: Path, step: int) -> None:
+    """Start a training script, its flags naming `output_dir`, and kill it with SIGKILL when the checkpoint of `step` is whole."""
+    words = [sys.executable, *map(str, command)]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 180
+        while not (output_dir / f"checkpoint-{step}/trainer_state.json").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (output_dir / "run.json").exists(), "it ended before it was killed"
+
+
 def ends_the_same_after_a_kill(flags: list, folder: Path, step: int) -> None:
-    """Assert that a training killed with SIGKILL after the checkpoint of `step` ends, started again, with the same adapter.
+    """Assert that a training killed after the checkpoint of `step` ends, started again, with the same adapter.
 
     `flags` are the script and its flags but for --output_dir; the adapter is compared bit for bit with a run left alone.
     """
-    whole, killed = ([*map(str, flags), "--output_dir", str(folder / name)] for name in ("whole", "killed"))
+    whole, killed = ([*flags, "--output_dir", folder / name] for name in ("whole", "killed"))
     run_script(*whole)
-    process = subprocess.Popen([sys.executable, *killed], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (folder / f"killed/checkpoint-{step}/trainer_state.json").exists():
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (folder / "killed/run.json").exists(), "it ended before it was killed"
+    kill_after_checkpoint(killed, folder / "killed", step)
     assert "goes on from" in run_script(*killed).stdout
     one, two = ((folder / name / "adapter_model.safetensors").read_bytes() for name in ("whole", "killed"))
     assert one == two

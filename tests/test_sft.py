@@ -1,13 +1,9 @@
 """SFT end to end on a tiny Qwen3: files, records, what is trained, resuming, refusals."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from conftest import ROOT, SFT, run_script
+from conftest import ROOT, SFT, kill_after_checkpoint, run_script
 
 
 def weights(folder):
@@ -70,7 +66,6 @@ def test_finished_folder_is_refused(tiny_sft, tiny_rows, tiny_model):
 def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, tiny_model, tmp_path):
     out = tmp_path / "sft"
     command = [
-        sys.executable,
         "scripts/sft.py",
         "--model",
         tiny_model,
@@ -84,20 +79,11 @@ def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, 
         4,
         *SFT,
     ]
-    process = subprocess.Popen([str(c) for c in command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 180
-        while not (out / "checkpoint-4/trainer_state.json").exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert not (out / "run.json").exists()
-    changed = run_script(*command[1:], "--learning_rate", "1e-3", code=2)
+    kill_after_checkpoint(command, out, 4)
+    changed = run_script(*command, "--learning_rate", "1e-3", code=2)
     assert "learning_rate" in changed.stderr and "other settings" in changed.stderr
     (out / "checkpoint-6").mkdir()  # as a kill in the midst of saving leaves one
-    done = run_script(*command[1:])
+    done = run_script(*command)
     assert "checkpoint-6 is incomplete" in done.stdout and "goes on from" in done.stdout
     ours, whole = weights(out), weights(tiny_sft)
     assert ours.keys() == whole.keys() and all(ours[k].equal(whole[k]) for k in whole)

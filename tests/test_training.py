@@ -122,12 +122,13 @@ def test_the_output_layer_is_never_copied_for_every_row(tiny_model):
 
     plain, quick = (AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.bfloat16) for _ in "ab")
     processor.quicken(quick)
-    told, last = [], torch.randn(4, 8, plain.config.hidden_size, dtype=torch.bfloat16)[:, -1:]
+    side_by_side, last = [], torch.randn(4, 8, plain.config.hidden_size, dtype=torch.bfloat16)[:, -1:]
+    heads = [model.get_output_embeddings() for model in (plain, quick)]
+    for head in heads:
+        head.register_forward_pre_hook(lambda _, args: side_by_side.append(args[0].is_contiguous()))
     with torch.no_grad():
-        for head in (plain.get_output_embeddings(), quick.get_output_embeddings()):
-            head.register_forward_pre_hook(lambda _, args: told.append(args[0].is_contiguous()))
-            told.append(head(last).float())
-    assert told[0::2] == [False, True] and torch.allclose(told[1], told[3], atol=1e-2)
+        one, two = (head(last).float() for head in heads)
+    assert side_by_side == [False, True] and torch.allclose(one, two, atol=1e-2)
 
 
 def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path):
