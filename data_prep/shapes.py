@@ -13,7 +13,8 @@ import re
 from typing import NamedTuple
 
 from data_prep.clean import TAG
-from data_prep.read import OPTION_LINE, SPEAKER, UserError
+from data_prep.errors import UserError
+from data_prep.read import OPTION_LINE, SPEAKER
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NAMES = {  # our name -> how raw files call it, compared without case, spaces and underscores

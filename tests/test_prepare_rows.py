@@ -13,9 +13,11 @@ import pytest
 from benchmarks import bench_prepare
 from conftest import ROOT, run_script
 
-from data_prep.options import Args, parse_args
+from data_prep.arguments import parse_args
+from data_prep.errors import UserError
+from data_prep.options import Args
 from data_prep.prepare import prepare
-from data_prep.read import UserError, file_records, input_files
+from data_prep.read import file_records, input_files
 from data_prep.shapes import convert, find_shape
 from data_prep.split import hashed, stratified
 
