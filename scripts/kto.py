@@ -21,10 +21,12 @@ script prints both sums, and what would bring them there. Unbalanced and unweigh
 from dataclasses import dataclass, field
 from typing import Literal
 
-import adapters
-import common
-import memory
-import training
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows
+from common.models import find_model, load_tokenizer
+from training import adapters, loop, memory
 
 from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
 
@@ -52,7 +54,7 @@ class Args:
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
     adapter: Literal[adapters.MERGEABLE] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 16
@@ -99,11 +101,11 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = training.problems(self)
+        found = loop.problems(self)
         if self.beta <= 0:
             found.append(f"beta: {self.beta} must be above 0; 0.1 is usual")
-        found += common.check_at_least(self, 2, "per_device_train_batch_size")
-        return found + common.check_at_least(self, 0, "desirable_weight", "undesirable_weight")
+        found += check_at_least(self, 2, "per_device_train_batch_size")
+        return found + check_at_least(self, 0, "desirable_weight", "undesirable_weight")
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -113,7 +115,7 @@ def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "completion", "label") if key not in row]
     if missing:
-        return [f"lacks {', '.join(missing)}: {training.kind_of_row(row)}; KTO needs prompt, completion and label"]
+        return [f"lacks {', '.join(missing)}: {loop.kind_of_row(row)}; KTO needs prompt, completion and label"]
     try:
         prompt_messages(row["prompt"])
         answer_text(row["completion"])
@@ -136,10 +138,10 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
         for row in rows
     ]
     lengths = [len(e["prompt_ids"]) + len(e["completion_ids"]) for e in encoded]
-    training.refuse_long_rows(rows, lengths, max_length, path)
+    loop.refuse_long_rows(rows, lengths, max_length, path)
     good = sum(e["label"] for e in encoded)
     if good in (0, len(rows)):
-        raise common.UserError(f"{path}: all {len(rows)} rows are labelled {'true' if good else 'false'}; KTO needs both")
+        raise UserError(f"{path}: all {len(rows)} rows are labelled {'true' if good else 'false'}; KTO needs both")
     counts = {
         "rows": len(rows),
         "tokens": sum(lengths),
@@ -183,9 +185,9 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         max_length=args.max_length,
         dataset_num_proc=1,
         train_sampling_strategy="sequential",
-        **training.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.per_device_train_batch_size},
+        **loop.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.per_device_train_batch_size},
     )
-    with training.float32_adapters(model):
+    with loop.float32_adapters(model):
         return KTOTrainer(
             model=model,
             args=config,
@@ -205,7 +207,7 @@ def with_mismatched(encoded: list[dict] | None, args: Args):
     rows, size = [*(encoded or [])], args.per_device_train_batch_size
     random.Random(args.seed).shuffle(rows)
     batches = [rows[i : i + size] for i in range(0, len(rows), size)]
-    return training.tokenised(
+    return loop.tokenised(
         [{**row, "KL_completion_ids": batch[i - 1]["completion_ids"]} for batch in batches for i, row in enumerate(batch)]
     )
 
@@ -214,16 +216,16 @@ def with_mismatched(encoded: list[dict] | None, args: Args):
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data, check_row)
-    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
-    common.find_model(args.model)
-    run = training.start_run(args)
+    args = parse_args(Args, __doc__)
+    rows = read_rows(args.data, check_row)
+    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
+    find_model(args.model)
+    run = loop.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
@@ -236,14 +238,14 @@ def main() -> None:
         print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")
     run["memory"] = memory.plan(args, "kto", counts["longest_row"])
     if args.dry_run:
-        return training.show_config(args)
+        return loop.show_config(args)
 
-    model = training.load_model(args, run)
+    model = loop.load_model(args, run)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = training.train(trainer, run, args, names)
-    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    metrics = loop.train(trainer, run, args, names)
+    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

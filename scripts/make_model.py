@@ -22,9 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import common
+from common.arguments import parse_args
+from common.entry import run_main
+from common.errors import CheckFailed, UserError
+from common.models import EMBEDDED_MODEL
 
-FOLDERS = {"smollm2": common.EMBEDDED_MODEL, "tiny_qwen3": "models/tiny-qwen3"}
+FOLDERS = {"smollm2": EMBEDDED_MODEL, "tiny_qwen3": "models/tiny-qwen3"}
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Qwen2, 2.5 and 3 share these: ids 151643 onwards, in this order (Qwen3's tokenizer_config.json).
 QWEN_SPECIAL = [
@@ -73,7 +76,7 @@ def package_folder(name: str) -> Path:
     """Folder of an installed package, without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None:
-        raise common.UserError(f"the package {name} is missing: make setup, or pip install --no-deps -r requirements-nodeps.txt")
+        raise UserError(f"the package {name} is missing: make setup, or pip install --no-deps -r requirements-nodeps.txt")
     return Path(spec.submodule_search_locations[0])
 
 
@@ -171,7 +174,7 @@ def check(folder: Path) -> str:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id) or tokenizer.eos_token != "<|im_end|>":
-        raise common.CheckFailed(
+        raise CheckFailed(
             f"{folder}: eos {tokenizer.eos_token!r} and pad {tokenizer.pad_token!r} are not what a chat model needs"
         )
     import torch
@@ -182,7 +185,7 @@ def check(folder: Path) -> str:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     folder = Path(args.output_dir or FOLDERS[args.name])
     if (folder / "config.json").exists():
         print(f"{folder} is there already; delete it to make it anew")
@@ -201,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -19,10 +19,11 @@ more, up to about 5e-5. With a beta above 1 the model unlearns the rejected answ
 from dataclasses import dataclass, field
 from typing import Literal
 
-import adapters
-import common
-import memory
-import training
+from common.arguments import parse_args
+from common.entry import run_main
+from common.files import read_rows
+from common.models import find_model, load_tokenizer
+from training import adapters, loop, memory
 
 from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
 
@@ -46,7 +47,7 @@ class Args:
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
     adapter: Literal[adapters.MERGEABLE] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 16
@@ -93,7 +94,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = training.problems(self)
+        found = loop.problems(self)
         if self.beta <= 0:
             found.append(f"beta: {self.beta} must be above 0; 0.1 is usual")
         return found
@@ -106,7 +107,7 @@ def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "chosen", "rejected") if key not in row]
     if missing:
-        return [f"lacks {', '.join(missing)}: {training.kind_of_row(row)}; ORPO needs prompt, chosen and rejected"]
+        return [f"lacks {', '.join(missing)}: {loop.kind_of_row(row)}; ORPO needs prompt, chosen and rejected"]
     try:
         prompt_messages(row["prompt"])
         chosen, rejected = answer_text(row["chosen"], "chosen"), answer_text(row["rejected"], "rejected")
@@ -131,7 +132,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
         for row in rows
     ]
     longest = [len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"])) for e in encoded]
-    training.refuse_long_rows(rows, longest, max_length, path)
+    loop.refuse_long_rows(rows, longest, max_length, path)
     counts = {
         "rows": len(rows),
         "tokens": sum(len(ids) for e in encoded for ids in e.values()),
@@ -155,9 +156,9 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         max_length=args.max_length,
         dataset_num_proc=1,
         remove_unused_columns=False,
-        **training.trainer_config(args, held_out),
+        **loop.trainer_config(args, held_out),
     )
-    with training.float32_adapters(model):
+    with loop.float32_adapters(model):
         trainer = ORPOTrainer(
             model=model,
             args=config,
@@ -186,23 +187,23 @@ def pair_columns(encoded: list[dict] | None):
             labels = [IGNORED] * len(e["prompt_ids"]) + e[f"{name}_ids"]
             row |= {f"{name}_input_ids": ids, f"{name}_attention_mask": [1] * len(ids), f"{name}_labels": labels}
         rows.append(row)
-    return training.tokenised(rows)
+    return loop.tokenised(rows)
 
 
 # ---------------------------------------------------------------------------------------------- main
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data, check_row)
-    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
-    common.find_model(args.model)
-    run = training.start_run(args)
+    args = parse_args(Args, __doc__)
+    rows = read_rows(args.data, check_row)
+    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
+    find_model(args.model)
+    run = loop.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
@@ -211,14 +212,14 @@ def main() -> None:
         print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")
     run["memory"] = memory.plan(args, "orpo", counts["longest_row"])
     if args.dry_run:
-        return training.show_config(args)
+        return loop.show_config(args)
 
-    model = training.load_model(args, run)
+    model = loop.load_model(args, run)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = training.train(trainer, run, args, names)
-    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    metrics = loop.train(trainer, run, args, names)
+    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -18,8 +18,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import common
-from comparison_report import percent
+from common.arguments import parse_args
+from common.entry import run_main
+from common.files import write_json, write_text
+from reporting.comparison import percent
 
 NAMES = {"base": "before", "deployed": "deployed file"}  # eval_NAME -> words; others are "after NAME"
 TRAININGS = ("cpt.py", "sft.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "grpo.py")
@@ -297,15 +299,15 @@ def render(page: dict, template: str, html: bool) -> str:
     environment = jinja2.Environment(autoescape=html, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = percent
     environment.filters["cell"] = lambda text: re.sub(r"([\\|<>`*_\[\]])", r"\\\1", str(text).replace("\n", " "))
-    return environment.from_string((Path(__file__).parent / template).read_text(encoding="utf-8")).render(**page)
+    return environment.from_string((Path(__file__).parent / "reporting" / template).read_text(encoding="utf-8")).render(**page)
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     run = Path(args.run)
     page = gather(run)
-    common.write_text(run / "report.html", render(page, "report.html.jinja", html=True))
-    common.write_text(run / "report.md", render(page, "report.md.jinja", html=False))
+    write_text(run / "report.html", render(page, "report.html.jinja", html=True))
+    write_text(run / "report.md", render(page, "report.md.jinja", html=False))
     kept = (
         "title",
         "date",
@@ -321,7 +323,7 @@ def main() -> None:
         "energy",
         "hardware",
     )
-    common.write_json(run / "summary.json", {k: page[k] for k in kept} | {"versions": dict(page["versions"])})
+    write_json(run / "summary.json", {k: page[k] for k in kept} | {"versions": dict(page["versions"])})
     print(f"{'':14} {'right':>12} {'accuracy':>9}   {'95 % interval':18} {'chance':>7} {'majority':>9}")
     for s in page["scores"]:
         chance, majority = (percent(s[k]) for k in ("chance", "majority"))
@@ -337,4 +339,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

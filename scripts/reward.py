@@ -21,11 +21,13 @@ second epoch learns the pairs by heart: held-out accuracy falls while the loss d
 from dataclasses import dataclass, field
 from typing import Literal
 
-import adapters
-import common
-import memory
-import processor
-import training
+from common import models, processor
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows
+from common.models import adapter_config, find_model, has_cuda, load_tokenizer
+from training import adapters, loop, memory
 
 from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
 
@@ -49,7 +51,7 @@ class Args:
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
     adapter: Literal[adapters.BY_UNSLOTH] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 16
@@ -96,7 +98,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        return training.problems(self) + common.check_at_least(self, 0, "center_rewards_coefficient")
+        return loop.problems(self) + check_at_least(self, 0, "center_rewards_coefficient")
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -106,7 +108,7 @@ def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     missing = [key for key in ("prompt", "chosen", "rejected") if key not in row]
     if missing:
-        return [f"lacks {', '.join(missing)}: {training.kind_of_row(row)}; a reward model needs prompt, chosen and rejected"]
+        return [f"lacks {', '.join(missing)}: {loop.kind_of_row(row)}; a reward model needs prompt, chosen and rejected"]
     try:
         prompt_messages(row["prompt"])
         chosen, rejected = answer_text(row["chosen"], "chosen"), answer_text(row["rejected"], "rejected")
@@ -127,7 +129,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
         answers = {name: renderer.encode_answer(prompt, answer_text(row[name], name)) for name in ("chosen", "rejected")}
         encoded.append({f"{name}_ids": asked + ids for name, ids in answers.items()})
     longest = [max(map(len, e.values())) for e in encoded]
-    training.refuse_long_rows(rows, longest, max_length, path)
+    loop.refuse_long_rows(rows, longest, max_length, path)
     counts = {
         "rows": len(rows),
         "tokens": sum(len(ids) for e in encoded for ids in e.values()),
@@ -149,7 +151,7 @@ def load_scorer(args: Args, tokenizer):
     from safetensors.torch import load_file
     from transformers import set_seed
 
-    of = common.adapter_config(args.model)
+    of = adapter_config(args.model)
     base = of.get("base_model_name_or_path", args.model)
     shape = dict(
         r=of.get("r", args.lora_r),
@@ -158,10 +160,10 @@ def load_scorer(args: Args, tokenizer):
         use_rslora=of.get("use_rslora", args.adapter == "rslora"),
     )
     set_seed(args.seed)  # the head begins at random
-    if common.has_cuda():
+    if has_cuda():
         from unsloth import FastLanguageModel
 
-        model, _ = common.load_model(base, args.max_length, adapters.in_4bit(args), num_labels=1)
+        model, _ = models.load_model(base, args.max_length, adapters.in_4bit(args), num_labels=1)
         checkpointing = "unsloth" if args.gradient_checkpointing else False
         model = FastLanguageModel.get_peft_model(
             model,
@@ -183,7 +185,7 @@ def load_scorer(args: Args, tokenizer):
         )
         print("Unsloth's CPU backend has no reward model: transformers and PEFT load it")
         model = AutoModelForSequenceClassification.from_pretrained(
-            base, num_labels=1, dtype=training.dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
+            base, num_labels=1, dtype=loop.dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
         )
         processor.quicken(model)
         model = get_peft_model(model, LoraConfig(**shape, lora_dropout=args.lora_dropout, task_type="SEQ_CLS"))
@@ -192,7 +194,7 @@ def load_scorer(args: Args, tokenizer):
         weights = get_peft_model_state_dict(model) | load_file(Path(args.model, "adapter_model.safetensors"))
         found = set_peft_model_state_dict(model, weights)
         if found.unexpected_keys:
-            raise common.UserError(f"model: the adapter {args.model} does not fit its base, {found.unexpected_keys[:2]}")
+            raise UserError(f"model: the adapter {args.model} does not fit its base, {found.unexpected_keys[:2]}")
     model.config.pad_token_id = tokenizer.pad_token_id
     return model
 
@@ -205,15 +207,15 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         center_rewards_coefficient=args.center_rewards_coefficient or None,
         max_length=args.max_length,
         dataset_num_proc=1,
-        **training.trainer_config(args, held_out),
+        **loop.trainer_config(args, held_out),
     )
-    with training.float32_adapters(model):
+    with loop.float32_adapters(model):
         return RewardTrainer(
             model=model,
             args=config,
             processing_class=tokenizer,
-            train_dataset=training.tokenised(train),
-            eval_dataset=training.tokenised(held_out),
+            train_dataset=loop.tokenised(train),
+            eval_dataset=loop.tokenised(held_out),
         )
 
 
@@ -221,16 +223,16 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    rows = common.read_rows(args.data, check_row)
-    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
-    common.find_model(args.model)
-    run = training.start_run(args)
+    args = parse_args(Args, __doc__)
+    rows = read_rows(args.data, check_row)
+    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
+    find_model(args.model)
+    run = loop.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
@@ -239,14 +241,14 @@ def main() -> None:
         print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")
     run["memory"] = memory.plan(args, "reward", counts["longest_row"])
     if args.dry_run:
-        return training.show_config(args)
+        return loop.show_config(args)
 
     model = load_scorer(args, tokenizer)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = training.train(trainer, run, args, names)
-    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    metrics = loop.train(trainer, run, args, names)
+    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -35,8 +35,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-import common
-import memory
+from common import runs
+from common.arguments import parse_args
+from common.entry import run_main
+from common.errors import CheckFailed, UserError
+from common.files import sha256, write_json
+from common.paths import ROOT
+from common.runs import run_step
+from training import memory
 
 TINY_MODEL = "models/tiny-qwen3"
 
@@ -91,11 +97,11 @@ def read_recipe(folder: Path, out: Path, rehearse: bool = False, variables: dict
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     problems, stages, made = [], [], set()
     if not isinstance(recipe, dict) or not isinstance(recipe.get("stages"), list):
-        raise common.UserError(f"{path}: needs `title` and a list of `stages`")
+        raise UserError(f"{path}: needs `title` and a list of `stages`")
     values = {**recipe.get("variables", {}), **(recipe.get("rehearsal", {}) if rehearse else {}), **(variables or {})}
     if unknown := sorted(set(values) - set(recipe.get("variables", {}))):
         has = ", ".join(recipe.get("variables", {})) or "none"
-        raise common.UserError(f"{path}: there is no variable {', '.join(unknown)}; it has {has}")
+        raise UserError(f"{path}: there is no variable {', '.join(unknown)}; it has {has}")
     values = {k: str(v) for k, v in values.items()} | {"recipe": str(folder), "out": str(out)}
     for number, raw in enumerate(recipe["stages"], 1):
         where = f"{path}: stage {number}"
@@ -115,7 +121,7 @@ def read_recipe(folder: Path, out: Path, rehearse: bool = False, variables: dict
         stage["inputs"] += [value for flag, value in itertools.pairwise(command) if flag == "--config"]
         left = re.findall(r"\{\w+\}", " ".join([*command, *stage["inputs"], *stage["outputs"]]))
         problems += [f"{where} ({raw['name']}): {name} is no variable of the recipe" for name in left]
-        if command[0] != "python" or len(command) < 2 or not (common.ROOT / command[1]).is_file():
+        if command[0] != "python" or len(command) < 2 or not (ROOT / command[1]).is_file():
             problems.append(f"{where} ({raw['name']}): the command must be `python` and a script that is there")
         else:
             problems += [f"{where} ({raw['name']}): {problem}" for problem in command_problems(command)]
@@ -130,7 +136,7 @@ def read_recipe(folder: Path, out: Path, rehearse: bool = False, variables: dict
         made |= {Path(p) for p in stage["outputs"]}
         stages.append(stage)
     if problems:
-        raise common.UserError(problems)
+        raise UserError(problems)
     return recipe.get("title", folder.name), stages
 
 
@@ -144,7 +150,7 @@ def module_of(script: Path):
     """A script as a module, under a name that cannot collide with a library's."""
     import importlib.util
 
-    for folder in (script.parent, common.ROOT):
+    for folder in (script.parent, ROOT):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
@@ -159,12 +165,12 @@ def command_args(command: list[str]):
 
     Values and files are checked by the script itself. Raises that script's own error for a flag or a YAML key it does not take.
     """
-    script = common.ROOT / command[1]
+    script = ROOT / command[1]
     if "parse_args(Args, __doc__)" not in script.read_text(encoding="utf-8"):
         return None
     module = module_of(script)
     unchecked = type("Args", (module.Args,), {"problems": lambda self: [], "__module__": module.__name__, "__doc__": ""})
-    return getattr(module, "parse_args", common.parse_args)(unchecked, module.__doc__, list(command[2:]))
+    return getattr(module, "parse_args", parse_args)(unchecked, module.__doc__, list(command[2:]))
 
 
 def command_problems(command: list[str]) -> list[str]:
@@ -197,7 +203,7 @@ def code_files(script: Path, seen: set[Path] | None = None) -> set[Path]:
             )
         )
         for name in names:
-            for base in (script.parent, common.ROOT):
+            for base in (script.parent, ROOT):
                 code_files(base / (name.replace(".", "/") + ".py"), seen)
     return seen
 
@@ -209,7 +215,7 @@ def digest(path: str | Path) -> str | None:
     """
     path = Path(path)
     if path.is_file():
-        return common.sha256(path)
+        return sha256(path)
     if not path.is_dir():
         return None
     total = hashlib.sha256()
@@ -218,13 +224,13 @@ def digest(path: str | Path) -> str | None:
         for p in path.rglob("*")
         if p.is_file() and not any(part.startswith("checkpoint-") for part in p.relative_to(path).parts)
     ):
-        total.update(f"{file.relative_to(path)}\0{common.sha256(file)}\n".encode())
+        total.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
     return total.hexdigest()
 
 
 def fingerprint(stage: dict) -> dict:
     """What decides whether a stage must run: its command, its code and its inputs."""
-    code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(code_files(common.ROOT / stage["command"][1]))))
+    code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(code_files(ROOT / stage["command"][1]))))
     return {"command": shlex.join(stage["command"]), "code": code.hexdigest(), "inputs": {p: digest(p) for p in stage["inputs"]}}
 
 
@@ -269,7 +275,7 @@ def run_stage(stage: dict, log: Path) -> dict:
     with open(log, "w", encoding="utf-8") as file:
         process = subprocess.Popen(
             [sys.executable, *stage["command"][1:]],
-            cwd=common.ROOT,
+            cwd=ROOT,
             text=True,
             errors="replace",
             stdout=subprocess.PIPE,
@@ -290,7 +296,7 @@ def run_stage(stage: dict, log: Path) -> dict:
     used_after = energy_joules()
     missing = [p for p in stage["outputs"] if not Path(p).exists()]
     if missing:
-        raise common.CheckFailed(f"stage {stage['name']} ended well but did not write {', '.join(missing)}")
+        raise CheckFailed(f"stage {stage['name']} ended well but did not write {', '.join(missing)}")
     unit = 1 if sys.platform == "darwin" else 1024
     return {
         **record,
@@ -309,19 +315,19 @@ def remove_outputs(stage: dict, out: Path) -> None:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     folder = Path(args.recipe)
     out = Path(args.output_dir or f"runs/{folder.resolve().name}{'-rehearsal' if args.rehearse else ''}")
-    os.chdir(common.ROOT)
+    os.chdir(ROOT)
     if args.rehearse and not Path(TINY_MODEL, "config.json").is_file():
-        common.run_step("scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", TINY_MODEL)
+        run_step("scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", TINY_MODEL)
     title, stages = read_recipe(folder, out, args.rehearse, args.variables)
     if args.rehearse:
         title += " (rehearsal: a random model, a few rows; the scores mean nothing)"
     names = [s["name"] for s in stages]
     for asked in ("from_stage", "only"):
         if getattr(args, asked) and getattr(args, asked) not in names:
-            raise common.UserError(f"{asked}: there is no stage {getattr(args, asked)}; the stages are {', '.join(names)}")
+            raise UserError(f"{asked}: there is no stage {getattr(args, asked)}; the stages are {', '.join(names)}")
     manifest = out / "manifest.json"
     records = {r["name"]: r for r in json.loads(manifest.read_text())["stages"]} if manifest.exists() else {}
     forced = set(names) if args.force else set(names[names.index(args.from_stage) :]) if args.from_stage else set()
@@ -342,12 +348,12 @@ def main() -> None:
         if name in records:  # what it made before no longer stands; a stage never finished keeps its checkpoints
             remove_outputs(stage, out)
         records[name] = run_stage(stage, out / "logs" / f"{name}.log")
-        common.write_json(
+        write_json(
             manifest,
             {
                 "title": title,
                 "recipe": str(folder),
-                "versions": common.versions(),
+                "versions": runs.versions(),
                 "stages": [records[n] for n in names if n in records],
             },
         )
@@ -360,4 +366,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -23,8 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import common
-import llama_tools
+from common.arguments import check_at_least, parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.machine import quiet
+from llamacpp.files import has_template, is_gguf
+from llamacpp.server import start_server
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -50,7 +54,7 @@ class Args:
 
     def problems(self) -> list[str]:
         found = []
-        if not llama_tools.is_gguf(self.model):
+        if not is_gguf(self.model):
             found.append(
                 f"model: {self.model} is no GGUF file; scripts/export_gguf.py makes one (scripts/chat.py talks to folders)"
             )
@@ -61,7 +65,7 @@ class Args:
             found.append(f"port: {self.port} is not between 0 and 65535")
         elif self.port and taken(self.host, self.port):
             found.append(f"port: {self.port} on {self.host} is in use, or not yours to use; choose another with --port")
-        return found + common.check_at_least(self, 1, "num_ctx", "parallel")
+        return found + check_at_least(self, 1, "num_ctx", "parallel")
 
 
 def taken(host: str, port: int) -> bool:
@@ -74,18 +78,18 @@ def taken(host: str, port: int) -> bool:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     log = Path(tempfile.gettempdir()) / f"serve-{Path(args.model).stem}-{os.getpid()}.log"
     name = Path(args.model).stem
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     print(f"loading {args.model} (llama.cpp writes to {log})")
-    if not llama_tools.has_template(args.model):
+    if not has_template(args.model):
         print("warning: the file holds no chat template; llama.cpp takes ChatML, which may not be what it was trained with")
-    with llama_tools.quiet(log):
+    with quiet(log):
         try:
-            server = llama_tools.start_server(
+            server = start_server(
                 args.model,
                 n_ctx=args.num_ctx * args.parallel,
                 port=args.port,
@@ -97,7 +101,7 @@ def main() -> None:
                 thinking=args.thinking,
             )
         except Exception as error:
-            raise common.UserError(f"model: llama.cpp cannot serve {args.model} ({error}); what it said: {log}") from None
+            raise UserError(f"model: llama.cpp cannot serve {args.model} ({error}); what it said: {log}") from None
         url = server.listening_address
         key = ' -H "Authorization: Bearer $KEY"' if args.api_key else ""
         print(
@@ -114,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

@@ -22,10 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import adapters
-import common
-import memory
-import training
+from common.arguments import parse_args
+from common.entry import run_main
+from common.errors import UserError
+from common.files import read_rows
+from common.models import EMBEDDED_MODEL, find_model, has_cuda, load_tokenizer
+from common.runs import run_step
+from training import adapters, loop, memory
 
 from data_prep.chat_template import IGNORED, TEMPLATES, Renderer, TemplateError, set_template, to_messages
 
@@ -50,7 +53,7 @@ class Args:
     max_length: int = 2048
     """longest row in tokens; longer ones are cut on the right, and counted"""
     adapter: Literal[adapters.KINDS] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of adapters.py"""
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """the frozen weights in NF4; without a value as the adapter wants it"""
     lora_r: int = 16
@@ -97,7 +100,7 @@ class Args:
     """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        return training.problems(self)
+        return loop.problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -106,7 +109,7 @@ class Args:
 def check_row(row: dict) -> list[str]:
     """Problems of one row, told without a tokenizer; a row of another method names its script."""
     if "conversations" not in row and "messages" not in row:
-        return [f"is no conversation: {training.kind_of_row(row)}; SFT needs `conversations`, see the docstring"]
+        return [f"is no conversation: {loop.kind_of_row(row)}; SFT needs `conversations`, see the docstring"]
     try:
         messages = to_messages(row)
     except TemplateError as error:
@@ -130,7 +133,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: st
         if all(label == IGNORED for label in e["labels"])
     ]
     if empty:
-        raise common.UserError(
+        raise UserError(
             f"{path}: {len(empty)} of {len(rows)} rows have no trained token within max_length "
             f"{max_length}, first {empty[:3]}; raise --max_length or shorten them in data_prep"
         )
@@ -159,9 +162,9 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
         dataset_num_proc=1,
         # Rows of like length together: medical questions are short and uneven, and padding costs as much as text.
         train_sampling_strategy="group_by_length",
-        **training.trainer_config(args, held_out),
+        **loop.trainer_config(args, held_out),
     )
-    with training.float32_adapters(model):
+    with loop.float32_adapters(model):
         return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
@@ -171,31 +174,31 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 def choose_defaults(args: Args) -> None:
     """Fill in model and data where none was given, and say which and why."""
     if args.model is None:
-        cuda = common.has_cuda()
-        args.model = GPU_MODEL if cuda else common.EMBEDDED_MODEL
+        cuda = has_cuda()
+        args.model = GPU_MODEL if cuda else EMBEDDED_MODEL
         why = "a CUDA GPU was found" if cuda else "no CUDA GPU was found, Unsloth trains on the processor"
         print(f"model: {args.model} ({why}); pass --model for another")
-        if args.model == common.EMBEDDED_MODEL and not Path(args.model, "config.json").exists():
-            common.run_step("scripts/make_model.py")
+        if args.model == EMBEDDED_MODEL and not Path(args.model, "config.json").exists():
+            run_step("scripts/make_model.py")
     if args.data is None:
         args.data = EMBEDDED_DATA
         print(f"data:  {args.data} (the quickstart's rows); pass --data for your own")
         if not Path(args.data).exists():
-            common.run_step("data_prep/prepare.py", "--config", "recipes/quickstart/prepare.yaml")
+            run_step("data_prep/prepare.py", "--config", "recipes/quickstart/prepare.yaml")
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     choose_defaults(args)
-    rows = common.read_rows(args.data, check_row)
-    held_out_rows = common.read_rows(args.eval_data, check_row) if args.eval_data else []
-    common.find_model(args.model)
-    run = training.start_run(args)
+    rows = read_rows(args.data, check_row)
+    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
+    find_model(args.model)
+    run = loop.start_run(args)
 
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(common.load_tokenizer(args.model), args.template)
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
     renderer = Renderer(tokenizer, args.thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
@@ -203,17 +206,17 @@ def main() -> None:
         f"rows:  {counts['rows']}, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained, "
         f"{counts['truncated_rows']} rows cut at {args.max_length}"
     )
-    training.show_sample(train[0], tokenizer)
+    loop.show_sample(train[0], tokenizer)
     run["memory"] = memory.plan(args, "sft", counts["longest_row"])
     if args.dry_run:
-        return training.show_config(args)
+        return loop.show_config(args)
 
-    model = training.load_model(args, run)
+    model = loop.load_model(args, run)
     trainer = make_trainer(args, model, tokenizer, train, held_out)
     names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = training.train(trainer, run, args, names)
-    training.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    metrics = loop.train(trainer, run, args, names)
+    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

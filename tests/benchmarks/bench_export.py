@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import common  # noqa: E402
-import export_checks  # noqa: E402
+from common.models import EMBEDDED_MODEL  # noqa: E402
+from export import preflight  # noqa: E402
 
 
 def main() -> None:
@@ -36,9 +36,9 @@ def main() -> None:
         if not args.adapter:
             rows = ["--data", "data/quickstart/train.jsonl", "--max_length", "256", "--max_steps", "4", "--learning_rate", "5e-4"]
             small = ["--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1"]
-            train = ["scripts/sft.py", "--model", common.EMBEDDED_MODEL, *rows, *small, "--output_dir", adapter]
+            train = ["scripts/sft.py", "--model", EMBEDDED_MODEL, *rows, *small, "--output_dir", adapter]
             subprocess.run([sys.executable, *train], cwd=ROOT, check=True, capture_output=True)
-        size = sum(export_checks.weight_bytes(ROOT / common.EMBEDDED_MODEL))
+        size = sum(preflight.weight_bytes(ROOT / EMBEDDED_MODEL))
         print(
             f"{os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}; 16-bit size {size / 1e6:.0f} MB"
         )

@@ -122,9 +122,10 @@ def train(script: str, rows: str, flags: list[str], folder: Path, steps: int, ou
 def likelihoods(model: str, path: Path) -> str:
     """Log-likelihoods of both answers of each pair, as JSON, in a process of its own."""
     code = (
-        "import sys, json; sys.path[:0] = ['scripts', '.']; import unsloth, engines, common\n"
+        "import sys, json; sys.path[:0] = ['scripts', '.']; import unsloth\n"
+        "from common.files import read_rows; from scoring import engines\n"
         "e = engines.HuggingFace(sys.argv[1], 'auto', 'off', 'float32', False, 1024)\n"
-        "rows = common.read_rows(sys.argv[2]); found = []\n"
+        "rows = read_rows(sys.argv[2]); found = []\n"
         "for r in rows:\n"
         "    asked = [{'role': 'user', 'content': r['prompt']}]\n"
         "    ids = [e.renderer.encode_answer(asked, r[k]) for k in ('chosen', 'rejected')]\n"
@@ -168,7 +169,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(METHODS))
     parser.add_argument("--steps", type=int, default=30)
     args = parser.parse_args()
-    import common
+    from common import runs
+    from common.files import write_json
+    from common.runs import hardware
 
     path = ROOT / "tests/benchmarks/results/learning.json"
     before = json.loads(path.read_text())["rows"] if path.exists() else []
@@ -180,8 +183,8 @@ def main() -> None:
             row = measure(name, Path(folder), args.steps)
             found[name] = row
             print(f"{name:14} {row['measure']:20} {row['before']:8.3f} {row['after']:8.3f} {row['seconds']:8}", flush=True)
-            about = {"date": time.strftime("%Y-%m-%d"), "hardware": common.hardware(), "versions": common.versions()}
-            common.write_json(path, about | {"rows": list(found.values())})
+            about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
+            write_json(path, about | {"rows": list(found.values())})
 
 
 if __name__ == "__main__":

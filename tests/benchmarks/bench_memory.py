@@ -95,10 +95,12 @@ def main() -> None:
             found.append(dict(zip(names, one, strict=True)) | result | {"ratio": ratio})
             left = "".join(f"{v!s:{w}}" for v, w in zip(one, widths, strict=True))
             print(f"{left}{result['estimated']:13.2f} {result['measured']:12.2f} {ratio:6.2f}", flush=True)
-    import common
+    from common import runs
+    from common.files import write_json
+    from common.runs import hardware
 
-    about = {"date": time.strftime("%Y-%m-%d"), "hardware": common.hardware(), "versions": common.versions()}
-    common.write_json(ROOT / args.results, about | {"runs": found})
+    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
+    write_json(ROOT / args.results, about | {"runs": found})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from scoring import engines, predict, tasks
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
@@ -71,10 +73,8 @@ def speed(model: str, count: int, loop_count: int) -> None:
     own choice of 16 bits) and in the arithmetic that evaluate.py takes. The processor's seconds are given beside the
     clock's, for a machine that does other work as well.
     """
-    import engines
-    import predict
-    import scoring
     import torch
+    from scoring import tasks
     from unsloth import FastLanguageModel
 
     rows = medmcqa_rows(count)
@@ -87,7 +87,7 @@ def speed(model: str, count: int, loop_count: int) -> None:
         print(f"{name}: {found[name][0]:.4f} s a row", flush=True)
 
     engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
-    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
+    prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     spread = prompts[:: max(1, count // loop_count)][:loop_count]
     loads = {
         "study's loop, NF4 as in the study": {"load_in_4bit": True},
@@ -150,13 +150,11 @@ def agreement(model: str, count: int) -> dict:
     The harness moves the prompt's last white space (the line break before the answer) into the continuation; so the
     likelihoods are compared for that split as well as the choices for ours.
     """
-    import engines
-    import scoring
 
     rows = medmcqa_rows(count)
     engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
-    texts = [engine.text(scoring.messages_of(row)) for row in rows]
-    prompts = [engine.encode(scoring.messages_of(row)) for row in rows]
+    texts = [engine.text(tasks.messages_of(row)) for row in rows]
+    prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     letters = [engine.option(letter) for letter in "ABCD"]
     engine.share_prefix(prompts)
     scores = [s for at in range(0, count, 16) for s in engine.log_likelihoods([(p, letters) for p in prompts[at : at + 16]])]

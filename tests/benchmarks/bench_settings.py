@@ -21,9 +21,17 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench_training import ROOT, common, measured
+from bench_training import ROOT, measured
+from common import runs
+from common.arguments import parse_args
+from common.entry import run_main
+from common.files import write_json
+from common.runs import hardware
 
-QUICK = "import sys; sys.path[:0] = ['scripts', '.']; import common, processor; {patch}; import sft; common.run(sft.main)"
+QUICK = (
+    "import sys; sys.path[:0] = ['scripts', '.']; from common import processor; from common.entry import run_main; "
+    "{patch}; import sft; run_main(sft.main)"
+)
 NO_SHORT = "processor.SHORT_ROWS = 0"
 # Libraries are opened as ever; the C library itself, which holds mallopt, is not.
 NO_MALLOC = "import ctypes; real = ctypes.CDLL; ctypes.CDLL = lambda *a, **k: object() if a == (None,) else real(*a, **k)"
@@ -111,9 +119,9 @@ def rank(args: Args) -> list[dict]:
 TOKENISE = """
 import json, multiprocessing, sys, time
 sys.path[:0] = ["scripts", "."]
-import common
+from common.models import EMBEDDED_MODEL, load_tokenizer
 from data_prep.chat_template import Renderer, set_template, to_messages
-renderer = Renderer(set_template(common.load_tokenizer(common.EMBEDDED_MODEL)))
+renderer = Renderer(set_template(load_tokenizer(EMBEDDED_MODEL)))
 rows = [to_messages(json.loads(line)) for line in open("data/quickstart/train.jsonl")] * 20
 found = {}
 for workers in (1, 2, 1, 2):
@@ -161,15 +169,15 @@ def start(args: Args) -> dict:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
-    about = {"date": time.strftime("%Y-%m-%d"), "hardware": common.hardware(), "versions": common.versions()}
+    args = parse_args(Args, __doc__)
+    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
     path = ROOT / "tests/benchmarks/results/settings.json"
     found = json.loads(path.read_text()).get("found", {}) if path.exists() else {}
     for name in args.only:
         print(f"--- {name}", flush=True)
         found[name] = {"start": start, "tokenise": tokenise, "rank": rank, "length": length, "settings": settings}[name](args)
-        common.write_json(path, about | {"found": found})
+        write_json(path, about | {"found": found})
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

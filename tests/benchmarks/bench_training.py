@@ -27,7 +27,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
-import common  # noqa: E402
+from common.arguments import parse_args  # noqa: E402
+from common.entry import run_main  # noqa: E402
+from common.files import write_json  # noqa: E402
+from common.models import EMBEDDED_MODEL  # noqa: E402
+from common.runs import hardware  # noqa: E402
 
 RATE = """
 import time, torch
@@ -46,7 +50,7 @@ print(2 * n**3 / min(once() for _ in range(20)))
 
 @dataclass
 class Args:
-    model: str = common.EMBEDDED_MODEL
+    model: str = EMBEDDED_MODEL
     """model folder"""
     data: str = "data/quickstart/train.jsonl"
     """ShareGPT rows"""
@@ -107,7 +111,7 @@ def matrix_weights(model: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    args = common.parse_args(Args, __doc__)
+    args = parse_args(Args, __doc__)
     contenders = {"ours": ours, "bare": other("bare_sft", "group_by_length"), "plain": other("plain_sft", "group_by_length")}
     contenders["plain, bf16"] = other("plain_sft", "group_by_length", "bf16")  # as Unsloth has it; else norms in float32
     if args.llamafactory:
@@ -146,10 +150,10 @@ def main() -> None:
                 "mean_loss_difference": statistics.mean(apart) / statistics.mean(pairs[0][1]["losses"]),
             }
     print(json.dumps(summary, indent=2))
-    about = {"date": time.strftime("%Y-%m-%d"), "hardware": common.hardware(), "versions": common.versions()}
+    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
     about |= {"settings": vars(args), "summary": summary, "runs": results}
-    common.write_json(ROOT / "tests/benchmarks/results/training.json", about)
+    write_json(ROOT / "tests/benchmarks/results/training.json", about)
 
 
 if __name__ == "__main__":
-    common.run(main)
+    run_main(main)

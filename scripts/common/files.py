@@ -1,0 +1,64 @@
+"""Rows, hashes, and files written whole."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from common.errors import UserError
+
+
+def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
+    """Rows of a JSONL file, every problem of the file in one error.
+
+    Args:
+        path: file of one JSON object per line, UTF-8.
+        check: function row -> list of problems with that row (strings), or None.
+        most: how many problems are printed; all are counted.
+
+    Raises UserError naming file and line: unreadable, empty, not JSON, not an object, or what `check` says.
+    """
+    rows, problems = [], []
+    try:
+        with open(path, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError as error:
+                    problems.append(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})")
+                    continue
+                found = ["must be a JSON object"] if not isinstance(row, dict) else (check(row) if check else [])
+                problems += [f"{path}:{number}: {problem}" for problem in found]
+                rows.append(row)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); data_prep/prepare.py makes such files"
+        ) from None
+    if problems:
+        more = [f"... and {len(problems) - most} more problems"] if len(problems) > most else []
+        raise UserError(problems[:most] + more)
+    if not rows:
+        raise UserError(f"{path}: holds no rows")
+    return rows
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file under a temporary name beside it, then rename: readers see all of it or nothing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_json(path: str | Path, value) -> None:
+    """`write_text` for JSON, readable by people."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")

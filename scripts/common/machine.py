@@ -1,0 +1,156 @@
+"""The machine: memory, disk, cores, processes, what C code prints."""
+
+import contextlib
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from common.paths import SCRIPTS
+
+NOT_USED = ("sklearn", "scipy", "pandas", "bitsandbytes", "torchao", "triton")
+
+
+def import_less() -> None:
+    """Keep transformers and PEFT from importing what an export does not use; called before they are imported.
+
+    transformers imports scikit-learn (and with it pandas) for assisted generation, PEFT imports bitsandbytes and torchao for
+    weights in few bits, torch imports triton for compiling: 250 MB and two seconds, measured. None in sys.modules is how
+    Python says that a package is not there.
+    """
+    for name in NOT_USED:
+        sys.modules.setdefault(name, None)
+
+
+def release_memory() -> None:
+    """Give back what is no longer used: Python's cycles, and what the C library (glibc) holds on to."""
+    gc.collect()
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(AttributeError):  # musl has none
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def cores() -> int:
+    """Threads for llama.cpp: OMP_NUM_THREADS, as for torch, else the cores that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return (
+        int(asked)
+        if asked.isdigit() and int(asked)
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
+
+
+def end_with_parent() -> None:
+    """In a new process (Popen's preexec_fn): be killed when the parent is, so that a killed export leaves none behind.
+
+    Linux has a call for it (prctl(2), PR_SET_PDEATHSIG); elsewhere the child runs to its end, into a removed folder.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def run_measured(command: list, log: str | Path) -> tuple[int, float, float]:
+    """Run a command, what it prints appended to a log: exit code (negative: a signal's), seconds, peak memory in GB."""
+    start = time.monotonic()
+    with open(log, "ab") as file:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=file, stderr=file, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return process.returncode, round(time.monotonic() - start, 1), round(memory, 2)
+
+
+@contextlib.contextmanager
+def quiet(log: str | Path):
+    """Send what C code prints (file descriptors 1 and 2) to a log file; Python's own prints stay on the screen.
+
+    Inside, `sys.stdout` and `sys.stderr` still write to where they wrote before.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    before = sys.stdout, sys.stderr
+    shown = []
+    for stream, number in zip(before, (1, 2), strict=True):
+        try:
+            shown.append(stream.fileno())  # inside another quiet() descriptor 1 is the log already
+        except (OSError, ValueError, AttributeError):
+            shown.append(number)
+    screen = [os.fdopen(os.dup(number), "w", buffering=1, encoding="utf-8") for number in shown]
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = screen
+    try:
+        yield
+    finally:
+        for stream in screen:
+            stream.close()
+        sys.stdout, sys.stderr = before
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        os.close(kept[0])
+        os.close(kept[1])
+
+
+def human(size: float) -> str:
+    """Bytes for people."""
+    return f"{size / 1e9:.1f} GB"
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that this user may still write where the path is, or will be."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def folder_bytes(path: Path) -> int:
+    """Bytes of the files below a folder; 0 where there is none."""
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file() and not p.is_symlink()) if path.is_dir() else 0
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that a new process may use, within a container's limit; None where the system does not tell."""
+    found = []
+    try:
+        found.append(next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith("MemAvailable")))
+    except (OSError, StopIteration):
+        pass
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            found.append(int(Path(limit).read_text()))  # what is used of it includes the page cache, which is given back
+        except (OSError, ValueError):  # `max`: no limit
+            continue
+    return min(found) if found else None
+
+
+RUN_PART = """import runpy, sys
+sys.path[0], part = sys.argv[1:3]
+del sys.argv[1:3]
+runpy.run_module(part, run_name="__main__", alter_sys=True)
+"""
+
+
+def part_command(module: str, *args) -> list[str]:
+    """Command that runs a part of scripts/ in a process of its own: part_command("export.merge", "--model", folder)."""
+    return [sys.executable, "-c", RUN_PART, str(SCRIPTS), module, *map(str, args)]

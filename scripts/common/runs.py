@@ -1,0 +1,106 @@
+"""A run's record: settings, versions, hardware, data hashes, time, memory, metrics."""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import sha256, write_json
+from common.paths import ROOT
+
+PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()
+
+
+def first_process() -> bool:
+    """Whether this is the only process, or the one of several (torchrun, accelerate launch) that prints and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def run_step(*command: str) -> None:
+    """Run another script of this project and stop with its exit code where it fails."""
+    import subprocess
+
+    print("$ python " + " ".join(command))
+    code = subprocess.run([sys.executable, *command], cwd=ROOT).returncode
+    if code:
+        sys.exit(code)
+
+
+def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more) -> dict:
+    """Note the start of a run, and refuse a folder that holds a run of other settings.
+
+    `ignore` names the fields that may differ when an interrupted run is continued, `more` adds settings that may not.
+    Raises UserError where the folder's run is finished, or was started with other settings.
+    """
+    config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore} | more
+    output_dir = Path(output_dir)
+    if (output_dir / "run.json").exists():
+        raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")
+    noted = output_dir / "settings.json"
+    if noted.exists() and list(output_dir.glob("checkpoint-*")):
+        before = json.loads(noted.read_text(encoding="utf-8"))
+        changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in config.items() if before.get(k) != v]
+        if changed:
+            raise UserError(
+                f"output_dir: {output_dir} holds checkpoints of a run with other settings "
+                f"({'; '.join(changed[:4])}); choose another folder, or delete it"
+            )
+    return {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), "noted": noted, "settings": config}
+
+
+def finish_run(run: dict, args, output_dir: str | Path, data: list[str], metrics: dict, **more) -> None:
+    """Write `run.json` beside a result: command, config, versions, hardware, data hashes, time, memory, metrics."""
+    write_json(
+        Path(output_dir) / "run.json",
+        {
+            "script": Path(sys.argv[0]).name,
+            "command": ["python", *sys.argv],
+            "config": dataclasses.asdict(args),
+            "versions": versions(),
+            "hardware": hardware(),
+            "started": run["started"],
+            "seconds": round(time.monotonic() - run["clock"], 1),
+            "peak_memory_gb": peak_memory_gb(),
+            "data": {path: {"sha256": sha256(path)} for path in data},
+            "metrics": metrics,
+            **more,
+        },
+    )
+    run["noted"].unlink(missing_ok=True)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def hardware() -> dict:
+    """Processor, cores and, where torch is loaded and sees one, the GPU."""
+    found = {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name(0)
+        found["gpu_memory_gb"] = round(torch.cuda.get_device_properties(0).total_memory / 1e9, 1)
+    return found
+
+
+def peak_memory_gb() -> dict[str, float]:
+    """Largest resident memory of this process and, with CUDA, largest allocated GPU memory, in 10^9 bytes."""
+    unit = 1 if platform.system() == "Darwin" else 1024
+    peak = {"ram": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        peak["gpu"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+    return peak

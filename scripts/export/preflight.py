@@ -1,0 +1,165 @@
+"""What can be told before an export begins: tools, architecture, tokenizer, disk, memory. Reads headers, imports no torch.
+
+export_gguf.py refuses with these before it merges; a training script warns with `before_training` before it trains, so that
+nobody learns after a night's run that its result cannot be exported.
+"""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+from common.errors import UserError
+from common.machine import free_bytes, human
+from common.models import base_name, local_folder
+from llamacpp.files import QUANTIZATIONS
+from llamacpp.tools import find_converter, find_quantizer, known_architectures
+
+WIDEST = 6.6  # bits per weight of the embeddings in a k-quant (llama.cpp stores them as q6_k)
+
+
+FALLBACK = 8.5  # where a row is no multiple of 256, llama.cpp may store a tensor as q8_0
+
+
+SLACK = 200_000_000  # tokenizer, log, Modelfile, blocks that are not full
+
+
+ELSEWHERE = "a newer llama.cpp may (--llama_cpp DIR); scripts/export_gguf.py --merge_only saves safetensors"
+
+
+def before_training(model: str, output_dir: str | Path, adapter: str = "") -> list[str]:
+    """Why the result of a training that is about to start could not be exported to GGUF; empty where it could.
+
+    Args:
+        model: what is trained: folder, adapter folder or hub id (one that is not in the local cache is not looked into).
+        output_dir: where the run goes; the export goes beside it, so its disk must hold both.
+        adapter: kind by its name in adapters.py.
+
+    Takes a tenth of a second. Nothing here is an error: training is worth something without a GGUF.
+    """
+    if adapter in ("prefix", "prompt"):
+        return [f"a {adapter} adapter cannot be exported: it adds no weights that could be merged, and llama.cpp has none such"]
+    base = base_name(model)
+    found = tools()
+    folder = local_folder(base)
+    if folder:
+        found += unknown_architecture(folder) + tokenizer_problems(local_folder(model) or folder)
+        weights = sum(weight_bytes(folder))
+        need, free = disk_need(folder, ["q8_0", "q4_k_m"]) + weights, free_bytes(Path(output_dir))
+        if need > free:
+            found.append(f"export needs about {human(need)} of disk at {output_dir}, {human(free)} are free")
+    return found
+
+
+def tools(llama_cpp: str | None = None, proof: bool = True, quantise: bool = True) -> list[str]:
+    """What is missing of the converter, the quantiser and what the proof runs on."""
+    problems = []
+    finders = [find_converter, *([find_quantizer] if quantise else [])]
+    for find in finders:
+        try:
+            find(llama_cpp)
+        except UserError as error:
+            problems += error.problems
+    needed = {
+        "gguf": "the converter and the reading of files",
+        **({"cyllama": "the proof", "xllamacpp": "the proof"} if proof else {}),
+    }
+    said = " ".join(problems)
+    problems += [
+        f"{name} ({use}) is missing; run: make setup"
+        for name, use in needed.items()
+        if importlib.util.find_spec(name) is None and name not in said
+    ]
+    return problems
+
+
+def unknown_architecture(folder: Path, converter: Path | None = None) -> list[str]:
+    """A problem where llama.cpp's converter does not know the model's architecture, or it writes no text."""
+    if converter is None:
+        try:
+            converter = find_converter()
+        except UserError:
+            return []
+    names = read_config(folder).get("architectures") or ["(none named)"]
+    known = known_architectures(converter)
+    return [
+        f"model: {folder} is a {name}: it scores texts and writes none, so it is no model for a GGUF to chat with"
+        if name.endswith(("ForSequenceClassification", "ForTokenClassification"))
+        else f"model: llama.cpp's converter does not know the architecture {name}; {ELSEWHERE}"
+        for name in names
+        if known and (name not in known or name.endswith(("ForSequenceClassification", "ForTokenClassification")))
+    ]
+
+
+def read_config(folder: Path) -> dict:
+    """config.json of a model folder; UserError where it cannot be read."""
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"model: {folder / 'config.json'} cannot be read ({error}); is the folder complete?") from None
+
+
+def tokenizer_problems(folder: Path) -> list[str]:
+    """A byte-level tokenizer that says byte_fallback (GGUF imports do) becomes a SentencePiece one, and llama.cpp aborts."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return [f"model: {folder} holds no tokenizer.json; save the tokenizer beside the model"]
+    text = path.read_bytes()  # searched, not parsed: Qwen's is 11 MB; inside a token these quotes would be escaped
+    if re.search(rb'"type"\s*:\s*"ByteLevel"', text) and re.search(rb'"byte_fallback"\s*:\s*true', text):
+        return [
+            f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "
+            "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"
+        ]
+    return []
+
+
+def weight_bytes(folder: Path) -> tuple[int, int]:
+    """Bytes of a model's weights in 16 bits, the embeddings' apart: (others, embeddings), from its safetensors headers."""
+    others = embeddings = 0
+    for path in folder.glob("*.safetensors"):
+        try:
+            with open(path, "rb") as file:
+                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (OSError, ValueError, MemoryError, OverflowError):
+            raise UserError(f"model: {path} is no whole safetensors file; was it copied to its end?") from None
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 2
+                for n in tensor["shape"]:
+                    count *= n
+                if "embed_tokens" in name or "lm_head" in name:
+                    embeddings += count
+                else:
+                    others += count
+    return others, embeddings
+
+
+def gguf_bytes(folder: Path, quantization: str) -> int:
+    """About how large a GGUF of this model gets."""
+    others, embeddings = weight_bytes(folder)
+    bits = QUANTIZATIONS[quantization][1]
+    config = read_config(folder)
+    rows = {config.get("hidden_size", 256) % 256, config.get("intermediate_size", 256) % 256}
+    if quantization.endswith(("_k", "_k_m")) and rows != {0}:
+        return int((others + embeddings) * FALLBACK / 16)
+    return int((others * bits + embeddings * max(bits, WIDEST)) / 16)
+
+
+def disk_need(folder: Path, quantizations: list[str], proof_tokens: int = 3000, merged: bool = True, untuned: bool = True) -> int:
+    """Most bytes that lie on disk at once during an export of this base model.
+
+    First the merged model beside its 16-bit GGUF and the quantised files; then, the merged model gone, the untuned model's
+    16-bit GGUF and quantised files beside the tuned ones. And all the time the reference that the proof compares with.
+    """
+    weights = sum(weight_bytes(folder))
+    files = sum(gguf_bytes(folder, q) for q in quantizations)
+    extra = weights * ("bf16" not in quantizations)  # the 16-bit GGUF that the others are made from
+    first = weights * merged + extra + files
+    second = files + extra + files if untuned else 0
+    reference = proof_tokens * read_config(folder).get("vocab_size", 0) * 2
+    return max(first, second) + reference + SLACK
+
+
+def memory_need(folder: Path) -> int:
+    """About the memory that merge and proof take: the 16-bit model, its widest tensor in float32, the libraries."""
+    return int(1.4 * sum(weight_bytes(folder)) + 1e9)

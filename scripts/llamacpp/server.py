@@ -1,0 +1,102 @@
+"""llama.cpp's own HTTP server inside this process (xllamacpp), and chat with it."""
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+from common.machine import cores
+
+
+def start_server(
+    path: str | Path,
+    n_ctx: int = 4096,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    api_key: str | None = None,
+    n_parallel: int = 1,
+    alias: str | None = None,
+    gpu_layers: int = -1,
+    lora: str | Path | None = None,
+    thinking: str = "off",
+):
+    """llama.cpp's own HTTP server inside this process (xllamacpp); `.listening_address` is its URL.
+
+    `thinking` is what a request gets that does not say (chat_template_kwargs); the training's default is off, many
+    templates' own is on. `lora`: an adapter GGUF beside the model.
+
+    Raises RuntimeError where the file cannot be loaded or the port is taken.
+    """
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores()
+    params.n_ctx, params.n_parallel, params.n_gpu_layers = n_ctx, n_parallel, gpu_layers
+    params.hostnames, params.port = [host], port
+    params.cors_origins = "localhost"  # llama.cpp's default lets any web page that the user visits read answers
+    params.warmup = False
+    params.default_template_kwargs = {"enable_thinking": json.dumps(thinking == "on")}
+    if lora:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
+    if alias:
+        params.model_alias = {alias}
+    if api_key:
+        params.api_keys = [api_key]
+    return xllamacpp.Server(params)
+
+
+def request(server, path: str, body: dict) -> dict:
+    """POST JSON to a running server and return its answer."""
+    import urllib.request
+
+    headers = {"Content-Type": "application/json"}
+    call = urllib.request.Request(server.listening_address + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(call, timeout=300) as answer:
+        return json.load(answer)
+
+
+def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", on_thought=None, **settings) -> dict:
+    """One chat answer, its pieces handed to `on_text` as they come; {"text", "thinking", "finish_reason"}.
+
+    What the model thinks first goes to `on_thought`. Raises RuntimeError with what the server says is wrong.
+    """
+    answer, failed = {"text": "", "thinking": "", "finish_reason": None}, []
+
+    def piece(chunk: str) -> None:
+        chunk = json.loads(chunk)
+        if "error" in chunk:
+            raise RuntimeError(chunk["error"].get("message", str(chunk["error"])))
+        for choice in chunk.get("choices", []):
+            delta, thought = (choice["delta"].get(name) or "" for name in ("content", "reasoning_content"))
+            answer["text"] += delta
+            answer["thinking"] += thought
+            answer["finish_reason"] = choice["finish_reason"] or answer["finish_reason"]
+            if thought and on_thought:
+                on_thought(thought)
+            if delta:
+                on_text(delta)
+
+    def receive(chunk: str) -> bool:
+        """True ends the answer. What is raised in here would be lost in llama.cpp, so it is kept for later."""
+        try:
+            if not failed:
+                piece(chunk)
+        except Exception as error:
+            failed.append(error)
+        return bool(failed)
+
+    body = {"messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": thinking == "on"}, **settings}
+    # Ctrl-C likewise: raised anywhere in a call from C, it would be lost, and the answer go on.
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda *_: failed.append(KeyboardInterrupt())) if mine else None
+    try:
+        server.handle_chat_completions(json.dumps(body), receive)
+    except ValueError as error:
+        raise RuntimeError(str(error)) from None
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, before)
+    if failed:
+        raise failed[0]
+    return answer

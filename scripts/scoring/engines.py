@@ -1,0 +1,329 @@
+"""Models that answer, behind two calls: log-likelihoods of given options, and free text. Used by evaluate.py.
+
+HuggingFace is a hub id, a folder or an adapter folder, loaded by Unsloth. What makes it quick on short questions:
+the prompt and all its options run in one forward pass, each option seeing the prompt and itself only (a tree mask),
+so the prompt is computed once; what all prompts begin with (system message, few-shot examples) is computed once for
+the whole run; the vocabulary's logits are computed at the last prompt token and the options' tokens only.
+
+Every engine has: name, precision, template_sha256, text(messages) -> the rendered prompt, encode(messages) -> ids,
+option(text) -> ids, log_likelihoods([(prompt ids, [option ids, ...]), ...]) -> [[float, ...], ...] in nats,
+generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...] and token_nats(ids); `window` is the longest
+sequence it takes, `reserve(tokens)` makes room for the longest that will come, `close()` gives it back. GGUF files
+and URLs are in engines_llama.py.
+"""
+
+import hashlib
+import itertools
+import os
+
+from common import models, processor
+from common.errors import UserError
+from common.models import adapter_config, has_cuda, is_adapter, load_tokenizer, virtual_tokens_of
+
+from data_prep.chat_template import Renderer, TemplateError, set_template
+
+LEAST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
+# Nats a token, on average over the options, that two ways to compute one score may differ by in rounding. Seen on
+# SmolLM2-135M: 5e-6 in float32, 0.05 in bfloat16; where the mask is not honoured, 0.8 to 1.0.
+TOLERANCE = {"torch.float32": 1e-3, "torch.float16": 0.1, "torch.bfloat16": 0.4}
+
+
+def text_sha256(text: str) -> str:
+    """SHA-256 of a text, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint(model: str) -> str:
+    """Hash that tells one state of a model from another: adapters whole, large files by size and ends."""
+    digest = hashlib.sha256(os.path.basename(model).encode())
+    paths = (
+        [model]
+        if os.path.isfile(model)
+        else [
+            os.path.join(model, name)
+            for name in sorted(os.listdir(model) if os.path.isdir(model) else [])
+            if name.endswith((".safetensors", ".bin", ".jinja", "config.json", "tokenizer.json"))
+        ]
+    )
+    for path in paths:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
+            digest.update(f"{os.path.basename(path)} {size}".encode())
+            if size < 1 << 28:
+                digest.update(file.read())
+            else:
+                digest.update(file.read(1 << 20))
+                file.seek(-(1 << 20), os.SEEK_END)
+                digest.update(file.read())
+    return digest.hexdigest()
+
+
+def shared_beginning(prompts: list[list[int]]) -> list[int]:
+    """What all prompts begin with, short of a whole prompt; nothing where it is too short to be worth a cache."""
+    lowest, highest = min(prompts), max(prompts)  # what these two share, all share
+    equal = itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))
+    found = [token for token, _ in equal][: min(map(len, prompts)) - 1]
+    return found if len(prompts) > 1 and len(found) >= LEAST_PREFIX else []
+
+
+def window_of(model: str) -> float:
+    """Longest sequence in tokens that a model was made for (infinite where its configuration names none)."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(model)
+    except (OSError, ValueError):  # an adapter has no configuration of a model; its base has
+        from peft import PeftConfig
+
+        config = AutoConfig.from_pretrained(PeftConfig.from_pretrained(model).base_model_name_or_path)
+    return getattr(config.get_text_config(), "max_position_embeddings", None) or float("inf")
+
+
+class HuggingFace:
+    """Model and tokenizer through Unsloth's FastLanguageModel, for scoring only.
+
+    Args:
+        model: hub id, folder or adapter folder.
+        template, thinking: as in training (chat_template.Renderer).
+        dtype: "auto" (what Unsloth takes on this machine: bfloat16, or float32 on a processor that does not compute in
+            it), "float32" (exact to 1e-3 nats whatever the batch, and about 1.8 times as slow), "bfloat16" or "float16".
+        load_in_4bit: NF4 weights, as QLoRA trained on; false: `dtype` weights, as export_gguf.py merges to.
+        max_length: longest prompt with answer, tokens.
+    """
+
+    def __init__(self, model: str, template: str, thinking: str, dtype: str, load_in_4bit: bool, max_length: int):
+        import torch
+        from unsloth import FastLanguageModel
+
+        self.name = model
+        self.tokenizer = load_tokenizer(model)
+        try:
+            self.renderer = Renderer(set_template(self.tokenizer, template), thinking)
+        except TemplateError as error:
+            raise UserError(f"model: {model}: {error}") from None
+        self.template_sha256 = text_sha256(f"{thinking}\n{self.tokenizer.chat_template}")
+        chosen = {} if dtype == "auto" else {"dtype": getattr(torch, dtype)}
+        # Asked for more than the model was made for, Unsloth stretches its positions, and every score changes.
+        self.window = window_of(model)
+        self.model = self._load(model, int(min(max_length, self.window)), load_in_4bit, chosen)
+        FastLanguageModel.for_inference(self.model)
+        self.model.eval()
+        if not has_cuda():
+            processor.repack(self.model)
+        self.device = next(self.model.parameters()).device
+        self.prefix, self.cache, self.packed = [], None, None
+        end = self.tokenizer.convert_tokens_to_ids(self.renderer.end)
+        known = self.model.generation_config.eos_token_id
+        self.ends = sorted({end, *(known if isinstance(known, list) else [known] if known is not None else [])})
+
+    def _load(self, model: str, max_length: int, load_in_4bit: bool, chosen: dict):
+        """The model, an adapter merged into its base where the numbers allow it: unmerged it is five times slower.
+
+        NF4 weights cannot take an adapter in (they would be rounded again); on a processor they are unpacked first,
+        which changes no number. On a GPU, where memory is what NF4 saves, the adapter stays beside them.
+        """
+        unpack = load_in_4bit and not has_cuda()
+        base = adapter_config(model)["base_model_name_or_path"] if unpack and is_adapter(model) else model
+        loaded, _ = models.load_model(base, max_length, load_in_4bit, **chosen)
+        four = sum("4bit" in type(module).__name__ for module in loaded.modules())
+        self.precision = ("nf4, computed in " if four else "") + str(loaded.dtype).removeprefix("torch.")
+        if chosen and loaded.dtype != chosen["dtype"]:
+            print(f"note: {chosen['dtype']} was asked for, Unsloth loads {loaded.dtype} on this machine")
+        if four and unpack:
+            processor.unpack_nf4(loaded)
+        if base != model:
+            from peft import PeftModel
+
+            loaded = PeftModel.from_pretrained(loaded, model)
+        if hasattr(loaded, "merge_and_unload") and (unpack or not four):
+            loaded = loaded.merge_and_unload()
+        return loaded
+
+    def reserve(self, tokens: int) -> None:
+        """Room for sequences of so many tokens; nothing to be done here."""
+
+    def close(self) -> None:
+        """Nothing to be done either."""
+
+    def encode(self, messages: list[dict]) -> list[int]:
+        return self.renderer.encode_prompt(messages)
+
+    def option(self, text: str) -> list[int]:
+        return self.renderer.decode_text(text)
+
+    def text(self, messages: list[dict]) -> str:
+        return self.renderer.render(messages, generate=True)
+
+    def decode(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True)
+
+    @property
+    def first_token(self) -> int:
+        """What a text begins after, as in lm-evaluation-harness: the beginning-of-text token, else the end token."""
+        return self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
+
+    def token_nats(self, ids: list[int]) -> list[float]:
+        """-log p of each token but the first, given those before it."""
+        import torch
+
+        given = torch.tensor([ids[:-1]], device=self.device)
+        with torch.inference_mode():
+            logits = self.model(input_ids=given, use_cache=False).logits[0]
+            wanted = torch.tensor(ids[1:], device=self.device)
+            # In slices: float32 logits of a long text and a large vocabulary take gigabytes.
+            return [
+                value
+                for at in range(0, len(wanted), 256)
+                for value in torch.nn.functional.cross_entropy(
+                    logits[at : at + 256].float(), wanted[at : at + 256], reduction="none"
+                ).tolist()
+            ]
+
+    def share_prefix(self, prompts: list[list[int]]) -> None:
+        """Compute once what all these prompts begin with; later prompts must begin with it as well."""
+        import torch
+
+        self.prefix, self.cache = [], None
+        if virtual_tokens_of(self.name):
+            return  # they stand before the prompt, where no cache of ours can
+        common_part = shared_beginning(prompts)
+        if not common_part:
+            return
+        with torch.inference_mode():
+            out = self.model(input_ids=torch.tensor([common_part], device=self.device), use_cache=True, logits_to_keep=1)
+        layers = getattr(out.past_key_values, "layers", None)
+        if not layers or any(type(layer).__name__ != "DynamicLayer" for layer in layers):
+            return  # sliding windows and recurrent states are not plain keys and values: no shared beginning
+        self.prefix, self.cache = common_part, [(layer.keys, layer.values) for layer in layers]
+
+    def log_likelihoods(self, requests: list[tuple[list[int], list[list[int]]]]) -> list[list[float]]:
+        """Summed log-probability (nats) of each option after its prompt; equal to one pass an option, but quicker."""
+        if self.packed is None:
+            self.packed = self._check_packed(requests[:1])
+        return (self._packed if self.packed else self._one_by_one)(requests)
+
+    def _check_packed(self, requests) -> bool:
+        """Whether this model honours the tree mask and the cache (a patched kernel may not), by comparing once."""
+        prompt, options = requests[0]
+        probe = [(prompt, options), (prompt + prompt[len(self.prefix) :], options)]  # two lengths: padding is tried too
+        try:
+            found = [
+                abs(a - b) / len(option)
+                for one, two in zip(self._packed(probe), self._one_by_one(probe), strict=True)
+                for a, b, option in zip(one, two, options, strict=True)
+            ]
+            difference = sum(found) / len(found)
+        except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            difference = f"{type(error).__name__}: {str(error)[:80]}"
+        if isinstance(difference, float) and difference <= TOLERANCE.get(str(self.model.dtype), 0.4):
+            return True
+        print(f"note: scores each option by itself, which is slower: this model does not take shared prompts ({difference})")
+        return False
+
+    def _packed(self, requests):
+        import torch
+
+        start, prefix_length = len(self.prefix), len(self.prefix) if self.cache else 0
+        prompts = [prompt[start:] for prompt, _ in requests]
+        trees = [[option[:-1] for option in options] for _, options in requests]
+        width, depth = max(map(len, prompts)), max(sum(map(len, tree)) for tree in trees)
+        shape = (len(requests), width + depth)
+        ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+        seen = torch.zeros((len(requests), width + depth, prefix_length + width + depth), dtype=torch.bool)
+        seen[:, :, :prefix_length] = True
+        own = torch.arange(width + depth)
+        seen[:, own, prefix_length + own] = True  # a padded token sees itself: nothing at all would give NaN
+        where = []
+        for i, (prompt, tree) in enumerate(zip(prompts, trees, strict=True)):
+            first = width - len(prompt)
+            ids[i, first:width] = torch.tensor(prompt)
+            positions[i, first:width] = torch.arange(len(prompt)) + prefix_length
+            block = slice(prefix_length + first, prefix_length + width)
+            seen[i, first:width, block] = torch.ones(len(prompt), len(prompt)).tril().bool()
+            at, spots = width, []
+            for fed in tree:
+                here = slice(at, at + len(fed))
+                if fed:
+                    ids[i, here] = torch.tensor(fed)
+                    positions[i, here] = torch.arange(len(fed)) + prefix_length + len(prompt)
+                    seen[i, here, block] = True
+                    seen[i, here, prefix_length + at : prefix_length + at + len(fed)] = (
+                        torch.ones(len(fed), len(fed)).tril().bool()
+                    )
+                spots.append([0, *range(at - width + 1, at - width + 1 + len(fed))])
+                at += len(fed)
+            where.append(spots)
+        dtype = self.model.dtype
+        mask = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[:, None]
+        with torch.inference_mode():
+            out = self.model(
+                input_ids=ids.to(self.device),
+                position_ids=positions.to(self.device),
+                attention_mask=mask.to(self.device),
+                logits_to_keep=depth + 1,
+                **self._cached(len(requests)),
+            )
+            return [
+                self._gather(out.logits[i], spots, options)
+                for i, (spots, (_, options)) in enumerate(zip(where, requests, strict=True))
+            ]
+
+    def _cached(self, rows: int) -> dict:
+        if not self.cache:
+            return {"use_cache": False}
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        for layer, (keys, values) in enumerate(self.cache):
+            cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), layer)
+        return {"past_key_values": cache, "use_cache": True}
+
+    @staticmethod
+    def _gather(logits, spots, options) -> list[float]:
+        """Sum over each option's tokens of log softmax; logits (positions, vocabulary), spots where to look."""
+        import torch
+
+        logits = logits.float()
+        total = logits.logsumexp(-1)
+        return [
+            float(sum(logits[s, t] - total[s] for s, t in zip(spot, option, strict=True)).to(torch.float64))
+            for spot, option in zip(spots, options, strict=True)
+        ]
+
+    def _one_by_one(self, requests):
+        """The plain way: prompt and option as one sequence, one row each, padded on the left."""
+        import torch
+
+        scores = []
+        for prompt, options in requests:
+            row = []
+            for option in options:
+                ids = torch.tensor([prompt + option[:-1]], device=self.device)
+                with torch.inference_mode():
+                    logits = self.model(
+                        input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, logits_to_keep=len(option)
+                    ).logits[0]
+                row += self._gather(logits[-len(option) :], [list(range(len(option)))], [option])
+            scores.append(row)
+        return scores
+
+    def generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[tuple[str, bool]]:
+        """Greedy continuation of each prompt: (text without control tokens, whether it ended by itself)."""
+        import torch
+
+        width = max(map(len, prompts))
+        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.ends[0]
+        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=self.device)
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.device)
+        with torch.inference_mode():
+            out = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=pad,
+                eos_token_id=self.ends,
+                use_cache=True,
+            )
+        answers = out[:, width:].tolist()
+        return [(self.tokenizer.decode(a, skip_special_tokens=True), any(t in self.ends for t in a)) for a in answers]

@@ -1,0 +1,280 @@
+"""Models in llama.cpp (a GGUF file) and behind an OpenAI-compatible URL, with the calls of scoring/engines.py.
+
+Gguf reads the file's own chat template and vocabulary, so that Renderer asks it as it asks a Hugging Face model; all
+options of a row run in one batch, the prompt's tokens belonging to every option's sequence. Url sends messages: the
+template is the server's own, likelihoods are not to be had, and what differs from other engines is said by compare.py.
+"""
+
+import array
+import itertools
+import json
+import os
+import re
+import time
+import types
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from common.errors import UserError
+from common.machine import quiet
+from llamacpp import library
+from scoring.engines import shared_beginning, text_sha256
+
+from data_prep.chat_template import Renderer, TemplateError, set_template
+
+SEQUENCES = 16  # options a batch
+TRIES = 6
+BUSY = (408, 409, 425, 429, 500, 502, 503, 504)  # worth another try; other refusals are lasting
+TOO_LONG = re.compile(r"context.{0,20}(?:length|size|window)|exceed_context|too long|maximum.{0,20}tokens", re.I)
+
+
+class GgufTokenizer:
+    """What Renderer needs of a tokenizer, from the vocabulary and the template inside a GGUF file."""
+
+    def __init__(self, model):
+        self.vocab = model.get_vocab()
+        self.chat_template = model.get_default_chat_template()
+        self.all_special_tokens = [self.vocab.get_text(i) for i in range(self.vocab.n_vocab) if self.vocab.is_control(i)]
+        self.added_tokens_decoder = {}
+        self.byte_level = self.vocab.vocab_type == 2  # llama.cpp's LLAMA_VOCAB_TYPE_BPE
+        self.names = {"bos_token": self.vocab.token_bos(), "eos_token": self.vocab.token_eos()}
+
+    def apply_chat_template(self, messages, tokenize=False, add_generation_prompt=False, **more):
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        names = {name: self.vocab.get_text(token) for name, token in self.names.items() if token >= 0}
+        return render_jinja_template(
+            conversations=[messages],
+            chat_template=self.chat_template,
+            add_generation_prompt=add_generation_prompt,
+            **names,
+            **more,
+        )[0][0]
+
+    def __call__(self, text, add_special_tokens=False, return_offsets_mapping=False, split_special_tokens=False):
+        ids = list(self.vocab.tokenize(text, False, not split_special_tokens)) if text else []
+        return {"input_ids": ids, "offset_mapping": self._offsets(text, ids) if return_offsets_mapping else None}
+
+    def _offsets(self, text: str, ids: list[int]) -> list[tuple[int, int]]:
+        """Characters (start, end) of the text that each token begins and ends in, from the tokens' lengths in bytes."""
+        lengths = [self._bytes(i) for i in ids]
+        size = len(text.encode())
+        if ids and sum(lengths) == size + 1:
+            lengths[0] -= 1  # sentencepiece begins with a space of its own
+        if sum(lengths) != size:
+            raise UserError(
+                "model: this file's tokens do not spell out the text again, so the answers in `conversations` cannot be "
+                "told from the rest; score the Hugging Face folder, or rows with `text`"
+            )
+        character = [n for n, char in enumerate(text) for _ in char.encode()] + [len(text)]  # of each byte
+        ends = list(itertools.accumulate(lengths))
+        return [(character[end - length], character[end]) for end, length in zip(ends, lengths, strict=True)]
+
+    def _bytes(self, token: int) -> int:
+        """Length in bytes of what a token stands for."""
+        piece = self.vocab.get_text(token)
+        if self.vocab.is_control(token):
+            return len(piece.encode())
+        if re.fullmatch("<0x[0-9A-F]{2}>", piece):
+            return 1
+        if self.byte_level:  # one character for each byte; an added token such as <think> stands as it is
+            return len(piece)
+        return len(piece.replace("▁", " ").encode())
+
+
+class Gguf:
+    """A GGUF file on llama.cpp's library, on the processor. `log` takes what the library prints."""
+
+    def __init__(self, path: str, template: str, thinking: str, max_length: int, log: Path):
+        self.name, self.log = path, log
+        with quiet(log):
+            try:
+                self.file = library.Gguf(path, n_ctx=64)
+            except (ValueError, RuntimeError) as error:
+                raise UserError(f"model: llama.cpp cannot load {path} ({error}); see {log}") from None
+        self.context = None  # made by `reserve`, when it is known how much is needed
+        self.window = self.file.model.n_ctx_train or float("inf")
+        self.vocab = self.file.vocab
+        tokenizer = GgufTokenizer(self.file.model)
+        try:
+            self.renderer = Renderer(set_template(tokenizer, template), thinking)
+        except TemplateError as error:
+            raise UserError(f"model: {path}: {error}") from None
+        self.template_sha256 = text_sha256(f"{thinking}\n{tokenizer.chat_template}")
+        self.precision = "gguf " + Path(path).stem
+        self.prefix = []
+
+    def reserve(self, tokens: int) -> None:
+        """Room in the cache for so many tokens: a prompt and all its options, or a prompt and its answer."""
+        library, settings = self.file.library, self.file.library.LlamaContextParams()
+        settings.n_ctx = settings.n_batch = tokens + 64
+        settings.n_seq_max, settings.kv_unified = SEQUENCES, True
+        settings.n_threads = settings.n_threads_batch = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        with quiet(self.log):
+            try:
+                self.context = library.LlamaContext(self.file.model, settings)
+            except (ValueError, RuntimeError) as error:
+                raise UserError(
+                    f"model: llama.cpp has no room for {tokens} tokens ({error}); lower --max_length; see {self.log}"
+                ) from None
+
+    def close(self) -> None:
+        """Give the memory back now, while what llama.cpp prints of it goes to the log."""
+        with quiet(self.log):
+            self.context = self.file.context = None
+
+    def text(self, messages: list[dict]) -> str:
+        return self.renderer.render(messages, generate=True)
+
+    def encode(self, messages: list[dict]) -> list[int]:
+        return self.renderer.encode_prompt(messages)
+
+    def option(self, text: str) -> list[int]:
+        return self.file.tokenize(text, special=False)
+
+    def _decode(self, tokens: list[tuple[int, int, list[int], bool]]) -> None:
+        """Run (token, position, sequences, are its logits needed) through the model."""
+        batch = self.file.library.LlamaBatch(n_tokens=len(tokens), embd=0, n_seq_max=SEQUENCES)
+        for token in tokens:
+            batch.add(*token)
+        self.context.decode(batch)
+
+    def _log_probabilities(self, index: int):
+        """log softmax of the logits at batch position `index`, numpy float64 [vocabulary]."""
+        import numpy
+
+        # cyllama gives a list; array reads it four times as fast as numpy.
+        logits = numpy.frombuffer(array.array("f", self.context.get_logits_ith(index)), numpy.float32).astype(numpy.float64)
+        top = logits.max()
+        return logits - top - numpy.log(numpy.exp(logits - top).sum())
+
+    def share_prefix(self, prompts: list[list[int]]) -> None:
+        """Keep what all prompts begin with in the cache."""
+        self.prefix = shared_beginning(prompts)
+        with quiet(self.log):
+            self.context.kv_cache_clear()
+            if self.prefix:
+                self._decode([(t, i, list(range(SEQUENCES)), False) for i, t in enumerate(self.prefix)])
+
+    def log_likelihoods(self, requests):
+        """Summed log-probability (nats) of each option after its prompt."""
+        with quiet(self.log):
+            return [
+                [score for at in range(0, len(options), SEQUENCES) for score in self._row(prompt, options[at : at + SEQUENCES])]
+                for prompt, options in requests
+            ]
+
+    def _row(self, prompt, options):
+        start, everyone = len(self.prefix), list(range(SEQUENCES))
+        for sequence in everyone:
+            self.context.memory_seq_rm(sequence, start, -1)
+        tokens = [(t, start + i, everyone, False) for i, t in enumerate(prompt[start:])]
+        last = len(tokens) - 1
+        tokens[-1] = (*tokens[-1][:3], True)
+        spots = []
+        for sequence, option in enumerate(options):
+            spots.append([last, *range(len(tokens), len(tokens) + len(option) - 1)])
+            tokens += [(t, len(prompt) + i, [sequence], True) for i, t in enumerate(option[:-1])]
+        self._decode(tokens)
+        needed = {i: self._log_probabilities(i) for i in {i for spot in spots for i in spot}}
+        return [
+            float(sum(needed[i][t] for i, t in zip(spot, option, strict=True)))
+            for spot, option in zip(spots, options, strict=True)
+        ]
+
+    def generate(self, prompts, max_new_tokens):
+        """Greedy continuation: (text without control tokens, whether it ended by itself)."""
+        answers = []
+        with quiet(self.log):
+            for prompt in prompts:
+                self.context.kv_cache_clear()
+                self._decode([(t, i, [0], i == len(prompt) - 1) for i, t in enumerate(prompt)])
+                said, index, ended = [], len(prompt) - 1, False
+                while len(said) < max_new_tokens and not ended:
+                    token = int(self._log_probabilities(index).argmax())
+                    ended = self.vocab.is_eog(token)
+                    if not ended:
+                        said.append(token)
+                        self._decode([(token, len(prompt) + len(said) - 1, [0], True)])
+                        index = 0
+                answers.append((self.decode(said), ended))
+        return answers
+
+    def decode(self, ids: list[int]) -> str:
+        return (
+            b"".join(p if isinstance(p, bytes) else p.encode() for p in (self.vocab.detokenize(ids),)).decode("utf-8", "replace")
+            if ids
+            else ""
+        )
+
+    def token_nats(self, ids: list[int]) -> list[float]:
+        """-log p of each token but the first, given those before it."""
+        with quiet(self.log):
+            self.context.kv_cache_clear()
+            self._decode([(t, i, [0], True) for i, t in enumerate(ids)])
+            return [-float(self._log_probabilities(i)[ids[i + 1]]) for i in range(len(ids) - 1)]
+
+    @property
+    def first_token(self) -> int:
+        return self.vocab.token_bos() if self.vocab.token_bos() >= 0 else self.vocab.token_eos()
+
+
+class Url:
+    """A server that speaks OpenAI's chat completions. `name` is the model's name there; the key is $OPENAI_API_KEY."""
+
+    template_sha256, precision, prefix, window = "the server's own", "as served", (), float("inf")
+
+    def __init__(self, url: str, name: str):
+        self.name, self.served = url, name
+        self.renderer = types.SimpleNamespace(tokenizer=None)
+        self.address = url.rstrip("/") + ("" if url.rstrip("/").endswith("/chat/completions") else "/chat/completions")
+        print("note: template and thinking are the server's own; --template and --thinking change nothing here")
+
+    def reserve(self, tokens: int) -> None:
+        """The server's affair."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def text(self, messages: list[dict]) -> str:
+        return "\n\n".join(f"{m['role']}: {m['content']}" for m in messages)
+
+    def encode(self, messages: list[dict]) -> list[dict]:
+        return messages  # what is sent; its length in tokens is the server's affair
+
+    def generate(self, prompts: list[list[dict]], max_new_tokens: int) -> list[tuple[str | None, bool]]:
+        """Greedy answers, four requests at a time; None for a prompt longer than the server's context."""
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda messages: self._ask(messages, max_new_tokens), prompts))
+
+    def _ask(self, messages, max_new_tokens):
+        body = {"model": self.served, "messages": messages, "temperature": 0, "max_tokens": max_new_tokens}
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get("OPENAI_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
+        for attempt in range(TRIES):
+            wait = 2**attempt / 4
+            try:
+                call = urllib.request.Request(self.address, json.dumps(body).encode(), headers)
+                with urllib.request.urlopen(call, timeout=300) as answer:
+                    choice = json.load(answer)["choices"][0]
+                return choice["message"].get("content") or "", choice.get("finish_reason") == "stop"
+            except urllib.error.HTTPError as error:
+                said = error.read().decode(errors="replace")
+                if error.code in (400, 413) and TOO_LONG.search(said):
+                    return None, False
+                reason = f"HTTP {error.code} {said[:200]}"
+                if error.code not in BUSY:
+                    break
+                asked = error.headers.get("Retry-After") or ""
+                wait = min(float(asked), 60) if asked.isdigit() else wait
+            except (OSError, ValueError, KeyError, IndexError) as error:
+                reason = f"{type(error).__name__}: {error}"
+                if "Connection refused" in reason and attempt > 1:
+                    break  # nobody is there
+            time.sleep(wait)
+        raise UserError(
+            f"model: {self.address} does not answer ({reason}); what was scored is kept: start the same command again to go on"
+        )

@@ -1,0 +1,181 @@
+"""How right the predictions are: shares with intervals, classes, texts, calibration, position bias, perplexity.
+
+Figures come from kept libraries (scipy, scikit-learn, sacrebleu, rouge-score), imported where they are used.
+A prediction is a line of predictions.jsonl; see scripts/evaluate.py.
+"""
+
+import collections
+import math
+
+from scoring import answers
+
+INVALID = "(invalid)"
+
+
+def wilson(right: int, n: int) -> list[float]:
+    """95 % interval of a share by Wilson's score method (Wilson 1927, by scipy)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    return [round(float(interval.low), 6), round(float(interval.high), 6)]
+
+
+def share(records: list[dict]) -> dict:
+    """Accuracy of some predictions, with interval, beside chance and the majority class (null where there is none)."""
+    n, right = len(records), sum(r["correct"] for r in records)
+    chance = majority = None
+    if all(r.get("options") for r in records):
+        label, most = collections.Counter(r["gold"] for r in records).most_common(1)[0]
+        majority = {"label": label, "accuracy": round(most / n, 6)}
+        chance = round(sum(1 / len(r["options"]) for r in records) / n, 6)
+    return {
+        "n": n,
+        "n_correct": right,
+        "accuracy": round(right / n, 6),
+        "accuracy_ci95": wilson(right, n),
+        "chance": chance,
+        "majority_class": majority,
+        "n_invalid": sum(r["prediction"] is None for r in records),
+    }
+
+
+def grouped(records: list[dict], key: str) -> dict:
+    """`share` for each value of a key of the rows."""
+    groups = collections.defaultdict(list)
+    for record in records:
+        groups[str(record.get(key) or "none")].append(record)
+    return {name: share(groups[name]) for name in sorted(groups)}
+
+
+def classes(records: list[dict]) -> dict:
+    """Precision, recall and F1 per class, macro and weighted, and the confusion matrix (scikit-learn).
+
+    Classes are those of the gold answers; an invalid answer is a miss of its class and a column of its own. Precision
+    and recall, being shares, have Wilson's interval (null for the precision of a class that was never answered).
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    gold = [str(r["gold"]) for r in records]
+    told = [INVALID if r["prediction"] is None else str(r["prediction"]) for r in records]
+    labels = sorted(set(gold))
+    columns = sorted(set(gold) | set(told))
+    found = {}
+    for average in ("macro", "weighted"):
+        p, r, f, _ = precision_recall_fscore_support(gold, told, labels=labels, average=average, zero_division=0)
+        found[average] = {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6)}
+    per_class = zip(*precision_recall_fscore_support(gold, told, labels=labels, zero_division=0), strict=True)
+    answered, right = collections.Counter(told), collections.Counter(g for g, t in zip(gold, told, strict=True) if g == t)
+    found["per_class"] = {
+        label: {
+            "precision": round(float(p), 6),
+            "precision_ci95": wilson(right[label], answered[label]) if answered[label] else None,
+            "recall": round(float(r), 6),
+            "recall_ci95": wilson(right[label], int(n)),
+            "f1": round(float(f), 6),
+            "n": int(n),
+        }
+        for label, (p, r, f, n) in zip(labels, per_class, strict=True)
+    }
+    found["confusion_matrix"] = {
+        "labels": columns,
+        "rows": "gold",
+        "columns": "predicted",
+        "counts": confusion_matrix(gold, told, labels=columns).tolist(),
+    }
+    return found
+
+
+def softmax(values: list[float]) -> list[float]:
+    top = max(values)
+    parts = [math.exp(v - top) for v in values]
+    return [p / sum(parts) for p in parts]
+
+
+def calibration(records: list[dict], bins: int = 10) -> dict:
+    """Expected calibration error over equal bins of confidence (Guo et al. 2017, arXiv 1706.04599).
+
+    Confidence is the softmax over the options' scores at the answer given.
+    """
+    cells = [[] for _ in range(bins)]
+    for record in records:
+        confidence = max(softmax(list(record["scores"].values())))
+        cells[min(int(confidence * bins), bins - 1)].append((confidence, record["correct"]))
+    shown, error = [], 0.0
+    for i, cell in enumerate(cells):
+        mean = sum(c for c, _ in cell) / len(cell) if cell else None
+        right = sum(r for _, r in cell) / len(cell) if cell else None
+        error += len(cell) * abs(mean - right) if cell else 0
+        shown.append(
+            {
+                "from": i / bins,
+                "to": (i + 1) / bins,
+                "n": len(cell),
+                "confidence": None if mean is None else round(mean, 6),
+                "accuracy": None if right is None else round(right, 6),
+            }
+        )
+    return {"ece": round(error / len(records), 6), "bins": shown}
+
+
+def position_bias(records: list[dict]) -> dict:
+    """What `--permutations` shows: how often each position is answered, however the options stand.
+
+    Each record has "rotations", a list of {"position" answered (0-based, null: invalid), "gold_position"}.
+    """
+    places = [r for record in records for r in record["rotations"]]
+    width = max(len(record["options"]) for record in records)
+    n = len(places)
+    rounds = list(zip(*(record["rotations"] for record in records), strict=True))
+    right = [sum(r["position"] == r["gold_position"] for r in one) for one in rounds]
+    same = sum(len({r["answer"] for r in record["rotations"]}) == 1 for record in records)
+    return {
+        "answered_by_position": [round(sum(r["position"] == p for r in places) / n, 6) for p in range(width)],
+        "gold_by_position": [round(sum(r["gold_position"] == p for r in places) / n, 6) for p in range(width)],
+        "accuracy_by_rotation": [round(k / len(records), 6) for k in right],
+        "accuracy_by_rotation_ci95": [wilson(k, len(records)) for k in right],
+        "same_answer_in_all": round(same / len(records), 6),
+        "same_answer_in_all_ci95": wilson(same, len(records)),
+    }
+
+
+def texts(records: list[dict]) -> dict:
+    """BLEU and chrF of the corpus (sacrebleu), mean ROUGE-1, 2 and L F1 (rouge-score), all from 0 to 100."""
+    import sacrebleu
+
+    told, gold = [answers.plain(r["output"] or "") for r in records], [r["gold"] for r in records]
+    rouge = [rouge_of(t, g) for t, g in zip(told, gold, strict=True)]
+    return {
+        "bleu": round(sacrebleu.corpus_bleu(told, [gold]).score, 4),
+        "chrf": round(sacrebleu.corpus_chrf(told, [gold]).score, 4),
+        **{name: round(100 * sum(r[name] for r in rouge) / len(rouge), 4) for name in rouge[0]},
+    }
+
+
+def rouge_of(told: str, gold: str, made=[]) -> dict[str, float]:  # noqa: B006  (the scorer is made once)
+    """ROUGE F1 of one answer. Words are runs of letters and digits of any script (the library's own rule would cut
+    Portuguese words at every accent); nothing is stemmed."""
+    import re
+
+    from rouge_score.rouge_scorer import RougeScorer
+
+    if not made:
+
+        class Words:
+            def tokenize(self, text):
+                return re.findall(r"\w+", text.casefold())
+
+        made.append(RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Words()))
+    return {name: score.fmeasure for name, score in made[0].score(gold, told).items()}
+
+
+def perplexity(records: list[dict]) -> dict:
+    """Perplexity per token, and bits per byte, in which tokenizers compare; of all texts together."""
+    nats, tokens, size = (sum(r[key] for r in records) for key in ("nats", "tokens", "bytes"))
+    return {
+        "n": len(records),
+        "tokens": tokens,
+        "bytes": size,
+        "nats_per_token": round(nats / tokens, 6),
+        "perplexity": round(math.exp(nats / tokens), 4),
+        "bits_per_byte": round(nats / math.log(2) / size, 6),
+    }

@@ -1,0 +1,218 @@
+"""From rows to predictions, in batches that are appended to a file as they come. Used by evaluate.py."""
+
+import collections
+import json
+import math
+import time
+from pathlib import Path
+
+from common.files import write_text
+from scoring import answers, measures, tasks
+
+from data_prep.chat_template import to_messages
+
+
+def make_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
+    """Row numbers in batches of like length, longest first so that memory peaks at once; always the same ones."""
+    batches = []
+    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    return batches
+
+
+def record_of(row: dict, prompt: str, prediction: str | None, **more) -> dict:
+    """One line of predictions.jsonl."""
+    gold = tasks.gold_of(row)
+    return {
+        "id": row["id"],
+        "prediction": prediction,
+        "gold": gold,
+        "correct": prediction is not None and prediction == gold,
+        "options": list(tasks.options_of(row)),
+        "topic": row.get("topic"),
+        "source": row.get("source"),
+        **more,
+        "prompt": prompt,
+    }
+
+
+def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args) -> list[dict]:
+    """Predictions of a batch of rows, in their order."""
+    turns = range(args.permutations)
+    asked = [tasks.rotated(row, by) for row in rows for by in turns]
+    prompts = [engine.encode(tasks.messages_of(row, shots)) for row in asked]
+    if protocol in tasks.LIKELIHOOD:
+        texts = [tasks.continuations(row, protocol) for row in asked]
+        found = engine.log_likelihoods([(p, [engine.option(t) for t in ts]) for p, ts in zip(prompts, texts, strict=True)])
+        if protocol == "text_norm":
+            found = [[s / len(t) for s, t in zip(ss, ts, strict=True)] for ss, ts in zip(found, texts, strict=True)]
+    else:
+        found = engine.generate(prompts, new_tokens(protocol, args))
+    records = []
+    for i, row in enumerate(rows):
+        mine = found[i * len(turns) : (i + 1) * len(turns)]
+        if any(one[0] is None for one in mine):  # the server refused the prompt for its length
+            records.append(too_long(engine, row, shots))
+            continue
+        read = read_scores if protocol in tasks.LIKELIHOOD else read_texts
+        prediction, more = read(row, mine, protocol)
+        records.append(record_of(row, engine.text(tasks.messages_of(row, shots)), prediction, **more))
+    return records
+
+
+def too_long(engine, row: dict, shots: list[dict]) -> dict:
+    """The record of a row whose prompt does not fit: not answered."""
+    return record_of(row, engine.text(tasks.messages_of(row, shots)), None, too_long=True, output="")
+
+
+def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str | None, dict]:
+    """Prediction and further fields from the options' scores, one list a rotation."""
+    names, told, mean = list(tasks.options_of(row)), [], collections.defaultdict(float)
+    if not all(math.isfinite(score) for scores in found for score in scores):
+        return None, {"scores": None, "output": "scores that are no numbers"}  # weights broken, or float16 overflowed
+    for by, scores in enumerate(found):
+        turned = tasks.rotated(row, by)
+        here = {tasks.original(row, n, by): s for n, s in zip(tasks.options_of(turned), scores, strict=True)}
+        for name, probability in zip(here, measures.softmax(list(here.values())), strict=True):
+            mean[name] += probability / len(found)
+        told.append((by, max(names, key=here.get)))
+    if len(found) == 1:
+        return told[0][1], {"scores": {name: round(here[name], 5) for name in names}}
+    scores = {name: round(math.log(max(mean[name], 1e-300)), 5) for name in names}
+    return max(names, key=scores.get), {"scores": scores, "rotations": rotations_of(row, told)}
+
+
+def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple[str | None, dict]:
+    """Prediction and further fields from free answers, one a rotation; of several the most frequent valid one."""
+    task, told = tasks.task_of(row), []
+    for by, (output, _) in enumerate(found):
+        turned = tasks.rotated(row, by)
+        if task == "open":
+            same = tasks.normalised(answers.plain(output)) == tasks.normalised(row["answer"])
+            answer = row["answer"] if same else answers.plain(output) or None
+        elif task == "safety":
+            answer = {True: "declined", False: "complied", None: None}[answers.declined(output)]
+        elif protocol == "capitulo":
+            answer = answers.capitulo_letter(output)
+        else:
+            answer = answers.extract(output, tasks.options_of(turned))
+        told.append((by, tasks.original(row, answer, by)))
+    more = {"output": found[0][0], "finished": found[0][1]}
+    if task == "open":
+        more["rouge_l"] = round(measures.rouge_of(answers.plain(found[0][0]), row["answer"])["rougeL"], 5)
+    valid = collections.Counter(answer for _, answer in told if answer is not None)
+    if len(found) > 1:
+        more |= {"outputs": [output for output, _ in found], "rotations": rotations_of(row, told)}
+    return valid.most_common(1)[0][0] if valid else None, more
+
+
+def rotations_of(row: dict, told: list[tuple[int, str | None]]) -> list[dict]:
+    """For each rotation the position of the answer and of the gold, counted from 0."""
+    names, gold = list(tasks.options_of(row)), tasks.gold_of(row)
+    return [
+        {
+            "answer": a,
+            "position": (names.index(a) + by) % len(names) if a in names else None,
+            "gold_position": (names.index(gold) + by) % len(names),
+        }
+        for by, a in told
+    ]
+
+
+def score_text(engine, row: dict, max_length: int) -> dict:
+    """Perplexity of one row: of its text, or of what its assistant says (turn ends and given turns left out).
+
+    Longer texts are taken in windows of `max_length` tokens that share one token, as lm-evaluation-harness does.
+    """
+    if "conversations" in row:
+        encoded = engine.renderer.encode(to_messages(row))
+        ids, trained = encoded["input_ids"], [label >= 0 for label in encoded["labels"]]
+        said = [i for i in range(1, len(ids) - 1) if trained[i] and trained[i + 1]]  # the last of a turn ends it
+        size = len(engine.decode([ids[i] for i in said]).encode())
+    else:
+        ids = [engine.first_token, *engine.option(row["text"])]
+        said, size = list(range(1, len(ids))), len(row["text"].encode())
+    nats, max_length = [0.0], int(min(max_length, engine.window))
+    for at in range(0, len(ids) - 1, max_length):
+        nats += engine.token_nats(ids[at : at + max_length + 1])
+    return {
+        "id": row["id"],
+        "topic": row.get("topic"),
+        "source": row.get("source"),
+        "tokens": len(said),
+        "bytes": size,
+        "nats": round(sum(nats[i] for i in said), 5),
+    }
+
+
+def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
+    """Predictions already made and the number of batches they fill; a batch that was cut short is scored again."""
+    lines = partial.read_text(encoding="utf-8").splitlines(keepends=True) if partial.exists() else []
+    whole = sum(line.endswith("\n") for line in lines)
+    done = rows = 0
+    while done < len(batches) and rows + len(batches[done]) <= whole:
+        rows += len(batches[done])
+        done += 1
+    write_text(partial, "".join(lines[:rows]))
+    return [json.loads(line) for line in lines[:rows]], done
+
+
+def new_tokens(protocol: str, args) -> int:
+    """Longest free answer in tokens; the study's procedure takes 10."""
+    return 10 if protocol == "capitulo" else args.max_new_tokens
+
+
+def what_fits(engine, rows, prompts, protocol, args) -> tuple[list[int], dict[int, int]]:
+    """Numbers of the rows that are not too long, and what each takes beside its prompt (tokens).
+
+    Too long is a prompt of more than `max_length` tokens, or one that with its answer exceeds the model's window.
+    """
+    if protocol == "perplexity":  # longer texts are taken in windows; one text a batch
+        return list(range(len(rows))), dict.fromkeys(range(len(rows)), args.batch_tokens)
+    fits, beside = [], {}
+    for i, row in enumerate(rows):
+        texts = tasks.continuations(row, protocol) if protocol in tasks.LIKELIHOOD else []
+        answers_of_row = [len(engine.option(text)) for text in texts] or [new_tokens(protocol, args)]
+        if len(prompts[i]) <= args.max_length and len(prompts[i]) + max(answers_of_row) <= engine.window:
+            fits.append(i)
+            beside[i] = sum(answers_of_row)
+    return fits, beside
+
+
+def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> tuple[list[dict], float | None]:
+    """Records of all rows, in no order, appended as they come, and the seconds a row."""
+    fits, beside = what_fits(engine, rows, prompts, protocol, args)
+    cost = [(len(prompts[i]) + beside[i]) * args.permutations for i in fits]
+    batches = [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
+    records, done = resume(partial, batches)
+    if records:
+        print(f"goes on after {len(records)} of {len(fits)} rows")
+    if fits and done < len(batches):
+        windowed = int(min(args.max_length, engine.window)) + 1
+        engine.reserve(windowed if protocol == "perplexity" else max(len(prompts[i]) + beside[i] for i in fits))
+        if protocol in tasks.LIKELIHOOD:
+            turned = (tasks.rotated(rows[i], by) for i in fits for by in range(1, args.permutations))
+            more = [engine.encode(tasks.messages_of(row, shots)) for row in turned]
+            engine.share_prefix([*(prompts[i] for i in fits), *more])
+    clock, before = time.monotonic(), len(records)
+    with open(partial, "a", encoding="utf-8") as file:
+        for number, batch in enumerate(batches[done:], done + 1):
+            mine = [rows[i] for i in batch]
+            found = (
+                [score_text(engine, row, args.max_length) for row in mine]
+                if protocol == "perplexity"
+                else score_batch(engine, mine, shots, protocol, args)
+            )
+            records += found
+            file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in found))
+            file.flush()
+            if number % max(1, len(batches) // 10) == 0 or number == len(batches):
+                left = (time.monotonic() - clock) / (len(records) - before) * (len(fits) - len(records))
+                state = "" if protocol == "perplexity" else f"  right {sum(r['correct'] for r in records) / len(records):.1%}"
+                print(f"{len(records)}/{len(fits)} rows{state}  {left:.0f} s left")
+    scored, seconds = len(records) - before, time.monotonic() - clock
+    records += [too_long(engine, rows[i], shots) for i in sorted(set(range(len(rows))) - set(fits))]
+    return records, round(seconds / scored, 4) if scored else None

@@ -1,0 +1,235 @@
+"""Adapters that the training scripts share: which kinds there are, what they refuse, attaching and saving them.
+
+  qlora, lora    low-rank updates (Hu et al. 2021, arXiv 2106.09685) on NF4 weights with doubly quantised constants
+                 (Dettmers et al. 2023, arXiv 2305.14314), or on 16-bit ones
+  rslora         the same, scaled by lora_alpha / sqrt(lora_r) (Kalajdzievski 2023, arXiv 2312.03732)
+  dora           direction and length trained apart (Liu et al. 2024, arXiv 2402.09353): slower, a little better at small ranks
+  pissa          begins with the weights' own largest singular directions (Meng et al. 2024, arXiv 2404.02948), 16 bits only
+  loftq          begins with what NF4 lost (Li et al. 2023, arXiv 2310.08659), one safetensors file only
+  full           every weight trained, in 16 bits
+  prefix         virtual tokens before every layer's keys and values (Li and Liang 2021, arXiv 2101.00190)
+  prompt         virtual tokens before the embedded prompt (Lester et al. 2021, arXiv 2104.08691)
+  bottleneck     a small network with a bend beside each layer: PEFT's PEANuT, the kept kin of Houlsby's adapters
+
+Unsloth's fused kernels know the first three; the others run through plain PEFT, and say so. PiSSA and LoftQ begin away
+from zero; they are saved as ordinary LoRA of twice the rank, their start taken off, so that they merge into the model as it is.
+Importing this file imports neither torch nor unsloth.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from common.errors import UserError
+from common.models import adapter_config, is_adapter, virtual_tokens_of
+
+KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "bottleneck")
+LOW_RANK = KINDS[:6]
+MERGEABLE = (*KINDS[:7], "bottleneck")
+BY_UNSLOTH = KINDS[:3]
+IN_16_BITS = ("lora", "pissa", "full", "bottleneck")
+PRICE = {
+    "dora": "a weight norm a step: about half the speed",
+    "pissa": "singular values at the start, seconds to minutes",
+    "loftq": "singular values at the start, seconds to minutes",
+    "prefix": "longer attention, and no export: llama.cpp knows no virtual tokens",
+    "prompt": "longer prompts, and no export: llama.cpp knows no virtual tokens",
+    "bottleneck": "the layer's change is computed anew each step",
+}
+LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def in_4bit(args) -> bool:
+    """Whether the frozen weights are loaded in NF4."""
+    return args.adapter not in IN_16_BITS if args.load_in_4bit is None else args.load_in_4bit
+
+
+def problems(args) -> list[str]:
+    """Combinations that cannot work, told before anything is loaded."""
+    found = []
+    if args.load_in_4bit and args.adapter in IN_16_BITS:
+        other = {"lora": "; LoRA on NF4 is --adapter qlora"}.get(args.adapter, "")
+        found.append(f"load_in_4bit: {args.adapter} needs 16-bit weights{other}")
+    if args.load_in_4bit is False and args.adapter in ("qlora", "loftq"):
+        found.append(f"load_in_4bit: {args.adapter} is made for NF4 weights; in 16 bits pass --adapter lora")
+    if args.lora_dropout and args.adapter not in LOW_RANK:
+        found.append(f"lora_dropout: {args.adapter} has none; leave it 0")
+    if args.adapter == "loftq" and Path(args.model or "", "model.safetensors.index.json").is_file():
+        found.append(f"adapter: loftq needs a model in one model.safetensors, {args.model} has several; pass --adapter qlora")
+    if args.model and virtual_tokens_of(args.model):
+        return [f"model: {args.model} holds virtual tokens, which cannot be trained further; start from its base model"]
+    if args.adapter not in ("qlora", "lora") and args.model and is_adapter(args.model):
+        kind = adapter_config(args.model).get("peft_type", "LORA")
+        found.append(
+            f"adapter: {args.model} is an adapter already ({kind}) and is trained further as it is; leave --adapter out, "
+            "or merge it first (scripts/export_gguf.py --merge_only)"
+        )
+    return found
+
+
+def attach(model, args, **more):
+    """The model with new adapters as `args` says; a model that has some, or is trained in full, comes back as it is.
+
+    `more` goes to Unsloth's get_peft_model as it is.
+    """
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel) or args.adapter == "full":
+        return model
+    if args.adapter in BY_UNSLOTH:
+        from unsloth import FastLanguageModel
+
+        asked = dict(
+            r=args.lora_r,
+            lora_alpha=args.lora_alpha,
+            lora_dropout=args.lora_dropout,
+            bias="none",
+            target_modules=args.target_modules,
+            use_rslora=args.adapter == "rslora",
+            random_state=args.seed,
+            max_seq_length=args.max_length,
+            use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
+        )
+        return FastLanguageModel.get_peft_model(model, **(asked | more))
+    return _by_peft(model, args)
+
+
+def _by_peft(model, args):
+    from peft import LoraConfig, PeanutConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
+    from transformers import set_seed
+
+    print(f"adapter: {args.adapter} through plain PEFT, Unsloth's fused kernels do not know it ({PRICE[args.adapter]})")
+    low_rank = dict(
+        r=args.lora_r,
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout,
+        target_modules=args.target_modules,
+        task_type="CAUSAL_LM",
+    )
+    config = {
+        "dora": lambda: LoraConfig(**low_rank, use_dora=True),
+        "pissa": lambda: LoraConfig(**low_rank, init_lora_weights="pissa_niter_16"),
+        "loftq": lambda: LoraConfig(**low_rank),
+        "prefix": lambda: PrefixTuningConfig(num_virtual_tokens=args.lora_r, task_type="CAUSAL_LM"),
+        "prompt": lambda: PromptTuningConfig(num_virtual_tokens=args.lora_r, task_type="CAUSAL_LM"),
+        "bottleneck": lambda: PeanutConfig(r=args.lora_r, target_modules=args.target_modules, task_type="CAUSAL_LM"),
+    }[args.adapter]()
+    set_seed(args.seed)
+    model.config.use_cache = False
+    if args.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
+    model = get_peft_model(model, config)
+    if args.adapter == "loftq":
+        _repair_nf4(model, _weights_file(args.model))
+    if args.adapter in ("pissa", "loftq"):
+        model.save_pretrained(Path(args.output_dir, ".start"))
+    return model
+
+
+def _repair_nf4(model, weights: Path) -> None:
+    """Begin every adapter with the best low-rank approximation of what NF4 lost of its layer's weight.
+
+    LoftQ with one iteration (Li et al. 2023, algorithm 1). PEFT's replace_lora_weights_loftq does this on CUDA only, and
+    leaves the adapters' scale out.
+    """
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+    from peft.tuners.lora.bnb import Linear4bit
+    from safetensors import safe_open
+
+    with safe_open(weights, "pt") as file, torch.no_grad():
+        for name, layer in model.named_modules():
+            if not isinstance(layer, Linear4bit):
+                continue
+            stored = layer.base_layer.weight
+            kept = dequantize_4bit(stored.data, stored.quant_state).float()
+            lost = file.get_tensor(name.removeprefix("base_model.model.") + ".weight").to(kept.device).float() - kept
+            left, sizes, right = torch.linalg.svd(lost, full_matrices=False)
+            rank, root = layer.r["default"], sizes.sqrt()
+            scale = layer.scaling["default"] ** 0.5
+            layer.lora_A["default"].weight.copy_(root[:rank, None] * right[:rank] / scale)
+            layer.lora_B["default"].weight.copy_(left[:, :rank] * root[:rank] / scale)
+
+
+def _weights_file(model: str) -> Path:
+    """The one safetensors file of a folder or a hub id, which LoftQ compares NF4 with; UserError where there are several."""
+    path = Path(model, "model.safetensors")
+    if not Path(model).exists():
+        import huggingface_hub
+
+        try:
+            path = Path(huggingface_hub.hf_hub_download(model, "model.safetensors"))
+        except huggingface_hub.errors.EntryNotFoundError:
+            path = Path(model, "is in several files")
+    if not path.is_file():
+        raise UserError(f"adapter: loftq needs a model in one model.safetensors, {model} has none; pass --adapter qlora or pissa")
+    return path
+
+
+def take_off_start(folder: Path, start: Path) -> None:
+    """Rewrite a saved adapter A B as the LoRA [A A0] [B -B0] of twice the rank: what training changed, nothing else.
+
+    Peft's conversion for PiSSA does the same, and does not take LoftQ. Meng et al. 2024, appendix C.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    now, before = load_file(folder / "adapter_model.safetensors"), load_file(start / "adapter_model.safetensors")
+    made = {
+        name: torch.cat([tensor, before[name]], dim=0) if ".lora_A." in name else torch.cat([tensor, -before[name]], dim=1)
+        for name, tensor in now.items()
+    }
+    config = adapter_config(folder)
+    config |= {"r": 2 * config["r"], "lora_alpha": 2 * config["lora_alpha"], "init_lora_weights": True}
+    save_file(made, folder / ".new.safetensors", metadata={"format": "pt"})
+    os.replace(folder / ".new.safetensors", folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------- arithmetic
+
+
+def shapes(config: dict) -> dict[str, tuple[int, int]]:
+    """Inputs and outputs of a decoder layer's linear layers, from a model's config.json."""
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    head = config.get("head_dim") or hidden // config["num_attention_heads"]
+    queries, keys = config["num_attention_heads"] * head, config.get("num_key_value_heads", config["num_attention_heads"]) * head
+    sizes = [
+        (hidden, queries),
+        (hidden, keys),
+        (hidden, keys),
+        (queries, hidden),
+        (hidden, inner),
+        (hidden, inner),
+        (inner, hidden),
+    ]
+    return dict(zip(LAYERS, sizes, strict=True))
+
+
+def total_parameters(config: dict) -> tuple[int, int, int]:
+    """Parameters of all decoder layers' linear layers, of the embeddings (input and, where untied, output), and of norms."""
+    layers, hidden = config["num_hidden_layers"], config["hidden_size"]
+    linear = layers * sum(a * b for a, b in shapes(config).values())
+    embeddings = config["vocab_size"] * hidden * (1 if config.get("tie_word_embeddings", False) else 2)
+    head = config.get("head_dim") or hidden // config["num_attention_heads"]
+    norms = layers * (2 * hidden + (2 * head if config.get("model_type") == "qwen3" else 0)) + hidden
+    if config.get("model_type") == "qwen2" or config.get("attention_bias"):
+        norms += layers * sum(shapes(config)[name][1] for name in ("q_proj", "k_proj", "v_proj"))
+    return linear, embeddings, norms
+
+
+def trainable_parameters(config: dict, adapter: str, r: int, targets: list[str]) -> int:
+    """Trainable parameters of an adapter on a model of this config.json, by formula."""
+    if adapter == "full":
+        return sum(total_parameters(config))
+    layers, hidden, of = config["num_hidden_layers"], config["hidden_size"], shapes(config)
+    if adapter == "prompt":
+        return r * hidden
+    if adapter == "prefix":  # keys and values of every layer
+        return r * layers * 2 * of["k_proj"][1]
+    sizes = [of[name] for name in targets if name in of]
+    if adapter == "bottleneck":
+        return layers * sum(2 * r * outputs for _, outputs in sizes)
+    lengths = sum(outputs for _, outputs in sizes) if adapter == "dora" else 0
+    return layers * (sum(r * (inputs + outputs) for inputs, outputs in sizes) + lengths)

@@ -1,0 +1,88 @@
+"""A training's weights on disk: the last whole checkpoint, going on from it, the result saved beside its place and moved in.
+
+Importing this file imports no torch.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from common.errors import CheckFailed
+from training import adapters
+
+
+def last(output_dir: str | Path) -> Path | None:
+    """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one."""
+    found = sorted(Path(output_dir).glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in found:
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+            return checkpoint
+        except (OSError, ValueError):
+            print(f"warning: {checkpoint} is incomplete and is passed over")
+    return None
+
+
+def resume_from(checkpoint: Path, trainer) -> None:
+    """Make `trainer.train(resume_from_checkpoint=checkpoint)` bring back the adapter that was trained, and the optimiser."""
+    import torch
+
+    if hasattr(trainer.model, "peft_config"):
+        trainer.add_callback(_restore_adapter(checkpoint, trainer.model))
+    if not torch.cuda.is_available():
+        # transformers reads the optimiser of several processes back to "cpu:0", a place that torch does not know.
+        torch.serialization.register_package(50, lambda _: None, lambda kept, at: kept if at.startswith("cpu:") else None)
+
+
+def _restore_adapter(checkpoint: Path, model):
+    """Callback that reads the trained adapter of a checkpoint back, before the first step.
+
+    transformers' own way reads the adapters in a checkpoint's subfolders where there are any, DPO's and KTO's reference, and
+    then passes over the one that was trained: the run would go on from untrained weights with a trained optimiser.
+    """
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+    from transformers import TrainerCallback
+
+    class Restore(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):  # given a model, it may be one that DDP has wrapped
+            weights = load_file(checkpoint / "adapter_model.safetensors")
+            if is_sharded(model):
+                from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+
+                weights = {name.replace(".weight", ".default.weight"): value for name, value in weights.items()}
+                options = StateDictOptions(full_state_dict=True, strict=False)
+                if set_model_state_dict(model, weights, options=options).unexpected_keys:
+                    raise CheckFailed(f"{checkpoint} cannot be read back into parts; start again in another output_dir")
+                return
+            missing = set_peft_model_state_dict(model, weights, adapter_name="default").unexpected_keys
+            if missing:
+                raise CheckFailed(f"{checkpoint} does not fit the model: {missing[:3]}; delete it, or the run")
+
+    return Restore
+
+
+def is_sharded(model) -> bool:
+    """Whether the model is shared out by FSDP: each process holds a part of every weight."""
+    return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
+
+
+def save_model(model, tokenizer, output_dir: str | Path, weights: dict | None = None) -> None:
+    """Save adapter (or model) and tokenizer into a folder beside its place, then move the files in one by one.
+
+    `weights` are all of the model's, where it holds only parts of them itself.
+    """
+    output_dir = Path(output_dir)
+    temporary = output_dir / ".saving"
+    shutil.rmtree(temporary, ignore_errors=True)
+    # DPO holds its reference as a second adapter; only the trained one is the result.
+    more = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+    model.save_pretrained(temporary, **more, **({"state_dict": weights} if weights is not None else {}))
+    if (output_dir / ".start").is_dir():
+        adapters.take_off_start(temporary, output_dir / ".start")
+    tokenizer.save_pretrained(temporary)
+    for file in temporary.iterdir():
+        os.replace(file, output_dir / file.name)
+    temporary.rmdir()
+    shutil.rmtree(output_dir / ".start", ignore_errors=True)

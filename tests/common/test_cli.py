@@ -1,0 +1,225 @@
+"""What every script owes its user: --help and every mistake answered in under a second, without torch, exit code 2."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from common.arguments import parse_args
+from conftest import ROOT, run_script
+
+SCRIPTS = sorted(
+    p
+    for folder in ("scripts", "data_prep")
+    for p in (ROOT / folder).glob("*.py")
+    if "parse_args(Args" in p.read_text(encoding="utf-8")
+)  # a script for users, not a worker of one
+READMES = [
+    p for p in (ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "recipes").glob("*/README.md"))) if p.exists()
+]
+
+
+def seconds_of(*command: str) -> tuple[float, subprocess.CompletedProcess]:
+    """Best of three: the machine may be busy with something else, the script may not be slow."""
+    runs = []
+    for _ in range(3):
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        runs.append((time.monotonic() - start, done))
+        if runs[-1][0] < 1:
+            break
+    return min(runs, key=lambda run: run[0])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
+def test_help_is_the_docstring_at_once(script):
+    seconds, done = seconds_of(str(script), "--help")
+    assert done.returncode == 0, done.stderr
+    first = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))).splitlines()[0]
+    assert first in done.stdout
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
+def test_unknown_flag_is_refused_at_once_without_torch(script):
+    seconds, done = seconds_of("-X", "importtime", str(script), "--no_such_flag", "1")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert any("no_such_flag" in line for line in errors) and "Traceback" not in done.stderr
+    assert not re.search(r"import time:.*\| +(torch|transformers|unsloth)$", done.stderr, re.M)
+    assert seconds < 1
+
+
+def test_all_argument_problems_come_in_one_error(tmp_path):
+    _, done = seconds_of("scripts/sft.py", "--data", str(tmp_path / "none.jsonl"), "--lora_r", "0", "--model", "models/none")
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in ("data:", "lora_r:", "model:"))
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (
+            "learning_rat: 2e-5\nlora_rr: 3\n",
+            ["bad.yaml:1", "did you mean 'learning_rate'", "bad.yaml:2", "did you mean 'lora_r'"],
+        ),
+        ("lora_r: 8\nlora_r: 16\n", ["bad.yaml:2", "stands twice"]),
+        ("lora_r: many\n", ["lora_r"]),
+        ("learning_rate: [1, 2]\n", ["learning_rate"]),
+        ("", ["is empty"]),
+        ("a: [\n", ["not valid YAML"]),
+    ],
+)
+def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(text)
+    seconds, done = seconds_of("scripts/sft.py", "--config", str(bad))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert seconds < 1
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ('{"conversations": [', ["rows.jsonl:2", "not JSON"]),
+        ('{"prompt": "a", "chosen": "b", "rejected": "c"}', ["rows.jsonl:2", "preference row"]),
+        ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
+        ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
+        ("[1]", ["rows.jsonl:2", "JSON object"]),
+    ],
+)
+def test_bad_row_names_file_and_line(tmp_path, line, words):
+    good = '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}\n'
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(good + line + "\n")
+    # With a model named, nothing heavy stands between the arguments and the rows.
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text("{}")
+    seconds, done = seconds_of("scripts/sft.py", "--model", str(tmp_path / "m"), "--data", str(rows))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert seconds < 1
+
+
+ROWS = {
+    "sft.py": '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}',
+    "dpo.py": '{"prompt": "a", "chosen": "b", "rejected": "c"}',
+    "kto.py": '{"prompt": "a", "completion": "b", "label": true}',
+    "cpt.py": '{"text": "a"}',
+}
+FITS = {
+    "sft.py": ["sft.py"],
+    "dpo.py": ["dpo.py", "simpo.py", "orpo.py", "reward.py"],
+    "kto.py": ["kto.py"],
+    "cpt.py": ["cpt.py"],
+}
+
+
+@pytest.mark.parametrize("script", ["sft.py", "cpt.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py"])
+@pytest.mark.parametrize("rows", list(ROWS))
+def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, script, rows):
+    if script in FITS[rows]:
+        pytest.skip("these rows fit this script")
+    (tmp_path / "rows.jsonl").write_text(ROWS[rows] + "\n")
+    (tmp_path / "config.json").write_text("{}")
+    _, done = seconds_of(f"scripts/{script}", "--model", str(tmp_path), "--data", str(tmp_path / "rows.jsonl"))
+    assert done.returncode == 2 and "rows.jsonl:1" in done.stderr and rows in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    "script, flags, word",
+    [
+        ("dpo.py", ["--beta", "0"], "beta"),
+        ("simpo.py", ["--gamma", "-1"], "gamma"),
+        ("orpo.py", ["--beta", "-1"], "beta"),
+        ("kto.py", ["--per_device_train_batch_size", "1"], "per_device_train_batch_size"),
+        ("cpt.py", ["--lora_r", "0"], "lora_r"),
+        ("grpo.py", ["--num_generations", "3"], "num_generations"),
+        ("sft.py", ["--adapter", "full", "--load_in_4bit", "true"], "load_in_4bit"),
+        ("sft.py", ["--adapter", "loftq", "--load_in_4bit", "false"], "load_in_4bit"),
+        ("sft.py", ["--adapter", "prefix", "--lora_dropout", "0.1"], "lora_dropout"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):
+    (tmp_path / "config.json").write_text("{}")
+    _, done = seconds_of(f"scripts/{script}", "--model", str(tmp_path), "--data", "requirements.txt", *flags)
+    assert done.returncode == 2 and f"{word}:" in done.stderr
+
+
+def test_yaml_gives_values_and_flags_win(tmp_path):
+    import sft
+
+    config = tmp_path / "c.yaml"
+    config.write_text("lora_r: 8\nlearning_rate: 1e-5\n")
+    args = parse_args(sft.Args, "", [str(config), "--lora_r", "32", "--dry_run"])
+    assert (args.lora_r, args.learning_rate, args.dry_run) == (32, 1e-5, True)
+
+
+# ---------------------------------------------------------------------------------------------- recipes and README
+
+
+def assert_parses(command: list[str]) -> None:
+    """The command's flags and YAML keys are those of its script; files that it names need not be there yet."""
+    import run_recipe
+
+    assert "parse_args(Args, __doc__)" in (ROOT / command[0]).read_text(encoding="utf-8")
+    assert run_recipe.command_problems(["python", *command]) == []
+
+
+def recipe_commands() -> list[tuple[str, list[str]]]:
+    import run_recipe
+
+    found = []
+    for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")):
+        own = {"rows": "recipes/rehearsal/labelled.csv"} if path.parent.name == "classification" else {}  # the user's file
+        for rehearse in (False, True):
+            if rehearse and path.parent.name == "quickstart":
+                continue  # it has no network to be spared
+            for stage in run_recipe.read_recipe(path.parent, Path("runs") / path.parent.name, rehearse, own)[1]:
+                words = "rehearsal/" if rehearse else ""
+                found.append((f"{path.parent.name}/{words}{stage['name']}", stage["command"][1:]))
+    return found
+
+
+def readme_commands() -> list[tuple[str, list[str]]]:
+    found = []
+    for path in READMES:
+        for block in re.findall(r"```(?:bash|sh)\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words[:1] == ["python"] and words[1:2] != ["-m"]:
+                    words = words[1:]
+                else:  # torchrun and accelerate launch name a script further on
+                    words = words[next((i for i, word in enumerate(words) if word.startswith("scripts/")), len(words)) :]
+                if words:
+                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words))
+    return found
+
+
+@pytest.mark.parametrize("command", [pytest.param(c, id=n) for n, c in recipe_commands() + readme_commands()])
+def test_command_of_a_recipe_or_readme_parses(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert_parses(command)
+
+
+def test_every_yaml_of_a_recipe_is_used():
+    used = {Path(word).name for _, command in recipe_commands() for word in command if word.endswith(".yaml")}
+    for path in (ROOT / "recipes").glob("*/*.yaml"):
+        assert path.name == "recipe.yaml" or path.name in used, f"{path} is not used by its recipe"
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for path in READMES:
+        for target in re.findall(r"^make (\w[\w-]*)", path.read_text(encoding="utf-8"), re.M):
+            assert re.search(rf"^{target}:", makefile, re.M), f"{path.name} names make {target}"
+
+
+def test_run_recipe_dry_run_names_every_stage(tmp_path):
+    done = run_script("scripts/run_recipe.py", "recipes/quickstart", "--output_dir", tmp_path / "q", "--dry_run")
+    assert "prepare" in done.stdout and "sft" in done.stdout and not (tmp_path / "q" / "manifest.json").exists()

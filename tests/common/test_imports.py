@@ -1,0 +1,73 @@
+"""The house's shape: scripts/ holds what a user runs, its rooms hold parts, imports run one way and in no circle."""
+
+import ast
+import sys
+from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+SCRIPTS = ROOT / "scripts"
+FILES = sorted(SCRIPTS.rglob("*.py"))
+ENTRIES = {path.stem for path in SCRIPTS.glob("*.py")}
+# A room may import from those before it. common knows nobody.
+ROOMS = ("common", "llamacpp", "export", "training", "scoring", "reporting")
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(SCRIPTS).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path) for path in FILES}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of scripts/ that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & NAMES
+            found |= inner or {node.module}
+    return (found & NAMES) - {name_of(path)}
+
+
+GRAPH = {name_of(path): imports_of(path) for path in FILES}
+
+
+def test_imports_run_in_no_circle():
+    try:
+        list(TopologicalSorter(GRAPH).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_part_imports_an_entry_point():
+    assert not {(part, entry) for part, found in GRAPH.items() if "." in part for entry in found & ENTRIES}
+
+
+def test_rooms_import_one_way():
+    """Whole rooms too: a room never imports from one that stands after it."""
+    wrong = {
+        (part, other)
+        for part, found in GRAPH.items()
+        if "." in part
+        for other in found
+        if ROOMS.index(other.partition(".")[0]) > ROOMS.index(part.partition(".")[0])
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent == SCRIPTS], ids=lambda p: p.name)
+def test_what_lies_in_scripts_is_run_by_a_user(path):
+    text = path.read_text(encoding="utf-8")
+    assert '__name__ == "__main__"' in text and f"python scripts/{path.name}" in ast.get_docstring(ast.parse(text))
+
+
+def test_no_file_or_folder_shadows_a_library():
+    ours = {p.name.removesuffix(".py") for p in SCRIPTS.iterdir() if p.suffix == ".py" or p.is_dir()} - {"__pycache__"}
+    assert ours & (set(packages_distributions()) | set(sys.stdlib_module_names)) <= {"evaluate"}

@@ -1,0 +1,306 @@
+"""The export as a user runs it: a trained adapter becomes verified GGUF files; planted faults are caught."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, run_script
+from export.verify import GATES
+from llamacpp.files import read_header
+from llamacpp.tools import CONVERTER_FOLDER, INSTALL, find_converter
+
+if not list(CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py")):
+    pytest.skip(f"llama.cpp's converter is not in .tools; run: make setup, or: {INSTALL}", allow_module_level=True)
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_sft, tiny_rows, tmp_path_factory):
+    """Folder of one export of the tiny adapter in q8_0 and q4_k_m, with its work kept, and what was printed."""
+    out = tmp_path_factory.mktemp("export") / "gguf"
+    done = run_script(
+        "scripts/export_gguf.py",
+        "--model",
+        tiny_sft,
+        "--output_dir",
+        out,
+        "--name",
+        "tiny",
+        "--data",
+        tiny_rows / "test.jsonl",
+        "--max_tokens",
+        300,
+        "--keep_work",
+    )
+    return out, done.stdout
+
+
+def test_files_and_report(exported, tiny_sft):
+    out, printed = exported
+    report = json.loads((out / "verification.json").read_text())
+    assert [f["file"] for f in report["files"]] == ["tiny-q8_0.gguf", "tiny-q4_k_m.gguf"]
+    assert not (out / ".work").exists() and "passed" in (out / "verification.txt").read_text()
+    merge = report["merge"]
+    assert merge["kl_adapted_to_merged"] <= merge["bound"] < merge["kl_merged_to_base"], "merged is not adapted, or is the base"
+    for file in report["files"]:
+        checks = file["checks"]
+        assert not file["failed"] and checks["kl"] <= GATES[file["quantization"]]["kl"]
+        assert checks["task_loss"]["tuned"] < checks["task_loss"]["untuned"] - 1
+        assert checks["tokens"]["different"] == 0 and checks["tokens"]["strings"] > 60
+        assert checks["template"] == {"conversations": 4, "different": 0} and checks["template_ids"]["different"] == 0
+        assert checks["stop"]["forced"] == "stop"
+    q8, q4 = report["files"]
+    assert 8.4 < q8["bits_per_weight"] < 8.6 and q4["fallback_tensors"] == 0 and q4["tensors"]["Q4_K"] > 5
+    assert "llama_model_loader" not in printed and "q4_K" not in printed, "llama.cpp's log is on the screen"
+
+
+def ollama_renders(template: str, messages: list[dict]) -> str:
+    """What the Go template of a Modelfile makes of a conversation, by way of Jinja; anything unknown in it is an error."""
+    import re
+
+    from jinja2 import Environment
+
+    actions = re.findall(r'\{\{- ((?:"(?:\\.|[^"\\])*"|[^"{}])+) \}\}', template)
+    assert "".join(f"{{{{- {action} }}}}" for action in actions) == template, "text between actions, where {{- would trim it"
+    source, opened = "", []
+    for action in actions:
+        choice = re.fullmatch(r'(else )?if eq \.Role "(\w+)"', action)
+        if action.startswith('"'):
+            source += f"{{{{ {action} }}}}"
+        elif action == "range .Messages":
+            opened.append("for")
+            source += "{% for m in messages %}"
+        elif choice:
+            opened += [] if choice[1] else ["if"]
+            source += f"{{% {'elif' if choice[1] else 'if'} m.role == '{choice[2]}' %}}"
+        elif action == 'if ne (index .Messages 0).Role "system"':
+            opened.append("if")
+            source += "{% if messages[0].role != 'system' %}"
+        else:
+            source += {".Content": "{{ m.content }}", "end": f"{{% end{opened[-1] if opened else ''} %}}"}[action]
+            opened = opened[:-1] if action == "end" else opened
+    return Environment().from_string(source).render(messages=messages)
+
+
+def test_modelfile_says_what_the_file_says(exported):
+    from export.modelfile import apply, jinja, parts
+    from transformers import AutoTokenizer
+
+    from data_prep.chat_template import Renderer
+
+    out, _ = exported
+    header, _ = read_header(out / "tiny-q4_k_m.gguf")
+    lines = (out / "Modelfile").read_text().splitlines()
+    assert lines[0] == "FROM ./tiny-q4_k_m.gguf" and (out / "tiny-q4_k_m.gguf").exists()
+    assert (
+        'PARAMETER stop "<|im_end|>"' in lines
+        and header["tokenizer.ggml.tokens"][int(header["tokenizer.ggml.eos_token_id"])] == "<|im_end|>"
+    )
+    assert "PARAMETER num_ctx 4096" in lines and int(header["qwen3.context_length"]) >= 4096
+    template = header["tokenizer.chat_template"]
+    renderer = Renderer(AutoTokenizer.from_pretrained(out / "work" / "tiny"))
+    turns = [("system", "Be brief."), ("user", "Olá {{ x }}"), ("assistant", "ok"), ("user", "?")]
+    messages = [{"role": r, "content": c} for r, c in turns]
+    assert apply(parts(template), turns) == renderer.render(messages, generate=True) == jinja(template, messages)
+    said = (out / "Modelfile").read_text().partition('TEMPLATE """')[2].partition('"""')[0]
+    for upto in (2, 4):
+        assert ollama_renders(said, messages[:upto]) == renderer.render(messages[:upto], generate=True)
+    assert ollama_renders(said, messages[1:]) == renderer.render(messages[1:], generate=True)
+    parameters = [line for line in lines if line.startswith("PARAMETER")]
+    assert parameters == ['PARAMETER stop "<|im_end|>"', "PARAMETER num_ctx 4096", "PARAMETER temperature 0"]
+    assert [line.split(maxsplit=1)[0] for line in lines] == ["FROM", "TEMPLATE", *["PARAMETER"] * 3], (
+        "a field that nothing checks"
+    )
+
+
+# ---------------------------------------------------------------------------------------------- planted faults
+
+
+def patch(path, key: bytes, old: bytes, new: bytes):
+    """Change the bytes that follow a key of the header."""
+    data = bytearray(path.read_bytes())
+    at = data.index(old, data.index(key))
+    assert len(old) == len(new)
+    data[at : at + len(old)] = new
+    path.write_bytes(data)
+
+
+def zero_layer(path):
+    """Zero every weight of the first block, norms apart."""
+    from cyllama.llama.llama_cpp import GGUFContext
+
+    context = GGUFContext.from_file(str(path))
+    start, tensors = context.data_offset, context.get_all_tensor_info()
+    with open(path, "r+b") as file:
+        for tensor in tensors:
+            if tensor["name"].startswith("blk.0.") and "norm" not in tensor["name"]:
+                file.seek(start + tensor["offset"])
+                file.write(bytes(tensor["size"]))
+
+
+FAULTS = {
+    "adapter not merged": (None, {"kl", "task_loss"}),
+    "template removed": (lambda p: patch(p, b"tokenizer.chat_template", b"chat_template", b"chat_templatX"), {"metadata"}),
+    "end token wrong": (
+        lambda p: patch(p, b"tokenizer.ggml.eos_token_id", (151645).to_bytes(4, "little"), (151643).to_bytes(4, "little")),
+        {"metadata"},
+    ),
+    "pre-tokenizer of another model": (lambda p: patch(p, b"tokenizer.ggml.pre", b"qwen2", b"gpt-2"), {"tokens"}),
+    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-5_000_000]), {"loads"}),
+    "header truncated": (lambda p: p.write_bytes(p.read_bytes()[:1_000_000]), {"loads"}),
+    "layer zeroed": (zero_layer, {"kl"}),
+}
+
+
+@pytest.fixture(scope="session")
+def short_reference(exported, tmp_path_factory):
+    """The export's reference, cut to its first documents: a fault needs no more to be seen."""
+    folder = tmp_path_factory.mktemp("reference")
+    whole = exported[0] / "work" / "reference"
+    reference = json.loads((whole / "reference.json").read_text())
+    reference |= {"documents": reference["documents"][:2], "answers": []}
+    (folder / "reference.json").write_text(json.dumps(reference))
+    (folder / "log_probs.f16").symlink_to(whole / "log_probs.f16")
+    return folder
+
+
+def test_the_sound_file_passes_the_short_reference(exported, short_reference, tmp_path):
+    out, _ = exported
+    untuned = out / "work/untuned/tiny-q8_0.gguf"
+    run_script("scripts/verify_gguf.py", "--gguf", out / "tiny-q8_0.gguf", "--reference", short_reference, "--untuned", untuned)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_fault_is_caught(fault, exported, short_reference, tmp_path):
+    out, _ = exported
+    plant, gates = FAULTS[fault]
+    path = tmp_path / "tiny-q8_0.gguf"
+    shutil.copy(out / ("tiny-q8_0.gguf" if plant else "work/untuned/tiny-q8_0.gguf"), path)
+    if plant:
+        plant(path)
+    done = run_script(
+        "scripts/verify_gguf.py",
+        "--gguf",
+        path,
+        "--reference",
+        short_reference,
+        "--untuned",
+        out / "work/untuned/tiny-q8_0.gguf",
+        "--output_dir",
+        tmp_path / "v",
+        code=1,
+    )
+    failed = json.loads((tmp_path / "v" / "verification.json").read_text())["files"][0]["failed"]
+    assert gates <= set(failed), failed
+    assert all(name in done.stdout for name in failed) and "check failed" in done.stderr
+
+
+def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
+    out, _ = exported
+    path = tmp_path / "other-f16.gguf"
+    vocabulary_of(smollm2, path)
+    run_script(
+        "scripts/verify_gguf.py", "--gguf", path, "--reference", out / "work" / "reference", "--output_dir", tmp_path, code=1
+    )
+    failed = json.loads((tmp_path / "verification.json").read_text())["files"][0]["failed"]
+    assert "49152 tokens, the model has 151936" in failed["metadata"] and "spelled otherwise" in failed["metadata"]
+
+
+def test_byte_fallback_tokenizer_is_refused_and_caught(smollm2, tmp_path):
+    """What transformers writes when it imports a GGUF: converts without a word, and llama.cpp aborts on the file."""
+    folder = tmp_path / "imported"
+    shutil.copytree(ROOT / smollm2, folder)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"]["byte_fallback"] = True
+    tokenizer["decoder"] = {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}, tokenizer["decoder"]]}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    start = time.monotonic()
+    done = run_script("scripts/export_gguf.py", "--model", folder, "--output_dir", tmp_path / "g", code=2)
+    assert "byte_fallback" in done.stderr and time.monotonic() - start < 3 and not (tmp_path / "g").exists()
+
+    path = tmp_path / "fault-f16.gguf"
+    vocabulary_of(folder, path)
+    assert read_header(path)[0]["tokenizer.ggml.model"] == "llama", "the converter no longer falls for it"
+    from export.checks import check_metadata
+
+    found = {}
+    reference = {
+        "byte_level": True,
+        "vocabulary": 49152,
+        "spelled": [],
+        "eos": 2,
+        "eos_text": "<|im_end|>",
+        "template": (folder / "chat_template.jinja").read_text(),
+    }
+    check_metadata(str(path), reference, lambda name, passed, figure, say: found.update({name: None if passed else say}))
+    assert "byte_fallback" in found["metadata"]
+
+
+def vocabulary_of(model, path):
+    """A GGUF of a model's vocabulary alone, by llama.cpp's converter."""
+    converter = find_converter() / "convert_hf_to_gguf.py"
+    subprocess.run(
+        [sys.executable, converter, model, "--vocab-only", "--outfile", path], check=True, capture_output=True, cwd=ROOT
+    )
+
+
+# ---------------------------------------------------------------------------------------------- refusals
+
+
+def refused(*args, code=2):
+    start = time.monotonic()
+    done = run_script("scripts/export_gguf.py", *args, code=code)
+    assert "Traceback" not in done.stderr and time.monotonic() - start < 3
+    return done.stderr
+
+
+def test_wrong_input_is_told_before_anything_starts(tiny_model, tmp_path):
+    said = refused("--model", tiny_model, "--quantization", "q4_k_m,q3_x", "--data", "nowhere.jsonl", "--merge_only")
+    assert "q3_x" in said and "nowhere.jsonl" in said and "no adapter" in said, "all problems in one error"
+    assert "is the run finished?" in refused("--model", tmp_path)
+    assert "holds no convert_hf_to_gguf.py" in refused(
+        "--model", tiny_model, "--llama_cpp", tmp_path, "--output_dir", tmp_path / "g"
+    )
+
+
+def model_like(tiny_model, folder, **config):
+    folder.mkdir()
+    for name in ("tokenizer.json", "config.json"):
+        shutil.copy(ROOT / tiny_model / name, folder / name)
+    found = json.loads((folder / "config.json").read_text()) | config
+    (folder / "config.json").write_text(json.dumps(found))
+    return folder
+
+
+def test_refuses_what_no_gguf_can_hold(tiny_model, tmp_path):
+    unknown = model_like(tiny_model, tmp_path / "unknown", architectures=["MedicalOracleForCausalLM"])
+    assert "does not know the architecture MedicalOracleForCausalLM" in refused(
+        "--model", unknown, "--output_dir", tmp_path / "g"
+    )
+    four_bit = model_like(
+        tiny_model, tmp_path / "few", quantization_config={"load_in_4bit": True, "quant_method": "bitsandbytes"}
+    )
+    assert "few bits" in refused("--model", four_bit, "--output_dir", tmp_path / "g")
+
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"")
+    for kind, base, says in (
+        ("PROMPT_TUNING", str(ROOT / tiny_model), "PROMPT_TUNING adapter"),
+        ("LORA", str(four_bit), "stored in 4 bits"),
+        ("LORA", "unsloth/qwen3-1.7b-unsloth-bnb-4bit", "pass the 16-bit model with --base"),
+        ("LORA", str(tmp_path / "gone"), "there is no folder"),
+    ):
+        (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": kind, "base_model_name_or_path": base}))
+        assert says in refused("--model", adapter, "--output_dir", tmp_path / "g")
+
+
+def test_full_disk_is_told_before(tiny_model, tmp_path):
+    """A model whose header claims more than any disk holds: the refusal comes before anything is written."""
+    big = model_like(tiny_model, tmp_path / "big")
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [10**9, 10**6], "data_offsets": [0, 0]}}).encode()
+    (big / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    said = refused("--model", big, "--output_dir", tmp_path / "g")
+    assert "GB of disk are needed" in said and "GB of memory are needed" in said and not (tmp_path / "g").exists()

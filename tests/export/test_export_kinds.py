@@ -1,0 +1,258 @@
+"""Every adapter kind exports or is refused by name; --lora_only, --merge_only, full fine-tuning, preference runs on top."""
+
+import json
+import time
+
+import pytest
+from common.errors import CheckFailed
+from conftest import ROOT, SFT, run_script
+from llamacpp.files import is_gguf, read_header
+from llamacpp.tools import CONVERTER_FOLDER, INSTALL, find_converter
+
+if not list(CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py")):
+    pytest.skip(f"llama.cpp's converter is not in .tools; run: make setup, or: {INSTALL}", allow_module_level=True)
+
+
+def export(*args, code=0):
+    return run_script("scripts/export_gguf.py", *args, code=code)
+
+
+def trained_adapter(base, folder, kind="lora", rank=4, **more):
+    """An adapter folder whose weights are far from zero, as PEFT saves it."""
+    import torch
+    from peft import LoraConfig, PeanutConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_pretrained(ROOT / base, dtype=torch.bfloat16)
+    same = dict(r=rank, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
+    config = PeanutConfig(**same) if kind == "bottleneck" else LoraConfig(**same, lora_alpha=8, **more)
+    model = get_peft_model(model, config)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and "magnitude" not in name:
+            torch.nn.init.normal_(parameter, 0, 0.5 if kind == "bottleneck" else 0.08)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(ROOT / base).save_pretrained(folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = str(ROOT / base)
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
+KINDS = {
+    "lora": {},
+    "rslora": {"use_rslora": True},
+    "dora": {"use_dora": True},
+    "bottleneck": {},
+    "lora of two ranks": {"rank_pattern": {"v_proj": 8}, "alpha_pattern": {"v_proj": 32}},
+    "lora and trained embeddings": {"modules_to_save": ["embed_tokens"]},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kind_is_merged_as_it_answers(kind, tiny_model, tmp_path):
+    """base + adapter == merged within the bound, far from the base; an adapter that does nothing is refused."""
+    from export.merge import merge
+
+    folder = trained_adapter(tiny_model, tmp_path / "adapter", kind.split()[0], **KINDS[kind])
+    (tmp_path / "merged").mkdir()
+    result = merge(str(folder), tiny_model, tmp_path / "merged")
+    assert result["kl_adapted_to_merged"] <= result["bound"] < result["kl_merged_to_base"] / 5
+    if kind == "lora":
+        from safetensors.torch import load_file, save_file
+
+        weights = load_file(folder / "adapter_model.safetensors")
+        save_file({name: tensor * 0 for name, tensor in weights.items()}, folder / "adapter_model.safetensors")
+        with pytest.raises(CheckFailed, match="the adapter holds nothing"):
+            merge(str(folder), tiny_model, tmp_path / "again")
+
+
+REFUSED = {
+    "PREFIX_TUNING": "PREFIX_TUNING adapter; it adds no weights",
+    "PROMPT_TUNING": "PROMPT_TUNING adapter; it adds no weights",
+    "SEQ_CLS": "a reward model",
+    "TOKEN_CLS": "TOKEN_CLS adapter: it writes no text",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_kind_that_no_gguf_can_hold_is_refused_by_name(kind, tiny_model, tmp_path):
+    task = kind if kind.endswith("CLS") else "CAUSAL_LM"
+    config = {"peft_type": "LORA" if task == kind else kind, "task_type": task, "base_model_name_or_path": str(ROOT / tiny_model)}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    for way in ([], ["--merge_only"], ["--lora_only"]):
+        start = time.monotonic()
+        said = export("--model", tmp_path, *way, code=2).stderr
+        assert REFUSED[kind] in said and time.monotonic() - start < 3
+
+
+# ---------------------------------------------------------------------------------------------- the adapter alone
+
+
+@pytest.mark.slow  # half a minute each
+@pytest.mark.parametrize("kind", ["rslora", "lora"])
+def test_adapter_alone_is_proven_beside_its_base(kind, tiny_model, tmp_path):
+    """rsLoRA scales by alpha / sqrt(r), llama.cpp by alpha / r: written as it is, it would be another adapter."""
+    folder = trained_adapter(tiny_model, tmp_path / "adapter", **KINDS[kind])
+    out = tmp_path / "g"
+    export("--model", folder, "--lora_only", "--name", "x", "--output_dir", out, "--max_tokens", 300)
+    report = json.loads((out / "verification.json").read_text())
+    checks = report["files"][0]["checks"]
+    assert checks["kl"] <= report["merge"]["bound"] < report["merge"]["kl_merged_to_base"] / 5 and checks["passages"] >= 3
+    assert not (out / ".work").exists() and is_gguf(out / "x-lora-f16.gguf")
+    alpha = float(read_header(out / "x-lora-f16.gguf")[0]["adapter.lora.alpha"])
+    assert alpha == (16 if kind == "rslora" else 8)  # 8 * sqrt(4)
+
+
+@pytest.mark.slow  # half a minute
+def test_adapter_alone_of_another_scale_is_caught(tiny_model, tmp_path):
+    """The proof's own proof: what the converter makes of rsLoRA left as it is does not pass."""
+    import subprocess
+
+    from common.machine import part_command
+    from export.verify import verify_adapter
+    from export_gguf import converter_command
+
+    folder = trained_adapter(tiny_model, tmp_path / "adapter", use_rslora=True)
+    converter, lora, base = find_converter(), tmp_path / "wrong.gguf", tmp_path / "base.gguf"
+    command = converter_command(converter / "convert_lora_to_gguf.py", folder, "--outtype", "f16", "--outfile", lora)
+    subprocess.run([*map(str, command), "--base", ROOT / tiny_model], check=True, capture_output=True)
+    command = converter_command(converter / "convert_hf_to_gguf.py", ROOT / tiny_model, "--outtype", "bf16", "--outfile", base)
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    merge = part_command("export.merge", "--model", folder, "--output_dir", tmp_path / "merged")
+    subprocess.run([*map(str, merge), "--reference", tmp_path / "r", "--max_tokens", "300"], check=True, cwd=ROOT)
+    bound = json.loads((tmp_path / "merged" / "merge.json").read_text())["bound"]
+    result = verify_adapter(lora, base, tmp_path / "r", {"kl": bound}, tmp_path / "log")
+    assert "is not the merged model" in result["failed"]["kl"]
+
+
+def test_adapter_that_llama_cpp_cannot_load_alone_is_refused(tiny_model, tmp_path):
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": str(ROOT / tiny_model), "r": 4}
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    for more, says in (
+        ({"use_dora": True}, "a DoRA adapter"),
+        ({"peft_type": "PEANUT"}, "a PEANUT adapter"),
+        ({"modules_to_save": ["lm_head"]}, "whole layers"),
+        ({"use_rslora": True, "rank_pattern": {"q_proj": 8}}, "rsLoRA adapter of more than one rank"),
+    ):
+        (tmp_path / "adapter_config.json").write_text(json.dumps(config | more))
+        said = export("--model", tmp_path, "--lora_only", code=2).stderr
+        assert says in said and "leave --lora_only out" in said
+
+
+# ---------------------------------------------------------------------------------------------- merged folders
+
+
+def test_merge_only_replaces_nothing_but_a_merge(tiny_model, tmp_path):
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": str(ROOT / tiny_model)}
+    adapter, other = tmp_path / "adapter", tmp_path / "thesis"
+    for folder in (adapter, other):
+        folder.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    (adapter / "adapter_model.safetensors").write_bytes(b"")
+    (other / "chapter1.tex").write_text("years of work")
+    assert "not replaced" in export("--model", adapter, "--merge_only", "--output_dir", other, code=2).stderr
+    assert (other / "chapter1.tex").exists()
+    assert "not both" in export("--model", adapter, "--merge_only", "--lora_only", code=2).stderr
+
+
+@pytest.mark.slow  # a minute: every script loads a model
+def test_merge_only_makes_a_model_for_every_script(tiny_model, tiny_rows, tmp_path):
+    folder = trained_adapter(tiny_model, tmp_path / "run" / "sft")
+    printed = export("--model", folder, "--merge_only").stdout
+    merged = tmp_path / "run" / "merged"
+    assert (
+        "every script takes it" in printed and (merged / "merge.json").exists() and not (merged / "adapter_config.json").exists()
+    )
+    before = (merged / "model.safetensors").read_bytes()
+    export("--model", folder, "--merge_only")
+    assert (merged / "model.safetensors").read_bytes() == before, "made again it has other bytes"
+    rows = ["--data", tiny_rows / "test.jsonl"]
+    run_script("scripts/evaluate.py", "--model", merged, *rows, "--output_dir", tmp_path / "e", "--limit", 2)
+    run_script("scripts/chat.py", "--model", merged, "--prompt", "hi", "--max_new_tokens", 3)
+    train = ["--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "further", "--max_steps", 4, *SFT]
+    run_script("scripts/sft.py", "--model", merged, *train)
+    out = tmp_path / "g"
+    export("--model", tmp_path / "further", "--output_dir", out, "--quantization", "q8_0", "--max_tokens", 300)
+    report = json.loads((out / "verification.json").read_text())
+    assert report["base"] == str(merged) and not report["files"][0]["failed"]
+
+
+# ---------------------------------------------------------------------------------------------- as users train them
+
+
+TRAINED = ["qlora", "lora", "rslora", "dora", "pissa", "loftq", "bottleneck", "full", "prefix", "prompt"]
+
+
+@pytest.mark.slow  # a training and an export each, a minute together
+@pytest.mark.parametrize("kind", TRAINED)
+def test_trained_kind_is_exported_or_refused(kind, tiny_model, tiny_rows, tmp_path):
+    """scripts/sft.py --adapter KIND, then scripts/export_gguf.py, nothing between."""
+    run = tmp_path / "x" / "sft"
+    rate = 1e-3 if kind == "full" else 5e-3
+    more = ["--max_steps", 8, "--data", tiny_rows / "train.jsonl", *SFT, "--learning_rate", rate]
+    run_script("scripts/sft.py", "--model", tiny_model, "--adapter", kind, "--output_dir", run, *more)
+    out = tmp_path / "x" / "gguf"
+    command = ["--model", run, "--quantization", "q8_0", "--data", tiny_rows / "test.jsonl", "--max_tokens", 300]
+    if kind in ("prefix", "prompt"):
+        assert f"{kind.upper()}_TUNING adapter" in export(*command, code=2).stderr
+        return
+    export(*command)
+    report = json.loads((out / "verification.json").read_text())
+    loss = report["files"][0]["checks"]["task_loss"]
+    assert not report["files"][0]["failed"] and loss["tuned"] < loss["untuned"] - 0.2, "the training is not in the file"
+    assert (out / "x-q8_0.gguf").exists() and report["untuned"] == tiny_model
+
+
+@pytest.mark.slow  # two trainings and two exports
+def test_preference_on_top_of_sft_and_reward_model(tiny_sft, tiny_rows, tmp_path):
+    from data_prep.chat_template import scoring_prompt
+
+    rows = [json.loads(line) for line in (tiny_rows / "test.jsonl").read_text().splitlines()]
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(
+        "".join(
+            json.dumps(
+                {"prompt": scoring_prompt(r), "chosen": r["label"], "rejected": next(x for x in r["labels"] if x != r["label"])}
+            )
+            + "\n"
+            for r in rows
+        )
+    )
+    common = ["--data", pairs, "--max_steps", 2, "--max_length", 256, "--per_device_train_batch_size", 2]
+    common += ["--gradient_accumulation_steps", 1, "--learning_rate", 1e-3]
+    run_script("scripts/dpo.py", "--model", tiny_sft, "--output_dir", tmp_path / "dpo", *common)
+    out = tmp_path / "g"
+    export("--model", tmp_path / "dpo", "--output_dir", out, "--quantization", "q8_0", "--data", tiny_rows / "test.jsonl")
+    report = json.loads((out / "verification.json").read_text())["files"][0]
+    assert not report["failed"] and report["checks"]["task_loss"]["tuned"] < report["checks"]["task_loss"]["untuned"] - 1
+    run_script("scripts/reward.py", "--model", "models/tiny-qwen3", "--output_dir", tmp_path / "reward", *common)
+    assert "a reward model" in export("--model", tmp_path / "reward", code=2).stderr
+
+
+def test_base_is_found_through_a_chain_of_runs(tmp_path):
+    """Trained in 4 bits on a GPU, adapters name Unsloth's 4-bit repository; the run, or the one before, knows the real base."""
+    from export.adapter_folder import base_of
+
+    for name, model in (("sft", "Qwen/Qwen3-1.7B"), ("dpo", str(tmp_path / "sft"))):
+        (tmp_path / name).mkdir()
+        config = {"peft_type": "LORA", "base_model_name_or_path": "unsloth/qwen3-1.7b-unsloth-bnb-4bit"}
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps(config))
+        (tmp_path / name / "run.json").write_text(json.dumps({"config": {"model": model}}))
+    assert base_of(tmp_path / "sft") == base_of(tmp_path / "dpo") == "Qwen/Qwen3-1.7B"
+    (tmp_path / "dpo" / "adapter_model.safetensors").write_bytes(b"")
+    said = export("--model", tmp_path / "dpo", code=2).stderr
+    assert "is not on this machine; --base Qwen/Qwen3-1.7B downloads it" in said
+
+
+@pytest.mark.slow  # Unsloth loads, merges, converts: two minutes
+def test_unsloths_own_exporter_is_proven_too(tiny_sft, tiny_rows, tmp_path):
+    """Kept from installing and downloading; its files pass the proof against the model that PEFT merged."""
+    args = ["--exporter", "unsloth", "--quantization", "q8_0,q4_k_m", "--data", tiny_rows / "test.jsonl", "--max_tokens", 300]
+    export("--model", tiny_sft, "--output_dir", tmp_path / "g", "--name", "x", *args)
+    report = json.loads((tmp_path / "g" / "verification.json").read_text())
+    assert report["exporter"] == "unsloth" and [f["failed"] for f in report["files"]] == [{}, {}]
+    assert report["files"][1]["tensors"]["Q4_K"] > 5
+    assert not list((tmp_path / "g").glob("**/llama.cpp")), "its tools are left behind"
+    assert "takes neither" in export("--model", tiny_sft, "--exporter", "unsloth", "--lora_only", code=2).stderr

@@ -1,0 +1,186 @@
+"""The runner: order, skipping by hash, going on after a failure, exit codes."""
+
+import json
+import os
+import re
+
+import pytest
+import run_recipe
+from conftest import ROOT, run_script
+from training import memory
+
+STEP = '''"""A step."""
+import sys
+from pathlib import Path
+source, target = map(Path, sys.argv[1:3])
+print("working on", source.name)
+if source.read_text() == "bad":
+    sys.exit(3)
+target.write_text(source.read_text() + "!")
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe of two stages, a -> b -> c, over a script of its own; returns a function that runs it."""
+    (tmp_path / "step.py").write_text(STEP)
+    (tmp_path / "a.txt").write_text("one")
+    script = str(tmp_path / "step.py")
+    (tmp_path / "recipe.yaml").write_text(f"""
+title: Test
+stages:
+  - name: first
+    command: python {script} {{recipe}}/a.txt {{out}}/b.txt
+    inputs: ["{{recipe}}/a.txt"]
+    outputs: ["{{out}}/b.txt"]
+  - name: second
+    command: python {script} {{out}}/b.txt {{out}}/c.txt
+    inputs: ["{{out}}/b.txt"]
+    outputs: ["{{out}}/c.txt"]
+""")
+    (tmp_path / "out").mkdir()
+
+    def go(*flags, code=0):
+        return run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out", *flags, code=code)
+
+    go.folder = tmp_path
+    return go
+
+
+def ran(done) -> list[str]:
+    return [line.split()[-1] for line in done.stdout.splitlines() if "working on" in line]
+
+
+def test_runs_in_order_then_skips_what_stands(recipe):
+    assert ran(recipe()) == ["a.txt", "b.txt"]
+    assert (recipe.folder / "out/c.txt").read_text() == "one!!"
+    again = recipe()
+    assert ran(again) == [] and again.stdout.count("skipped") == 2
+    stages = json.loads((recipe.folder / "out/manifest.json").read_text())["stages"]
+    assert [s["name"] for s in stages] == ["first", "second"] and all(s["peak_memory_gb"] > 0 for s in stages)
+    assert "working on a.txt" in (recipe.folder / "out/logs/first.log").read_text()
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda f: (f / "a.txt").write_text("two"), ["a.txt", "b.txt"]),
+        (lambda f: (f / "out/c.txt").unlink(), ["b.txt"]),
+        (lambda f: (f / "out/c.txt").write_text("meddled"), ["b.txt"]),
+        (lambda f: (f / "step.py").write_text(STEP + "# changed\n"), ["a.txt", "b.txt"]),
+    ],
+    ids=["input", "output gone", "output changed", "code"],
+)
+def test_runs_again_what_no_longer_stands(recipe, change, expected):
+    recipe()
+    change(recipe.folder)
+    assert ran(recipe()) == expected
+
+
+def test_stage_run_again_starts_from_a_clean_place(recipe):
+    script = recipe.folder / "step.py"
+    script.write_text(STEP.replace("target.write_text", "assert not target.exists(); target.write_text"))
+    recipe()
+    assert ran(recipe("--force")) == ["a.txt", "b.txt"]
+
+
+def test_failed_stage_stops_the_chain_with_the_command_and_its_code(recipe):
+    (recipe.folder / "a.txt").write_text("bad")
+    done = recipe(code=3)
+    assert "first failed (exit 3)" in done.stderr and "a.txt" in done.stderr
+    assert not (recipe.folder / "out/c.txt").exists()
+    (recipe.folder / "a.txt").write_text("good")
+    assert ran(recipe()) == ["a.txt", "b.txt"]
+
+
+def test_only_and_from(recipe):
+    recipe()
+    assert ran(recipe("--only", "first")) == ["a.txt"]
+    assert ran(recipe("--from_stage", "second")) == ["b.txt"]
+    assert ran(recipe("--force")) == ["a.txt", "b.txt"]
+    assert "there is no stage third" in recipe("--only", "third", code=2).stderr
+
+
+def test_energy_is_the_cards_own_count(recipe):
+    """A library of the same calls: every reading is 3.6 kJ above the one before, on each of two cards."""
+    (recipe.folder / "fake").mkdir()
+    (recipe.folder / "fake/pynvml.py").write_text("""
+read = {}
+def nvmlInit(): pass
+def nvmlDeviceGetCount(): return 2
+def nvmlDeviceGetHandleByIndex(i): return i
+def nvmlDeviceGetTotalEnergyConsumption(card):
+    read[card] = read.get(card, 5_000_000) + 3_600_000  # millijoules
+    return read[card]
+""")
+    env = {**os.environ, "PYTHONPATH": str(recipe.folder / "fake")}
+    run_script("scripts/run_recipe.py", recipe.folder, "--output_dir", recipe.folder / "out", env=env)
+    stages = json.loads((recipe.folder / "out/manifest.json").read_text())["stages"]
+    assert [s["energy_wh"] for s in stages] == [2.0, 2.0]
+
+
+def test_broken_chain_is_told_before_anything_runs(recipe):
+    text = (recipe.folder / "recipe.yaml").read_text()
+    (recipe.folder / "recipe.yaml").write_text(
+        text.replace('inputs: ["{out}/b.txt"]', 'inputs: ["{out}/none.txt"]').replace("name: first", "naem: first")
+    )
+    done = recipe(code=2)
+    assert "none.txt" in done.stderr and "stage 1" in done.stderr and not (ROOT / "out").exists()
+    assert ran(done) == []
+
+
+@pytest.mark.parametrize("script", ["data_prep/prepare.py", "scripts/sft.py"])
+def test_flag_that_a_script_does_not_take_is_told_before_anything_runs(script):
+    assert run_recipe.command_problems(["python", script, "--output_dir", "x"]) == []
+    assert "sizee" in run_recipe.command_problems(["python", script, "--output_dir", "x", "--sizee", "1"])[0]
+
+
+def test_dry_run_tells_what_the_stages_need():
+    told = run_script("scripts/run_recipe.py", "recipes/dr_bode", "--dry_run").stdout.partition("memory and disk")[2]
+    assert re.search(r"^  sft +\d+\.\d GB .* disk: ", told, re.M) and re.search(r"^  export +\d+\.\d GB of memory", told, re.M)
+    assert told.count("the largest") == 1 and "cpt" not in told
+    told = run_script(
+        "scripts/run_recipe.py", "recipes/dr_bode", "--dry_run", "--variables", "{model: Nobody/no-such-model}"
+    ).stdout
+    assert "Nobody/no-such-model: not estimated" in told
+
+
+@pytest.mark.parametrize("recipe, gigabytes", [("gpu_8gb", 8), ("gpu_24gb", 24), ("dr_bode", 8)])
+def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
+
+    _, stages = run_recipe.read_recipe(ROOT / "recipes" / recipe, ROOT / "runs" / recipe)
+    for stage in stages:
+        method = stage["command"][1].removeprefix("scripts/").removesuffix(".py")
+        if method in memory.METHODS:
+            args = run_recipe.command_args(stage["command"])
+            begins = next(s["command"] for s in stages if "--model" in s["command"])
+            config = memory.KNOWN[begins[begins.index("--model") + 1]]
+            need = memory.estimate(config, args, method, args.max_length, gpu=True)["total"]
+            assert need < memory.TIGHT * gigabytes * 1e9, (stage["name"], need)
+
+
+@pytest.mark.parametrize(
+    "share, checkpointing, unpacked, kept",
+    [
+        (2.0, None, True, True),
+        (1.01, None, False, True),
+        (0.6, None, False, False),
+        (0.6, False, False, True),
+        (2.0, True, True, False),
+    ],
+)
+def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked, kept):
+
+    args = run_recipe.command_args(["python", "scripts/sft.py", "--output_dir", "x", "--gradient_checkpointing", "false"])
+    config = memory.KNOWN["Qwen/Qwen3-1.7B"]
+    need = memory.estimate(config, args, "sft", 512, gpu=False)["total"]
+    args.gradient_checkpointing = checkpointing
+    assert memory.choose(config, args, "sft", 512, False, share * need / memory.TIGHT)[0] == unpacked
+    assert args.gradient_checkpointing != kept
+
+
+def test_a_gpu_recomputes_unless_it_is_told_not_to():
+
+    args = run_recipe.command_args(["python", "scripts/sft.py", "--output_dir", "x"])
+    assert memory.choose(memory.KNOWN["Qwen/Qwen3-1.7B"], args, "sft", 512, True, 1e12)[0] is False
+    assert args.gradient_checkpointing is True
