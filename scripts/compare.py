@@ -36,7 +36,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows, write_json, write_text
-from reporting import comparison
+from reporting import comparison_page
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -286,7 +286,7 @@ def compare(evaluations: list[dict], args: Args) -> dict:
     for compared, adjusted in zip(comparisons, holm([c["p_value"] for c in comparisons]), strict=True):
         compared["p_holm"] = adjusted
         compared["significant"] = adjusted < args.alpha
-        comparison["words"] = words(comparison, len(comparisons), kind)
+        compared["words"] = words(compared, len(comparisons), kind)
     kept = (
         "n",
         "accuracy",
@@ -371,8 +371,8 @@ def main() -> None:
     evaluations = read(args)
     result = compare(evaluations, args)
     output_dir = Path(args.output_dir)
-    markdown = comparison.markdown(result)
-    page = comparison.page(result, [e["rows"] for e in evaluations], args.flips)
+    markdown = comparison_page.markdown(result)
+    page = comparison_page.page(result, [e["rows"] for e in evaluations], args.flips)
     write_text(output_dir / "comparison.html", page)
     write_text(output_dir / "comparison.md", markdown)
     write_json(output_dir / "comparison.json", result)

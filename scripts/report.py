@@ -21,7 +21,7 @@ from pathlib import Path
 from common.arguments import parse_args
 from common.entry import run_main
 from common.files import write_json, write_text
-from reporting.comparison import percent
+from reporting.comparison_page import percent
 
 NAMES = {"base": "before", "deployed": "deployed file"}  # eval_NAME -> words; others are "after NAME"
 TRAININGS = ("cpt.py", "sft.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "grpo.py")

@@ -16,11 +16,10 @@ import pytest
 from conftest import ROOT, run_script
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+import evaluate
 from bench_scoring import agreement, medmcqa_rows, write_rows
 from common.errors import UserError
-from scoring import engines_llama
-
-from scripts import answers, engines, evaluate, measures, predict, scoring
+from scoring import answers, engines, engines_llama, measures, predict, tasks
 
 LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
 
@@ -224,8 +223,7 @@ def rows_of(count=10):
 
 def requests_of(engine, rows, protocol):
     return [
-        (engine.encode(scoring.messages_of(row)), [engine.option(t) for t in scoring.continuations(row, protocol)])
-        for row in rows
+        (engine.encode(tasks.messages_of(row)), [engine.option(t) for t in tasks.continuations(row, protocol)]) for row in rows
     ]
 
 
@@ -238,7 +236,7 @@ def test_shared_prompts_in_batches_score_as_one_sequence_each(engine, protocol):
         engine.prefix, engine.cache = [], None
         if shared:
             system = [{"role": "system", "content": "Answer as a careful physician would, and briefly."}]
-            prompts = [engine.encode([*system, *scoring.messages_of(row)]) for row in rows]
+            prompts = [engine.encode([*system, *tasks.messages_of(row)]) for row in rows]
             requests = [(p, options) for p, (_, options) in zip(prompts, requests, strict=True)]
             plain = engine._one_by_one(requests)
             engine.share_prefix(prompts)
@@ -263,7 +261,7 @@ def test_repacked_layers_give_the_plain_model_s_logits(engine, tiny_model):
     from transformers import AutoModelForCausalLM
 
     assert sum(type(layer).__name__ == "Repacked" for layer in engine.model.modules()) == 14  # seven a layer, two layers
-    ids = torch.tensor([engine.encode(scoring.messages_of(medmcqa_rows(1)[0]))])
+    ids = torch.tensor([engine.encode(tasks.messages_of(medmcqa_rows(1)[0]))])
     with torch.inference_mode():
         plain = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()(input_ids=ids).logits
         assert torch.allclose(engine.model(input_ids=ids).logits, plain, atol=1e-4)
@@ -281,8 +279,8 @@ def test_a_mask_that_is_ignored_is_noticed_by_its_padding(engine, monkeypatch):
 
 def test_the_prompt_is_what_training_saw(engine):
     row = medmcqa_rows(1)[0]
-    prompt = engine.encode(scoring.messages_of(row))
-    trained = engine.renderer.encode([*scoring.messages_of(row), {"role": "assistant", "content": row["answer"]}])
+    prompt = engine.encode(tasks.messages_of(row))
+    trained = engine.renderer.encode([*tasks.messages_of(row), {"role": "assistant", "content": row["answer"]}])
     learnt = [i for i, label in zip(trained["input_ids"], trained["labels"], strict=True) if label >= 0]
     assert trained["input_ids"][: len(prompt)] == prompt and learnt[:-1] == engine.option(row["answer"])
 
@@ -311,9 +309,9 @@ def test_perplexity_is_that_of_the_plain_loss(engine, monkeypatch, tmp_path):
 def test_permutations_move_options_and_report_positions(engine, monkeypatch, mcq, tmp_path):
     row = medmcqa_rows(1)[0]
     for by in range(4):
-        turned = scoring.rotated(row, by)
+        turned = tasks.rotated(row, by)
         assert turned["options"][turned["answer"]] == row["options"][row["answer"]]
-        assert scoring.original(row, turned["answer"], by) == row["answer"]
+        assert tasks.original(row, turned["answer"], by) == row["answer"]
     metrics = here(
         monkeypatch, engine, *command("models/tiny-qwen3", mcq, tmp_path / "e", "--limit", "12", "--permutations", "4")
     )
@@ -358,7 +356,7 @@ def test_capitulo_takes_ten_tokens_and_the_first_letter(engine, monkeypatch, mcq
 
 
 def test_generation_in_a_padded_batch_is_that_of_one_row(engine):
-    prompts = [engine.encode(scoring.messages_of(row)) for row in medmcqa_rows(4)]
+    prompts = [engine.encode(tasks.messages_of(row)) for row in medmcqa_rows(4)]
     assert engine.generate(prompts, 6) == [engine.generate([p], 6)[0] for p in prompts]
 
 
@@ -374,7 +372,7 @@ def test_a_prompt_that_is_too_long_counts_as_not_answered(engine, monkeypatch, t
 def test_what_the_model_has_no_room_for_counts_as_not_answered(engine, monkeypatch, tmp_path):
     assert engines.window_of("models/tiny-qwen3") == engine.window == engine.model.config.max_position_embeddings
     rows = medmcqa_rows(4)
-    lengths = [len(engine.encode(scoring.messages_of(row))) for row in rows]
+    lengths = [len(engine.encode(tasks.messages_of(row))) for row in rows]
     monkeypatch.setattr(engine, "window", max(lengths) + 7)
     data = write_rows(tmp_path / "rows.jsonl", rows)
     arguments = command("models/tiny-qwen3", data, tmp_path / "e", "--protocol", "generate", "--max_new_tokens", "8")
@@ -428,8 +426,8 @@ def test_calibration_by_hand():
 
 
 def test_general_set_is_fixed_and_not_medical():
-    rows = scoring.general_rows()
-    assert len(rows) == 200 and not any(scoring.check_row(row) for row in rows)
+    rows = tasks.general_rows()
+    assert len(rows) == 200 and not any(tasks.check_row(row) for row in rows)
     assert engines.text_sha256(json.dumps(rows)).startswith(GENERAL)
 
 

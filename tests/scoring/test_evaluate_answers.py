@@ -5,8 +5,7 @@ import json
 
 import pytest
 from conftest import ROOT
-
-from scripts import answers
+from scoring import answers
 
 OPTIONS = {"A": "Aspirin", "B": "Vitamin B12", "C": "Warfarin", "D": "Heparin", "E": "None of the above"}
 
