@@ -51,12 +51,21 @@ def sha256(path: str | Path) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a file under a temporary name beside it, then rename: readers see all of it or nothing."""
+    """Write a file under a temporary name of this process's own beside it, then rename.
+
+    Readers see all of it or nothing; it is on the disk before it is renamed, so a power cut leaves no empty file.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value) -> None:
