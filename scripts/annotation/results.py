@@ -1,0 +1,320 @@
+"""What the votes say: win rates, strengths, agreement, what position and length did; and training rows from them.
+
+result.json, schema version 1 (shares and differences are fractions; null where there is nothing to compute it from):
+  {"kind": "human_votes", "schema": 1, "mode", "words": [sentences],
+   "n_raters", "n_votes", "n_skipped", "n_mended", "n_questions", "n_shared_questions", "one_rater",
+   "systems": [{"name", "n_answers", "votes", "marks": {criterion: {"mean", "ci95", "n"}},
+                "strength", "strength_ci95"}],                              Bradley-Terry, log odds, mean 0
+   "comparisons": [{"from", "to", "n_votes", "n_questions", "n_raters", "won", "lost", "ties", "both_good", "both_bad",
+                    "same_text", "win_rate", "win_rate_ci95", "win_rate_ci95_raters", "win_rate_longer", "win_rate_shorter",
+                    "significant", "words"}],
+                won: `to` was preferred to `from`; a tie is half a win. ci95: for these raters, clustered by question;
+                ci95_raters: for raters like these, clustered by question and rater. same_text: questions that both
+                answered with the same text, which nobody is asked about.
+   "agreement": {"measure", "level", "alpha", "n_units", "by_criterion": {name: alpha}, "reading"},
+   "position": {"first_shown_preferred": {"share", "ci95", "n", "p_value"}},
+   "length": {"longer_preferred": {"share", "ci95", "n", "p_value"}},
+   "raters": [{"rater": 1, "votes", "given", "first_shown_preferred"}]}      numbers, no names
+"""
+
+import collections
+import itertools
+import random
+from typing import NamedTuple
+
+from annotation.agreement import alpha, bradley_terry, win_rate
+from annotation.modes import Mark, Outcome, marks_of, outcomes_of
+from annotation.store import AnswerRow, Store, Vote
+
+RESAMPLES = 1000
+
+
+class Material(NamedTuple):
+    """Everything that was voted, read once."""
+
+    mode: str
+    votes: list[Vote]
+    outcomes: list[Outcome]
+    marks: list[Mark]
+    answers: dict[int, AnswerRow]
+    counts: list[tuple[str, int, int]]
+
+
+class Duel(NamedTuple):
+    """One vote's verdict on two systems: score 1, 0.5, 0 for `to`; difference of lengths in characters (to - from)."""
+
+    rater: int
+    question: str
+    score: float
+    tie: str
+    longer: int
+
+
+def read(store: Store) -> Material:
+    mode, votes = store.settings()["mode"], store.votes()
+    return Material(mode, votes, outcomes_of(votes, mode), marks_of(votes), store.answers(), store.counts())
+
+
+def result(store: Store) -> dict:
+    """result.json; see the module's docstring."""
+    material = read(store)
+    voted = [v for v in material.votes if not v.value.get("skipped")]
+    raters = sorted({v.rater for v in voted})
+    systems = sorted({name for answer in material.answers.values() for name in answer.systems})
+    comparisons = [compared(material, a, b) for a, b in itertools.combinations(systems, 2)]
+    comparisons = [c for c in comparisons if c["n_votes"]]
+    found = {
+        "kind": "human_votes",
+        "schema": 1,
+        "mode": material.mode,
+        "words": [],
+        "n_raters": len(raters),
+        "n_votes": len(voted),
+        "n_skipped": len(material.votes) - len(voted),
+        "n_mended": sum(v.mended > 0 for v in material.votes),
+        "n_questions": len({v.question for v in voted}),
+        "n_shared_questions": len({v.question for v in voted if v.shared}),
+        "one_rater": len(raters) == 1,
+        "systems": systems_of(material, systems),
+        "comparisons": comparisons,
+        "agreement": agreement(material),
+        "position": {"first_shown_preferred": first_shown(voted)},
+        "length": {"longer_preferred": longer(material)},
+        "raters": [
+            {
+                "rater": number,
+                "votes": done,
+                "given": given,
+                "first_shown_preferred": first_shown([v for v in voted if v.rater == number])["share"],
+            }
+            for number, (_, done, given) in enumerate(material.counts, 1)
+        ],
+    }
+    found["words"] = words_of(found)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- two systems
+
+
+def duels(material: Material, first: str, second: str) -> list[Duel]:
+    """All verdicts between answers of two systems; an answer that both wrote says nothing between them."""
+    found = []
+    for o in material.outcomes:
+        a, b = material.answers[o.first], material.answers[o.second]
+        for x, y, score in ((a, b, 1 - o.score), (b, a, o.score)):
+            if first in x.systems and second in y.systems and not (first in y.systems and second in x.systems):
+                found.append(Duel(o.rater, o.question, score, o.tie, len(y.text) - len(x.text)))
+    return found
+
+
+def compared(material: Material, first: str, second: str) -> dict:
+    """How often the second is preferred to the first, with intervals."""
+    found = duels(material, first, second)
+    same = {a.question for a in material.answers.values() if first in a.systems and second in a.systems}
+    row = {
+        "from": first,
+        "to": second,
+        "n_votes": len(found),
+        "n_questions": len({d.question for d in found}),
+        "n_raters": len({d.rater for d in found}),
+        "won": sum(d.score == 1 for d in found),
+        "lost": sum(d.score == 0 for d in found),
+        "ties": sum(d.score == 0.5 for d in found),
+        "both_good": sum(d.tie == "good" for d in found),
+        "both_bad": sum(d.tie == "bad" for d in found),
+        "same_text": len(same),
+    }
+    if not found:
+        return row
+    rate = win_rate([d.score for d in found], [d.question for d in found], [d.rater for d in found])
+    low, high = rate.these_raters
+    others = rate.raters_like_these
+    significant = not low <= 0.5 <= high
+    means = {name: [d.score for d in found if keep(d.longer)] for name, keep in SIDES.items()}
+    return row | {
+        "win_rate": round(rate.rate, 6),
+        "win_rate_ci95": [round(low, 6), round(high, 6)],
+        "win_rate_ci95_raters": [round(others.low, 6), round(others.high, 6)] if others else None,
+        **{name: round(sum(scores) / len(scores), 6) if scores else None for name, scores in means.items()},
+        "significant": significant,
+        "words": f"{second} is preferred to {first} in {rate.rate:.1%} of {len(found)} votes, ties counted half "
+        f"(95 % interval {low:.1%} to {high:.1%} for these raters"
+        + (f", {others.low:.1%} to {others.high:.1%} for raters like these)" if others else "; one rater alone)")
+        + ("." if significant else "; no difference is shown."),
+    }
+
+
+SIDES = {"win_rate_longer": lambda longer: longer > 0, "win_rate_shorter": lambda longer: longer < 0}
+
+
+def systems_of(material: Material, systems: list[str]) -> list[dict]:
+    """Marks and strength of every system."""
+    strengths, intervals = strengths_of(material, systems) if len(systems) > 1 else ({}, {})
+    rows = []
+    for name in systems:
+        own = {i for i, answer in material.answers.items() if name in answer.systems}
+        marks: dict[str, dict] = {}
+        for criterion in dict.fromkeys(m.criterion for m in material.marks):
+            mine = [m for m in material.marks if m.criterion == criterion and m.answer in own]
+            if mine:
+                marks[criterion] = mean_of([m.value for m in mine], [m.question for m in mine], material.mode == "thumbs")
+        rows.append(
+            {
+                "name": name,
+                "n_answers": len(own),
+                "votes": sum(bool(own & set(v.shown)) for v in material.votes if not v.value.get("skipped")),
+                "marks": marks,
+                "strength": strengths.get(name),
+                "strength_ci95": intervals.get(name),
+            }
+        )
+    return rows
+
+
+def mean_of(values: list[float], questions: list[str], share: bool) -> dict:
+    """Mean with a 95 % interval clustered by question; a share's within 0 and 1."""
+    from annotation.agreement import clustered_variance
+
+    if share:
+        rate = win_rate(values, questions, [0] * len(values))
+        return {"mean": round(rate.rate, 4), "ci95": [round(x, 4) for x in rate.these_raters], "n": len(values)}
+    from scipy.stats import t
+
+    mean, groups = sum(values) / len(values), len(set(questions))
+    if groups < 2:
+        return {"mean": round(mean, 4), "ci95": None, "n": len(values)}
+    half = float(t.ppf(0.975, groups - 1)) * clustered_variance(values, questions) ** 0.5
+    return {"mean": round(mean, 4), "ci95": [round(mean - half, 4), round(mean + half, 4)], "n": len(values)}
+
+
+def strengths_of(material: Material, systems: list[str]) -> tuple[dict, dict]:
+    """Bradley-Terry strengths and their 95 % percentile intervals by resampling questions; empty without comparisons."""
+    import numpy as np
+
+    by_question: dict[str, list[tuple[str, str, float]]] = collections.defaultdict(list)
+    for a, b in itertools.combinations(systems, 2):
+        for d in duels(material, a, b):
+            by_question[d.question].append((a, b, d.score))
+    if not by_question:
+        return {}, {}
+
+    def fit(questions):
+        wins: dict[tuple[str, str], float] = collections.defaultdict(float)
+        for question in questions:
+            for a, b, score in by_question[question]:
+                wins[b, a] += score
+                wins[a, b] += 1 - score
+        return bradley_terry(systems, wins)
+
+    draw, names = random.Random(3407), sorted(by_question)
+    found = fit(names)
+    samples = [fit(draw.choices(names, k=len(names))) for _ in range(RESAMPLES if len(names) > 1 else 0)]
+    intervals = {
+        s: [round(float(x), 4) for x in np.quantile([sample[s] for sample in samples], [0.025, 0.975])] if samples else None
+        for s in systems
+    }
+    return {s: round(v, 4) for s, v in found.items()}, intervals
+
+
+# ---------------------------------------------------------------------------------------------- agreement and bias
+
+
+def agreement(material: Material) -> dict:
+    """Krippendorff's alpha over what two raters or more have judged."""
+    if material.mode in ("pairs", "rank"):
+        measure, level = "which of two answers is better, or neither", "ordinal"
+        votes = [(o.rater, f"{o.first} {o.second}", o.score) for o in material.outcomes]
+        by_criterion = {"preference": votes}
+    else:
+        measure = "thumbs up or down" if material.mode == "thumbs" else "marks, by criterion; alpha is their mean"
+        level = "nominal" if material.mode == "thumbs" else "ordinal"
+        by_criterion = {}
+        for m in material.marks:
+            by_criterion.setdefault(m.criterion, []).append((m.rater, str(m.answer), m.value))
+        votes = [vote for some in by_criterion.values() for vote in some]
+    units = collections.Counter(unit for _, unit in {(rater, unit) for rater, unit, _ in votes})
+    alphas = {name: alpha(some, level) for name, some in by_criterion.items()}
+    known = [a for a in alphas.values() if a is not None]
+    mean = sum(known) / len(known) if known else None
+    shared = sum(times > 1 for times in units.values())
+    return {
+        "measure": measure,
+        "level": level,
+        "alpha": None if mean is None else round(mean, 4),
+        "n_units": shared,
+        "by_criterion": {name: None if a is None else round(a, 4) for name, a in alphas.items()},
+        "reading": reading_of(mean, shared),
+    }
+
+
+def reading_of(value: float | None, shared: int) -> str:
+    if not shared:
+        return "no answer was judged by two raters, so agreement is not known"
+    if value is None:
+        return "all shared judgements are the same, so alpha has nothing to measure against"
+    low = "below 0.667: too little for conclusions (Krippendorff 2004)"
+    return "0.8 or more: reliable" if value >= 0.8 else "0.667 to 0.8: tentative" if value >= 0.667 else low
+
+
+def share_of(hits: list[bool]) -> dict:
+    """Share with Wilson's interval and the two-sided p-value against one half."""
+    from scipy.stats import binomtest
+
+    if not hits:
+        return {"share": None, "ci95": None, "n": 0, "p_value": None}
+    test = binomtest(sum(hits), len(hits))
+    interval = test.proportion_ci(method="wilson")
+    return {
+        "share": round(sum(hits) / len(hits), 4),
+        "ci95": [round(float(interval.low), 4), round(float(interval.high), 4)],
+        "n": len(hits),
+        "p_value": round(float(test.pvalue), 6),
+    }
+
+
+def first_shown(votes: list[Vote]) -> dict:
+    """How often the answer that stood first was preferred; in rankings, over all pairs without a tie."""
+    hits = []
+    for vote in votes:
+        if "preferred" in vote.value:
+            hits.append(vote.value["preferred"] == vote.shown[0])
+        elif "ranks" in vote.value:
+            ranks = [vote.value["ranks"][str(i)] for i in vote.shown]
+            hits += [a < b for a, b in itertools.combinations(ranks, 2) if a != b]
+    return share_of(hits)
+
+
+def longer(material: Material) -> dict:
+    """How often the longer of two answers (characters) was preferred, ties and equal lengths left out."""
+    hits = []
+    for o in material.outcomes:
+        difference = len(material.answers[o.first].text) - len(material.answers[o.second].text)
+        if difference and o.score != 0.5:
+            hits.append((o.score == 1) == (difference > 0))
+    return share_of(hits)
+
+
+def words_of(found: dict) -> list[str]:
+    """The result in sentences, what weakens it first."""
+    words = []
+    if not found["n_votes"]:
+        return ["Nobody has voted yet."]
+    if found["one_rater"]:
+        words.append("One rater alone voted: this is one person's judgement, and agreement is not known.")
+    words += [c["words"] for c in found["comparisons"]]
+    same = sum(c["same_text"] for c in found["comparisons"])
+    if same:
+        words.append(f"{same} questions were answered with the same text by both; nobody was asked about these.")
+    a = found["agreement"]
+    if not found["one_rater"]:
+        value = "not known" if a["alpha"] is None else f"{a['alpha']:.2f}"
+        words.append(f"Agreement (Krippendorff's alpha, {a['n_units']} shared judgements): {value}; {a['reading']}.")
+    for name, part in (
+        ("answer shown first", found["position"]["first_shown_preferred"]),
+        ("longer", found["length"]["longer_preferred"]),
+    ):
+        if part["n"]:
+            beyond = "more than chance" if part["p_value"] < 0.05 else "no more than chance gives"
+            words.append(f"The {name} was preferred in {part['share']:.1%} of {part['n']} decided comparisons: {beyond}.")
+    return words

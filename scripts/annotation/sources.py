@@ -1,0 +1,215 @@
+"""What is put before the raters: questions with their answers, from evaluation folders, JSONL files or generated answers.
+
+An answer is shown without what would tell its model apart: think blocks are taken out when it is read, and names of models
+in its text are hidden on the page (`hide_names`). What is exported is the answer as it was read.
+"""
+
+import collections
+import hashlib
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import UserError
+from common.files import read_rows, sha256
+from scoring import tasks
+from scoring.answers import THINK
+
+from data_prep.chat_template import TemplateError, answer_text, prompt_messages
+
+MAX_SHOWN = 20_000  # characters of a text on the page; 100 kB of a model that never stopped must not lock up a phone
+FAMILIES = (  # "Claude" stays in the name of Claude Bernard
+    r"qwen(?:[\d.]+)?|smol\s?lm\d*|(?:code)?llama(?:[\d.]+)?|(?:med)?gemma\d*|mistral|mixtral|deepseek|chat\s?gpt|gpt-?[\d.]+\w?|grok|"
+    r"claude(?!\s+bernard)|gemini|open\s?ai|anthropic|alibaba(?: cloud)?|hugging\s?face|dr\.? bode|sabi[aá]-?\d*|phi-\d[\w.]*"
+)
+# Characters that reorder or hide the text around them: they are shown by name.
+INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200b\u2060\ufeff]")
+
+
+class Question(NamedTuple):
+    """One question: the row's id, its messages, the reference answer as text, the row's language or ""."""
+
+    name: str
+    messages: list[dict]
+    reference: str
+    language: str
+
+
+class Answer(NamedTuple):
+    """One answer of one system to the question of that name."""
+
+    question: str
+    system: str
+    text: str
+
+
+class Material(NamedTuple):
+    """All that is voted on. `tested`: the questions are rows that models are scored on, not to be trained on."""
+
+    questions: list[Question]
+    answers: list[Answer]
+    tested: bool
+
+
+def question_of(row: dict, number: int) -> Question:
+    """A row of prompts, scoring rows or conversations as a question. Raises TemplateError where it asks nothing."""
+    name, task = str(row.get("id", number)), tasks.task_of(row)
+    if task in tasks.CHOICE and ("question" in row or "text" in row):
+        gold = tasks.gold_of(row)
+        reference = f"{gold}. {row['options'][gold]}" if task == "mcq" and gold in row.get("options", {}) else str(gold or "")
+        return Question(name, tasks.messages_of(row), reference, str(row.get("language") or ""))
+    turns = row.get("conversations") or row.get("messages")
+    reference = str(row.get("answer") or row.get("reference") or "")
+    if turns:
+        last = turns[-1]
+        if last.get("from", last.get("role")) in ("gpt", "assistant"):
+            turns, reference = turns[:-1], str(last.get("value", last.get("content")))
+        messages = prompt_messages(turns)
+    else:
+        messages = prompt_messages(row.get("prompt") or row.get("question") or "")
+        if row.get("system"):
+            messages = [{"role": "system", "content": row["system"]}, *messages]
+    return Question(name, messages, reference, str(row.get("language") or ""))
+
+
+def read_questions(path: str) -> list[Question]:
+    """Questions of a JSONL file, every problem of it in one UserError."""
+
+    def check(row: dict) -> list[str]:
+        try:
+            question_of(row, 0)
+        except (TemplateError, AttributeError, TypeError) as error:
+            return [f"asks nothing ({error}); a row needs `prompt`, `question`, or `conversations`"]
+        return []
+
+    questions = [question_of(row, number) for number, row in enumerate(read_rows(path, check), 1)]
+    twice = [name for name, times in collections.Counter(q.name for q in questions).items() if times > 1]
+    if twice:
+        raise UserError(f"{path}: {len(twice)} ids stand more than once, first {', '.join(twice[:3])}; make them unique")
+    return questions
+
+
+def read_material(paths: list[str], data: str | None) -> Material:
+    """Answers from output folders of evaluate.py and from JSONL files of {"id", "prompt", "answer"}, one system each.
+
+    Raises UserError with every problem: no written answers, questions that do not match, rows that are not there.
+    """
+    names = [Path(path).stem if Path(path).is_file() else Path(path).name for path in paths]
+    names = names if len(set(names)) == len(names) else list(paths)
+    questions: dict[str, Question] = {q.name: q for q in read_questions(data)} if data else {}
+    answers, problems, tested = [], [], False
+    for path, system in zip(paths, names, strict=True):
+        folder = Path(path).is_dir()
+        tested = tested or folder
+        try:
+            found, mine = (_of_folder if folder else _of_file)(path, system, bool(data))
+        except UserError as error:
+            problems += error.problems
+            continue
+        for name, question in found.items():
+            if questions.setdefault(name, question).messages != question.messages:
+                problems.append(f"{path}: row {name} asks something else than the same id of another file; ids pair the answers")
+        answers += mine
+    problems += _unmatched(questions, answers, dict(zip(names, paths, strict=True))) if not problems else []
+    if problems:
+        raise UserError(problems[:10] + ([f"... and {len(problems) - 10} more"] if len(problems) > 10 else []))
+    asked = {a.question for a in answers}
+    if unused := len(questions) - len(asked):
+        print(f"note: {unused} questions of {data or 'the test rows'} have no answers and are left out")
+    return Material([q for q in questions.values() if q.name in asked], answers, tested)
+
+
+def _of_folder(folder: str, system: str, data_given: bool) -> tuple[dict[str, Question], list[Answer]]:
+    """Questions (by name) and answers of an evaluation."""
+    metrics_file, predictions = Path(folder, "metrics.json"), Path(folder, "predictions.jsonl")
+    if not metrics_file.is_file() or not predictions.is_file():
+        raise UserError(f"answers: {folder} holds no metrics.json and predictions.jsonl; is the evaluation finished?")
+    metrics, rows = json.loads(metrics_file.read_text(encoding="utf-8")), read_rows(predictions)
+    if not any(row.get("output") for row in rows):
+        raise UserError(
+            f"answers: {folder} was scored by likelihood ({metrics.get('protocol')}), so no answer was written; "
+            "score it again with --protocol generate, or let --model write answers"
+        )
+    questions = {} if data_given else _asked(folder, metrics)
+    answers = [Answer(str(row["id"]), system, without_thinking(row.get("output") or "")) for row in rows]
+    return questions, answers
+
+
+def _asked(folder: str, metrics: dict) -> dict[str, Question]:
+    """The rows that an evaluation asked, found by the path and the hash that it noted."""
+    if metrics.get("data") == "general":
+        return {row["id"]: question_of(row, 0) for row in tasks.general_rows()}
+    path = metrics.get("data") or ""
+    if not Path(path).is_file() or sha256(path) != metrics.get("data_sha256"):
+        why = "is not here" if not Path(path).is_file() else "has changed since"
+        raise UserError(f"answers: {folder} was scored on {path}, which {why}; give the questions by --data")
+    return {q.name: q for q in read_questions(path)}
+
+
+def _of_file(path: str, system: str, data_given: bool) -> tuple[dict[str, Question], list[Answer]]:
+    def text_of(row: dict):
+        return next((row[key] for key in ("answer", "completion", "output") if row.get(key)), None)
+
+    def check(row: dict) -> list[str]:
+        found = [] if row.get("id") not in (None, "") else ["lacks id, which pairs the answers of two systems"]
+        try:
+            answer_text(text_of(row), "answer")
+            if not data_given:
+                question_of(row, 0)
+        except TemplateError as error:
+            found.append(str(error))
+        return found
+
+    if not Path(path).is_file():
+        raise UserError(f"answers: there is neither folder nor file {path}")
+    rows = read_rows(path, check)
+    answers = [Answer(str(row["id"]), system, without_thinking(answer_text(text_of(row)))) for row in rows]
+    # Here `answer` is what is judged, not a reference; a reference has its own key.
+    plain = [{k: v for k, v in row.items() if k != "answer"} for row in rows]
+    return {} if data_given else {str(row["id"]): question_of(row, 0) for row in plain}, answers
+
+
+def _unmatched(questions: dict[str, Question], answers: list[Answer], paths: dict[str, str]) -> list[str]:
+    """Problems of systems that did not answer the same questions, or answered unknown ones."""
+    by_system = collections.defaultdict(set)
+    for answer in answers:
+        by_system[answer.system].add(answer.question)
+    problems = [
+        f"{paths[system]}: {len(names - set(questions))} answers are to questions that are not in the data, "
+        f"first {sorted(names - set(questions))[0]}"
+        for system, names in by_system.items()
+        if names - set(questions)
+    ]
+    all_names = set().union(*by_system.values())
+    return problems + [
+        f"{paths[system]}: {len(all_names - names)} questions that others answered are not answered here, "
+        f"first {sorted(all_names - names)[0]}"
+        for system, names in by_system.items()
+        if all_names - names
+    ]
+
+
+def without_thinking(text: str) -> str:
+    """The answer without think blocks; empty where thinking never ended."""
+    text = THINK.sub("", text)
+    return (text[: text.lower().index("<think>")] if "<think>" in text.lower() else text).strip()
+
+
+def names_pattern(more: list[str]) -> re.Pattern:
+    """Matches names of model families, and those that the user adds."""
+    own = "|".join(re.escape(name) for name in sorted(more, key=len, reverse=True) if name.strip())
+    return re.compile(rf"(?<!\w)(?:{own + '|' if own else ''}{FAMILIES})(?!\w)", re.I)
+
+
+def shown(text: str, names: re.Pattern, hidden: str) -> tuple[str, int]:
+    """A text as the page shows it: names hidden, reordering characters visible, cut at MAX_SHOWN; and its whole length."""
+    text = names.sub(hidden, unicodedata.normalize("NFC", text))
+    length = len(text)
+    return INVISIBLE.sub(lambda hit: f"⟨U+{ord(hit.group()):04X}⟩", text[:MAX_SHOWN]), length
+
+
+def material_sha256(material: Material) -> str:
+    """Hash of all questions and answers, which tells one collection of votes from another."""
+    return hashlib.sha256(json.dumps([material.questions, sorted(material.answers)]).encode()).hexdigest()

@@ -1,0 +1,178 @@
+"""The page on which people choose: Starlette, Jinja and one file of script; no build step, nothing from another server.
+
+Every address begins with the rater's token (/r/TOKEN), so nothing is shown and no vote is taken without one, and no cookie
+is set. What reaches the browser is the text of questions and answers, escaped; answers are named by their place on the page,
+items by their place in the rater's own order, so neither tells which model wrote what.
+"""
+
+import re
+import urllib.parse
+from pathlib import Path
+from typing import NamedTuple
+
+from annotation.modes import MAX_REMARK, BadVote, Rubric, value_of
+from annotation.sources import MAX_SHOWN, shown
+from annotation.store import Rater, Store, Task
+from annotation.words import WORDS
+
+HERE = Path(__file__).parent
+MAX_BODY = 64_000  # bytes of a vote
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # "no-referrer" would make a browser send `Origin: null` with its own form
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+class Settings(NamedTuple):
+    """What the page needs to know; `names` matches what is hidden in texts, `hosts` are the names it answers to.
+
+    `origins` are host:port of pages that may send votes beside the address that was asked itself (a proxy's).
+    """
+
+    mode: str
+    rubric: Rubric
+    show_reference: bool
+    names: re.Pattern
+    hosts: list[str]
+    origins: list[str]
+
+
+class Text(NamedTuple):
+    """A text as shown, who says it (role of a turn, or ""), what is said if it was cut, and the rank given so far."""
+
+    text: str
+    role: str
+    cut: str
+    given: int | None
+
+
+def make_app(store: Store, settings: Settings):
+    """The ASGI application."""
+    import jinja2
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
+    from starlette.routing import Route
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html.jinja")
+
+    def refuse(status: int, text: str = "Not found"):
+        return PlainTextResponse(text, status, HEADERS)
+
+    def page(base: str, rater: Rater, task: Task | None, notice: str = "", status: int = 200):
+        values = page_values(store, settings, rater, task)
+        return HTMLResponse(template.render(**values, base=base, notice=notice), status, HEADERS)
+
+    def answer_get(request):
+        token = request.path_params["token"]
+        rater = store.rater(token)
+        if rater is None:
+            return refuse(404)
+        asked = request.query_params.get("place", "")
+        return page(f"/r/{token}", rater, store.task(rater, int(asked) if re.fullmatch(r"[0-9]{1,9}", asked) else None))
+
+    def answer_post(token: str, action: str, form: dict[str, str]):
+        rater, base = store.rater(token), f"/r/{token}"
+        if rater is None or action not in ("vote", "language"):
+            return refuse(404)
+        place = int(form["place"]) if re.fullmatch(r"[0-9]{1,9}", form.get("place", "")) else None
+        if action == "language":
+            if form.get("language") in WORDS:
+                store.set_language(rater, form["language"])
+            return RedirectResponse(f"{base}?place={place}" if place else base, 303, HEADERS)
+        task = store.task(rater, place) if place else None
+        words = WORDS[rater.language]
+        try:
+            if task is None:
+                raise BadVote("unknown")
+            store.record(rater, task, value_of(form, settings.mode, task, settings.rubric))
+        except BadVote as error:
+            answer = page(base, rater, task, words[str(error)], 400)
+            answer.headers["X-Notice"] = urllib.parse.quote(words[str(error)])
+            return answer
+        return RedirectResponse(base, 303, HEADERS)
+
+    async def post(request):
+        from starlette.concurrency import run_in_threadpool
+
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        if origin is not None and urllib.parse.urlsplit(origin).netloc.lower() not in (host.lower(), *settings.origins):
+            return refuse(403, "This vote came from another page")
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                return refuse(413, "Too large")
+        try:
+            form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=64))
+        except ValueError:
+            return refuse(400, "Not a form")
+        token, action = request.path_params["token"], request.path_params["action"]
+        return await run_in_threadpool(answer_post, token, action, form)
+
+    def static(request):
+        name = request.path_params["name"]
+        return FileResponse(HERE / name, headers=HEADERS) if name in ("style.css", "keys.js") else refuse(404)
+
+    return Starlette(
+        routes=[
+            Route("/r/{token}", answer_get, methods=["GET"]),
+            Route("/r/{token}/{action:str}", post, methods=["POST"]),
+            Route("/static/{name}", static, methods=["GET"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=settings.hosts, www_redirect=False)],
+        exception_handlers={404: lambda *_: refuse(404), 405: lambda *_: refuse(405, "Not allowed")},
+    )
+
+
+def page_values(store: Store, settings: Settings, rater: Rater, task: Task | None) -> dict:
+    """What the template is filled with."""
+    words = WORDS[rater.language]
+    done, total = store.progress(rater)
+
+    def text_of(text: str, role: str = "", given: int | None = None) -> Text:
+        seen, length = shown(text, settings.names, words["hidden"])
+        cut = words["cut"].format(shown=f"{MAX_SHOWN:,}", length=f"{length:,}") if length > MAX_SHOWN else ""
+        return Text(seen, role, cut, given)
+
+    vote = (task.vote if task else None) or {}
+    ranks, preferred = vote.get("ranks", {}), vote.get("preferred")
+    choice = "skip" if vote.get("skipped") else f"both_{vote['tie']}" if "tie" in vote else ""
+    if "good" in vote:
+        choice = "good" if vote["good"] else "bad"
+    if preferred is not None:
+        choice = str([i for i, _ in task.answers].index(preferred) + 1)
+    last = total if task is None else task.place - 1
+    return {
+        "words": words,
+        "language": rater.language,
+        "mode": settings.mode,
+        "rubric": settings.rubric,
+        "max_remark": MAX_REMARK,
+        "task": task,
+        "turns": [text_of(m["content"], m["role"]) for m in task.messages] if task else [],
+        "reference": text_of(task.reference) if task and task.reference and settings.show_reference else None,
+        "answers": [text_of(text, given=ranks.get(str(i))) for i, text in task.answers] if task else [],
+        "given_choice": choice,
+        "given_scores": vote.get("scores", {}),
+        "remark": vote.get("remark", ""),
+        "done": done,
+        "total": total,
+        "previous": last or None,
+        "following": task.place + 1 if task and task.vote is not None and task.place < total else None,
+    }
