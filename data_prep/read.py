@@ -464,12 +464,13 @@ def file_records(file: InputFile, siblings: list[Path] = (), explode: str = ""):
 
 
 def hub_records(name: str):
-    """Records of `hf:owner/name[:split]`, streamed by the datasets library."""
+    """Records of `hf:owner/name[@revision][:split]`, streamed by the datasets library."""
     owner_name, _, split = name[3:].partition(":")
+    owner_name, _, revision = owner_name.partition("@")
     import datasets
 
     try:
-        stream = datasets.load_dataset(owner_name, split=split or "train", streaming=True)
+        stream = datasets.load_dataset(owner_name, split=split or "train", revision=revision or None, streaming=True)
         for number, raw in enumerate(stream, 1):
             yield Record(raw, name, number, owner_name.rpartition("/")[2], str(raw.get("topic") or ""))
     except Exception as error:

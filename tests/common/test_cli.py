@@ -138,14 +138,14 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
 
 def assert_parses(command: list[str]) -> None:
     """The command's flags and YAML keys are those of its script; files that it names need not be there yet."""
-    import run_recipe
+    from chain import recipe
 
     assert "parse_args(Args, __doc__)" in (ROOT / command[0]).read_text(encoding="utf-8")
-    assert run_recipe.command_problems(["python", *command]) == []
+    assert recipe.command_problems(["python", *command]) == []
 
 
 def recipe_commands() -> list[tuple[str, list[str]]]:
-    import run_recipe
+    from chain import recipe
 
     found = []
     for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")):
@@ -153,9 +153,9 @@ def recipe_commands() -> list[tuple[str, list[str]]]:
         for rehearse in (False, True):
             if rehearse and path.parent.name == "quickstart":
                 continue  # it has no network to be spared
-            for stage in run_recipe.read_recipe(path.parent, Path("runs") / path.parent.name, rehearse, own)[1]:
+            for stage in recipe.read(path.parent, Path("runs") / path.parent.name, rehearse, own).stages:
                 words = "rehearsal/" if rehearse else ""
-                found.append((f"{path.parent.name}/{words}{stage['name']}", stage["command"][1:]))
+                found.append((f"{path.parent.name}/{words}{stage.name}", stage.command[1:]))
     return found
 
 

@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-import run_recipe
+from chain import recipe as recipes
 from conftest import ROOT, run_script
 from training import memory
 
@@ -67,7 +67,7 @@ def test_runs_in_order_then_skips_what_stands(recipe):
         (lambda f: (f / "a.txt").write_text("two"), ["a.txt", "b.txt"]),
         (lambda f: (f / "out/c.txt").unlink(), ["b.txt"]),
         (lambda f: (f / "out/c.txt").write_text("meddled"), ["b.txt"]),
-        (lambda f: (f / "step.py").write_text(STEP + "# changed\n"), ["a.txt", "b.txt"]),
+        (lambda f: (f / "step.py").write_text(STEP.replace('+ "!"', '+ "?"')), ["a.txt", "b.txt"]),
     ],
     ids=["input", "output gone", "output changed", "code"],
 )
@@ -131,8 +131,8 @@ def test_broken_chain_is_told_before_anything_runs(recipe):
 
 @pytest.mark.parametrize("script", ["data_prep/prepare.py", "scripts/sft.py"])
 def test_flag_that_a_script_does_not_take_is_told_before_anything_runs(script):
-    assert run_recipe.command_problems(["python", script, "--output_dir", "x"]) == []
-    assert "sizee" in run_recipe.command_problems(["python", script, "--output_dir", "x", "--sizee", "1"])[0]
+    assert recipes.command_problems(["python", script, "--output_dir", "x"]) == []
+    assert "sizee" in recipes.command_problems(["python", script, "--output_dir", "x", "--sizee", "1"])[0]
 
 
 def test_dry_run_tells_what_the_stages_need():
@@ -148,15 +148,15 @@ def test_dry_run_tells_what_the_stages_need():
 @pytest.mark.parametrize("recipe, gigabytes", [("gpu_8gb", 8), ("gpu_24gb", 24), ("dr_bode", 8)])
 def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
 
-    _, stages = run_recipe.read_recipe(ROOT / "recipes" / recipe, ROOT / "runs" / recipe)
+    stages = recipes.read(ROOT / "recipes" / recipe, ROOT / "runs" / recipe).stages
     for stage in stages:
-        method = stage["command"][1].removeprefix("scripts/").removesuffix(".py")
+        method = stage.script.removeprefix("scripts/").removesuffix(".py")
         if method in memory.METHODS:
-            args = run_recipe.command_args(stage["command"])
-            begins = next(s["command"] for s in stages if "--model" in s["command"])
+            args = recipes.command_args(stage.command)
+            begins = next(s.command for s in stages if "--model" in s.command)
             config = memory.KNOWN[begins[begins.index("--model") + 1]]
             need = memory.estimate(config, args, method, args.max_length, gpu=True)["total"]
-            assert need < memory.TIGHT * gigabytes * 1e9, (stage["name"], need)
+            assert need < memory.TIGHT * gigabytes * 1e9, (stage.name, need)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
 )
 def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked, kept):
 
-    args = run_recipe.command_args(["python", "scripts/sft.py", "--output_dir", "x", "--gradient_checkpointing", "false"])
+    args = recipes.command_args(["python", "scripts/sft.py", "--output_dir", "x", "--gradient_checkpointing", "false"])
     config = memory.KNOWN["Qwen/Qwen3-1.7B"]
     need = memory.estimate(config, args, "sft", 512, gpu=False)["total"]
     args.gradient_checkpointing = checkpointing
@@ -181,6 +181,6 @@ def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked,
 
 def test_a_gpu_recomputes_unless_it_is_told_not_to():
 
-    args = run_recipe.command_args(["python", "scripts/sft.py", "--output_dir", "x"])
+    args = recipes.command_args(["python", "scripts/sft.py", "--output_dir", "x"])
     assert memory.choose(memory.KNOWN["Qwen/Qwen3-1.7B"], args, "sft", 512, True, 1e12)[0] is False
     assert args.gradient_checkpointing is True

