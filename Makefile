@@ -16,8 +16,7 @@ endif
 UV      := $(shell command -v uv)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 TORCH   ?=
-LOCK    := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-           --no-emit-package pip --custom-compile-command 'make lock'
+LOCK    := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: help setup setup-dev python demo test test-fast rehearse faults lint lock audit clean
 
@@ -66,12 +65,15 @@ lint: setup-dev  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-lock:  ## requirements.lock anew: hashes of every package, for 3.11 to 3.13 (needs uv)
-	$(LOCK) requirements.txt -o requirements.lock
+lock:  ## requirements.lock anew: the hash of every package, for Python 3.11 to 3.13 (needs uv and the network)
+	{ echo '# Every package with its hashes, Python 3.11 to 3.13; made by `make lock`. Installs just what was tested:'; \
+	  echo '#   pip install --no-deps --require-hashes -r requirements.lock   (torch in its CUDA build, which runs without a card too)'; \
+	  $(LOCK) requirements.txt && $(LOCK) --no-deps requirements-nodeps.txt; } > .requirements.lock
+	mv .requirements.lock requirements.lock
 
-audit: setup  ## known vulnerabilities of what is pinned (pip-audit; needs the network)
+audit:  ## known vulnerabilities of every locked package (pip-audit; needs the network)
 	test -x .tools/audit/bin/pip-audit || { $(PYTHON) -m venv .tools/audit && .tools/audit/bin/pip install --quiet pip-audit==2.10.1; }
-	.tools/audit/bin/pip-audit --path $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')
+	.tools/audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r requirements.lock
 
 clean:  ## remove .venv, tools and caches (models, data and runs stay)
 	rm -rf $(VENV) .tools .pytest_cache .ruff_cache unsloth_compiled_cache
