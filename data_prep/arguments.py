@@ -122,7 +122,7 @@ def _list_words(taking: list[str] | None) -> list[str]:
 
 def _configs(argv: list[str]) -> list[str]:
     """The YAML files that the words name."""
-    pairs = zip(argv, [*argv[1:], None], strict=True)
+    pairs = zip(argv, [*argv, None][1:], strict=True)
     named = [a.partition("=")[2] if a.startswith("--config=") else b if a == "--config" else None for a, b in pairs]
     return [name for name in named if name]
 

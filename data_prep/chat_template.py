@@ -163,11 +163,11 @@ class Renderer:
         thinking: "off" puts Qwen3's empty think block into the prompt, "on" lets the model write its own.
     """
 
-    def __init__(self, tokenizer, thinking: str = "off"):
-        if thinking not in ("on", "off"):
+    def __init__(self, tokenizer, thinking: bool | str = "off"):
+        if thinking not in (True, False, "on", "off"):
             raise TemplateError(f"thinking: {thinking!r} is neither 'on' nor 'off'")
         self.tokenizer = set_template(tokenizer)
-        self.thinking = thinking == "on"
+        self.thinking = thinking in (True, "on")
         self.special = sorted(
             {str(t) for t in tokenizer.all_special_tokens}
             | {str(t) for t in tokenizer.added_tokens_decoder.values() if t.special},

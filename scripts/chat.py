@@ -22,7 +22,6 @@ import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from common import models
 from common.arguments import check_at_least, parse_args
@@ -58,8 +57,8 @@ class Args:
     """--prompt and --data: answer with base and tuned side by side"""
     system: str | None = None
     """system message"""
-    thinking: Literal["on", "off"] = "off"
-    """whether a model that can think first does so"""
+    enable_thinking: bool = False
+    """let a model that can think first do so; off as in training"""
     temperature: float | None = None
     """0: greedy; without it 0 for --prompt, --data and a pipe, 0.7 in a conversation"""
     max_new_tokens: int = 512
@@ -111,7 +110,7 @@ class GgufModel:
             self.quiet.close()
             raise UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
 
-    def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
+    def answer(self, messages: list[dict], on_text, temperature: float, enable_thinking: bool) -> str:
         thought = []
 
         def think(piece: str) -> None:
@@ -129,7 +128,7 @@ class GgufModel:
                 self.server,
                 messages,
                 write,
-                thinking,
+                enable_thinking,
                 think,
                 temperature=temperature,
                 max_tokens=self.args.max_new_tokens,
@@ -171,13 +170,13 @@ class FolderModel:
             self.model.eval()
         self.args, self.base = args, getattr(self.model, "disable_adapter", None)
 
-    def answer(self, messages: list[dict], on_text, temperature: float, thinking: str) -> str:
+    def answer(self, messages: list[dict], on_text, temperature: float, enable_thinking: bool) -> str:
         import threading
 
         import torch
         from transformers import TextIteratorStreamer
 
-        ids = Renderer(self.tokenizer, thinking).encode_prompt(messages)
+        ids = Renderer(self.tokenizer, enable_thinking).encode_prompt(messages)
         room = self.args.max_length - len(ids)
         if room < 1:
             raise UserError(f"the conversation is {len(ids)} tokens long, max_length is {self.args.max_length}; /reset")
@@ -241,7 +240,7 @@ class Chat:
     """A conversation with its history, and the commands that change it."""
 
     def __init__(self, args: Args, temperature: float):
-        self.args, self.temperature, self.thinking = args, temperature, args.thinking
+        self.args, self.temperature, self.enable_thinking = args, temperature, args.enable_thinking
         self.model, self.base_model = load(args.model, args), None
         self.system, self.history = args.system, []
 
@@ -256,7 +255,7 @@ class Chat:
             sys.stdout.write(piece)
             sys.stdout.flush()
 
-        answer = self.model.answer(self.messages(text), write, self.temperature, self.thinking)
+        answer = self.model.answer(self.messages(text), write, self.temperature, self.enable_thinking)
         print()
         self.history += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
 
@@ -264,7 +263,7 @@ class Chat:
         """Answers of base and tuned side by side; the conversation stays as it was."""
 
         def ask(model):
-            return model.answer(self.messages(text), lambda piece: None, self.temperature, self.thinking)
+            return model.answer(self.messages(text), lambda piece: None, self.temperature, self.enable_thinking)
 
         if self.args.base:
             self.base_model = self.base_model or load(self.args.base, self.args)
@@ -290,7 +289,7 @@ class Chat:
             self.history = []
             print("a new conversation begins")
         elif name == "/thinking" and rest in ("on", "off"):
-            self.thinking = rest
+            self.enable_thinking = rest == "on"
             print(f"thinking {rest}")
         elif name == "/compare" and rest:
             self.compare(rest)

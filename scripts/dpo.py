@@ -14,7 +14,7 @@ a second frozen adapter. With a plain model the reference is the model itself. T
 
 Defaults: beta 0.1 (Rafailov et al. 2023, arXiv 2305.18290), 5e-6 and one epoch for LoRA (Unsloth's and alignment-handbook's
 Zephyr recipes). At 5e-5 for several epochs models repeat themselves; a fall of logps/chosen is the early sign, and is warned
-of. `sft_weight` adds the chosen answers' own likelihood to the loss against it (Pang et al. 2024, arXiv 2404.19733).
+of. `rpo_alpha` adds the chosen answers' own likelihood to the loss against it (Pang et al. 2024, arXiv 2404.19733).
 """
 
 from dataclasses import dataclass, field
@@ -43,12 +43,12 @@ class Args:
     """how strongly the policy is held to the reference; less lets it move further"""
     loss_type: Literal["sigmoid", "ipo", "robust", "hinge"] = "sigmoid"
     """sigmoid is the paper's DPO; ipo for near-certain preferences, robust for noisy ones"""
-    sft_weight: float = 0.0
+    rpo_alpha: float = 0.0
     """weight of the chosen answers' own likelihood in the loss; 0: none, 0.2 to 1 against a fall of logps/chosen"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the tokenizer's own"""
-    thinking: Literal["on", "off"] = "off"
-    """off: Qwen3's empty think block is part of the prompt"""
+    enable_thinking: bool = False
+    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
     adapter: Literal[adapters.MERGEABLE] = "qlora"
@@ -102,7 +102,7 @@ class Args:
         found = loop.problems(self)
         if self.beta <= 0:
             found.append(f"beta: {self.beta} must be above 0; 0.1 is usual")
-        return found + check_at_least(self, 0, "sft_weight")
+        return found + check_at_least(self, 0, "rpo_alpha")
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -158,8 +158,8 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     model = adapters.attach(model, args)
     config = DPOConfig(
         beta=args.beta,
-        loss_type=[args.loss_type, "sft"] if args.sft_weight else [args.loss_type],
-        loss_weights=[1.0, args.sft_weight] if args.sft_weight else None,
+        loss_type=[args.loss_type, "sft"] if args.rpo_alpha else [args.loss_type],
+        loss_weights=[1.0, args.rpo_alpha] if args.rpo_alpha else None,
         max_length=args.max_length,
         dataset_num_proc=1,
         **loop.trainer_config(args, held_out),
@@ -188,7 +188,7 @@ def main() -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.thinking)
+    renderer = Renderer(tokenizer, args.enable_thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']} pairs, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained")

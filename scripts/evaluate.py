@@ -64,8 +64,8 @@ class Args:
     """times each question is asked, its options moved one place on each time"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the model's own"""
-    thinking: Literal["on", "off"] = "off"
-    """off: Qwen3's empty think block is part of the prompt, as in training"""
+    enable_thinking: bool = False
+    """let the model think first; off, Qwen3's empty think block is part of the prompt, as in training"""
     load_in_4bit: bool = False
     """score NF4 weights, as QLoRA trained; without it unquantised ones"""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -137,8 +137,8 @@ def load_engine(args: Args, output_dir: Path):
 
         if is_url(args.model):
             return engines_llama.Url(args.model, args.url_model)
-        return engines_llama.Gguf(args.model, args.template, args.thinking, args.max_length, output_dir / "llama.log")
-    return engines.HuggingFace(args.model, args.template, args.thinking, args.dtype, args.load_in_4bit, args.max_length)
+        return engines_llama.Gguf(args.model, args.template, args.enable_thinking, args.max_length, output_dir / "llama.log")
+    return engines.HuggingFace(args.model, args.template, args.enable_thinking, args.dtype, args.load_in_4bit, args.max_length)
 
 
 # ---------------------------------------------------------------------------------------------- going on, ending

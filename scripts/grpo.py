@@ -60,8 +60,8 @@ class Args:
     """reward of a wrong answer that can be read"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the tokenizer's own"""
-    thinking: Literal["on", "off"] = "off"
-    """off: Qwen3's empty think block is part of the prompt"""
+    enable_thinking: bool = False
+    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
     """longest prompt in tokens; a longer one is refused"""
     adapter: Literal[adapters.MERGEABLE] = "qlora"
@@ -158,7 +158,7 @@ def make_dataset(rows: list[dict], renderer: Renderer, args: Args, path: str):
         raise UserError(
             f"{path}: {len(open_rows)} rows have no right answer to reward, first {open_rows[:3]}; pass --reward_model"
         )
-    tokenizer, thinking = renderer.tokenizer, args.thinking == "on"
+    tokenizer, thinking = renderer.tokenizer, args.enable_thinking
     theirs = [
         tokenizer.apply_chat_template(m, add_generation_prompt=True, enable_thinking=thinking, return_dict=False) for m in asked
     ]
@@ -227,7 +227,7 @@ def make_trainer(args: Args, model, renderer: Renderer, train, held_out):
         max_completion_length=args.max_completion_length,
         temperature=args.temperature,
         beta=args.beta,
-        chat_template_kwargs={"enable_thinking": args.thinking == "on"},
+        chat_template_kwargs={"enable_thinking": args.enable_thinking},
         **(loop.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.num_generations}),
     )
     with loop.float32_adapters(model):
@@ -255,7 +255,7 @@ def main() -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.thinking)
+    renderer = Renderer(tokenizer, args.enable_thinking)
     train, counts = make_dataset(rows, renderer, args, args.data)
     held_out = make_dataset(held_out_rows, renderer, args, args.eval_data)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']} questions, {counts['tokens']} tokens, {args.num_generations} answers each")

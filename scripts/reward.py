@@ -46,8 +46,8 @@ class Args:
     """weight of the square of a pair's mean reward in the loss; 0: none"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the tokenizer's own"""
-    thinking: Literal["on", "off"] = "off"
-    """off: Qwen3's empty think block is part of the prompt"""
+    enable_thinking: bool = False
+    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
     adapter: Literal[adapters.BY_UNSLOTH] = "qlora"
@@ -187,7 +187,7 @@ def load_scorer(args: Args, tokenizer):
         model = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=1, dtype=loop.dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
         )
-        processor.quicken(model)
+        processor.optimize_for_cpu(model)
         model = get_peft_model(model, LoraConfig(**shape, lora_dropout=args.lora_dropout, task_type="SEQ_CLS"))
     if of:
         # The chat model's adapter has no score head: the new one stays.
@@ -233,7 +233,7 @@ def main() -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.thinking)
+    renderer = Renderer(tokenizer, args.enable_thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']} pairs, {counts['tokens']} tokens, a score read at the last of each answer")

@@ -21,7 +21,6 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
@@ -47,8 +46,8 @@ class Args:
     """longest conversation in tokens, for each of the parallel ones"""
     parallel: int = 1
     """conversations answered at once"""
-    thinking: Literal["on", "off"] = "off"
-    """whether a model that can think first does so where a request does not say"""
+    enable_thinking: bool = False
+    """let a model that can think first do so where a request does not say; off as in training"""
     gpu_layers: int = -1
     """layers on the GPU, where the installed xllamacpp has one; -1: as many as fit"""
 
@@ -98,7 +97,7 @@ def main() -> None:
                 n_parallel=args.parallel,
                 alias=name,
                 gpu_layers=args.gpu_layers,
-                thinking=args.thinking,
+                enable_thinking=args.enable_thinking,
             )
         except Exception as error:
             raise UserError(f"model: llama.cpp cannot serve {args.model} ({error}); what it said: {log}") from None

@@ -48,8 +48,8 @@ class Args:
     """where the adapter and the run's records go"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the tokenizer's own"""
-    thinking: Literal["on", "off"] = "off"
-    """off: Qwen3's empty think block is part of the prompt; on: the rows' think blocks are trained"""
+    enable_thinking: bool = False
+    """train the rows' think blocks; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 2048
     """longest row in tokens; longer ones are cut on the right, and counted"""
     adapter: Literal[adapters.KINDS] = "qlora"
@@ -199,7 +199,7 @@ def main() -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.thinking)
+    renderer = Renderer(tokenizer, args.enable_thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
     print(

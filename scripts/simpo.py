@@ -1,7 +1,7 @@
 """SimPO: preference optimisation without a reference model, on the length-normalised likelihood of the answers.
 
     python scripts/simpo.py --model runs/bode/sft --data data/bode/preferences.jsonl --output_dir runs/bode/simpo
-    python scripts/simpo.py --config recipes/simpo/simpo.yaml --gamma 1.0
+    python scripts/simpo.py --config recipes/simpo/simpo.yaml --simpo_gamma 1.0
     python scripts/simpo.py --model models/smollm2-135m-instruct --data pairs.jsonl --dry_run
 
 Input   JSONL of preference rows, {"prompt": ..., "chosen": ..., "rejected": ...}, each a string or a list of messages,
@@ -14,7 +14,7 @@ tokens, and the chosen one must win by the margin gamma. Start from an SFT model
 
 Defaults: beta 2.0, gamma 1.0 (Meng et al. 2024, arXiv 2405.14734, table 8: beta 2.0 to 2.5, gamma / beta about 0.5);
 1e-6 is theirs for full fine-tuning, 5e-6 suits adapters. The learning rate matters most: at 1e-5 and more the paper's
-repository reports repeated and incoherent text. `sft_weight` (CPO's alpha) holds the chosen answers' likelihood up.
+repository reports repeated and incoherent text. `cpo_alpha` (CPO's alpha) holds the chosen answers' likelihood up.
 """
 
 from dataclasses import dataclass, field
@@ -41,14 +41,14 @@ class Args:
     """where the adapter and the run's records go"""
     beta: float = 2.0
     """scale of the reward, the mean log-probability of a token"""
-    gamma: float = 1.0
+    simpo_gamma: float = 1.0
     """margin by which the chosen answer's reward must be larger"""
-    sft_weight: float = 0.0
+    cpo_alpha: float = 0.0
     """weight of the chosen answers' own likelihood in the loss (CPO's alpha); 0 is the paper's SimPO"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the tokenizer's own"""
-    thinking: Literal["on", "off"] = "off"
-    """off: Qwen3's empty think block is part of the prompt"""
+    enable_thinking: bool = False
+    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
     adapter: Literal[adapters.MERGEABLE] = "qlora"
@@ -102,7 +102,7 @@ class Args:
         found = loop.problems(self)
         if self.beta <= 0:
             found.append(f"beta: {self.beta} must be above 0; 2.0 is usual")
-        return found + check_at_least(self, 0, "gamma", "sft_weight")
+        return found + check_at_least(self, 0, "simpo_gamma", "cpo_alpha")
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -159,8 +159,8 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     config = CPOConfig(
         loss_type="simpo",
         beta=args.beta,
-        simpo_gamma=args.gamma,
-        cpo_alpha=args.sft_weight,
+        simpo_gamma=args.simpo_gamma,
+        cpo_alpha=args.cpo_alpha,
         max_length=args.max_length,
         dataset_num_proc=1,
         remove_unused_columns=False,
@@ -203,7 +203,7 @@ def main() -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.thinking)
+    renderer = Renderer(tokenizer, args.enable_thinking)
     train, counts = make_dataset(rows, renderer, args.max_length, args.data)
     held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
     print(f"rows:  {counts['rows']} pairs, {counts['tokens']} tokens, {counts['trained_tokens']} of them trained")

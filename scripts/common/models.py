@@ -127,7 +127,7 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
 
         found = PeftModel.from_pretrained(found, model)
     if not has_cuda():
-        processor.quicken(found)
+        processor.optimize_for_cpu(found)
     return found, tokenizer
 
 

@@ -6,11 +6,11 @@ RESULTS-scoring.md. Importing this file imports no torch.
 
 import contextlib
 
-SHORT_ROWS = 192  # tokens; see quicken
-REPACKED = ("llama", "mistral", "qwen2", "qwen3")  # their code calls its linear layers and never reads their weights
+SHORT_ROWS = 192  # tokens; see optimize_for_cpu
+ONEDNN_MODELS = ("llama", "mistral", "qwen2", "qwen3")  # their code calls its linear layers and never reads their weights
 
 
-def quicken(model) -> None:
+def optimize_for_cpu(model) -> None:
     """Plain attention for short rows, freed memory kept for the next step, the output layer never copied (in place).
 
     PyTorch's fused attention takes two to six times as long as plain products up to some 200 tokens on a processor (most of
@@ -42,7 +42,7 @@ def quicken(model) -> None:
     decoder.register_forward_pre_hook(choose, with_kwargs=True)
 
 
-def unpack_nf4(model) -> None:
+def dequantize_nf4(model) -> None:
     """Put plain linear layers of the same numbers in the place of bitsandbytes' 4-bit ones (in place).
 
     2 bytes a weight in the place of 0.52, and every result as before: each pass unpacks NF4 to these very numbers.
@@ -62,7 +62,7 @@ def unpack_nf4(model) -> None:
     _exchange(model, plain)
 
 
-def repack(model) -> None:
+def use_onednn_layout(model) -> None:
     """Lay the linear layers' float32 weights out as oneDNN wants them (in place), but for the output layer.
 
     PyTorch multiplies float32 by MKL, which on processors of AMD takes less than half of what they can do; oneDNN's
@@ -71,7 +71,7 @@ def repack(model) -> None:
     """
     import torch
 
-    class Repacked(torch.nn.Module):
+    class OneDNNLinear(torch.nn.Module):
         def __init__(self, layer):
             super().__init__()
             self.packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 1024)
@@ -80,13 +80,13 @@ def repack(model) -> None:
         def forward(self, x):
             return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
 
-    if not torch.backends.mkldnn.is_available() or model.config.model_type not in REPACKED:
+    if not torch.backends.mkldnn.is_available() or model.config.model_type not in ONEDNN_MODELS:
         return
     head = model.get_output_embeddings()
 
     def packed(layer):
         plain = type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32
-        return Repacked(layer) if plain and layer is not head else layer
+        return OneDNNLinear(layer) if plain and layer is not head else layer
 
     _exchange(model, packed)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.models import check_model_name, is_adapter
 
-# PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for bottleneck.
+# PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for peanut.
 MERGEABLE = {"LORA", "PEANUT", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT"}
 
 

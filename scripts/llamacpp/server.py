@@ -18,11 +18,11 @@ def start_server(
     alias: str | None = None,
     gpu_layers: int = -1,
     lora: str | Path | None = None,
-    thinking: str = "off",
+    enable_thinking: bool = False,
 ):
     """llama.cpp's own HTTP server inside this process (xllamacpp); `.listening_address` is its URL.
 
-    `thinking` is what a request gets that does not say (chat_template_kwargs); the training's default is off, many
+    `enable_thinking` is the default of a request that sets none (chat_template_kwargs). Ours is off as in training; many
     templates' own is on. `lora`: an adapter GGUF beside the model.
 
     Raises RuntimeError where the file cannot be loaded or the port is taken.
@@ -36,7 +36,7 @@ def start_server(
     params.hostnames, params.port = [host], port
     params.cors_origins = "localhost"  # llama.cpp's default lets any web page that the user visits read answers
     params.warmup = False
-    params.default_template_kwargs = {"enable_thinking": json.dumps(thinking == "on")}
+    params.default_template_kwargs = {"enable_thinking": json.dumps(enable_thinking)}
     if lora:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
     if alias:
@@ -56,7 +56,7 @@ def request(server, path: str, body: dict) -> dict:
         return json.load(answer)
 
 
-def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", on_thought=None, **settings) -> dict:
+def stream_chat(server, messages: list[dict], on_text, enable_thinking: bool = False, on_thought=None, **settings) -> dict:
     """One chat answer, its pieces handed to `on_text` as they come; {"text", "thinking", "finish_reason"}.
 
     What the model thinks first goes to `on_thought`. Raises RuntimeError with what the server says is wrong.
@@ -86,7 +86,7 @@ def stream_chat(server, messages: list[dict], on_text, thinking: str = "off", on
             failed.append(error)
         return bool(failed)
 
-    body = {"messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": thinking == "on"}, **settings}
+    body = {"messages": messages, "stream": True, "chat_template_kwargs": {"enable_thinking": enable_thinking}, **settings}
     # Ctrl-C likewise: raised anywhere in a call from C, it would be lost, and the answer go on.
     mine = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, lambda *_: failed.append(KeyboardInterrupt())) if mine else None

@@ -84,24 +84,24 @@ class HuggingFace:
 
     Args:
         model: hub id, folder or adapter folder.
-        template, thinking: as in training (chat_template.Renderer).
+        template, enable_thinking: as in training (chat_template.Renderer).
         dtype: "auto" (what Unsloth takes on this machine: bfloat16, or float32 on a processor that does not compute in
             it), "float32" (exact to 1e-3 nats whatever the batch, and about 1.8 times as slow), "bfloat16" or "float16".
         load_in_4bit: NF4 weights, as QLoRA trained on; false: `dtype` weights, as export_gguf.py merges to.
         max_length: longest prompt with answer, tokens.
     """
 
-    def __init__(self, model: str, template: str, thinking: str, dtype: str, load_in_4bit: bool, max_length: int):
+    def __init__(self, model: str, template: str, enable_thinking: bool, dtype: str, load_in_4bit: bool, max_length: int):
         import torch
         from unsloth import FastLanguageModel
 
         self.name = model
         self.tokenizer = load_tokenizer(model)
         try:
-            self.renderer = Renderer(set_template(self.tokenizer, template), thinking)
+            self.renderer = Renderer(set_template(self.tokenizer, template), enable_thinking)
         except TemplateError as error:
             raise UserError(f"model: {model}: {error}") from None
-        self.template_sha256 = text_sha256(f"{thinking}\n{self.tokenizer.chat_template}")
+        self.template_sha256 = text_sha256(f"{'on' if enable_thinking else 'off'}\n{self.tokenizer.chat_template}")
         chosen = {} if dtype == "auto" else {"dtype": getattr(torch, dtype)}
         # Asked for more than the model was made for, Unsloth stretches its positions, and every score changes.
         self.window = window_of(model)
@@ -109,7 +109,7 @@ class HuggingFace:
         FastLanguageModel.for_inference(self.model)
         self.model.eval()
         if not has_cuda():
-            processor.repack(self.model)
+            processor.use_onednn_layout(self.model)
         self.device = next(self.model.parameters()).device
         self.prefix, self.cache, self.packed = [], None, None
         end = self.tokenizer.convert_tokens_to_ids(self.renderer.end)
@@ -130,7 +130,7 @@ class HuggingFace:
         if chosen and loaded.dtype != chosen["dtype"]:
             print(f"note: {chosen['dtype']} was asked for, Unsloth loads {loaded.dtype} on this machine")
         if four and unpack:
-            processor.unpack_nf4(loaded)
+            processor.dequantize_nf4(loaded)
         if base != model:
             from peft import PeftModel
 

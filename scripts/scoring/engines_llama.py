@@ -87,7 +87,7 @@ class GgufTokenizer:
 class Gguf:
     """A GGUF file on llama.cpp's library, on the processor. `log` takes what the library prints."""
 
-    def __init__(self, path: str, template: str, thinking: str, max_length: int, log: Path):
+    def __init__(self, path: str, template: str, enable_thinking: bool, max_length: int, log: Path):
         self.name, self.log = path, log
         with quiet(log):
             try:
@@ -99,10 +99,10 @@ class Gguf:
         self.vocab = self.file.vocab
         tokenizer = GgufTokenizer(self.file.model)
         try:
-            self.renderer = Renderer(set_template(tokenizer, template), thinking)
+            self.renderer = Renderer(set_template(tokenizer, template), enable_thinking)
         except TemplateError as error:
             raise UserError(f"model: {path}: {error}") from None
-        self.template_sha256 = text_sha256(f"{thinking}\n{tokenizer.chat_template}")
+        self.template_sha256 = text_sha256(f"{'on' if enable_thinking else 'off'}\n{tokenizer.chat_template}")
         self.precision = "gguf " + Path(path).stem
         self.prefix = []
 
@@ -230,7 +230,7 @@ class Url:
         self.name, self.served = url, name
         self.renderer = types.SimpleNamespace(tokenizer=None)
         self.address = url.rstrip("/") + ("" if url.rstrip("/").endswith("/chat/completions") else "/chat/completions")
-        print("note: template and thinking are the server's own; --template and --thinking change nothing here")
+        print("note: template and thinking are the server's own; --template and --enable_thinking change nothing here")
 
     def reserve(self, tokens: int) -> None:
         """The server's affair."""

@@ -9,7 +9,7 @@
   full           every weight trained, in 16 bits
   prefix         virtual tokens before every layer's keys and values (Li and Liang 2021, arXiv 2101.00190)
   prompt         virtual tokens before the embedded prompt (Lester et al. 2021, arXiv 2104.08691)
-  bottleneck     a small network with a bend beside each layer: PEFT's PEANuT, the kept kin of Houlsby's adapters
+  peanut     a small network with a bend beside each layer: PEFT's PEANuT, the kept kin of Houlsby's adapters
 
 Unsloth's fused kernels know the first three; the others run through plain PEFT, and say so. PiSSA and LoftQ begin away
 from zero; they are saved as ordinary LoRA of twice the rank, their start taken off, so that they merge into the model as it is.
@@ -23,18 +23,18 @@ from pathlib import Path
 from common.errors import UserError
 from common.models import adapter_config, is_adapter, virtual_tokens_of
 
-KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "bottleneck")
+KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "peanut")
 LOW_RANK = KINDS[:6]
-MERGEABLE = (*KINDS[:7], "bottleneck")
+MERGEABLE = (*KINDS[:7], "peanut")
 BY_UNSLOTH = KINDS[:3]
-IN_16_BITS = ("lora", "pissa", "full", "bottleneck")
+IN_16_BITS = ("lora", "pissa", "full", "peanut")
 PRICE = {
     "dora": "a weight norm a step: about half the speed",
     "pissa": "singular values at the start, seconds to minutes",
     "loftq": "singular values at the start, seconds to minutes",
     "prefix": "longer attention, and no export: llama.cpp knows no virtual tokens",
     "prompt": "longer prompts, and no export: llama.cpp knows no virtual tokens",
-    "bottleneck": "the layer's change is computed anew each step",
+    "peanut": "the layer's change is computed anew each step",
 }
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -112,7 +112,7 @@ def _by_peft(model, args):
         "loftq": lambda: LoraConfig(**low_rank),
         "prefix": lambda: PrefixTuningConfig(num_virtual_tokens=args.lora_r, task_type="CAUSAL_LM"),
         "prompt": lambda: PromptTuningConfig(num_virtual_tokens=args.lora_r, task_type="CAUSAL_LM"),
-        "bottleneck": lambda: PeanutConfig(r=args.lora_r, target_modules=args.target_modules, task_type="CAUSAL_LM"),
+        "peanut": lambda: PeanutConfig(r=args.lora_r, target_modules=args.target_modules, task_type="CAUSAL_LM"),
     }[args.adapter]()
     set_seed(args.seed)
     model.config.use_cache = False
@@ -167,7 +167,7 @@ def _weights_file(model: str) -> Path:
     return path
 
 
-def take_off_start(folder: Path, start: Path) -> None:
+def subtract_initial_adapter(folder: Path, start: Path) -> None:
     """Rewrite a saved adapter A B as the LoRA [A A0] [B -B0] of twice the rank: what training changed, nothing else.
 
     Peft's conversion for PiSSA does the same, and does not take LoftQ. Meng et al. 2024, appendix C.
@@ -229,7 +229,7 @@ def trainable_parameters(config: dict, adapter: str, r: int, targets: list[str])
     if adapter == "prefix":  # keys and values of every layer
         return r * layers * 2 * of["k_proj"][1]
     sizes = [of[name] for name in targets if name in of]
-    if adapter == "bottleneck":
+    if adapter == "peanut":
         return layers * sum(2 * r * outputs for _, outputs in sizes)
     lengths = sum(outputs for _, outputs in sizes) if adapter == "dora" else 0
     return layers * (sum(r * (inputs + outputs) for inputs, outputs in sizes) + lengths)

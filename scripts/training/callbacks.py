@@ -12,7 +12,7 @@ from common.errors import CheckFailed
 
 def told(record: dict) -> str:
     """What a line says beside the loss: the reward in GRPO, the share of pairs ranked right in preference methods."""
-    names = {"reward": "reward", "accuracy": "pairs right", "rewards/accuracies": "pairs right"}
+    names = {"reward": "reward", "accuracy": "accuracy", "rewards/accuracies": "accuracy"}
     return "".join(f"  {words} {float(record[name]):.3f}" for name, words in names.items() if name in record)
 
 
@@ -60,7 +60,7 @@ def watch(log: Path, first_step: int):
                 print(
                     f"warning: the chosen answers become less likely (logps/chosen "
                     f"{begin['chosen']:.1f} -> {float(chosen):.1f}), "
-                    "the early sign of a model that babbles; lower learning_rate, or set sft_weight where there is one"
+                    "the early sign of a model that babbles; lower learning_rate, or set rpo_alpha (DPO), cpo_alpha (SimPO)"
                 )
                 begin["chosen"] = False
 

@@ -80,7 +80,7 @@ def save_model(model, tokenizer, output_dir: str | Path, weights: dict | None = 
     more = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
     model.save_pretrained(temporary, **more, **({"state_dict": weights} if weights is not None else {}))
     if (output_dir / ".start").is_dir():
-        adapters.take_off_start(temporary, output_dir / ".start")
+        adapters.subtract_initial_adapter(temporary, output_dir / ".start")
     tokenizer.save_pretrained(temporary)
     for file in temporary.iterdir():
         os.replace(file, output_dir / file.name)

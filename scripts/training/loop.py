@@ -151,7 +151,7 @@ def load_model(args, run: dict, max_length: int | None = None):
         more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
     model = models.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
     if run["memory"] and run["memory"]["nf4_unpacked"]:
-        processor.unpack_nf4(model)
+        processor.dequantize_nf4(model)
     return model
 
 

@@ -101,7 +101,7 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool, unpacked:
     tokens = longest * args.per_device_train_batch_size * SEQUENCES.get(method, 1)
     checkpointing = gpu if args.gradient_checkpointing is None else args.gradient_checkpointing
     kept, gradients = activations(config, tokens, checkpointing, gpu, full), 4 * trainable
-    if not gpu:  # short rows keep each head's attention, in float32 and in 16 bits (processor.quicken)
+    if not gpu:  # short rows keep each head's attention, in float32 and in 16 bits (processor.optimize_for_cpu)
         short = min(longest, processor.SHORT_ROWS)
         heads = config["num_attention_heads"] * (1 if checkpointing else config["num_hidden_layers"])
         share = short / longest
@@ -227,7 +227,7 @@ def free() -> tuple[str, float, float]:
         return "ram", memory.available / processes, memory.total / processes
 
 
-def knobs(args, parts: dict) -> list[str]:
+def memory_suggestions(args, parts: dict) -> list[str]:
     """What to turn, the first first."""
     found = []
     rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
@@ -271,7 +271,7 @@ def plan(args, method: str, longest: int) -> dict | None:
         f"memory: about {need / GIGA:.1f} GB of {place}, {left / GIGA:.1f} of {total / GIGA:.1f} GB are free: {verdict} ({shown})"
     )
     if verdict != "fits":
-        print("        turn first: " + "; then ".join(knobs(args, parts)))
+        print("        turn first: " + "; then ".join(memory_suggestions(args, parts)))
     room, needed = free_bytes(Path(args.output_dir)), disk(config, args)
     short = "" if needed < room else "; make room, or set save_steps 0"
     print(f"disk:   about {needed / GIGA:.2f} GB, {room / GIGA:.1f} GB are free{short}")

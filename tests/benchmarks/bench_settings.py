@@ -40,7 +40,7 @@ SETTINGS = {  # name -> (flags, patch, environment)
     "fused attention for short rows too": ([], NO_SHORT, {}),
     "freed memory given back": ([], NO_MALLOC, {}),
     "neither (the libraries' defaults)": ([], f"{NO_SHORT}; {NO_MALLOC}", {}),
-    "NF4 unpacked in every pass": ([], "processor.unpack_nf4 = lambda model: None", {}),
+    "NF4 unpacked in every pass": ([], "processor.dequantize_nf4 = lambda model: None", {}),
     "16-bit weights": (["--adapter", "lora"], "", {}),
     "checkpointing": (["--gradient_checkpointing", "true"], "", {}),
     "optimiser fused": (["--optim", "adamw_torch_fused"], "", {}),

@@ -108,7 +108,7 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
     "script, flags, word",
     [
         ("dpo.py", ["--beta", "0"], "beta"),
-        ("simpo.py", ["--gamma", "-1"], "gamma"),
+        ("simpo.py", ["--simpo_gamma", "-1"], "simpo_gamma"),
         ("orpo.py", ["--beta", "-1"], "beta"),
         ("kto.py", ["--per_device_train_batch_size", "1"], "per_device_train_batch_size"),
         ("cpt.py", ["--lora_r", "0"], "lora_r"),

@@ -92,3 +92,11 @@ def test_errors_become_exit_codes(error, code, capsys):
     assert left.value.code == code
     if code == 2:
         assert capsys.readouterr().err == "error: a\n       b\n"
+
+
+def test_no_word_at_all_gives_the_defaults():
+    @dataclass
+    class AllHaveDefaults:
+        share: float = 0.5
+
+    assert parse_args(AllHaveDefaults, "", []).share == 0.5

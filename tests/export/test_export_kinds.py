@@ -25,11 +25,11 @@ def trained_adapter(base, folder, kind="lora", rank=4, **more):
     torch.manual_seed(7)
     model = AutoModelForCausalLM.from_pretrained(ROOT / base, dtype=torch.bfloat16)
     same = dict(r=rank, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
-    config = PeanutConfig(**same) if kind == "bottleneck" else LoraConfig(**same, lora_alpha=8, **more)
+    config = PeanutConfig(**same) if kind == "peanut" else LoraConfig(**same, lora_alpha=8, **more)
     model = get_peft_model(model, config)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and "magnitude" not in name:
-            torch.nn.init.normal_(parameter, 0, 0.5 if kind == "bottleneck" else 0.08)
+            torch.nn.init.normal_(parameter, 0, 0.5 if kind == "peanut" else 0.08)
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(ROOT / base).save_pretrained(folder)
     config = json.loads((folder / "adapter_config.json").read_text())
@@ -42,7 +42,7 @@ KINDS = {
     "lora": {},
     "rslora": {"use_rslora": True},
     "dora": {"use_dora": True},
-    "bottleneck": {},
+    "peanut": {},
     "lora of two ranks": {"rank_pattern": {"v_proj": 8}, "alpha_pattern": {"v_proj": 32}},
     "lora and trained embeddings": {"modules_to_save": ["embed_tokens"]},
 }
@@ -179,7 +179,7 @@ def test_merge_only_makes_a_model_for_every_script(tiny_model, tiny_rows, tmp_pa
 # ---------------------------------------------------------------------------------------------- as users train them
 
 
-TRAINED = ["qlora", "lora", "rslora", "dora", "pissa", "loftq", "bottleneck", "full", "prefix", "prompt"]
+TRAINED = ["qlora", "lora", "rslora", "dora", "pissa", "loftq", "peanut", "full", "prefix", "prompt"]
 
 
 @pytest.mark.slow  # a training and an export each, a minute together

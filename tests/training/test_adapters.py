@@ -168,6 +168,6 @@ def test_nf4_unpacked_once_gives_the_same_bits(tiny_model):
     ids = torch.arange(1, 33)[None]
     with torch.no_grad():
         packed = model(input_ids=ids).logits
-        processor.unpack_nf4(model)
+        processor.dequantize_nf4(model)
         assert not any("4bit" in type(module).__name__ for module in model.modules())
         assert torch.equal(model(input_ids=ids).logits, packed)

@@ -118,7 +118,7 @@ def both_logps(trainer, batch):
     return policy, reference
 
 
-@pytest.mark.parametrize("flags", [("--sft_weight", "0.5"), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo")])])
+@pytest.mark.parametrize("flags", [("--rpo_alpha", "0.5"), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo")])])
 def test_dpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
@@ -132,8 +132,8 @@ def test_dpo(trainers, flags):
         ratio = (policy - reference) / tokens
         loss = (ratio[:n] - ratio[n:] - 1 / (2 * args.beta)) ** 2
     loss = loss.mean()
-    if args.sft_weight:
-        loss = loss - args.sft_weight * policy[:n].sum() / batch["completion_mask"][:n, 1:].sum()
+    if args.rpo_alpha:
+        loss = loss - args.rpo_alpha * policy[:n].sum() / batch["completion_mask"][:n, 1:].sum()
     assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
 
 
@@ -162,20 +162,20 @@ def pair_logps(trainer, batch):
     return found
 
 
-@pytest.mark.parametrize("flags", [("--beta", "2.5", "--gamma", "1.5", "--sft_weight", "0.5"), slow(())])
+@pytest.mark.parametrize("flags", [("--beta", "2.5", "--simpo_gamma", "1.5", "--cpo_alpha", "0.5"), slow(())])
 def test_simpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
     args, trainer, batch = trainers("simpo", *flags)
     (chosen, n_chosen), (rejected, n_rejected) = pair_logps(trainer, batch)
-    margin = args.beta * (chosen / n_chosen - rejected / n_rejected) - args.gamma
+    margin = args.beta * (chosen / n_chosen - rejected / n_rejected) - args.simpo_gamma
     loss = -logsigmoid(margin).mean()  # Meng et al. 2024, equation 6
-    loss = loss - args.sft_weight * chosen.sum() / n_chosen.sum()
+    loss = loss - args.cpo_alpha * chosen.sum() / n_chosen.sum()
     assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
 
 
 def test_simpo_and_orpo_hold_no_reference(trainers):
-    for name, *flags in (("simpo", "--beta", "2.5", "--gamma", "1.5", "--sft_weight", "0.5"), ("orpo", "--beta", "0.5")):
+    for name, *flags in (("simpo", "--beta", "2.5", "--simpo_gamma", "1.5", "--cpo_alpha", "0.5"), ("orpo", "--beta", "0.5")):
         trainer = trainers(name, *flags)[1]
         assert list(trainer.model.peft_config) == ["default"] and getattr(trainer, "ref_model", None) is None
 

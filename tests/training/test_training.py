@@ -103,7 +103,7 @@ def test_short_rows_take_plain_attention_and_the_same_numbers(tiny_model):
     from transformers import AutoModelForCausalLM
 
     plain, quick = (AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32) for _ in "ab")
-    processor.quicken(quick)
+    processor.optimize_for_cpu(quick)
     for length, way in ((40, "eager"), (processor.SHORT_ROWS + 40, "sdpa"), (1, "sdpa"), (2, "eager")):
         ids = torch.arange(2 * length).reshape(2, length) % 900
         mask = torch.ones_like(ids)
@@ -119,7 +119,7 @@ def test_the_output_layer_is_never_copied_for_every_row(tiny_model):
     from transformers import AutoModelForCausalLM
 
     plain, quick = (AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.bfloat16) for _ in "ab")
-    processor.quicken(quick)
+    processor.optimize_for_cpu(quick)
     side_by_side, last = [], torch.randn(4, 8, plain.config.hidden_size, dtype=torch.bfloat16)[:, -1:]
     heads = [model.get_output_embeddings() for model in (plain, quick)]
     for head in heads:
