@@ -95,7 +95,7 @@ class Args:
     """longest question, tokens"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the model's own"""
-    thinking: Literal["on", "off"] = "off"
+    enable_thinking: bool = False
     """whether a model that can think first does so; thoughts are not shown"""
     url_model: str = "default"
     """the model's name at a URL"""

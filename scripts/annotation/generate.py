@@ -22,7 +22,7 @@ class Sampling(NamedTuple):
     max_new_tokens: int
     max_length: int
     template: str
-    thinking: str
+    enable_thinking: bool
     url_model: str
     seed: int
 
@@ -73,7 +73,7 @@ def sampled(model: str, questions: list[Question], sampling: Sampling, folder: P
         from llamacpp.server import start_server
 
         with quiet(folder / "llama.log"):
-            server = start_server(model, sampling.max_length + sampling.max_new_tokens, thinking=sampling.thinking)
+            server = start_server(model, sampling.max_length + sampling.max_new_tokens, enable_thinking=sampling.enable_thinking)
             yield from _from_url(f"{server.listening_address}/v1", "default", questions, sampling)
     else:
         yield from _from_folder(model, questions, sampling)
@@ -108,7 +108,7 @@ def _from_folder(model: str, questions: list[Question], sampling: Sampling):
     import torch
     from scoring import engines
 
-    engine = engines.HuggingFace(model, sampling.template, sampling.thinking, "auto", False, sampling.max_length)
+    engine = engines.HuggingFace(model, sampling.template, sampling.enable_thinking, "auto", False, sampling.max_length)
     pad = engine.tokenizer.pad_token_id if engine.tokenizer.pad_token_id is not None else engine.ends[0]
     for number, question in enumerate(questions):
         ids = torch.tensor([engine.encode(question.messages)], device=engine.device)
