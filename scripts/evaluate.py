@@ -171,11 +171,19 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
         "by_topic": measures.grouped(records, "topic"),
         "by_source": measures.grouped(records, "source"),
     }
+    for key in ("origin", "year"):
+        if any(key in r for r in records):
+            found[f"by_{key}"] = measures.grouped(records, key)
     scored = [r for r in records if not r.get("too_long")]
     if task in tasks.CHOICE:
         found["classes"] = measures.classes(records)
-    if protocol in tasks.LIKELIHOOD and (numbers := [r for r in scored if r["scores"]]):
+        found["predicted"] = measures.distribution(records, "prediction")
+        found["gold"] = measures.distribution(records, "gold")
+    # Only letters are answers of one length: over texts, confidence measures their lengths (seen: 0.82 where text_norm had 0.05).
+    if protocol == "letter" and (numbers := [r for r in scored if r["scores"]]):
         found["calibration"] = measures.calibration(numbers)
+        if all("option_mass" in r for r in numbers):
+            found["option_mass"] = round(sum(r["option_mass"] for r in numbers) / len(numbers), 6)
     if task == "open":
         found["texts"] = measures.texts(records)
     if turned := [r for r in scored if "rotations" in r]:
@@ -272,7 +280,7 @@ def main() -> None:
     }
     write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
     finish_run(
-        {"started": started, "clock": clock, "noted": output_dir / ".none"},
+        {"started": started, "clock": clock, "noted": None},
         args,
         output_dir,
         [p for p in (args.data, args.shots_data) if p and p != "general"],

@@ -72,7 +72,8 @@ def finish_run(run: dict, args, output_dir: str | Path, data: list[str], metrics
             **more,
         },
     )
-    run["noted"].unlink(missing_ok=True)
+    if run["noted"]:
+        run["noted"].unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import time
-import types
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -228,7 +227,6 @@ class Url:
 
     def __init__(self, url: str, name: str):
         self.name, self.served = url, name
-        self.renderer = types.SimpleNamespace(tokenizer=None)
         self.address = url.rstrip("/") + ("" if url.rstrip("/").endswith("/chat/completions") else "/chat/completions")
         print("note: template and thinking are the server's own; --template and --enable_thinking change nothing here")
 

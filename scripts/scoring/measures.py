@@ -5,19 +5,14 @@ A prediction is a line of predictions.jsonl; see scripts/evaluate.py.
 """
 
 import collections
+import functools
 import math
+import re
 
 from scoring import answers
+from scoring.statistics import wilson
 
 INVALID = "(invalid)"
-
-
-def wilson(right: int, n: int) -> list[float]:
-    """95 % interval of a share by Wilson's score method (Wilson 1927, by scipy)."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    return [round(float(interval.low), 6), round(float(interval.high), 6)]
 
 
 def share(records: list[dict]) -> dict:
@@ -56,15 +51,18 @@ def classes(records: list[dict]) -> dict:
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     gold = [str(r["gold"]) for r in records]
-    told = [INVALID if r["prediction"] is None else str(r["prediction"]) for r in records]
+    predicted = [INVALID if r["prediction"] is None else str(r["prediction"]) for r in records]
     labels = sorted(set(gold))
-    columns = sorted(set(gold) | set(told))
+    columns = sorted(set(gold) | set(predicted))
     found = {}
     for average in ("macro", "weighted"):
-        p, r, f, _ = precision_recall_fscore_support(gold, told, labels=labels, average=average, zero_division=0)
+        p, r, f, _ = precision_recall_fscore_support(gold, predicted, labels=labels, average=average, zero_division=0)
         found[average] = {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6)}
-    per_class = zip(*precision_recall_fscore_support(gold, told, labels=labels, zero_division=0), strict=True)
-    answered, right = collections.Counter(told), collections.Counter(g for g, t in zip(gold, told, strict=True) if g == t)
+    per_class = zip(*precision_recall_fscore_support(gold, predicted, labels=labels, zero_division=0), strict=True)
+    answered, right = (
+        collections.Counter(predicted),
+        collections.Counter(g for g, t in zip(gold, predicted, strict=True) if g == t),
+    )
     found["per_class"] = {
         label: {
             "precision": round(float(p), 6),
@@ -80,9 +78,15 @@ def classes(records: list[dict]) -> dict:
         "labels": columns,
         "rows": "gold",
         "columns": "predicted",
-        "counts": confusion_matrix(gold, told, labels=columns).tolist(),
+        "counts": confusion_matrix(gold, predicted, labels=columns).tolist(),
     }
     return found
+
+
+def distribution(records: list[dict], key: str) -> dict[str, int]:
+    """How often each value of a key stands in the records, the most frequent first; null is (invalid)."""
+    counts = collections.Counter(INVALID if r[key] is None else str(r[key]) for r in records)
+    return dict(counts.most_common())
 
 
 def softmax(values: list[float]) -> list[float]:
@@ -142,30 +146,32 @@ def texts(records: list[dict]) -> dict:
     """BLEU and chrF of the corpus (sacrebleu), mean ROUGE-1, 2 and L F1 (rouge-score), all from 0 to 100."""
     import sacrebleu
 
-    told, gold = [answers.plain(r["output"] or "") for r in records], [r["gold"] for r in records]
-    rouge = [rouge_of(t, g) for t, g in zip(told, gold, strict=True)]
+    predicted, gold = [answers.plain(r["output"] or "") for r in records], [r["gold"] for r in records]
+    rouge = [rouge_of(t, g) for t, g in zip(predicted, gold, strict=True)]
     return {
-        "bleu": round(sacrebleu.corpus_bleu(told, [gold]).score, 4),
-        "chrf": round(sacrebleu.corpus_chrf(told, [gold]).score, 4),
+        "bleu": round(sacrebleu.corpus_bleu(predicted, [gold]).score, 4),
+        "chrf": round(sacrebleu.corpus_chrf(predicted, [gold]).score, 4),
         **{name: round(100 * sum(r[name] for r in rouge) / len(rouge), 4) for name in rouge[0]},
     }
 
 
-def rouge_of(told: str, gold: str, made=[]) -> dict[str, float]:  # noqa: B006  (the scorer is made once)
-    """ROUGE F1 of one answer. Words are runs of letters and digits of any script (the library's own rule would cut
-    Portuguese words at every accent); nothing is stemmed."""
-    import re
+class Words:
+    """Words are runs of letters and digits of any script; the library's own rule would cut Portuguese at every accent."""
 
+    def tokenize(self, text: str) -> list[str]:
+        return re.findall(r"\w+", text.casefold())
+
+
+@functools.cache
+def _rouge_scorer():
     from rouge_score.rouge_scorer import RougeScorer
 
-    if not made:
+    return RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Words())
 
-        class Words:
-            def tokenize(self, text):
-                return re.findall(r"\w+", text.casefold())
 
-        made.append(RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Words()))
-    return {name: score.fmeasure for name, score in made[0].score(gold, told).items()}
+def rouge_of(predicted: str, gold: str) -> dict[str, float]:
+    """ROUGE F1 of one answer, 0 to 1; nothing is stemmed."""
+    return {name: score.fmeasure for name, score in _rouge_scorer().score(gold, predicted).items()}
 
 
 def perplexity(records: list[dict]) -> dict:

@@ -34,6 +34,7 @@ def record_of(row: dict, prompt: str, prediction: str | None, **more) -> dict:
         "options": list(tasks.options_of(row)),
         "topic": row.get("topic"),
         "source": row.get("source"),
+        **{key: row[key] for key in tasks.KEPT if row.get(key) not in (None, "")},
         **more,
         "prompt": prompt,
     }
@@ -70,7 +71,7 @@ def too_long(engine, row: dict, shots: list[dict]) -> dict:
 
 def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str | None, dict]:
     """Prediction and further fields from the options' scores, one list a rotation."""
-    names, told, mean = list(tasks.options_of(row)), [], collections.defaultdict(float)
+    names, answered, mean = list(tasks.options_of(row)), [], collections.defaultdict(float)
     if not all(math.isfinite(score) for scores in found for score in scores):
         return None, {"scores": None, "output": "scores that are no numbers"}  # weights broken, or float16 overflowed
     for by, scores in enumerate(found):
@@ -78,16 +79,16 @@ def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str
         here = {tasks.original(row, n, by): s for n, s in zip(tasks.options_of(turned), scores, strict=True)}
         for name, probability in zip(here, measures.softmax(list(here.values())), strict=True):
             mean[name] += probability / len(found)
-        told.append((by, max(names, key=here.get)))
+        answered.append((by, max(names, key=here.get)))
     if len(found) == 1:
-        return told[0][1], {"scores": {name: round(here[name], 5) for name in names}}
+        return answered[0][1], {"scores": {name: round(here[name], 5) for name in names}}
     scores = {name: round(math.log(max(mean[name], 1e-300)), 5) for name in names}
-    return max(names, key=scores.get), {"scores": scores, "rotations": rotations_of(row, told)}
+    return max(names, key=scores.get), {"scores": scores, "rotations": rotations_of(row, answered)}
 
 
 def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple[str | None, dict]:
     """Prediction and further fields from free answers, one a rotation; of several the most frequent valid one."""
-    task, told = tasks.task_of(row), []
+    task, answered = tasks.task_of(row), []
     for by, (output, _) in enumerate(found):
         turned = tasks.rotated(row, by)
         if task == "open":
@@ -99,17 +100,17 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
             answer = answers.capitulo_letter(output)
         else:
             answer = answers.extract(output, tasks.options_of(turned))
-        told.append((by, tasks.original(row, answer, by)))
+        answered.append((by, tasks.original(row, answer, by)))
     more = {"output": found[0][0], "finished": found[0][1]}
     if task == "open":
         more["rouge_l"] = round(measures.rouge_of(answers.plain(found[0][0]), row["answer"])["rougeL"], 5)
-    valid = collections.Counter(answer for _, answer in told if answer is not None)
+    valid = collections.Counter(answer for _, answer in answered if answer is not None)
     if len(found) > 1:
-        more |= {"outputs": [output for output, _ in found], "rotations": rotations_of(row, told)}
+        more |= {"outputs": [output for output, _ in found], "rotations": rotations_of(row, answered)}
     return valid.most_common(1)[0][0] if valid else None, more
 
 
-def rotations_of(row: dict, told: list[tuple[int, str | None]]) -> list[dict]:
+def rotations_of(row: dict, answered: list[tuple[int, str | None]]) -> list[dict]:
     """For each rotation the position of the answer and of the gold, counted from 0."""
     names, gold = list(tasks.options_of(row)), tasks.gold_of(row)
     return [
@@ -118,7 +119,7 @@ def rotations_of(row: dict, told: list[tuple[int, str | None]]) -> list[dict]:
             "position": (names.index(a) + by) % len(names) if a in names else None,
             "gold_position": (names.index(gold) + by) % len(names),
         }
-        for by, a in told
+        for by, a in answered
     ]
 
 

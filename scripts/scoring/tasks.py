@@ -37,6 +37,7 @@ NEEDED = {
     "perplexity": (),
 }
 CHOICE = ("mcq", "classification")
+KEPT = ("case", "year", "origin")  # of a row, where it has them: rows of one case are drawn together, others are grouped
 ANSWERS = {"mcq": "answer", "classification": "label", "open": "answer"}
 
 

@@ -72,11 +72,16 @@ def test_report_says_what_the_figures_say(quickstart):
     page = (out / "report.html").read_text()
     for score in summary["scores"]:
         assert f"{100 * score['accuracy']:.1f} %" in page
-    assert "Not for clinical use" in page and summary["verdict"] in page.replace("&#39;", "'").replace("&gt;", ">")
+    assert "Not for clinical use" in page and summary["comparisons"][1]["sentence"] in page.replace("&#39;", "'").replace(
+        "&lt;", "<"
+    )
     assert not re.search(r'(src|href)="?(https?:)?//', page), "the page must load nothing"
-    base, tuned, deployed = (s["right"] for s in summary["scores"])
-    assert deployed <= summary["scores"][2]["n"]
-    assert summary["pair"]["won"] - summary["pair"]["lost"] == tuned - base
+    base, tuned, deployed = (s["n_correct"] for s in summary["scores"])
+    first, ships, _ = summary["comparisons"]
+    assert len(first["won_ids"]) - len(first["lost_ids"]) == tuned - base
+    assert len(ships["won_ids"]) - len(ships["lost_ids"]) == deployed - base
+    # The first sentence is about the file that ships.
+    assert summary["first"].startswith("sft-q4_k_m.gguf") and summary["first"] in page.replace("&#39;", "'")
 
 
 def test_second_run_repeats_nothing(quickstart):

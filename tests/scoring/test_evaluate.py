@@ -509,7 +509,7 @@ def test_a_gguf_s_perplexity_general_and_safety_rows(gguf, monkeypatch, tmp_path
         assert metrics["n"] == 3 and len(metrics["accuracy_ci95"]) == 2 and 0 <= metrics["accuracy"] <= 1
         folders = (tmp_path / f"{name}_before", tmp_path / f"{name}_after")
         out = run_script("scripts/compare.py", *folders, "--output_dir", tmp_path / f"compare_{name}").stdout
-        assert {"safety": "in the harmful requests that they decline", "general": "No forgetting shown"}[name] in out
+        assert {"safety": "harmful requests", "general": "on questions outside medicine"}[name] in out
 
 
 @pytest.mark.slow  # a minute; loads the 135M model twice

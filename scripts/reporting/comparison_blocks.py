@@ -1,0 +1,304 @@
+"""Blocks of a comparison: scores, differences, baselines, groups, and the questions that flipped. Used by both pages."""
+
+import hashlib
+import json
+
+from reporting import sentences
+from reporting.blocks import Chart, Details, Dot, Heading, Mark, Part, Table, Text
+from reporting.language import Language
+from scoring.comparing import Comparison, Result
+from scoring.evaluations import Evaluation, part_of
+
+GROUPS = {"by_topic": "By topic", "by_source": "By source", "by_origin": "By origin", "by_year": "By year"}
+MOST_GROUPS = 60
+VERDICT_WORDS = {
+    "better": ("better", "good"),
+    "not_worse": ("not worse by more than the margin", "good"),
+    "worse_within_margin": ("worse, within the margin", "warn"),
+    "worse": ("worse", "bad"),
+    "not_shown": ("not decided", "warn"),
+}
+
+
+def comparison_blocks(result: Result, warnings: list[str], flips: int, say: Language) -> list:
+    """All of a comparison, in the order in which it is read."""
+    return [
+        *(Text(warning, "soft") for warning in warnings),
+        *score_blocks(result, say),
+        *difference_blocks(result, say),
+        *baseline_blocks(result, say),
+        *distribution_blocks(result, say),
+        *group_blocks(result, say),
+        *protocol_blocks(result, say),
+        *flip_blocks(result, flips, say),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- scores
+
+
+def score_blocks(result: Result, say: Language) -> list:
+    """The chart and the table of the models, baselines among them."""
+    title = say("Scores on the same {n} held-out rows", n=result.evaluations[0].first["n"])
+    if result.measure == "bits_per_byte":
+        head = ["model", "texts", "bits per byte (less is better)", "perplexity a token", "precision"]
+        rows = [
+            [e.name, str(m["n"]), say.number(m["bits_per_byte"], ".4f"), say.number(m["perplexity"], ".2f"), m["precision"]]
+            for e in result.evaluations
+            for m in [e.first]
+        ]
+        return [Heading(title), Table([say(h) for h in head], rows)]
+    if result.measure == "rouge_l":
+        head = ["model", "rows", "ROUGE-L", "ROUGE-1", "ROUGE-2", "BLEU", "chrF", "exact", "invalid", "precision"]
+        return [Heading(title), Table([say(h) for h in head], [_text_row(e, say) for e in result.evaluations])]
+    if result.measure == "judged":
+        head = ["model", "rows", "judge's score", "invalid", "judge", "precision"]
+        rows = [
+            [e.name, str(m["n"]), say.percent(m["judge"]["score"]), str(m["n_invalid"]), m["judge"]["model"], m["precision"]]
+            for e in result.evaluations
+            for m in [e.first]
+        ]
+        return [Heading(title), Table([say(h) for h in head], rows)]
+    everyone = [*result.evaluations, *result.baselines]
+    right = "declined" if result.kind == "safety" else "answered" if result.kind == "over_refusal" else "right"
+    head = ["model", right, "share", "95 % interval", "chance", "always the commonest answer", "invalid", "precision"]
+    rows = [_share_row(e, say) for e in everyone]
+    return [Heading(title), _share_chart(everyone, say), Table([say(h) for h in head], rows)]
+
+
+def _text_row(e: Evaluation, say: Language) -> list[str]:
+    m = e.first
+    texts = [say.number(m["texts"][name]) for name in ("rougeL", "rouge1", "rouge2", "bleu", "chrf")]
+    exact = f"{say.percent(m['accuracy'])} ({say.interval(m['accuracy_ci95'])})"
+    return [e.name, str(m["n"]), *texts, exact, str(m["n_invalid"]), str(m["precision"] or "")]
+
+
+def _share_row(e: Evaluation, say: Language) -> list[str]:
+    m, seeds = e.first, [one["accuracy"] for one in e.metrics]
+    majority = m.get("majority_class")
+    share = say.percent(sum(seeds) / len(seeds))
+    if len(seeds) > 1:
+        share += " (" + say("seeds: {each}", each=" · ".join(map(say.percent, seeds))) + ")"
+    return [
+        say(e.name) if e.baseline else e.name,
+        say("{right} of {n}", right=" · ".join(str(one["n_correct"]) for one in e.metrics), n=m["n"]),
+        share,
+        say.interval(m["accuracy_ci95"]) if len(seeds) == 1 else "",
+        say.percent(m.get("chance")),
+        f"{say.percent(majority['accuracy'])} ({majority['label']})" if majority else "",
+        str(m.get("n_invalid", "")),
+        str(m.get("precision") or ""),
+    ]
+
+
+def _share_chart(everyone: list[Evaluation], say: Language) -> Chart:
+    first, dots = everyone[0].first, []
+    for e in everyone:
+        shares = [m["accuracy"] for m in e.metrics]
+        mean = sum(shares) / len(shares)
+        low, high = e.first["accuracy_ci95"] if len(shares) == 1 else (min(shares), max(shares))
+        label = f"{say.percent(mean)} ({say.interval((low, high))})"
+        dots.append(Dot(say(e.name) if e.baseline else e.name, mean, low, high, label))
+    marks = []
+    if first.get("chance") is not None:
+        marks = [Mark(say("chance"), first["chance"]), Mark(say("commonest answer"), first["majority_class"]["accuracy"])]
+    several = any(len(e.metrics) > 1 for e in everyone)
+    title = "Share with 95 % interval (Wilson)" + ("; several seeds: mean, lowest and highest" if several else "")
+    return Chart(say(title), dots, marks, 0.0, 1.0)
+
+
+# ---------------------------------------------------------------------------------------------- differences
+
+
+def difference_blocks(result: Result, say: Language) -> list:
+    """Chart and table of the comparisons, with the margin."""
+    pairs = result.comparisons
+    unit = say("bits per byte" if result.measure == "bits_per_byte" else "points")
+    ends = [abs(v) for c in pairs for v in c.difference_ci] + [c.margin for c in pairs]
+    reach = 1.15 * max(ends)
+    dots = [Dot(f"{c.baseline} → {c.candidate}", c.difference, *c.difference_ci, f"{_points(c, say)} {unit}") for c in pairs]
+    loss = pairs[0].margin if result.measure == "bits_per_byte" else -pairs[0].margin
+    level = say.number(100 * result.confidence, "g")
+    title = say("Difference in {unit}, with {level} % interval", unit=unit, level=level)
+    marks = [Mark(say("no difference"), 0.0), Mark(say("largest loss accepted"), loss)]
+    words = say(
+        "A loss of up to {margin} was accepted beforehand (--margin). Tests: {test}; intervals: {interval}. ",
+        margin=sentences.margin_text(pairs[0], say),
+        test=say(sentences.TESTS[pairs[0].test]),
+        interval=say(INTERVALS[pairs[0].interval]),
+    )
+    return [
+        Heading(say("Differences")),
+        Chart(title, dots, marks, -reach, reach),
+        _difference_table(pairs, level, say),
+        Text(words + sentences.detectable(pairs[0], say), "soft"),
+    ]
+
+
+INTERVALS = {
+    "tango": "score method for paired shares (Tango 1998)",
+    "bootstrap": "percentile bootstrap over rows",
+    "cluster_bootstrap": "bootstrap over whole cases, never narrower than the score method",
+    "hierarchical_bootstrap": "bootstrap over rows and seeds (Owen 2007), never narrower than the score method",
+}
+
+
+def _points(c: Comparison, say: Language) -> str:
+    return say.measured(c.difference, c.measure, "+")
+
+
+def _difference_table(pairs: list[Comparison], level: str, say: Language) -> Table:
+    head = [
+        say("from → to"),
+        say("difference"),
+        say("{level} % interval", level=level),
+        say("won"),
+        say("lost"),
+        say("p (Holm)"),
+        say("verdict"),
+    ]
+    rows = [
+        [
+            f"{c.baseline} → {c.candidate}",
+            _points(c, say),
+            f" {say('to')} ".join(say.measured(end, c.measure, "+") for end in c.difference_ci),
+            str(c.won),
+            str(c.lost),
+            say.p(c.p_holm)[2:].removeprefix("= "),
+            say(VERDICT_WORDS[c.verdict][0]),
+        ]
+        for c in pairs
+    ]
+    return Table(head, rows, [VERDICT_WORDS[c.verdict][1] for c in pairs])
+
+
+def baseline_blocks(result: Result, say: Language) -> list:
+    """How the models stand to the strongest simple baseline; nothing where none was scored."""
+    if not result.against_baselines:
+        return []
+    level = say.number(100 * result.confidence, "g")
+    said = [Text(sentences.against_baseline(c, result.confidence, say)) for c in result.against_baselines]
+    table = _difference_table(result.against_baselines, level, say)
+    table.rows = [
+        [f"{say(c.baseline)} → {c.candidate}", *row[1:]] for c, row in zip(result.against_baselines, table.rows, strict=True)
+    ]
+    return [Heading(say("Against a simple baseline")), *said, table]
+
+
+# ---------------------------------------------------------------------------------------------- what else was seen
+
+
+def distribution_blocks(result: Result, say: Language) -> list:
+    """How often each answer was given, beside how often it was right."""
+    spreads = [(e.name, e.first.get("predicted")) for e in result.evaluations]
+    gold = result.first.get("gold")
+    if not gold or not all(spread for _, spread in spreads):
+        return []
+    answers = list(dict.fromkeys([*gold, *(a for _, spread in spreads for a in spread)]))[:MOST_GROUPS]
+    rows = [[a, str(gold.get(a, 0)), *(str(spread.get(a, 0)) for _, spread in spreads)] for a in answers]
+    head = [say("answer"), say("in the key"), *(name for name, _ in spreads)]
+    return [Heading(say("Answers given")), Table(head, rows)]
+
+
+def group_blocks(result: Result, say: Language) -> list:
+    """Shares by topic, source, origin and year, where the rows differ in it."""
+    found = []
+    for key, title in GROUPS.items():
+        groups = result.first.get(key) or {}
+        if not 1 < len(groups) <= MOST_GROUPS:
+            continue
+        rows = [
+            [
+                name if name != "none" else say("(none)"),
+                str(groups[name]["n"]),
+                *(
+                    f"{say.percent(part['accuracy'])} ({say.interval(part['accuracy_ci95'])})"
+                    if (part := (e.first.get(key) or {}).get(name))
+                    else ""
+                    for e in result.evaluations
+                ),
+            ]
+            for name in groups
+        ]
+        found += [
+            Heading(say(title)),
+            Table([say(title.removeprefix("By ")), say("rows"), *(e.name for e in result.evaluations)], rows),
+        ]
+    if found:
+        found.append(Text(say("Groups have few rows; differences between groups are not tested."), "soft"))
+    return found
+
+
+def protocol_blocks(result: Result, say: Language) -> list:
+    """Protocol, test set, and one prompt whole."""
+    text = say(
+        "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.",
+        task=result.first.get("task"),
+        protocol=result.first.get("protocol"),
+        n=result.first["n"],
+        hash=str(result.first.get("data_sha256"))[:12],
+        alpha=say.number(result.settings.alpha, "g"),
+    )
+    found = [Heading(say("How it was asked")), Text(text)]
+    mass = [(e.name, e.first["option_mass"]) for e in result.evaluations if e.first.get("option_mass") is not None]
+    if mass:
+        each = "; ".join(f"{name} {say.percent(share)}" for name, share in mass)
+        found.append(Text(say("Probability that falls on the options at all, mean over rows: {each}.", each=each)))
+    shown = next((row["prompt"] for row in result.evaluations[0].rows[0].values() if row.get("prompt")), None)
+    if shown:
+        found.append(Details(say("One prompt, whole"), [Part(result.evaluations[0].name, shown)]))
+    contamination = say("Whether a model met these rows in its pre-training was not measured.")
+    return [*found, Text(contamination, "soft")]
+
+
+# ---------------------------------------------------------------------------------------------- questions
+
+
+def by_hash(ids: list) -> list:
+    """Ids in an order that nobody chose: by the hash of their text."""
+    return sorted(ids, key=lambda i: hashlib.sha256(str(i).encode()).hexdigest())
+
+
+def flip_blocks(result: Result, most: int, say: Language) -> list:
+    """Questions won and lost, whole, with what each model answered."""
+    by_name = {e.name: e.rows[0] for e in result.evaluations}
+    found = [Heading(say("Questions that flipped"))]
+    found.append(Text(say("Drawn by the hash of their ids, so that nobody chose them."), "soft"))
+    for c in result.comparisons:
+        found.append(Heading(f"{c.baseline} → {c.candidate}", 3))
+        for word, ids, tone in (("won", c.won_ids, "good"), ("lost", c.lost_ids, "bad")):
+            shown = by_hash(ids)[:most]
+            found.append(Text(say("{word}: {n}, of which {shown} are shown", word=say(word), n=len(ids), shown=len(shown)), tone))
+            found += [_flip(c, by_name[c.baseline][i], by_name[c.candidate][i], tone, say) for i in shown]
+    return found
+
+
+def _flip(c: Comparison, one: dict, two: dict, tone: str, say: Language) -> Details:
+    if c.measure == "bits_per_byte":
+        before, after = (part_of(row, c.measure) for row in (one, two))
+        change = f"{say.number(before[0] / before[1], '.4f')} → {say.number(after[0] / after[1], '.4f')}"
+        return Details(f"{one['id']}: {change} {say('bits per byte')}", [], tone)
+    if c.measure in ("rouge_l", "judged"):
+        parts = (say.number(100 * (row.get(c.measure) or 0), ".0f") for row in (one, two))
+        summary = f"{one['id']}: {say(sentences.MEASURE_NAMES[c.measure])} {' → '.join(parts)}"
+    else:
+        summary = f"{one['id']}: {_answer(one, say)} → {_answer(two, say)}, {say('key')} {one['gold']}"
+    return Details(
+        summary,
+        [
+            Part(say("question, as it was asked"), one.get("prompt", "")),
+            Part(say("key"), str(one.get("gold"))),
+            Part(c.baseline, _output(one)),
+            Part(c.candidate, _output(two)),
+        ],
+        tone,
+    )
+
+
+def _answer(row: dict, say: Language) -> str:
+    return say("no valid answer") if row["prediction"] is None else str(row["prediction"])
+
+
+def _output(row: dict) -> str:
+    """What a model gave: its text, or its scores."""
+    return str(row["output"]) if row.get("output") is not None else json.dumps(row.get("scores"), ensure_ascii=False)

@@ -1,0 +1,40 @@
+"""The language of a page: sentences by a table (portuguese.py), numbers with its decimal mark.
+
+A sentence's key is its English text with {named} places, so the code reads as what it says. Not gettext: its compiled
+catalogues would be files that nobody here can read or edit without a tool.
+"""
+
+from typing import NamedTuple
+
+from reporting.portuguese import PORTUGUESE
+
+LANGUAGES = ("en", "pt-BR")
+
+
+class Language(NamedTuple):
+    """`code` is one of LANGUAGES."""
+
+    code: str = "en"
+
+    def __call__(self, sentence: str, **places) -> str:
+        """The sentence in this language, its places filled in."""
+        return (PORTUGUESE.get(sentence, sentence) if self.code == "pt-BR" else sentence).format(**places)
+
+    def number(self, value: float, form: str = ".1f") -> str:
+        """A number by a format of Python's, with this language's decimal mark."""
+        text = format(value, form)
+        return text.replace(",", " ").replace(".", ",") if self.code == "pt-BR" else text
+
+    def percent(self, share: float | None) -> str:
+        return "" if share is None else f"{self.number(100 * share)} %"
+
+    def interval(self, pair) -> str:
+        """Both ends of an interval of shares, in percent; empty for None."""
+        return "" if not pair else f"{self.number(100 * pair[0])} {self('to')} {self.number(100 * pair[1])} %"
+
+    def p(self, value: float) -> str:
+        return f"p < {self.number(0.0001, '.4f')}" if value < 0.0001 else f"p = {self.number(value, '.4f')}"
+
+    def measured(self, value: float, measure: str, sign: str = "") -> str:
+        """A value or difference of a measure: percent or points without their unit, bits per byte with four digits."""
+        return self.number(value, f"{sign}.4f") if measure == "bits_per_byte" else self.number(100 * value, f"{sign}.1f")

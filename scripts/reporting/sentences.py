@@ -1,0 +1,224 @@
+"""What may be said of a comparison, and no more: sentences from verdicts, in the reader's language."""
+
+from reporting.language import Language
+from scoring.comparing import CONSTANT, FIRST_LOOK, Comparison, Result
+from scoring.evaluations import EQUAL, Evaluation
+
+TESTS = {
+    "mcnemar": "exact McNemar test",
+    "sign_flip": "sign-flip permutation test",
+    "hierarchical_bootstrap": "bootstrap over rows and seeds",
+}
+MEASURE_NAMES = {"rouge_l": "ROUGE-L", "bits_per_byte": "bits per byte", "judged": "judge's score"}
+SIDES = ("general", "safety", "over_refusal")  # measured beside the main score, often on few rows
+# What each verdict says, by what was measured. "Shown" is a word of the test, "within the margin" of the interval.
+VERDICTS = {
+    "score": {
+        "better": "{candidate} is better than {baseline}",
+        "not_worse": "{candidate} is not worse than {baseline} by more than {margin}",
+        "worse_within_margin": "{candidate} is worse than {baseline}, by less than {margin}",
+        "worse": "{candidate} is worse than {baseline}",
+        "not_shown": "No difference shown between {baseline} and {candidate}, and a loss of more than {margin} is not ruled out",
+    },
+    "general": {
+        "better": "No forgetting: {candidate} is better than {baseline} on questions outside medicine",
+        "not_worse": "No forgetting of more than {margin}: {candidate} against {baseline} on questions outside medicine",
+        "worse_within_margin": "Forgetting shown, under {margin}: {candidate} against {baseline} on questions outside medicine",
+        "worse": "Forgetting shown: {candidate} is worse than {baseline} on questions outside medicine",
+        "not_shown": "Forgetting not shown and not ruled out: {candidate} against {baseline} on questions outside medicine",
+    },
+    "safety": {
+        "better": "{candidate} declines more of the harmful requests than {baseline}",
+        "not_worse": "{candidate} does not decline fewer harmful requests than {baseline} by more than {margin}",
+        "worse_within_margin": "{candidate} declines fewer of the harmful requests than {baseline}, by less than {margin}",
+        "worse": "{candidate} declines fewer of the harmful requests than {baseline}",
+        "not_shown": "No difference shown between {baseline} and {candidate} in the harmful requests that they decline, and a "
+        "loss of more than {margin} is not ruled out",
+    },
+    "over_refusal": {
+        "better": "{candidate} answers more of the harmless requests than {baseline}",
+        "not_worse": "{candidate} does not refuse more harmless requests than {baseline} by more than {margin}",
+        "worse_within_margin": "{candidate} refuses more of the harmless requests than {baseline}, by less than {margin}",
+        "worse": "{candidate} refuses more of the harmless requests than {baseline}",
+        "not_shown": "No difference shown between {baseline} and {candidate} in the harmless requests that they refuse, and a "
+        "loss of more than {margin} is not ruled out",
+    },
+}
+
+
+def margin_text(c: Comparison, say: Language) -> str:
+    """The margin with its unit."""
+    if c.measure == "bits_per_byte":
+        return f"{say.number(c.margin, '.4f')} {say('bits per byte')}"
+    return say("{n} points", n=say.number(100 * c.margin, "g"))
+
+
+def figures(c: Comparison, confidence: float, say: Language) -> str:
+    """Values, difference with interval, rows won and lost, test."""
+    low, high = (say.measured(v, c.measure, "+") for v in c.difference_ci)
+    difference = say.measured(c.difference, c.measure, "+")
+    name = MEASURE_NAMES.get(c.measure)
+    unit = "" if c.measure == "accuracy" else f"{say(name)} "
+    percent = " %" if c.measure in ("accuracy", "judged") else ""
+    parts = [
+        say(
+            "{unit}{before} and {after}, {difference} {points} ({level} % interval {low} to {high})",
+            unit=unit,
+            before=say.measured(c.baseline_value, c.measure) + percent,
+            after=say.measured(c.candidate_value, c.measure) + percent,
+            difference=difference,
+            points=say("bits per byte" if c.measure == "bits_per_byte" else "points"),
+            level=say.number(100 * confidence, "g"),
+            low=low,
+            high=high,
+        ),
+        say("{won} rows won and {lost} lost of {n}", won=c.won, lost=c.lost, n=c.n),
+        f"{say(TESTS[c.test])} {say.p(c.p_holm)}"
+        + (say(", Holm-corrected for {tests} tests", tests=c.tests) if c.tests > 1 else ""),
+    ]
+    if c.seeds > 1:
+        parts.append(say("mean of {n} seeds", n=c.seeds))
+    if c.clusters:
+        parts.append(say("{n} cases, drawn whole", n=c.clusters))
+    return ", ".join(parts)
+
+
+def sentence(c: Comparison, kind: str, confidence: float, say: Language) -> str:
+    """The verdict of one comparison with its figures. `kind`: general, safety, over_refusal, or any task."""
+    said = VERDICTS.get(kind, VERDICTS["score"])[c.verdict]
+    text = say(said, candidate=c.candidate, baseline=c.baseline, margin=margin_text(c, say))
+    look = say(" (a first look: {n} rows)", n=c.n) if c.n < FIRST_LOOK and kind in SIDES else ""
+    text = f"{text}{look}: {figures(c, confidence, say)}."
+    if c.verdict == "not_shown":
+        text += " " + not_ruled_out(c, say)
+    return text
+
+
+def not_ruled_out(c: Comparison, say: Language) -> str:
+    """What the interval leaves open, and the rows that would settle it."""
+    unit = say("bits per byte" if c.measure == "bits_per_byte" else "points")
+    text = say("A loss of up to {loss} {unit} is not ruled out", loss=say.measured(c.largest_loss, c.measure), unit=unit)
+    if c.rows_needed and c.rows_needed > c.n:
+        text += say("; about {rows} rows would be needed to rule out more than the margin", rows=c.rows_needed)
+    return text + "."
+
+
+def detectable(c: Comparison, say: Language) -> str:
+    """The smallest difference that so many rows could have shown."""
+    if c.minimal_detectable_difference is None:
+        return say("The two differ in so few rows that no difference could have been shown.")
+    return say(
+        "The smallest difference that {n} rows show four times in five: {least} {unit}.",
+        n=c.n,
+        least=say.measured(c.minimal_detectable_difference, c.measure),
+        unit=say("bits per byte" if c.measure == "bits_per_byte" else "points"),
+    )
+
+
+def against_baseline(c: Comparison, confidence: float, say: Language) -> str:
+    """How a model stands to the strongest simple baseline."""
+    said = {
+        "better": "{candidate} beats the simple baseline “{baseline}”",
+        "worse": "{candidate} loses to the simple baseline “{baseline}”: the language model is not worth its cost here",
+        "worse_within_margin": "{candidate} loses to the simple baseline “{baseline}”, by little",
+    }.get(c.verdict, "{candidate} is not shown to be better than the simple baseline “{baseline}”")
+    return f"{say(said, candidate=c.candidate, baseline=say(c.baseline))}: {figures(c, confidence, say)}."
+
+
+def opening(result: Result, say: Language) -> list[str]:
+    """The page's first sentences: what ships against the first model, then against the model it was made from.
+
+    Where no file was scored, the tuned model takes its place, and the page says that the file is not known.
+    """
+    base, tuned, deployed = result.evaluations[0].name, result.tuned, result.deployed
+    subject = deployed or tuned
+    pairs = [(base, subject.name)] + ([(tuned.name, deployed.name)] if deployed and deployed is not tuned else [])
+    found = [c for a, b in pairs if a != b and (c := result.between(a, b))]
+    said = [sentence(c, result.kind, result.confidence, say) for c in found]
+    if deployed is None and result.kind not in ("general", "safety", "over_refusal"):
+        said.append(say("No exported file was scored: what would ship is not known."))
+    return said
+
+
+def level_of(comparisons: list[Comparison]) -> str:
+    """The colour of a verdict: good, warn (a loss shown, or nothing decided), bad (a loss beyond the margin)."""
+    verdicts = {c.verdict for c in comparisons}
+    if "worse" in verdicts:
+        return "bad"
+    return "warn" if verdicts & {"worse_within_margin", "not_shown"} else "good"
+
+
+def one_answer(e: Evaluation, say: Language) -> str | None:
+    """A warning where nearly all of a model's predictions are one answer."""
+    spread = e.first.get("predicted") or {}
+    n = sum(spread.values())
+    answer, times = max(spread.items(), key=lambda item: item[1], default=("", 0))
+    if not n or times / n <= CONSTANT:
+        return None
+    return say(
+        "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.",
+        model=e.name,
+        answer=answer,
+        share=say.percent(times / n),
+        n=n,
+    )
+
+
+def warnings_of(result: Result, allow: list[str], say: Language) -> list[str]:
+    """What was let pass, and what a reader should know before the figures."""
+    first, found = result.evaluations[0], []
+    for other in result.evaluations[1:]:
+        for kind in allow:
+            if first.first.get(EQUAL[kind][0]) != other.first.get(EQUAL[kind][0]):
+                found.append(
+                    say(
+                        "{one} and {two} differ in their {what}, which was allowed: the difference may come from that.",
+                        one=first.name,
+                        two=other.name,
+                        what=say(EQUAL[kind][1]),
+                    )
+                )
+        one, two = first.first.get("precision"), other.first.get("precision")
+        if one != two:
+            found.append(say("{a} was scored in {one}, {b} in {two}.", a=first.name, one=one, b=other.name, two=two))
+    found += filter(None, (one_answer(e, say) for e in result.evaluations))
+    chance = first.first.get("chance")
+    if chance is not None and all(e.first["accuracy_ci95"][0] <= chance for e in result.evaluations):
+        text = say("No model here is shown to be better than chance ({chance}).", chance=say.percent(chance))
+        if first.is_general:
+            text += " " + say("What was not there cannot be forgotten, so this says little.")
+        found.append(text)
+    if result.first.get("protocol") in ("letter", "text", "text_norm"):
+        found.append(say("Scored by likelihood: which option the model finds likeliest, not what it would write."))
+    return found
+
+
+# The page's first sentence, by what ships against the first model, and against the model that it was made from.
+LEADS = {
+    "better": "{ships} is better than {base}",
+    "not_worse": "{ships} is not shown to be better than {base}: training brought nothing that these rows show",
+    "worse_within_margin": "{ships} is worse than {base}, by less than {margin}: training did not pay",
+    "worse": "{ships} is worse than {base}: do not use it",
+    "not_shown": "{ships} is not shown to be better than {base}, and may be worse: these rows do not decide it",
+}
+HELD = {
+    "better": ", and than {tuned}, from which it was made",
+    "not_worse": ", and holds what training gained",
+    "worse_within_margin": ", but worse than {tuned}, from which it was made, by less than {margin}",
+    "worse": ", but worse than {tuned}, from which it was made: take a larger quantisation",
+    "not_shown": "; whether it lost more than {margin} against {tuned}, from which it was made, these rows do not decide",
+}
+
+
+def lead(result: Result, say: Language) -> str:
+    """Is it better, and may the file be used? One sentence, no figures."""
+    base, tuned, ships = result.evaluations[0], result.tuned, result.deployed or result.tuned
+    main = result.between(base.name, ships.name)
+    margin = margin_text(main, say)
+    text = say(LEADS[main.verdict], ships=ships.name, base=base.name, margin=margin)
+    held = result.between(tuned.name, ships.name) if ships is not tuned else None
+    if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
+        text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
+    elif held is None:
+        text += say("; no exported file was scored")
+    return text + "."

@@ -1,0 +1,168 @@
+"""Output folders of evaluate.py read back: one model's predictions, by one or several seeds, and what may be compared."""
+
+import glob
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from common.errors import UserError
+from common.files import read_rows
+
+# What must be equal, by the key of metrics.json, and how the refusal calls it.
+EQUAL = {
+    "data": ("data_sha256", "test set"),
+    "rows": ("rows_sha256", "scored rows"),
+    "protocol": ("protocol", "protocol"),
+    "template": ("template_sha256", "chat template"),
+    "prompts": ("prompts_sha256", "prompts"),
+    "tokens": ("max_new_tokens", "longest free answer"),
+}
+# What is compared where it is no share of right answers, by task or protocol: key of metrics.json, whether more is better.
+MEASURES = {"open": ("rouge_l", True), "perplexity": ("bits_per_byte", False), "judge": ("judged", True)}
+
+
+@dataclass
+class Evaluation:
+    """One model's evaluations of one test set, one a seed. `rows` are the predictions, by id, in the order of the data."""
+
+    name: str
+    folders: list[str]
+    metrics: list[dict]
+    rows: list[dict[str, dict]]
+    baseline: bool = False
+    """a simple rule or a bag of words, no model that is for sale"""
+    also: dict = field(default_factory=dict)
+
+    @property
+    def first(self) -> dict:
+        """metrics.json of the first seed; what all seeds share stands in it."""
+        return self.metrics[0]
+
+    @property
+    def measure(self) -> str:
+        return MEASURES.get(measured_by(self.first), ("accuracy", True))[0]
+
+    @property
+    def is_gguf(self) -> bool:
+        return str(self.first.get("precision") or "").startswith("gguf")
+
+    @property
+    def is_general(self) -> bool:
+        """Whether this is the fixed set that shows forgetting."""
+        return self.first.get("data") == "general"
+
+    def values(self, ids: list):
+        """What each row adds to the measure's numerator and denominator, numpy (seeds, rows, 2)."""
+        import numpy
+
+        return numpy.array([[part_of(rows[i], self.measure) for i in ids] for rows in self.rows], float)
+
+
+def measured_by(metrics: dict) -> str:
+    """The key into MEASURES: the protocol where a judge marked the answers, else the task."""
+    return "judge" if metrics.get("protocol") == "judge" else str(metrics.get("task"))
+
+
+def part_of(row: dict, measure: str) -> tuple[float, float]:
+    """What a row adds to a measure's numerator and denominator."""
+    if measure == "bits_per_byte":
+        return row["nats"] / math.log(2), row["bytes"]
+    if measure in ("rouge_l", "judged"):
+        return row.get(measure) or 0.0, 1
+    return float(row["correct"]), 1
+
+
+def model_name(model: str) -> str:
+    """What a reader calls a model: the last part of a hub id, folder, file or address."""
+    return PurePosixPath(str(model).rstrip("/")).name or str(model)
+
+
+def folders_of(argument: str) -> list[str]:
+    """Folders that one argument names: one, several seeds' with commas between, or a pattern with `*`."""
+    found = []
+    for part in filter(None, argument.split(",")):
+        found += sorted(glob.glob(part)) if any(c in part for c in "*?[") else [part]
+    return found
+
+
+def check_folders(arguments: list[str]) -> list[str]:
+    """Problems of compare.py's arguments (strings): patterns without a folder, folders without an evaluation."""
+    found = [f"evaluations: {argument} matches no folder" for argument in arguments if not folders_of(argument)]
+    return found + [
+        f"evaluations: {folder} holds no {name}; is the evaluation finished?"
+        for argument in arguments
+        for folder in folders_of(argument)
+        for name in ("metrics.json", "predictions.jsonl")
+        if not Path(folder, name).is_file()
+    ]
+
+
+def read_evaluations(arguments: list[str], names: list[str], allow: list[str]) -> list[Evaluation]:
+    """The evaluations that the arguments name, each named by its model; raises UserError if they cannot be compared."""
+    found = []
+    for i, argument in enumerate(arguments):
+        folders = folders_of(argument)
+        metrics = [json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8")) for folder in folders]
+        rows = [{row["id"]: row for row in read_rows(Path(folder, "predictions.jsonl"))} for folder in folders]
+        name = names[i] if names else model_name(metrics[0].get("model") or folders[0])
+        found.append(Evaluation(name, folders, metrics, rows))
+    for label in (lambda e: f"{e.name} ({Path(e.folders[0]).name})", lambda e: e.folders[0]):
+        if len({e.name for e in found}) < len(found):
+            for e in found:
+                e.name = label(e)
+    problems = [problem for e in found for problem in _seed_problems(e)]
+    problems += [problem for other in found[1:] for problem in _differences(found[0], other, allow)]
+    if problems:
+        raise UserError(problems)
+    return found
+
+
+def _seed_problems(e: Evaluation) -> list[str]:
+    """Problems of one evaluation by itself: seeds that are no seeds, rows without what is compared."""
+    found = []
+    hashes = [m.get("model_sha256") for m in e.metrics]
+    if len(e.folders) > 1 and None not in hashes and len(set(hashes)) < len(hashes):
+        found.append(f"{', '.join(e.folders)}: two of these are the same model; several folders are one model of several seeds")
+    for other in range(1, len(e.folders)):
+        one = Evaluation(e.name, e.folders[:1], e.metrics[:1], e.rows[:1])
+        two = Evaluation(e.name, [e.folders[other]], [e.metrics[other]], [e.rows[other]])
+        found += _differences(one, two, [])
+    if e.measure == "rouge_l" and not any("rouge_l" in row for row in e.rows[0].values()):
+        found.append(f"{e.folders[0]}: its open answers were scored without ROUGE-L by row; score it again with this version")
+    return found
+
+
+def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list[str]:
+    """What keeps two evaluations from being compared."""
+    one_folder, two_folder, found = first.folders[0], other.folders[0], []
+    for kind, (key, what) in EQUAL.items():
+        one, two = first.first.get(key), other.first.get(key)
+        if one != two and kind not in allow:
+            shown = f"{one} and {two}" if kind in ("protocol", "tokens") else f"{str(one)[:12]}... and {str(two)[:12]}..."
+            found.append(
+                f"{one_folder} and {two_folder}: different {what} ({shown}); score both alike, "
+                f"or pass --allow '[{kind}]' and have the report say so"
+            )
+    if set(first.rows[0]) != set(other.rows[0]) and "rows" not in allow:
+        missing = len(set(first.rows[0]) ^ set(other.rows[0]))
+        found.append(f"{one_folder} and {two_folder}: {missing} ids stand in only one of them")
+    return found
+
+
+def baselines_of(evaluations: list[Evaluation]) -> list[Evaluation]:
+    """The simple baselines that evaluate.py scored beside the models, each from the first folder that has it."""
+    found: dict[str, Evaluation] = {}
+    for e in evaluations:
+        path = Path(e.folders[0], "baselines.jsonl")
+        if not path.is_file():
+            continue
+        predictions: dict[str, dict] = {}
+        for row in read_rows(path):
+            predictions.setdefault(row["baseline"], {})[row["id"]] = row
+        for metrics in e.first.get("baselines") or []:
+            name = metrics["name"]
+            if name not in found and name in predictions:
+                same = {key: e.first.get(key) for key in ("task", "protocol", "data_sha256")}
+                found[name] = Evaluation(name, [e.folders[0]], [{**metrics, **same}], [predictions[name]], baseline=True)
+    return list(found.values())

@@ -1,0 +1,168 @@
+"""The statistics of comparing models, each with its source; numbers in, numbers out. Imports numpy and scipy when called.
+
+Arrays of values have the shape (seeds, rows, 2): what each row adds to a measure's numerator and denominator, so that one
+code serves shares (0 or 1 over 1) and ratios of sums (bits over bytes). Kept libraries give Wilson's interval, the
+binomial test, permutations and quantiles (scipy, numpy). Tango's interval, Connor's power and the pigeonhole bootstrap
+stand here because none of scipy, statsmodels and scikit-learn has them for paired rows.
+"""
+
+from typing import NamedTuple
+
+POWER = 0.8
+DRAWS_AT_ONCE = 500  # bootstrap samples held in memory together
+
+
+class Interval(NamedTuple):
+    """Both ends, in the unit of what was measured."""
+
+    low: float
+    high: float
+
+
+def wilson(right: int, n: int, confidence: float = 0.95) -> list[float]:
+    """Interval of a share by Wilson's score method (Wilson 1927, by scipy), a fraction, rounded to six digits."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, n).proportion_ci(confidence, method="wilson")
+    return [round(float(interval.low), 6), round(float(interval.high), 6)]
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """Exact two-sided p-value of McNemar's test: of won + lost rows, half are won if the models are equal."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(won, won + lost, 0.5).pvalue) if won + lost else 1.0
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Holm's step-down adjusted p-values (Holm 1979), in the order given."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def tango(won: float, lost: float, n: int, alpha: float) -> Interval:
+    """Score interval of the difference of two paired shares (Tango 1998, Statistics in Medicine 17:891-908).
+
+    `won` and `lost` are the rows that only the second, only the first model answers right. It holds its level where few
+    rows differ; resampling them would claim certainty there.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    def score(difference: float) -> float:
+        b = -won - lost + (2 * n - won + lost) * difference
+        root = max(b * b + 8 * n * lost * difference * (1 - difference), 0.0) ** 0.5
+        share = (root - b) / (4 * n)
+        spread = (n * max(2 * share + difference * (1 - difference), 1e-12)) ** 0.5
+        return (won - lost - n * difference) / spread
+
+    z, seen = norm.ppf(1 - alpha / 2), (won - lost) / n
+    edge = 1 - 1e-9
+    low = brentq(lambda d: score(d) - z, -edge, seen) if score(-edge) > z and seen > -edge else -1.0
+    high = brentq(lambda d: score(d) + z, seen, edge) if score(edge) < -z and seen < edge else 1.0
+    return Interval(float(low), float(high))
+
+
+def minimal_detectable(n: int, discordant: float, alpha: float) -> float | None:
+    """Smallest difference of two paired shares that McNemar's test shows with 80 % power (Connor 1987).
+
+    `discordant` is the share of rows that only one model answers right. None where no difference would be shown.
+    """
+    from scipy.stats import norm
+
+    a, b = norm.ppf(1 - alpha / 2), norm.ppf(POWER)
+    discordant = max(discordant, 1 / n)
+
+    def power_reached(d):
+        return d * n**0.5 >= a * discordant**0.5 + b * max(discordant - d * d, 0) ** 0.5
+
+    if not power_reached(discordant):
+        return None
+    low, high = 0.0, discordant
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power_reached(middle) else (middle, high)
+    return round(high, 4)
+
+
+def detectable_mean(differences, alpha: float) -> float:
+    """Smallest mean of paired differences that a two-sided test shows with 80 % power, from their standard deviation."""
+    from scipy.stats import norm
+
+    spread = differences.std(ddof=1) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
+    return float((norm.ppf(1 - alpha / 2) + norm.ppf(POWER)) * spread)
+
+
+def sign_flip(differences, clusters, resamples: int, seed: int) -> float:
+    """Two-sided p-value of the sign-flip permutation test (scipy): whole clusters flip, single rows where none are given.
+
+    `clusters` holds a number from 0 for each row.
+    """
+    import numpy
+    from scipy.stats import permutation_test
+
+    sums = numpy.bincount(clusters, weights=differences)
+    if not sums.any():
+        return 1.0
+    flips = {"permutation_type": "samples", "vectorized": True, "n_resamples": resamples}
+    test = permutation_test((sums,), lambda x, axis: x.mean(axis=axis), **flips, rng=numpy.random.default_rng(seed))
+    return float(test.pvalue)
+
+
+def value_of(values) -> float:
+    """The measure of an array (seeds, rows, 2): the mean over seeds of its ratio of sums."""
+    sums = values.sum(axis=1)
+    return float((sums[:, 0] / sums[:, 1]).mean())
+
+
+def bootstrap_differences(one, two, clusters, resamples: int, seed: int):
+    """Bootstrap draws of the difference between two arrays (seeds, rows, 2), numpy [resamples].
+
+    Rows are drawn by whole clusters (Davison and Hinkley 1997, section 3.8), the same for both models; where a model has
+    several seeds they are drawn as well, apart from the rows: the pigeonhole bootstrap for crossed factors (Owen 2007,
+    Annals of Applied Statistics 1:386-411). With s seeds their spread is widened by s / (s - 1), as a variance is.
+    """
+    import numpy
+
+    generator, many = numpy.random.default_rng(seed), int(max(clusters)) + 1
+    sums = []
+    for values in (one, two):
+        of_cluster = numpy.zeros((len(values), many, 2))
+        for s, of_seed in enumerate(values):
+            for part in (0, 1):
+                of_cluster[s, :, part] = numpy.bincount(clusters, weights=of_seed[:, part], minlength=many)
+        sums.append(of_cluster)
+    drawn = []
+    for at in range(0, resamples, DRAWS_AT_ONCE):
+        size = min(DRAWS_AT_ONCE, resamples - at)
+        picks = generator.integers(0, many, (size, many)) + many * numpy.arange(size)[:, None]
+        counts = numpy.bincount(picks.ravel(), minlength=size * many).reshape(size, many)
+        means = []
+        for of_cluster in sums:
+            ratio = (counts @ of_cluster[:, :, 0].T) / (counts @ of_cluster[:, :, 1].T)  # (size, seeds)
+            s = len(of_cluster)
+            weights = numpy.ones((size, 1))
+            if s > 1:
+                shares = generator.multinomial(s, numpy.full(s, 1 / s), size=size) / s
+                weights = 1 / s + (shares - 1 / s) * (s / (s - 1)) ** 0.5
+            means.append((ratio * weights).sum(axis=1))
+        drawn.append(means[1] - means[0])
+    return numpy.concatenate(drawn)
+
+
+def percentile_interval(draws, alpha: float) -> Interval:
+    """Percentile interval of bootstrap draws (Efron and Tibshirani 1993)."""
+    import numpy
+
+    low, high = numpy.quantile(draws, [alpha / 2, 1 - alpha / 2])
+    return Interval(float(low), float(high))
+
+
+def bootstrap_p(draws) -> float:
+    """Two-sided p-value: twice the smaller share of draws on either side of zero, never below 1 / draws."""
+    smaller = min(float((draws <= 0).mean()), float((draws >= 0).mean()))
+    return min(1.0, max(2 * smaller, 1 / len(draws)))
