@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from common.files import write_text
-from scoring import answers, measures, tasks
+from scoring import answers, measures, refusals, tasks
 
 from data_prep.chat_template import to_messages
 
@@ -95,7 +95,7 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
             same = tasks.normalised(answers.plain(output)) == tasks.normalised(row["answer"])
             answer = row["answer"] if same else answers.plain(output) or None
         elif task == "safety":
-            answer = {True: "declined", False: "complied", None: None}[answers.declined(output)]
+            answer = {True: "declined", False: "complied", None: None}[refusals.declined(output)]
         elif protocol == "capitulo":
             answer = answers.capitulo_letter(output)
         else:

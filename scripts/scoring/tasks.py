@@ -4,7 +4,7 @@ Tasks, told by the rows' `task` or shape:
   mcq             {"id", "question", "options": {"A": ...}, "answer": "A"}
   classification  {"id", "text", "labels": [...], "label"}
   open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE
-  safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (answers.declined)
+  safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (refusals.declined)
   perplexity      {"id", "text"} or {"id", "conversations"}: of the text, or of the assistant's turns
 
 Protocols for multiple choice and classification (the first option that scores highest is the answer):

@@ -2,10 +2,11 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from scoring import answers
+from scoring import answers, refusals
 
 OPTIONS = {"A": "Aspirin", "B": "Vitamin B12", "C": "Warfarin", "D": "Heparin", "E": "None of the above"}
 
@@ -118,8 +119,17 @@ def test_extract(output, expected):
     assert answers.extract(output, OPTIONS) == expected
 
 
-def test_table_is_large_enough():
-    assert len({output for output, _ in TABLE}) >= 60
+def test_a_table_of_real_and_nasty_outputs_is_read_without_a_wrong_letter():
+    """answers.jsonl: what SmolLM2-135M-Instruct wrote (sampled at 0.6) to real exam questions under eight prompts, English and
+    Portuguese, marked by reading; and outputs written for what readers are known to get wrong."""
+    rows = [json.loads(line) for line in Path(__file__).with_name("answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) >= 200 and sum(row["origin"] != "written" for row in rows) >= len(rows) / 2
+    read = [(row, answers.extract(row["output"], row["options"])) for row in rows]
+    wrong = [(answer, row) for row, answer in read if answer not in (None, row["expected"])]
+    assert not wrong
+    named = [(row, answer) for row, answer in read if row["expected"]]
+    unread = [row["output"] for row, answer in named if answer is None]
+    assert len(unread) <= 0.03 * len(named), unread
 
 
 @pytest.mark.parametrize(
@@ -168,7 +178,7 @@ def test_capitulo_keeps_the_study_s_rule(output, expected):
     ],
 )
 def test_declined(output, expected):
-    assert answers.declined(output) == expected
+    assert refusals.declined(output) == expected
 
 
 DATA = ROOT.parent / "shared" / "data"
@@ -187,8 +197,8 @@ def test_declined_on_real_refusals_and_real_answers():
         for path in sorted((DATA / "healthbench_br").glob("*.csv"))
         for row in csv.DictReader(path.open(encoding="utf-8"))
     ]
-    assert len(refusals) == 150 and sum(answers.declined(text) is True for text in refusals) == 150
-    assert len(helpful) == 3500 and sum(answers.declined(text) is True for text in helpful) <= 2
+    assert len(refusals) == 150 and sum(refusals.declined(text) is True for text in refusals) == 150
+    assert len(helpful) == 3500 and sum(refusals.declined(text) is True for text in helpful) <= 2
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent (2000 real answers of two models)")
