@@ -1,0 +1,146 @@
+"""Calls of OpenAI-compatible models: every finished one is kept, none is paid for twice, and a budget of tokens stops them.
+
+A call is one line of calls.jsonl, written and synced when its answer is there; its key is the SHA-256 of everything that was
+sent, so a run that is started again takes what it has already paid for from the file.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.errors import UserError
+
+
+class Model(NamedTuple):
+    """A served model: base URL (.../v1) and its name there."""
+
+    url: str
+    name: str
+
+
+class BudgetSpent(Exception):
+    """The next call could exceed the budget of tokens."""
+
+
+class Usage(NamedTuple):
+    """What calls took: how many there were, of these taken from the file, tokens sent and received."""
+
+    calls: int
+    reused: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Caller:
+    """Asks models; answers come from calls.jsonl where they stand there.
+
+    Args:
+        path: the file of calls.
+        budget_tokens: sent and received tokens of all calls in the file together; 0: no limit.
+        parallel: calls under way at once.
+    """
+
+    def __init__(self, path: Path, budget_tokens: int = 0, parallel: int = 4):
+        self.path, self.budget, self.parallel = path, budget_tokens, parallel
+        self.lock, self.clients = threading.Lock(), {}
+        self.done, self.reused, self.reserved, self.spent = {}, 0, 0, [0, 0]
+        self.under_way: dict[str, Future] = {}
+        text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+        whole = text[: text.rfind("\n") + 1]  # the last line of a killed run may be cut
+        for line in whole.splitlines():
+            self._keep(json.loads(line))
+        if whole != text:
+            path.write_text(whole, encoding="utf-8")
+        self.file = open(path, "a", encoding="utf-8")
+        self.before = set(self.done)
+
+    def usage(self) -> Usage:
+        return Usage(len(self.done), self.reused, *self.spent)
+
+    def _keep(self, record: dict) -> None:
+        self.done[record["key"]] = record
+        self.spent[0] += record["prompt_tokens"]
+        self.spent[1] += record["completion_tokens"]
+
+    def ask(self, model: Model, prompt: str, temperature: float = 0.0, max_tokens: int = 1024, seed: int = 0) -> str:
+        """The answer to one user message. Raises BudgetSpent, or UserError where the server does not answer."""
+        sent = [model.url, model.name, prompt, temperature, max_tokens, seed]
+        key = hashlib.sha256(json.dumps(sent).encode()).hexdigest()
+        with self.lock:
+            if key in self.done:
+                self.reused += key in self.before
+                return self.done[key]["text"]
+            other = self.under_way.get(key)
+            if other is None:
+                most = len(prompt) // 2 + max_tokens  # text takes three to five characters a token
+                if self.budget and sum(self.spent) + self.reserved + most > self.budget:
+                    raise BudgetSpent
+                self.reserved += most
+                mine = self.under_way[key] = Future()
+        if other is not None:  # two candidates may ask the same at once
+            return other.result()
+        try:
+            mine.set_result(self._paid(key, model, prompt, temperature, max_tokens, seed))
+        except BaseException as error:
+            mine.set_exception(error)
+        finally:
+            with self.lock:
+                self.reserved -= most
+                del self.under_way[key]
+        return mine.result()
+
+    def _paid(self, key: str, model: Model, prompt: str, temperature: float, max_tokens: int, seed: int) -> str:
+        """The answer of a call that is made, and kept."""
+        text, prompt_tokens, completion_tokens, counted = self._call(model, prompt, temperature, max_tokens, seed)
+        record = {"key": key, "model": model.name, "text": text, "prompt_tokens": prompt_tokens}
+        record |= {"completion_tokens": completion_tokens, "counted_by": "server" if counted else "estimate"}
+        with self.lock:
+            self.file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self._keep(record)
+        return text
+
+    def _call(self, model: Model, prompt: str, temperature: float, max_tokens: int, seed: int):
+        import openai
+
+        with self.lock:
+            if model.url not in self.clients:
+                api_key = os.environ.get("OPENAI_API_KEY") or "none"
+                self.clients[model.url] = openai.OpenAI(base_url=model.url, api_key=api_key, max_retries=5, timeout=600)
+        try:
+            answer = self.clients[model.url].chat.completions.create(
+                model=model.name,
+                messages=[{"role": "user", "content": prompt}],
+                temperature=temperature,
+                max_tokens=max_tokens,
+                seed=seed,
+            )
+        except openai.OpenAIError as error:
+            said = " ".join(str(error).split())[:200]
+            raise UserError(f"generator: {model.url} does not answer ({said}); finished calls are kept: start again") from None
+        if not answer.choices:
+            raise UserError(f"generator: {model.url} answered without a choice; is it an OpenAI-compatible server?")
+        text = answer.choices[0].message.content or ""
+        if answer.usage is None:  # a server that does not count: four characters a token
+            return text, len(prompt) // 4, len(text) // 4, False
+        return text, answer.usage.prompt_tokens, answer.usage.completion_tokens, True
+
+    def map(self, function, items: list) -> list:
+        """function(item) of all items, several at once, in their order; None where the budget ended before it was done."""
+
+        def one(item):
+            try:
+                return function(item)
+            except BudgetSpent:
+                return None
+
+        with ThreadPoolExecutor(self.parallel) as pool:
+            return list(pool.map(one, items))
+
+    def close(self) -> None:
+        self.file.close()

@@ -1,0 +1,119 @@
+"""The filter's stages in their order, each refusal kept with its stage and reason."""
+
+from typing import NamedTuple
+
+from data_prep.synthesis import checks
+from data_prep.synthesis.candidates import Candidate, Reject
+from data_prep.synthesis.inputs import asked_of, read_jsonl
+
+UNCHECKED = "budget"
+
+
+class Sieve:
+    """Refuses candidates stage by stage and keeps each refusal."""
+
+    def __init__(self, rejects: list[Reject]):
+        self.rejects = rejects
+
+    def known(self, stage: str, candidates: list[Candidate], reasons: list[str | None]) -> list[Candidate]:
+        """Those without a reason; None stands for what the budget left unchecked, which is not kept."""
+        kept = []
+        for candidate, reason in zip(candidates, reasons, strict=True):
+            if reason == "":
+                kept.append(candidate)
+            else:
+                why = (stage, reason) if reason else (UNCHECKED, "not checked: the budget of tokens was spent")
+                self.rejects.append(
+                    Reject(*why, candidate.kind, candidate.passage.id if candidate.passage else "", content_of(candidate))
+                )
+        return kept
+
+
+def content_of(candidate: Candidate) -> dict:
+    parts = ("question", "options", "answer", "reasoning", "turns", "evidence")
+    return {name: getattr(candidate, name) for name in parts if getattr(candidate, name)}
+
+
+def leak_check(eval_files: list[str], threshold: float):
+    """Function: candidates -> how each leaks a protected row, or ""."""
+    from data_prep.duplicates import Protected, fold, signatures
+
+    rows = [(f"{path}:{n}", *asked_of(row)) for path in eval_files for n, row in enumerate(read_jsonl(path), 1)]
+    protected = Protected([row for row in rows if row[1].strip()], threshold)
+
+    def reasons(candidates: list[Candidate]) -> list[str]:
+        if not rows or not candidates:
+            return [""] * len(candidates)
+        near = protected.candidates(signatures([fold(c.asked()) for c in candidates]))
+        found = []
+        for candidate, numbers in zip(candidates, near, strict=True):
+            rest = " | ".join(sorted(candidate.options.values())) or candidate.said()
+            hit = protected.match(candidate.asked(), rest, numbers)
+            found.append(f"repeats an evaluation row ({hit[0]})" if hit else "")
+        return found
+
+    return reasons
+
+
+def duplicate_reasons(candidates: list[Candidate]) -> list[str]:
+    from data_prep.duplicates import fold
+
+    seen, found = set(), []
+    for candidate in candidates:
+        key = (candidate.kind, fold(candidate.asked()))
+        found.append("asks what an earlier one asks" if key in seen else "")
+        seen.add(key)
+    return found
+
+
+def near_reasons(candidates: list[Candidate], seeds: list[str], threshold: float) -> list[str]:
+    """Of questions that are near one another the first of each kind stays; none may be near a seed."""
+    import numpy as np
+
+    from data_prep.duplicates import fold, near_groups, signatures
+
+    if not candidates:
+        return []
+    groups = near_groups(signatures([fold(t) for t in [*seeds, *(c.asked() for c in candidates)]]), threshold)
+    first, found = {}, []
+    for candidate, group in zip(candidates, np.asarray(groups)[len(seeds) :].tolist(), strict=True):
+        if group < len(seeds):
+            found.append("like a seed question")
+        else:
+            found.append("like an earlier one" if (candidate.kind, group) in first else "")
+            first.setdefault((candidate.kind, group), candidate)
+    return found
+
+
+class Settings(NamedTuple):
+    """What the filter needs beside the candidates."""
+
+    asker: checks.Asker
+    eval_files: list[str]
+    leak_threshold: float
+    seeds: list[str]
+    near_threshold: float
+
+
+def filtered(
+    settings: Settings, candidates: list[Candidate], rejects: list[Reject]
+) -> tuple[list[Candidate], list[tuple[str, int]]]:
+    """The candidates that hold, and the funnel: (stage, how many are left after it)."""
+    sieve, asker, funnel = Sieve(rejects), settings.asker, [("of good form", len(candidates))]
+
+    def stage(name: str, shown: str, left: list[Candidate], reasons: list[str | None]) -> list[Candidate]:
+        kept = sieve.known(name, left, reasons)
+        funnel.append((shown, len(kept)))
+        return kept
+
+    left = stage("language", "in the passage's language", candidates, [checks.language(c) for c in candidates])
+    left = stage("grounding", "grounded in the passage", left, [checks.grounding(c) if c.passage else "" for c in left])
+    left = stage("personal data", "without personal data", left, [checks.personal(c) for c in left])
+    left = stage("leak", "no evaluation row", left, leak_check(settings.eval_files, settings.leak_threshold)(left))
+    left = stage("duplicate", "not asked before", left, duplicate_reasons(left))
+    ask = asker.caller.map
+    left = stage("self-consistency", "self-consistent", left, ask(lambda c: checks.consistency(asker, c), left))
+    shown = "not too easy" if asker.base else "not too easy (not checked: no --base)"
+    left = stage("too easy", shown, left, ask(lambda c: checks.too_easy(asker, c), left))
+    left = stage("near-duplicate", "kept", left, near_reasons(left, settings.seeds, settings.near_threshold))
+    return left, funnel
