@@ -20,8 +20,8 @@ duplicates; self-consistency (asked again without the key, the generator agrees,
 like their first letter. The generator judges itself unless --judge names another model, and shares its own errors: let people
 read a sample (scripts/annotate.py) before training. The prompts are files in data_prep/synthesis/prompts; --prompts takes yours.
 
-A loop on the `openai` client, not distilabel (its last release, 1.5.3, is of January 2025) nor NVIDIA's data-designer (0.9.7
-wants an older pyarrow and rich than ours): what decides here is the filter, which both leave to the user, and no call is paid twice.
+A loop on the `openai` client, not distilabel (last release 1.5.3, January 2025) nor NVIDIA's data-designer (0.9.7 wants an older
+pyarrow and rich than ours): what decides here is the filter, which both leave to the user, and no call is paid twice.
 """
 
 import collections
