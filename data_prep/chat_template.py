@@ -54,10 +54,18 @@ VICUNA = (
     "{% elif message['role'] == 'assistant' %}ASSISTANT: {{ message['content'] }}{{ eos_token }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
-WRITTEN = {"chatml": CHATML, "alpaca": ALPACA, "llama2": LLAMA2, "vicuna": VICUNA}
+# Plain turns, as studies on base models write them ("User: ..."); an answer ends with the tokenizer's end token.
+USER_ASSISTANT = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}User: {{ message['content'] }}{{ '\n' }}"
+    "{% elif message['role'] == 'assistant' %}Assistant: {{ message['content'] }}{{ eos_token }}{{ '\n' }}"
+    "{% else %}{{ message['content'] }}{{ '\n\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+WRITTEN = {"chatml": CHATML, "alpaca": ALPACA, "llama2": LLAMA2, "vicuna": VICUNA, "user_assistant": USER_ASSISTANT}
 # Names of the templates that TRL ships with its package; "auto" keeps the tokenizer's own.
 TRL_TEMPLATES = {"qwen3": "qwen3", "qwen2.5": "qwen2_5", "llama3": "llama3"}
-TEMPLATES = ("auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna")
+TEMPLATES = ("auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna", "user_assistant")
 
 INSTRUCTIONS = {
     ("mcq", "en"): "Answer with the letter of the correct option only.",

@@ -98,7 +98,7 @@ class Args:
     """seed of the split and of the order"""
     tokenizer: str = ""
     """hub id or folder of the tokenizer for lengths and previews; without it models/tiny-qwen3 where it is, for a preview"""
-    template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna"] = "qwen3"
+    template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna", "user_assistant"] = "qwen3"
     """chat template for lengths and previews"""
     thinking: Literal["on", "off"] = "off"
     """Qwen3's thinking"""

@@ -9,10 +9,10 @@
     python scripts/run_recipe.py recipes/dr_bode --variables '{model: Qwen/Qwen3-0.6B, rows: 2000}'
 
 Input   a folder with recipe.yaml: `title`; `stages`, a list of {name, command, inputs, outputs, when}; `variables`, names
-        and their values (a list: names of the same data, tried in turn); `rehearsal`, the values that --rehearse takes
-        instead; `seeds`; `extends`, a folder whose recipe this one changes. In commands and paths {name} is a variable,
-        {recipe} that folder and {out} the output folder. A stage whose `when` comes out empty is left out. A relative
-        path starts at the project's root.
+        and their values (a list: names of the same data, tried in turn; a mapping: a value for each `settings`);
+        `rehearsal`, the values that --rehearse takes instead; `seeds`; `extends`, a folder whose recipe this one changes.
+        In commands and paths {name} is a variable, {recipe} that folder and {out} the output folder. A stage whose `when`
+        comes out empty is left out. A relative path starts at the project's root.
 Output  what the stages write; manifest.json (command, time, peak memory, the GPUs' energy where they count it, versions and
         hashes of every stage, the commit of every hub id); logs/STAGE.log (what it printed); previous/ (what a stage run
         again had written before); seeds/SEED/ (the further seeds).

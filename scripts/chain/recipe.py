@@ -117,12 +117,23 @@ def fill(text: str, values: dict[str, str]) -> str:
 
 
 def choose_values(source: Source, path: Path, rehearse: bool, variables: dict, choose) -> dict[str, str]:
-    """Every variable's value; of a list of names `choose(name, list)` takes one."""
+    """Every variable's value: of a list of names `choose(name, list)` takes one, a mapping has one for each `settings`."""
     values = source.variables | (source.rehearsal if rehearse else {}) | variables
     if unknown := sorted(set(values) - set(source.variables)):
         has = ", ".join(source.variables) or "none"
         raise UserError(f"{path}: there is no variable {', '.join(unknown)}; it has {has}")
+    values = {k: by_settings(k, v, values, path) if isinstance(v, dict) else v for k, v in values.items()}
     return {k: str(choose(k, [str(v) for v in value])) if isinstance(value, list) else str(value) for k, value in values.items()}
+
+
+def by_settings(name: str, value: dict, values: dict, path: Path):
+    """The value of a variable that has one for each `settings`."""
+    settings = values.get("settings")
+    if settings not in value:
+        raise UserError(
+            f"{path}: settings: {settings!r} is not one of {', '.join(map(str, value))} ({name} has a value for each)"
+        )
+    return value[settings]
 
 
 def read(

@@ -92,7 +92,7 @@ def trainer_config(args, held_out=None) -> dict:
         warmup_steps=args.warmup_steps,
         weight_decay=args.weight_decay,
         # Unsloth's stand-in on a processor, fused AdamW, makes a step 6 % longer than the plain one (RESULTS-training.md).
-        optim="adamw_torch" if "8bit" in args.optim and not has_cuda() else args.optim,
+        optim="adamw_torch" if ("8bit" in args.optim or "paged" in args.optim) and not has_cuda() else args.optim,
         max_grad_norm=1.0,
         num_train_epochs=args.num_train_epochs,
         max_steps=args.max_steps,

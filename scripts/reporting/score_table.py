@@ -1,0 +1,124 @@
+"""A table of scores: ours with intervals, what others have published beside them, and how each was asked."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import write_json, write_text
+from reporting.comparison_page import percent
+from scoring.measures import wilson
+
+
+@dataclass
+class Published:
+    """A figure from elsewhere."""
+
+    accuracy: float
+    """a share, 0 to 1"""
+    n: int | None
+    source: str
+    folder: str = ""
+    """name of the evaluation it stands beside"""
+    benchmark: str = ""
+    """or of the benchmark"""
+    model: str = ""
+
+    @property
+    def interval(self) -> list[float] | None:
+        """Wilson's 95 % interval, where it is known of how many rows."""
+        return wilson(round(self.accuracy * self.n), self.n) if self.n else None
+
+
+@dataclass
+class Row:
+    """One evaluation."""
+
+    name: str
+    model: str
+    protocol: str
+    n: int
+    n_correct: int
+    n_invalid: int
+    accuracy: float
+    low: float
+    high: float
+    chance: float | None
+    published: list[Published]
+
+
+def read_published(path: str | Path) -> list[Published]:
+    """Figures of a YAML file, accuracies there in per cent. Raises UserError that names the entry."""
+    import yaml
+
+    raw = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
+    found, problems = [], []
+    for number, entry in enumerate(raw if isinstance(raw, list) else [None], 1):
+        known = {"folder", "benchmark", "accuracy", "n", "source", "model"}
+        if not isinstance(entry, dict) or not {"accuracy", "source"} <= set(entry) <= known:
+            problems.append(f"{path}: entry {number} needs accuracy and source, may have folder, benchmark, n and model")
+        elif not 0 <= entry["accuracy"] <= 100:
+            problems.append(f"{path}: entry {number}: accuracy {entry['accuracy']} is no percentage")
+        else:
+            found.append(Published(**(entry | {"accuracy": entry["accuracy"] / 100, "n": entry.get("n")})))
+    if problems:
+        raise UserError(problems)
+    return found
+
+
+def row_of(folder: Path, name: str, published: list[Published], benchmark: str = "") -> Row:
+    """The row of an evaluation's folder, with the figures that name it or its benchmark."""
+    m = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    if m.get("accuracy") is None:
+        raise UserError(f"{folder}: task {m.get('task')} has no accuracy, so it has no place in this table")
+    low, high = m["accuracy_ci95"]
+    beside = [p for p in published if (p.folder and p.folder == folder.name) or (p.benchmark and p.benchmark == benchmark)]
+    chance = m["chance"]
+    return Row(
+        name, str(m["model"]), m["protocol"], m["n"], m["n_correct"], m["n_invalid"], m["accuracy"], low, high, chance, beside
+    )
+
+
+def beside(row: Row) -> str:
+    """The published figures of a row in words."""
+    return "; ".join(
+        f"{p.model + ' ' if p.model else ''}{percent(p.accuracy)}"
+        + (f" ({percent(p.interval[0])} to {percent(p.interval[1])} of {p.n})" if p.interval else "")
+        for p in row.published
+    )
+
+
+def lines_of(rows: list[Row]) -> list[list[str]]:
+    head = ["evaluation", "protocol", "right", "accuracy", "95 % interval", "chance", "not read", "published"]
+    return [
+        head,
+        *(
+            [
+                row.name,
+                row.protocol,
+                f"{row.n_correct} of {row.n}",
+                percent(row.accuracy),
+                f"{percent(row.low)} to {percent(row.high)}",
+                percent(row.chance) if row.chance is not None else "",
+                str(row.n_invalid),
+                beside(row),
+            ]
+            for row in rows
+        ),
+    ]
+
+
+def write(title: str, rows: list[Row], output_dir: Path, notes: list[str] = ()) -> None:
+    """Print the table and write scores.md and scores.json; `notes` are lines below it."""
+    table = lines_of(rows)
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    sources = sorted({p.source for row in rows for p in row.published})
+    said = [*notes, *(["Published figures are of other rows, prompts or readings unless told otherwise."] if sources else [])]
+    print("\n".join(said))
+    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in table]
+    body.insert(1, "|" + "---|" * len(table[0]))
+    text = [f"# {title}", "", *body, "", *said, *(f"- {source}" for source in sources)]
+    write_text(output_dir / "scores.md", "\n".join(text).rstrip() + "\n")
+    write_json(output_dir / "scores.json", {"title": title, "rows": [asdict(row) for row in rows], "notes": list(notes)})

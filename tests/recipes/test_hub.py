@@ -1,0 +1,180 @@
+"""Recipes through hub ids: a hub on this machine gives rows of the study's own schemas and a tiny model, and has every fault."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_script
+from local_hub import TOKEN, LocalHub
+
+EXAM, CASES, PAIRS = "recogna-nlp/drbodebench", "recogna-nlp/drbode240_dataset", "recogna-nlp/dpo-mmlu-ptbr"
+
+
+def rows(name: str) -> list[dict]:
+    return [json.loads(line) for line in (ROOT / "recipes/rehearsal" / name).read_text(encoding="utf-8").splitlines()]
+
+
+def exam_rows() -> list[dict]:
+    """The rehearsal's questions in drbodebench's schema: options with an empty last one, an image's description now and then."""
+    found = []
+    for number, row in enumerate(rows("exam.jsonl"), 1):
+        options = {letter: row["options"].get(letter) for letter in "ABCDE"}
+        image = number % 5 == 0
+        found.append(
+            {
+                "enunciado": row["question"],
+                "alternativas": options,
+                "resposta": row["answer"],
+                "contains_img": image,
+                "img_description": "Radiografia de tórax com infiltrado." if image else None,
+                "origem": "Revalida" if number % 2 else "FUVEST",
+                "prova": f"Revalida {2015 + number % 8}",
+                "numero": number,
+            }
+        )
+    return found
+
+
+def lines(found: list[dict]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found).encode()
+
+
+@pytest.fixture(scope="module")
+def hub(tiny_model):
+    with LocalHub() as hub:
+        hub.put("dataset", EXAM, {"questoes-Revalida+Fuvest.json": json.dumps(exam_rows(), ensure_ascii=False).encode()})
+        cases = [
+            {"data": [{"role": "user", "content": r["pergunta"]}, {"role": "assistant", "content": r["resposta"]}]}
+            for r in rows("cases.jsonl")
+        ]
+        hub.put("dataset", CASES, {"train.json": lines(cases), "README.md": b"---\nlicense: mit\n---\n"})
+        hub.put("dataset", PAIRS, {"data/train.jsonl": lines(rows("pairs.jsonl"))})
+        hub.put_folder("model", "qwen/tiny-qwen3", ROOT / tiny_model)
+        yield hub
+
+
+def recipe(name: str, out: Path, hub: LocalHub, cache: Path, *flags, code: int = 0, **environment):
+    return run_script(
+        "scripts/run_recipe.py",
+        f"recipes/{name}",
+        "--output_dir",
+        out,
+        *flags,
+        code=code,
+        env=hub.environment(cache, **environment),
+        timeout=1800,
+    )
+
+
+def with_variables(**values) -> list[str]:
+    small = "--max_steps 1 --max_length 512 --per_device_train_batch_size 2 --gradient_accumulation_steps 1 --logging_steps 1"
+    asked = {"model": "qwen/tiny-qwen3", "train_flags": small, "score_flags": "--limit 4", "quantization": "q8_0"} | values
+    return ["--variables", json.dumps(asked)]
+
+
+def test_exam_is_read_from_the_hub_pinned_and_not_asked_for_again(hub, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    done = recipe("sft", out, hub, cache, "--only", "prepare_exam", *with_variables())
+    assert f"exam: hf:{EXAM}" in done.stdout
+    manifest = json.loads((out / "manifest.json").read_text())
+    sha = hub.repositories["dataset", EXAM].commits[-1][0]
+    assert manifest["hub"][EXAM] == sha and f"hf:{EXAM}@{sha}" in manifest["stages"][0]["command"]
+    assert manifest["hub"]["qwen/tiny-qwen3"] == hub.repositories["model", "qwen/tiny-qwen3"].commits[-1][0]
+    kept = [json.loads(line) for line in (out / "exam/test.jsonl").read_text().splitlines()]
+    assert len(kept) == len(exam_rows()) and {row["answer"] for row in kept} <= set("ABCDE")
+    hub.put("dataset", EXAM, {"questoes.json": b"[]"})  # the hub moves on: this folder stays where it is
+    try:
+        again = recipe("sft", out, hub, cache, "--only", "prepare_exam", *with_variables())
+        assert f"@{sha}" in again.stdout and len((out / "exam/test.jsonl").read_text().splitlines()) == len(kept)
+        new = hub.repositories["dataset", EXAM].commits[-1][0]
+        assert new in recipe("sft", out, hub, cache, "--update_hub", "--dry_run", *with_variables()).stdout
+    finally:
+        hub.repositories["dataset", EXAM].commits.pop()
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"cases": "hf:nobody/nothing"}, "hf:nobody/nothing is not there, or is private"),
+        ({"cases": "hf:closed/gated"}, "accept its terms at"),
+        ({"model": "nobody/no-model"}, "nobody/no-model is not there, or is private"),
+    ],
+)
+def test_missing_and_gated_sets_are_one_error_before_anything_runs(hub, tmp_path, change, expected):
+    hub.put("dataset", "closed/gated", {"train.jsonl": b"{}\n"}, gated=True)
+    done = recipe("sft", tmp_path / "out", hub, tmp_path / "cache", *with_variables(**change), code=2)
+    assert expected in done.stderr and "--variables" in done.stderr and "nothing was run" in done.stderr
+    assert not (tmp_path / "out/exam").exists() and "$ python" not in done.stdout
+
+
+def test_gated_set_opens_with_a_token(hub, tmp_path):
+    hub.put("dataset", "closed/cases", dict(hub.repositories["dataset", CASES].commits[-1][1]), gated=True)
+    flags = ["--dry_run", *with_variables(cases="hf:closed/cases")]
+    assert "would stop here" in recipe("sft", tmp_path / "out", hub, tmp_path / "cache", *flags).stdout
+    said = recipe("sft", tmp_path / "out", hub, tmp_path / "cache", *flags, HF_TOKEN=TOKEN).stdout
+    assert "would stop" not in said and "cases: closed/cases at" in said
+
+
+def test_known_alternative_is_tried_and_said(hub, tmp_path):
+    taken = hub.repositories.pop(("dataset", CASES))
+    hub.repositories["dataset", "recogna-nlp/drkode240_dataset"] = taken
+    try:
+        said = recipe("sft", tmp_path / "out", hub, tmp_path / "cache", "--dry_run", *with_variables()).stdout
+        assert "cases: hf:recogna-nlp/drkode240_dataset (hf:recogna-nlp/drbode240_dataset is not there" in said
+    finally:
+        hub.repositories["dataset", CASES] = hub.repositories.pop(("dataset", "recogna-nlp/drkode240_dataset"))
+
+
+def test_no_hub_and_no_copy_is_one_error_with_the_way_out(tmp_path):
+    with LocalHub() as gone:
+        pass  # its port answers no more
+    done = recipe("sft", tmp_path / "out", gone, tmp_path / "cache", *with_variables(), code=2)
+    assert "the hub cannot be reached" in done.stderr and "my/folder" in done.stderr
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_download_broken_in_the_middle_comes_whole(hub, tmp_path, resets):
+    """An ended connection is resumed by huggingface_hub itself, a reset one by the next run; nobody gets half a file."""
+    hub.breaks, hub.resets = ["model.safetensors"], resets
+    code = "from huggingface_hub import snapshot_download as s; print(s('qwen/tiny-qwen3'))"
+    if resets:
+        run_script("-c", code, env=hub.environment(tmp_path), code=1)
+    folder = Path(run_script("-c", code, env=hub.environment(tmp_path)).stdout.strip().splitlines()[-1])
+    whole = hub.repositories["model", "qwen/tiny-qwen3"].commits[-1][1]["model.safetensors"]
+    assert not hub.breaks and (folder / "model.safetensors").read_bytes() == whole
+
+
+def test_adapter_file_and_rows_are_pushed_with_their_cards(hub, tmp_path):
+    random.seed(1)
+    code = """
+import sys
+from huggingface_hub import HfApi
+api = HfApi()
+for kind, name in (("model", "tester/adapter"), ("dataset", "tester/rows")):
+    api.create_repo(name, repo_type=kind, exist_ok=True)
+    api.upload_folder(folder_path=sys.argv[1], repo_id=name, repo_type=kind)
+"""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(random.randbytes(5000))
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# Card\n")
+    run_script("-c", code, folder, env=hub.environment(tmp_path / "cache", HF_TOKEN=TOKEN))
+    for key in (("model", "tester/adapter"), ("dataset", "tester/rows")):
+        pushed = hub.repositories[key].commits[-1][1]
+        assert {"adapter_model.safetensors", "README.md"} <= set(pushed)
+        assert pushed["adapter_model.safetensors"] == (folder / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("name", ["sft", "dr_bode"])
+def test_recipe_runs_end_to_end_through_hub_ids_and_then_offline(hub, tmp_path, name):
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    assert "all stages done" in recipe(name, out, hub, cache, *with_variables()).stdout
+    summary = json.loads((out / "summary.json").read_text())
+    assert len(summary["scores"]) > 1 and all(file["passed"] for file in summary["files"])
+    asked = len(hub.requests)
+    again = recipe(name, out, hub, cache, *with_variables(), HF_HUB_OFFLINE="1")
+    assert again.stdout.count("skipped") == len(summary["stages"]) and len(hub.requests) == asked
+    forced = recipe(name, out, hub, cache, "--only", "score_base", *with_variables(), HF_HUB_OFFLINE="1")
+    assert "all stages done" in forced.stdout and len(hub.requests) == asked
