@@ -242,8 +242,18 @@ def with_seeds(stages: list[Stage], seeds: list[int], out: Path) -> list[Stage]:
     if not copies:
         return first
     at = next((i for i, s in enumerate(first) if Path(s.script).name in LAST), len(first))
-    after = [replace(s, inputs=[*s.inputs, str(out / "seeds")]) if Path(s.script).name == "report.py" else s for s in first[at:]]
-    return [*first[:at], *copies, *after]
+    made = {p for copy in copies for p in copy.outputs}
+    outputs = [p for s in stages for p in s.outputs]
+    further = {p: [q for seed in seeds[1:] if (q := f"{out}/seeds/{seed}/{Path(p).name}") in made] for p in outputs}
+    return [*first[:at], *copies, *(joined(s, further) for s in first[at:])]
+
+
+def joined(stage: Stage, further: dict[str, list[str]]) -> Stage:
+    """A stage that looks at all scores: compare.py takes the folders of several seeds with commas between, as one model."""
+    if Path(stage.script).name != "compare.py":
+        return stage
+    more = [q for word in stage.command for q in further.get(word, [])]
+    return replace(stage, command=[",".join([w, *further.get(w, [])]) for w in stage.command], inputs=[*stage.inputs, *more])
 
 
 def seeded(stage: Stage, seed: int) -> Stage:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_json, write_text
-from reporting.comparison_page import percent
 from scoring.measures import wilson
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 @dataclass

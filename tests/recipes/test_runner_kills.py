@@ -239,7 +239,13 @@ def test_seeds_train_and_score_each_under_a_folder_of_its_own():
         score = next(s for s in stages if s.name == f"score_kto_seed{seed}")
         assert score.outputs == [f"runs/x/seeds/{seed}/eval_kto"] and "--seed" not in score.command
     assert not [n for n in names if n.startswith(("score_base_seed", "export_seed", "prepare_exam_seed"))]
-    assert names.index("score_kto_seed3409") < names.index("compare") and "runs/x/seeds" in stages[-1].inputs
+    compare = stages[names.index("compare")]
+    assert names.index("score_kto_seed3409") < names.index("compare") and "runs/x/seeds/3409/eval_kto" in compare.inputs
+    assert compare.command[2:5] == [
+        "runs/x/eval_base",
+        "runs/x/eval_sft,runs/x/seeds/3408/eval_sft,runs/x/seeds/3409/eval_sft",
+        "runs/x/eval_kto,runs/x/seeds/3408/eval_kto,runs/x/seeds/3409/eval_kto",
+    ]
     assert [s.name for s in recipes.read(ROOT / "recipes/kto", out, seeds=1).stages] == [n for n in names if "_seed" not in n]
     with pytest.raises(UserError, match="seeds"):
         recipes.read(ROOT / "recipes/kto", out, seeds=[1, 1])
