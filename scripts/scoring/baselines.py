@@ -7,11 +7,11 @@ the model itself finds likeliest with the question hidden, which shows what the 
 """
 
 import collections
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.files import read_rows, write_jsonl
-
+from common.files import read_rows, write_text
 from scoring import measures, tasks
 
 TFIDF = "TF-IDF and logistic regression"
@@ -108,5 +108,5 @@ def write_baselines(folder: Path, rows: list[dict], found: list[Baseline]) -> li
         spread = {"predicted": measures.distribution(records, "prediction")}
         entries.append({"name": baseline.name, **measures.share(records), **spread, **baseline.facts})
     if found:
-        write_jsonl(folder / "baselines.jsonl", lines)
+        write_text(folder / "baselines.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     return entries
