@@ -94,7 +94,7 @@ def wish_of(source: Source, args: Args) -> Wish:
 def head_of(source: Source) -> list[dict]:
     """The first rows of a source, as its reading is told from them."""
     records = (r for r in source.records() if not r.bad)
-    return [r.raw | ({"topic": r.topic} if r.topic else {}) for r in itertools.islice(records, SAMPLE)]
+    return [r.raw for r in itertools.islice(records, SAMPLE)]
 
 
 def reading_of(source: Source, args: Args, wish: Wish | None = None) -> Reading | None:

@@ -106,9 +106,9 @@ def test_ragpharma(name):
     sources, rows = read(f"ragpharma/{name}.jsonl")
     assert sources[0].reading.base == "0" and len(good(rows)) == len(truth)
     for raw, (_, row) in zip(truth, rows, strict=True):
-        texts = [re.sub(r"^[A-Da-d][).] ", "", c).strip() for c in raw["choices"]]  # one row repeats the letters
-        assert row["question"] == raw["query"].strip() and set(row["options"].values()) == set(texts)
-        assert row["options"][row["answer"]] == texts[raw["gold"]]
+        bare = [{c.strip(), re.sub(r"^[A-Da-d][).] ", "", c).strip()} for c in raw["choices"]]  # a few repeat the letters
+        assert row["question"] == raw["query"].strip() and row["options"][row["answer"]] in bare[raw["gold"]]
+        assert len(row["options"]) == len(bare) and set(row["options"].values()) <= set().union(*bare)
 
 
 def test_ragpharma_leaflet_is_asked_about():
