@@ -219,8 +219,7 @@ def rendered(renderer: Renderer) -> dict:
             text = renderer.render(messages, generate=True)
         except Exception:  # a template may refuse a role (Gemma has no system turn); then there is nothing to compare
             continue
-        guarded, stand_ins = renderer._guard(messages)
-        pieces = renderer._pieces(renderer.render(guarded, generate=True), stand_ins)
+        pieces = renderer.pieces(messages)
         found[name] = {"messages": messages, "text": text, "ids": renderer.encode_prompt(messages), "pieces": pieces}
     return found
 

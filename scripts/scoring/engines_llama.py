@@ -29,16 +29,24 @@ BUSY = (408, 409, 425, 429, 500, 502, 503, 504)  # worth another try; other refu
 TOO_LONG = re.compile(r"context.{0,20}(?:length|size|window)|exceed_context|too long|maximum.{0,20}tokens", re.I)
 
 
+ADDED = 1 << 3 | 1 << 4  # llama.h: LLAMA_TOKEN_ATTR_CONTROL, LLAMA_TOKEN_ATTR_USER_DEFINED
+
+
 class GgufTokenizer:
     """What Renderer needs of a tokenizer, from the vocabulary and the template inside a GGUF file."""
 
     def __init__(self, model):
         self.vocab = model.get_vocab()
         self.chat_template = model.get_default_chat_template()
-        self.all_special_tokens = [self.vocab.get_text(i) for i in range(self.vocab.n_vocab) if self.vocab.is_control(i)]
-        self.added_tokens_decoder = {}
+        # llama.cpp finds both in any text: control tokens where it is asked to, user-defined ones (<think>) always.
+        added = {i: self.vocab.get_text(i) for i in range(self.vocab.n_vocab) if int(self.vocab.get_attr(i)) & ADDED}
+        self.all_special_tokens = [text for i, text in added.items() if self.vocab.is_control(i)]
+        self.added_tokens_decoder, self.ids = added, {text: i for i, text in added.items()}
         self.byte_level = self.vocab.vocab_type == 2  # llama.cpp's LLAMA_VOCAB_TYPE_BPE
         self.names = {"bos_token": self.vocab.token_bos(), "eos_token": self.vocab.token_eos()}
+
+    def convert_tokens_to_ids(self, token: str) -> int:
+        return self.ids[token]
 
     def apply_chat_template(self, messages, tokenize=False, add_generation_prompt=False, **more):
         from transformers.utils.chat_template_utils import render_jinja_template

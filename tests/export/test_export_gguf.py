@@ -179,6 +179,12 @@ def test_planted_fault_is_caught(fault, exported, short_reference, tmp_path):
     shutil.copy(out / ("tiny-q8_0.gguf" if plant else "work/untuned/tiny-q8_0.gguf"), path)
     if plant:
         plant(path)
+    else:  # the base's template is another than the one trained with (set_template), which would be told first
+        shutil.copytree(short_reference, tmp_path / "reference", symlinks=True)
+        short_reference = tmp_path / "reference"
+        reference = json.loads((short_reference / "reference.json").read_text())
+        reference["template"] = read_header(path)[0]["tokenizer.chat_template"]
+        (short_reference / "reference.json").write_text(json.dumps(reference))
     done = run_script(
         "scripts/verify_gguf.py",
         "--gguf",
