@@ -1,17 +1,20 @@
 """Cleaning rules, each with a name, countable and switchable (`--clean '[mojibake, nfc]'`)."""
 
-import html
 import re
 import unicodedata
 
-TAG = re.compile(r"</?(?:p|br|div|span|a|ul|ol|li|b|i|em|strong|h[1-6]|table|tr|td|th|sup|sub|img|font|hr)\b[^<>]*>", re.I)
-ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{2,5}|#x[0-9a-f]{2,5});", re.I)
+from data_prep.html_text import ENTITY, TAG, html_to_text
+
+__all__ = ["CHECKS", "ENTITY", "NAMES", "RULES", "TAG", "clean_text", "each_text"]
+
 BOILERPLATE = re.compile(
     r"^(?:click here[^\n]*|read more\.?|last updated[^\n]{0,40}|share this page|copyright \d{4}[^\n]*|all rights reserved\.?"
     r"|leia mais\.?|clique aqui[^\n]*|todos os direitos reservados\.?"
     r"|(?:hi|hello),? (?:welcome to|thanks? (?:for|you for)[^.\n]{0,40}) (?:chat ?doctor|healthcaremagic|hcm|icliniq)[^.\n]{0,40}\.)\s*$",
     re.I | re.M,
 )
+
+ITEM = re.compile(r"^( *)((?:[-•*]|\d{1,2}[.)]|[a-z][.)]) +)(?=\S)", re.M)
 
 
 def mojibake(text: str) -> str:
@@ -27,34 +30,21 @@ def nfc(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def html_to_text(text: str) -> str:
-    """Paragraphs, breaks and list items become lines; other known tags go; entities become characters.
-
-    Text such as "p < 0.05" or "<b" holds no whole known tag and stays.
-    """
-    if TAG.search(text):
-        import lxml.html
-
-        marked = re.sub(
-            r"<br\s*/?>|</(?:p|div|tr|h[1-6]|ul|ol)>", "\n", re.sub(r"<li\b[^>]*>", "\n- ", text, flags=re.I), flags=re.I
-        )
-        if re.search(r"<(?:script|style)\b", marked, re.I):
-            tree = lxml.html.fromstring(f"<div>{marked}</div>")
-            for node in tree.xpath("//script|//style"):
-                node.drop_tree()
-            marked = tree.text_content()
-        text = TAG.sub("", marked)
-    return html.unescape(text) if ENTITY.search(text) else text
-
-
 def whitespace(text: str) -> str:
-    """Line ends, non-breaking and zero-width characters, runs of spaces; bullets in runs of spaces become lines."""
+    """Line ends, non-breaking and zero-width characters, runs of spaces; bullets in runs of spaces become lines.
+
+    Lines that are list items keep how deep they stand, two spaces a level; other lines begin at the margin.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub("[\u00a0\u2007\u202f\u3000\t]", " ", text)
     text = re.sub("[\u200b\u200c\u2060\ufeff\u00ad]|[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
-    text = re.sub(r"(?:\n| {2}) *[-•*] +", "\n- ", text)
+    text = re.sub(r"(?<=[^\s]) {2,}[-•*] +(?=\S)", "\n- ", text)
+    text = re.sub(r"(?:^|(?<=\n))( *)[-•*] +(?=\S)", r"\1- ", text)
+    depths = sorted({len(item[1]) for item in ITEM.finditer(text)})
+    if len(depths) > 1:
+        text = ITEM.sub(lambda item: "\0" * depths.index(len(item[1])) + item[2], text)
     text = re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", text))
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    return re.sub(r"\n{3,}", "\n\n", text).strip().replace("\0", "  ")
 
 
 def boilerplate(text: str) -> str:

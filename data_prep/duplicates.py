@@ -1,8 +1,9 @@
 """Duplicates, near-duplicates and leaks of evaluation rows into training rows.
 
-Two texts are the same where they are equal after folding case, accents, punctuation and spaces. They are near where the
-Jaccard similarity of their character 5-grams reaches a threshold; MinHash signatures come from rensa (128 permutations),
-candidates from 16 bands of 8 rows (a pair at 0.8 is found with probability 0.95; at 0.85, 0.994).
+Two texts are the same where they are equal after folding case, accents, punctuation and spaces; numbers and the signs
++ - < > ≤ ≥ % are words. They are near where the Jaccard similarity of their character 5-grams reaches a threshold; MinHash
+signatures come from rensa (128 permutations), candidates from 16 bands of 8 rows (a pair at 0.8 is found with probability
+0.95; at 0.85, 0.994). A near-duplicate is near a row that is kept, and has its `figures`: a chain of small steps erases none.
 """
 
 import hashlib
@@ -12,14 +13,34 @@ import unicodedata
 import numpy as np
 
 PERMUTATIONS, BANDS = 128, 16
+MOST = 500  # kept rows of a band that a row is compared with
 GRAM = 13
 
 
+SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=", "−": "-", "–": "-", "‐": "-", "‑": "-"})
+PLAIN = SIGNS | {n: None for n in range(0x300, 0x20000) if unicodedata.combining(chr(n))}
+# A hyphen is a sign where it is no part of a compound or a dash: "HBsAg-", "-5", "(-)", "Rh -,".
+WORDS = re.compile(
+    r"\w+(?:(?<=\d)[.,]\d+)*|[<>]=?|[+%]"
+    r"|-(?:(?<=\w-)(?!\w)|(?<![\w)\]]-)(?=\d)|(?<=[(\[]-)(?=[)\]])|(?<=\w -)(?=\s*(?:[,;/)\]]|$)))"
+)
+# What changes a question though it changes hardly a letter: figures, signs, negations, sides.
+FIGURES = re.compile(
+    r"(?<!\S)(?:[+<>%-]|[<>]=|\S*\d\S*|not?|nao|without|sem|except|exceto|in?correct[ao]?s?|in?corret[ao]s?|true|false|verdadeir[ao]s?|fals[ao]s?"
+    r"|left|right|direit[ao]s?|esquerd[ao]s?)(?!\S)"
+)
+
+
 def fold(text: str) -> str:
-    """Lower case, no accents, no punctuation, single spaces."""
+    """Lower case, no accents, no punctuation but signs, decimal points for commas, single spaces: "pH < 7,35" is "ph < 7.35"."""
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join(re.findall(r"\w+", text.casefold()))
+        text = unicodedata.normalize("NFKD", text).translate(PLAIN)
+    return " ".join(WORDS.findall(text.casefold())).replace(",", ".")
+
+
+def figures(folded: str) -> str:
+    """The numbers, signs, negations and sides of a folded text, in their order. Texts of other ones are no near-duplicates."""
+    return " ".join(FIGURES.findall(folded))
 
 
 def digest(text: str) -> int:
@@ -48,6 +69,42 @@ def band_keys(matrix: np.ndarray, band: int) -> np.ndarray:
         key = (key ^ column) * np.uint64(0x100000001B3)
         key ^= key >> np.uint64(29)
     return key
+
+
+def near_duplicates(matrix: np.ndarray, threshold: float, apart: np.ndarray, order: np.ndarray | None = None) -> np.ndarray:
+    """For each row the number of the row that stays in its place, -1 for rows that stay.
+
+    Args:
+        matrix: signatures. threshold: of estimated Jaccard similarity with a row that stays, not with one left out.
+        apart: uint64, one a row: rows of different values (of `figures`, of the right answer) are never each other's.
+        order: row numbers in the order in which they are looked at, those to keep first; rows outside it stay out of this.
+    """
+    order = np.arange(len(matrix)) if order is None else np.asarray(order, int)
+    like = np.full(len(matrix), -1)
+    if not len(order):
+        return like
+    # uint64, shape (rows in order, BANDS): the band and what is told apart, in one number.
+    keys = np.stack([_mixed(band_keys(matrix[order], band), apart[order], band) for band in range(BANDS)], 1)
+    met = np.zeros(len(order), bool)
+    for column in keys.T:
+        _, which, counts = np.unique(column, return_inverse=True, return_counts=True)
+        met |= counts[which] > 1
+    buckets: dict[int, list[int]] = {}
+    for at in np.flatnonzero(met):
+        mine, row = keys[at].tolist(), order[at]
+        kept = np.array(sorted({i for key in mine for i in buckets.get(key, ())[:MOST]}), int)
+        near = kept[(matrix[order[kept]] == matrix[row]).mean(1) >= threshold] if len(kept) else kept
+        if len(near):
+            like[row] = order[near[0]]
+        else:
+            for key in mine:
+                buckets.setdefault(key, []).append(at)
+    return like
+
+
+def _mixed(keys: np.ndarray, apart: np.ndarray, band: int) -> np.ndarray:
+    keys = (keys ^ (apart.astype(np.uint64) + np.uint64(band))) * np.uint64(0x9E3779B97F4A7C15)
+    return keys ^ (keys >> np.uint64(31))
 
 
 def near_groups(matrix: np.ndarray, threshold: float, same: np.ndarray | None = None) -> np.ndarray:

@@ -1,0 +1,121 @@
+"""HTML inside a text to plain text, read by lxml: paragraphs, lists with their nesting, table cells, powers.
+
+Most texts with a `<` hold none: `a<b and c>d`, `p < 0.05`. Only whole tags of HTML's own names, with attributes written as
+HTML writes them, are taken for tags; all else goes to lxml escaped, and comes back as it was.
+"""
+
+import html
+import re
+
+BLOCKS = frozenset(
+    "p div section article header footer blockquote pre h1 h2 h3 h4 h5 h6 table thead tbody tfoot tr ul ol dl dt dd hr".split()
+)
+SHORT = "b|i|u|s|q|a"  # could be a letter between signs: taken for a tag where it is closed, or has an attribute
+NAMES = (
+    "br|hr|img|wbr|input|col|p|li|td|th|tr|dt|dd|em|strong|span|sup|sub|font|small|big|code|mark|cite|center|label|abbr|strike|del"
+    "|ins|tt|div|section|article|ul|ol|dl|table|thead|tbody|tfoot|h[1-6]|blockquote|pre|script|style|body|html|head|title"
+)
+# A backslash stands before quotes where HTML came through JSON.
+VALUE = r"""(?:\\?"[^"<>]*"|\\?'[^'<>]*'|[^\s"'<>=]+)"""
+ATTRIBUTES = rf"(?:\s+[a-z_:][\w:.-]*\s*=\s*{VALUE}|\s+(?:nowrap|reversed|hidden|compact|noshade|disabled))*"
+TAG = re.compile(rf"<(?:{NAMES}|(?P<short>{SHORT})){ATTRIBUTES}\s*/?>|</(?P<ends>{NAMES}|{SHORT})\s*>|<!--.*?-->", re.I | re.S)
+ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
+DROPPED = frozenset({"script", "style", "head", "title", "template"})
+
+
+def html_to_text(text: str) -> str:
+    """Plain text of a text that may hold HTML; entities become characters. What is no HTML stays as it is."""
+    if "<" in text:
+        marked = _escape_all_but_tags(text)
+        if marked is not None:
+            return _plain(marked)
+    return html.unescape(text) if ENTITY.search(text) else text
+
+
+def _escape_all_but_tags(text: str) -> str | None:
+    """The text with every `<`, `>` and `&` escaped that belongs to no tag and no entity; None where there is no tag."""
+    tags = list(TAG.finditer(text))
+    closed = {m["ends"].lower() for m in tags if m["ends"]}
+    tags = [m for m in tags if not m["short"] or m["short"].lower() in closed or "=" in m.group()]
+    if not tags:
+        return None
+    parts, at = [], 0
+    for tag in [*tags, None]:
+        between = text[at : tag.start() if tag else len(text)]
+        pieces = [between] if not ENTITY.search(between) else re.split(f"({ENTITY.pattern})", between, flags=re.I)
+        parts += [p if n % 2 else html.escape(p, quote=False) for n, p in enumerate(pieces)]
+        if tag:
+            parts.append(tag.group())
+            at = tag.end()
+    return "".join(parts)
+
+
+def _plain(marked: str) -> str:
+    """Plain text of marked-up text whose stray signs are escaped."""
+    import lxml.html
+
+    # A NUL would end what lxml reads.
+    root = lxml.html.fragment_fromstring(marked.replace("\0", ""), create_parent="div")
+    out: list[str] = []
+    _walk(root, out, depth=0)
+    text = re.sub(r"[ \t]*\n(?:[ \t]*\n)*", lambda hit: "\n\n" if hit.group().count("\n") > 2 else "\n", "".join(out))
+    return re.sub(r"(?:^|(?<=\n)) \| ", "", text).strip("\n")
+
+
+def _walk(node, out: list[str], depth: int) -> None:
+    """Append the text of a node and of what it holds; `depth` counts the lists around it."""
+    for child in node:
+        if node.text is not None and child is node[0]:
+            out.append(_layout(node.text, node))
+        _element(child, out, depth)
+        if child.tail:
+            out.append(_layout(child.tail, child))
+    if len(node) == 0 and node.text is not None:
+        out.append(node.text)
+
+
+def _layout(text: str, beside) -> str:
+    """Text, or nothing where it is only the line ends between the tags of blocks and items."""
+    return "" if text.isspace() and text.count("\n") == 1 and (beside.tag in BLOCKS or beside.tag == "li") else text
+
+
+def _element(node, out: list[str], depth: int) -> None:
+    tag = node.tag if isinstance(node.tag, str) else ""
+    if not tag or tag in DROPPED:  # comments, scripts
+        return
+    if tag == "br":
+        out.append("\n")
+    elif tag == "img":
+        out.append(node.get("alt") or "")
+    elif tag == "sup":
+        out.append(_power(node.text_content(), "".join(out[-1:])))
+    elif tag == "li":
+        out.append(f"\n{'  ' * max(0, depth - 1)}{_bullet(node)} ")
+        _walk(node, out, depth)
+    elif tag in ("td", "th"):
+        if node.getprevious() is not None:
+            out.append(" | ")
+        _walk(node, out, depth)
+    elif tag in BLOCKS:
+        out.append("" if tag in ("ul", "ol") else "\n")  # each item begins a line itself
+        _walk(node, out, depth + (tag in ("ul", "ol")))
+        out.append("\n")
+    else:
+        _walk(node, out, depth)
+
+
+def _bullet(node) -> str:
+    """The mark of a list item: a hyphen, or its number."""
+    around = node.getparent()
+    if around is None or around.tag != "ol":
+        return "-"
+    start = around.get("start") or "1"
+    return f"{(int(start) if start.isdigit() else 1) + sum(1 for _ in node.itersiblings('li', preceding=True))}."
+
+
+def _power(text: str, before: str) -> str:
+    """10<sup>9</sup> is 10^9; Na<sup>+</sup> is Na+, 1<sup>st</sup> is 1st, a mark without a word before it stays as it is."""
+    text = text.strip()
+    if not re.search(r"[\w)\]]$", before) or not re.search(r"\d", text):
+        return text
+    return f"^{text}" if re.fullmatch(r"[\w.,+-]+|[−–]\d+", text) else f"^({text})"
