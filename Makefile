@@ -2,18 +2,19 @@
 #   PYTHON=python3.13   another Python than the first of 3.11, 3.12, 3.13 that is found (with VENV=.venv313: beside the other)
 #   TORCH=cpu           the small torch for a machine without a GPU (with uv; the README tells the way with pip)
 VENV   ?= .venv
+COMMA  := ,
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.installed-dev
-# `command -v` is not enough: a version manager leaves names that run nothing. `ensurepip` is what Debian splits off (python3-venv).
-FITS   := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# uv installs ten times as fast where it is there; pip does the same, and needs what Debian splits off as python3-venv (ensurepip).
+UV     := $(shell command -v uv)
+# Each is run: a version manager leaves names that run nothing.
+FITS   := import sys$(if $(UV),,$(COMMA) ensurepip); sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 ifeq ($(origin PYTHON), undefined)
 PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
 else
 ASKED := yes
 endif
-# uv installs ten times as fast where it is there; pip does the same.
-UV      := $(shell command -v uv)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 TORCH   ?=
 LOCK    := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -50,7 +51,7 @@ endif
 
 # llama.cpp's converter lies in a folder of its own: its top-level packages would shadow others.
 $(STAMP): requirements.txt requirements-nodeps.txt requirements-tools.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(if $(UV),uv venv --quiet --seed --python $(PYTHON),$(PYTHON) -m venv) $(VENV)
 	$(INSTALL) $(if $(TORCH),--torch-backend $(TORCH)) -r requirements.txt
 	$(INSTALL) --no-deps -r requirements-nodeps.txt
 	rm -rf .tools/llama_cpp

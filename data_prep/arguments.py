@@ -82,8 +82,10 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
     front = []
     if words and words[0].endswith((".yaml", ".yml")):
         front, words = ["--config", words[0]], words[1:]
-    if words and positional:
-        front += [f"--{positional}", *(words if _is_list(hints[positional]) else [" ".join(words)])]
+    if positional:
+        rest, more = _after_booleans(rest, hints)
+        if words := [*words, *more]:
+            front += [f"--{positional}", *(words if _is_list(hints[positional]) else [" ".join(words)])]
         words = []
     found, taking = [], None  # taking: the list's values so far, its flag before them
     for i, word in enumerate(argv := [*words, *front, *rest]):
@@ -100,6 +102,19 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
             if hints.get(name) is bool and (i + 1 == len(argv) or _is_flag(argv[i + 1])):
                 found.append("true")
     return found + _list_words(taking)
+
+
+def _after_booleans(argv: list[str], hints: dict) -> tuple[list[str], list[str]]:
+    """(the words without those that stand after a boolean flag and are no value of it; those words): `--inspect a.csv`."""
+    kept, words, after = [], [], False
+    for i, word in enumerate(argv):
+        if after and not _is_flag(word):
+            words.append(word)
+            continue
+        value = argv[i + 1].casefold() if i + 1 < len(argv) else ""
+        after = hints.get(word[2:]) is bool and word.startswith("--") and value not in ("true", "false", "yes", "no")
+        kept.append(word)
+    return kept, words
 
 
 def _is_flag(word: str) -> bool:

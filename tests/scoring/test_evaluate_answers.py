@@ -186,7 +186,7 @@ DATA = ROOT.parent / "shared" / "data"
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent (real refusals and real answers)")
 def test_declined_on_real_refusals_and_real_answers():
-    refusals = [
+    real = [
         row["safe_response"]
         for path in sorted((DATA / "medsafetybench").glob("*.csv"))
         for row in csv.DictReader(path.open(encoding="utf-8"))
@@ -197,7 +197,7 @@ def test_declined_on_real_refusals_and_real_answers():
         for path in sorted((DATA / "healthbench_br").glob("*.csv"))
         for row in csv.DictReader(path.open(encoding="utf-8"))
     ]
-    assert len(refusals) == 150 and sum(refusals.declined(text) is True for text in refusals) == 150
+    assert len(real) == 150 and sum(refusals.declined(text) is True for text in real) == 150
     assert len(helpful) == 3500 and sum(refusals.declined(text) is True for text in helpful) <= 2
 
 

@@ -7,6 +7,11 @@ import json
 import pytest
 from conftest import ROOT, answer_at_once, run_script
 
+from data_prep.convert import convert
+from data_prep.detect import find_reading
+from data_prep.options import Args
+from data_prep.reading import Reading, Wish
+
 SHARED = ROOT.parent / "shared" / "data"
 ROWS = [
     {"question": f"What helps against disease number {word}, in short?", "answer": f"Rest and treatment {word} for {i + 2} days."}
@@ -103,19 +108,13 @@ def test_cp1252_and_quoted_newlines(tmp_path):
     ],
 )
 def test_mcq_keys(key, options, base):
-    from data_prep.options import Args
-    from data_prep.shapes import convert, find_shape
-
     raw = {"question": "Which number?", "options": options, "answer": key}
-    row = convert(raw, find_shape([raw], Args(answer_base=base or "auto"), "x"), Args())
+    row = convert(raw, find_reading([raw], Wish(base=base or "auto"), "x"), Args())
     assert row["answer"] == "B" and row["options"] == {"A": "one", "B": "two"}
 
 
 def test_contradictory_several_and_annulled_keys_are_rejected():
-    from data_prep.options import Args
-    from data_prep.shapes import Found, convert
-
-    found = Found("mcq", {n: n for n in ("question", "options", "answer")}, [], "letter", "")
+    found = Reading("mcq", {n: n for n in ("question", "options", "answer")}, base="letter")
     raw = {"question": "Which?", "options": ["one", "two", "three"]}
     assert "several" in convert({**raw, "answer": "A, C"}, found, Args())
     assert "annulled" in convert({**raw, "answer": "-"}, found, Args())
@@ -123,10 +122,7 @@ def test_contradictory_several_and_annulled_keys_are_rejected():
 
 
 def test_dialogue_keeps_every_turn():
-    from data_prep.options import Args
-    from data_prep.shapes import Found, convert
-
-    found = Found("dialogue", {"dialogue": "dialogue"}, [], "", "")
+    found = Reading("dialogue", {"dialogue": "dialogue"})
     talk = "Doctor: Hello.\nPatient: I cough.\nPatient: A lot.\nGuest_family: He does.\nDoctor: Since when?"
     turns = convert({"dialogue": talk}, found, Args())["conversations"]
     assert [t["from"] for t in turns] == ["human", "gpt", "human", "gpt"]
@@ -206,45 +202,17 @@ def test_problems_come_in_one_error_before_anything_heavy_is_imported(tmp_path):
 
 
 TWO = ["--near_duplicates", "off"]
-REAL = {  # folder or file: (arguments, rows read, fewest rows out, what the rejects must say)
-    "medquad": ([], 3314, 2000, "empty answer"),
-    "pubmedqa/ori_pqal.json": (
-        ["--shape", "classification", "--fields", "{text: QUESTION, label: final_decision}"],
-        1000,
-        990,
-        "",
-    ),
+REAL = {  # folder or file: (arguments, rows read, fewest rows out, what the rejects must say); test_real.py looks at every row
     # The official test set is a file of ids alone: these 500 rows are left out, counted as leaks.
-    "pubmedqa/ori_pqal.json#": (
-        ["--shape", "qa", "--eval_files", f'["{SHARED}/pubmedqa/test_ground_truth.json"]'],
+    "pubmedqa/ori_pqal.json": (
+        ["--shape", "qa", "--context", "none", "--eval_files", f'["{SHARED}/pubmedqa/test_ground_truth.json"]'],
         1000,
         490,
         "",
     ),
-    "mts_dialog": ([], 1501, 1490, "one side only"),
     "healthbench_br": (["--exclude", '["*.json"]', "--task", "preference"], 2000, 200, "another mark"),
-    "healthbench_br/benchmark_perguntas_unificado.json": (
-        ["--shape", "text", "--explode", "perguntas", "--fields", "{text: perguntas}", *TWO],
-        1000,
-        999,
-        "",
-    ),
-    "ragpharma/bula_all.jsonl": ([], 1084, 1070, ""),
-    "ragpharma/llama_right.jsonl": ([], 845, 830, ""),
-    "ragpharma/paciente_teste.csv": (["--shape", "text", "--fields", "{text: full_topic}", "--test_size", "0"], 1, 1, ""),
-    "kqa/questions_w_answers.jsonl": ([], 201, 201, ""),
-    "kqa/NLI_medical_annotator.csv": (
-        ["--shape", "classification", "--fields", "{text: claim, context: answer, label: majority_label}"],
-        399,
-        380,
-        "",
-    ),
     "enare": ([], 200, 130, "annulled"),
-    "chatdoctor/disease_symptom.csv": (["--fields", "{question: disease, answer: Symptom}"], 12, 12, ""),
-    "chatdoctor/format_dataset.csv": (["--fields", "{text: Symptom, label: disease}", *TWO], 796, 780, ""),
-    "chatdoctor/chatdoctor5k_first1500.json": ([], 1500, 1490, ""),
     "medsafetybench": ([], 150, 150, ""),
-    "covid_qa": (["--shape", "qa"], 213, 180, ""),
 }
 
 
@@ -253,18 +221,15 @@ def test_real_folders(tmp_path, name):
     if not SHARED.exists():
         pytest.skip("../shared/data is absent: this test reads real data that is not part of the project")
     extra, read, least, reason = REAL[name]
-    manifest, _ = prepare(tmp_path / "out", SHARED / name.rstrip("#"), *extra)
+    manifest, _ = prepare(tmp_path / "out", SHARED / name, *extra)
     counts = manifest["counts"]
     out = sum(counts[k] for k in ("train", "validation", "test"))
     assert counts["rows read"] == read and out >= least and balanced(manifest), counts
     assert reason in " ".join(manifest["reasons"])
 
 
-@pytest.mark.parametrize(
-    "name, offered", [("pubmedqa/ori_pqal.json", "final_decision"), ("kqa/NLI_medical_annotator.csv", "majority_label")]
-)
-def test_two_readings_are_a_question(tmp_path, name, offered):
+def test_two_readings_are_a_question(tmp_path):
     if not SHARED.exists():
         pytest.skip("../shared/data is absent: this test reads real data that is not part of the project")
-    said = prepare(tmp_path / "out", SHARED / name, code=2)
-    assert "shape: qa" in said and "shape: classification" in said and offered in said
+    said = prepare(tmp_path / "out", SHARED / "kqa/NLI_medical_annotator.csv", code=2)
+    assert "shape: qa" in said and "shape: classification" in said and "majority_label" in said

@@ -14,11 +14,13 @@ from benchmarks import bench_prepare
 from conftest import ROOT, run_script
 
 from data_prep.arguments import parse_args
+from data_prep.convert import convert
+from data_prep.detect import find_reading
 from data_prep.errors import UserError
 from data_prep.options import Args
 from data_prep.prepare import prepare
 from data_prep.read import file_records, input_files
-from data_prep.shapes import convert, find_shape
+from data_prep.reading import Wish
 from data_prep.split import hashed, stratified
 
 DISEASES = (
@@ -83,8 +85,8 @@ PAIRS = [
     ],
 )
 def test_shapes_are_told_by_their_fields(row, shape, expected):
-    found = find_shape([row], Args(), "x")
-    assert found.shape == shape and any(str(name) in found.evidence for name in row)
+    found = find_reading([row], Wish(), "x")
+    assert found.shape == shape and set(found.fields.values()) | set(found.option_columns) <= set(row)
     made = convert(row, found, Args())
     assert {k: made[k] for k in expected} == expected
 
@@ -99,7 +101,7 @@ def test_shapes_are_told_by_their_fields(row, shape, expected):
 )
 def test_what_is_unclear_is_asked_with_lines_to_paste(rows, words):
     with pytest.raises(UserError, match=re.escape(words)) as error:
-        find_shape(rows, Args(), "x.jsonl")
+        find_reading(rows, Wish(), "x.jsonl")
     assert "x.jsonl" in str(error.value) and re.search(r"(?m)^ +(?:shape|answer_base): ", str(error.value))
 
 
@@ -218,8 +220,8 @@ def test_caps_selection_and_mix(tmp_path):
     manifest, rows = run(tmp_path, open_rows, select=6, test_size=0, near_duplicates="off")
     chosen = [row["conversations"][1]["value"] for row in rows["train"]]
     assert chosen == [answers[1]] * 6 and manifest["selection"]["mean_quality_chosen"] > manifest["selection"]["mean_quality_all"]
-    talk = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]
-    general = write(tmp_path / "general.jsonl", [{"id": str(i), "conversations": talk} for i in range(9)])
+    talk = [[{"from": "human", "value": f"hi {d}"}, {"from": "gpt", "value": "hello"}] for d in DISEASES[:9]]
+    general = write(tmp_path / "general.jsonl", [{"id": d, "conversations": t} for d, t in zip(DISEASES, talk, strict=False)])
     manifest, rows = run(tmp_path, exam(40), mix=f"{general}:0.1", test_size=0, near_duplicates="off")
     assert sum(row["source"] == "general" for row in rows["train"]) == manifest["counts"]["added: mixed in"] == 4
 
@@ -378,7 +380,7 @@ def test_killed_and_run_again_gives_the_same_bytes(tmp_path):
     assert not whole.returncode, whole.stderr[-2000:]
     process = subprocess.Popen(bench_prepare.command(tmp_path, "killed"), stdout=subprocess.DEVNULL)
     waited = time.monotonic()
-    while not (tmp_path / "killed/.rows.tmp").exists() or not (tmp_path / "killed/.rows.tmp").stat().st_size:
+    while not (tmp_path / "killed/.prepare-rows.tmp").exists() or not (tmp_path / "killed/.prepare-rows.tmp").stat().st_size:
         assert process.poll() is None and time.monotonic() - waited < 60
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

@@ -1,0 +1,99 @@
+"""Which of the readings that fit is taken, and what is asked, with the lines to paste, where none may be."""
+
+import dataclasses
+
+from data_prep.columns import Column, candidates, fits, option_columns
+from data_prep.errors import UserError
+from data_prep.keys import unclear
+from data_prep.reading import Reading, Wish, yaml_line
+from data_prep.rules import REACH, RULE_OF, STORED, Candidate
+
+
+def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
+    """The best of the candidates. Raises UserError where there is none, two are in reach, or what matters would go unused.
+
+    `said`: the user named shape and columns, so that unused ones are listed and no reason to stop.
+    """
+    if not found:
+        raise UserError(_no_shape(columns, wish, shown))
+    best, *others = sorted(found, key=lambda c: -c.score)
+    if not strict:
+        return best
+    close = [c for c in others if best.score - c.score <= REACH]
+    if close:
+        shapes = sorted([best, *close], key=lambda c: c.reading.shape)
+        lines = "\n       or\n".join(pasted(c.reading, c.unused) for c in shapes)
+        kinds = " or ".join(c.reading.shape for c in shapes)
+        raise UserError(f"{shown}: its rows can be {kinds} (fields: {', '.join(map(str, columns))}). Paste one:\n{lines}")
+    for name, more in best.rivals.items():
+        both = [best.reading.fields[name], *more]
+        readings = [dataclasses.replace(best.reading, fields={**best.reading.fields, name: c}) for c in both]
+        lines = "\n       or\n".join(pasted(r, [c for c in both if c != r.fields[name]]) for r in readings)
+        raise UserError(f"{shown}: {name} can be {' or '.join(map(str, both))}. Paste one:\n{lines}")
+    if best.key and best.key.base == "?":
+        raise unclear(shown, best.key)
+    if best.unused and not said:
+        raise UserError(_left_out(best, columns, shown))
+    rate = best.key.rate if best.key else 1.0
+    sure = rate * (0.99 if not others else min(0.99, 0.5 + (best.score - others[0].score) / 6))
+    return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
+
+
+def pasted(reading: Reading, ignore: list[str] = ()) -> str:
+    needs = STORED.get(reading.shape, tuple(n[0] for n in RULE_OF[reading.shape].needs))
+    more = ("options", "answer") if reading.shape == "mcq" else ()
+    fields = {
+        n: reading.fields.get(n, "YOUR_FIELD") for n in (*needs, *more) if n in reading.fields or n not in ("options", "answer")
+    }
+    lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields)]
+    if ignore:
+        lines.append(yaml_line("ignore", ignore))
+    return "\n".join(f"         {line}" for line in lines)
+
+
+def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
+    """A column that matters goes nowhere: the lines that leave it out on purpose, and those that use it."""
+    told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
+    ways = [pasted(best.reading, best.unused)]
+    one = best.unused[0]
+    fields = best.reading.fields
+    if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]):
+        asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
+        ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
+    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]):
+        text = fields.get("text") or fields.get("question")
+        ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
+    if fits("options", columns[one]) and columns[one].kind in ("list", "object"):
+        text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
+        ways.append(pasted(Reading("mcq", {"question": text, "options": one, "answer": "YOUR_FIELD"}), []))
+    return (
+        f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
+        f"labels or roles: {told}. Paste one:\n" + "\n       or\n".join(ways)
+    )
+
+
+def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
+    has = ", ".join(map(str, columns)) or "none"
+    shape, options = wish.shape, bool(option_columns(columns) or candidates("options", columns))
+    if shape == "auto":
+        near = ("mcq", "qa", "classification", "text") if options else ("qa", "classification", "text")
+        shape = max(near, key=lambda s: sum(bool(candidates(names[0], columns)) for names in RULE_OF[s].needs))
+    needs = [names[0] for names in RULE_OF[shape].needs] + (["options", "answer"] if shape == "mcq" else [])
+    fields = dict(wish.fields)
+    for name in needs:
+        if name not in fields and (called := candidates(name, columns)):
+            fields[name] = called[0]
+    lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
+    lines = pasted(
+        Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
+    )
+    if wish.shape == "auto":
+        return f"{shown}: no shape fits its fields ({has}). Paste and mend:\n{lines}"
+    why = (
+        f"needs {', '.join(lacking)}"
+        if lacking
+        else "finds no column whose values name the options"
+        if shape == "mcq"
+        else "does not fit the values"
+    )
+    return f"{shown}: shape {shape} {why}; its fields: {has}. Paste and mend:\n{lines}"

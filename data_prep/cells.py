@@ -1,0 +1,86 @@
+"""A raw row's cells by our names, and what several shapes make of them: options, images, languages, thinking."""
+
+import re
+
+from data_prep.names import LANGUAGES, LETTERS
+from data_prep.reading import Reading
+from data_prep.turns import apart
+from data_prep.values import Option, Unreadable, is_missing, option_text, options_of, split_stem, text_of
+
+
+class Cells:
+    """A raw row's cells by our names."""
+
+    def __init__(self, raw: dict, reading: Reading):
+        self.raw, self.reading, self.fields = raw, reading, reading.fields
+
+    def value(self, name: str):
+        if name not in self.fields:
+            return None
+        column = self.fields[name]
+        value = self.raw.get(column)
+        if column not in self.raw and "." in column:  # a part of an object: ideal_completions_data.ideal_completion
+            for part in column.split("."):
+                value = (self.raw if part == column.split(".")[0] else value or {}).get(part)
+        return value
+
+    def text(self, name: str) -> str:
+        return text_of(self.value(name), name.replace("_", " "))
+
+    def extra(self) -> dict:
+        """Language, system turn and explanation, where the row has them."""
+        found = {name: self.text(name) for name in ("system", "explanation") if self.text(name)}
+        said = plain_language(self.text("language"))
+        return found | ({"language": said} if said else {})
+
+    def with_context(self, text: str, args) -> str:
+        context = self.text("context")
+        return f"{context}\n\n{text}" if context and text and args.context != "none" else text
+
+    def thought(self, text: str) -> tuple[str, dict]:
+        """An answer without its think block, and {"thought": ...} where the row holds any thinking."""
+        text, inside = apart(text)
+        thought = self.text("thought") or inside
+        return text, {"thought": thought} if thought else {}
+
+
+def plain_language(said: str) -> str:
+    """ISO 639-1 of a language's name or code ("Portuguese", "pt-BR", "por" are pt); "" for what is not known."""
+    word = said.strip().casefold()
+    code = re.match(r"([a-z]{2})(?:[-_].*)?$", word)
+    first = re.split(r"[\s(,-]", word)[0] if word else ""
+    return (
+        code[1]
+        if code
+        else LANGUAGES.get(word)
+        or LANGUAGES.get(first)
+        or {"por": "pt", "eng": "en", "spa": "es", "fra": "fr", "deu": "de"}.get(word, "")
+    )
+
+
+def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
+    """(question without its options where they stand in it, else None; the options, blank ones with their position)."""
+    if "options" in reading.fields:
+        return None, options_of(raw.get(reading.fields["options"]))
+    if reading.option_columns:
+        values = [raw.get(column) for column in reading.option_columns]
+        if all(is_missing(v) for v in values):
+            raise Unreadable("no options")
+        texts = (option_text(v) for v in values)
+        return None, [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
+    return split_stem(text_of(raw.get(reading.fields["question"]), "question"))
+
+
+def with_image(cells: Cells, question: str, args) -> str:
+    """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
+    image, described = cells.value("image"), cells.text("image_text")
+    shown = (
+        not is_missing(image)
+        and not (isinstance(image, bool | int | float) and not image)
+        and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
+    )
+    if not shown:
+        return question
+    if args.images == "reject" or not described:
+        raise Unreadable("needs an image" + ("" if described else ", which is not described"))
+    return f"{described}\n\n{question}"

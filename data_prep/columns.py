@@ -1,0 +1,172 @@
+"""What a file's first rows show of its columns: how they are filled, what they hold, whether they repeat another."""
+
+import collections
+import re
+from typing import NamedTuple
+
+from data_prep.names import ALIASES, IDS, NAMES, OPTION_PREFIXES, SPLITS, is_telling, plain
+from data_prep.turns import is_turns, speakers_of
+from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, text_of
+
+LOOKED_AT = 200  # values of a column
+
+
+class Column(NamedTuple):
+    name: str
+    values: list  # of the rows that have one
+    filled: float  # share of the rows that have one
+    kind: str  # text, number, bool, list, turns, object, mixed or empty
+    distinct: int
+    length: float  # mean number of characters
+
+    @property
+    def told(self) -> str:
+        """In words, for the list of unused columns."""
+        return f"{self.kind}, {self.filled:.0%} filled" if self.kind != "empty" else "empty"
+
+
+def kind_of(value) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    inside = from_literal(value)
+    if is_turns(inside):
+        return "turns"
+    if isinstance(inside, list):
+        return "list"
+    if isinstance(inside, dict):
+        return "object"
+    return "number" if re.fullmatch(r"\s*-?\d+(?:[.,]\d+)?\s*", str(value)) else "text"
+
+
+def profile(sample: list[dict]) -> dict[str, Column]:
+    """Every column of the sample by its name, in the order in which they come."""
+    found = {}
+    for name in dict.fromkeys(key for raw in sample for key in raw):
+        values = [raw[name] for raw in sample if name in raw and not is_missing(raw[name])]
+        kinds = collections.Counter(kind_of(v) for v in values[:LOOKED_AT])
+        kind, most = kinds.most_common(1)[0] if kinds else ("empty", 0)
+        if kinds and most < 0.8 * kinds.total():
+            kind = "text" if set(kinds) <= {"text", "number", "bool"} else "mixed"
+        texts = [str(v) for v in values[:LOOKED_AT]]
+        length = sum(map(len, texts)) / max(1, len(texts))
+        found[name] = Column(name, values, len(values) / max(1, len(sample)), kind, len(set(texts)), length)
+    return found
+
+
+def with_empty(columns: dict[str, Column]) -> dict[str, Column]:
+    """The columns with empty ones taken for texts: for a file that no reading fits otherwise."""
+    return {name: c._replace(kind="text") if c.kind == "empty" else c for name, c in columns.items()}
+
+
+def share(values: list, test) -> float:
+    """Share of values for which `test` is true and raises nothing."""
+    some = values[:LOOKED_AT]
+    good = 0
+    for value in some:
+        try:
+            good += bool(test(value))
+        except Unreadable:
+            continue
+    return good / max(1, len(some))
+
+
+def _talks(value) -> bool:
+    return len(set(map(plain, speakers_of(value)))) >= 2
+
+
+FITS = {  # our name -> whether a column's values can be that
+    "options": lambda c: c.kind in ("list", "object", "text") and share(c.values, lambda v: len(options_of(v)) > 1) >= 0.6,
+    "conversations": lambda c: c.kind in ("turns", "list", "object") and share(c.values, _talks) >= 0.5,
+    "messages": lambda c: c.kind in ("turns", "list", "object") and share(c.values, speakers_of) >= 0.5,
+    "dialogue": lambda c: share(c.values, _talks) >= 0.5,
+    "score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
+    "label": lambda c: c.kind in ("text", "number", "bool") and c.length <= 100,
+    "split": lambda c: share(c.values, lambda v: isinstance(v, str) and v.strip().casefold() in SPLITS) >= 0.95,
+    "language": lambda c: c.kind == "text" and c.length <= 25,
+    "topic": lambda c: c.kind in ("text", "number") and c.length <= 200,
+    "status": lambda c: c.kind == "text" and c.length <= 40,
+    "image": lambda c: c.kind != "empty",
+    "prompt": lambda c: c.kind in ("text", "turns", "number"),
+    "chosen": lambda c: c.kind in ("text", "turns", "number", "object"),
+    "rejected": lambda c: c.kind in ("text", "turns", "number", "object"),
+    "completion": lambda c: c.kind in ("text", "turns", "number", "object"),
+    "chosen_score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
+    "rejected_score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
+}
+
+
+def fits(name: str, column: Column) -> bool:
+    if column.kind == "empty":
+        return False
+    if not column.values:  # nothing speaks for it but its name (`with_empty`)
+        return name not in FITS
+    if name in FITS:
+        return FITS[name](column)
+    return column.kind != "turns" and share(column.values, lambda v: text_of(v) is not None) >= 0.6
+
+
+def candidates(name: str, columns: dict[str, Column]) -> list[str]:
+    """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
+    order = [alias.replace("_", "") for alias in NAMES[name].split()]
+    called = [c for c in columns.values() if name in ALIASES.get(plain(c.name), ()) and fits(name, c)]
+    return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), order.index(plain(c.name))))]
+
+
+def option_columns(columns: dict[str, Column]) -> list[str]:
+    """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
+    found: dict[str, dict[str, str]] = {}
+    for name in columns:
+        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})", plain(name))
+        if hit and (hit[1] in OPTION_PREFIXES or (not hit[1] and hit[2].isalpha())):
+            found.setdefault(hit[1], {})[hit[2]] = name
+    best: list[str] = []
+    for group in found.values():
+        for run in (list("abcdefghij"), [str(i) for i in range(10)], [str(i) for i in range(1, 11)]):
+            taken = [group[k] for i, k in enumerate(run) if all(x in group for x in run[: i + 1])]
+            if (
+                len(taken) >= 2
+                and len(taken) > len(best)
+                and all(columns[c].kind in ("text", "number", "bool", "empty") for c in taken)
+            ):
+                best = taken
+    return best
+
+
+def inline_options(name: str, columns: dict[str, Column]) -> bool:
+    """Whether a question's options stand in its text."""
+    from data_prep.values import split_stem
+
+    return columns[name].kind == "text" and share(columns[name].values, lambda v: len(split_stem(str(v))[1]) >= 2) >= 0.8
+
+
+def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:
+    """The used column whose values this one gives again (as HTML, say); "" where there is none."""
+    for other in used:
+        pairs = [
+            (raw.get(column.name), raw.get(other.name)) for raw in sample[:LOOKED_AT] if not is_missing(raw.get(column.name))
+        ]
+        same = sum(a == b or _bare(a) == _bare(b) for a, b in pairs)
+        if pairs and same >= 0.95 * len(pairs):
+            return other.name
+    return ""
+
+
+def _bare(value) -> str:
+    return re.sub(r"<[^<>]*>|\W", "", str(value)).casefold()
+
+
+def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
+    """Whether a column looks like an answer, an option, a mark, a label or a role: by its name, or by what it holds."""
+    if (
+        column.kind == "empty"
+        or (IDS.match(plain(column.name)) and plain(column.name) != "key")
+        or column.name == "_key"
+        or (rows >= 20 and column.distinct == 1)
+    ):
+        return False
+    if column.kind == "turns" or is_telling(column.name):
+        return True
+    letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
+    return with_options and letters >= 0.9 and column.distinct >= 2

@@ -1,0 +1,278 @@
+"""One raw row as one plain row, as its file's `Reading` says: a dict with its `task`, or a str: why it cannot be one.
+
+Plain rows have a task: mcq, classification, open, dialogue, preference, graded or text. Thinking that stood in the row is kept
+beside its answer (`thought`), for training with thinking on.
+"""
+
+import re
+
+from data_prep.cells import Cells, options_in, with_image
+from data_prep.names import ANNULLED
+from data_prep.reading import Reading
+from data_prep.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
+from data_prep.values import Option, Unreadable, answer_text, is_missing, key_letters, mark_of
+
+
+def convert(raw: dict, reading: Reading, args) -> dict | str:
+    """A raw row as a plain row, or the reason why it cannot be one.
+
+    A context that was put before the question stands in `context` as well: many questions on one passage are no duplicates.
+    """
+    try:
+        row = CONVERTERS[reading.shape](Cells(raw, reading), args)
+        if row["task"] in ("mcq", "open", "classification", "graded") and args.context != "none":
+            if context := Cells(raw, reading).text("context"):
+                row["context"] = context
+        return row
+    except Unreadable as reason:
+        return str(reason)
+
+
+# ---------------------------------------------------------------------------------------------- multiple choice
+
+
+def _mcq(cells: Cells, args) -> dict:
+    question, answer = cells.text("question"), cells.value("answer")
+    if ANNULLED.fullmatch(cells.text("status")) or (isinstance(answer, str) and ANNULLED.fullmatch(answer.strip())):
+        raise Unreadable("annulled by its examiners")
+    if not question:
+        raise Unreadable("key without a question" if cells.raw.get("key_file") else "no question")
+    stem, options = options_in(cells.raw, cells.reading)
+    question = "\n".join(p for p in (question if stem is None else stem, cells.text("question_end")) if p)
+    if not question:
+        raise Unreadable("no question")
+    question = with_image(cells, cells.with_context(question, args), args)
+    if (stem is not None or "key_file" in cells.raw) and not all(o.text for o in options):
+        raise Unreadable("an option is empty: the exam's text is cut")
+    letters = right_letters(cells, options)
+    kept = sorted((o for o in options if o.text), key=lambda o: o.letter)
+    _check_options(kept, options)
+    if len(letters) > 1:
+        raise Unreadable(f"several right answers: '{', '.join(letters)}'")
+    if letters[0] not in {o.letter for o in kept}:
+        raise Unreadable(f"no right answer: the key points at an empty option: '{letters[0]}'")
+    _agree(cells, options, letters[0])
+    _, thought = cells.thought("")
+    found = {o.letter: o.text for o in kept}
+    return {"task": "mcq", "question": question, "options": found, "answer": letters[0], **cells.extra(), **thought}
+
+
+def right_letters(cells: Cells, options: list[Option]) -> list[str]:
+    letters = key_letters(cells.value("answer"), options, cells.reading.base)
+    if not letters:
+        raise Unreadable(
+            "no right answer: none is marked" if cells.reading.base == "marked" else "no right answer: the key is empty"
+        )
+    return letters
+
+
+def _check_options(kept: list[Option], options: list[Option]) -> None:
+    if len(kept) < 2:
+        raise Unreadable("fewer than two options, or an empty one" if len(options) > 1 else "fewer than two options")
+    if len({o.letter for o in options}) < len(options):
+        raise Unreadable("two options have the same letter")
+    if len({o.text for o in kept}) < len(kept):
+        raise Unreadable("two options are the same")
+
+
+def _agree(cells: Cells, options: list[Option], letter: str) -> None:
+    """Every further column that gives the key must name the same option."""
+    for column in cells.reading.checked:
+        value = cells.raw.get(column)
+        if is_missing(value):
+            continue
+        for base in ("letter", "text", "id", "0", "1"):
+            try:
+                if key_letters(value, options, base) == [letter]:
+                    break
+            except Unreadable:
+                continue
+        else:
+            raise Unreadable(f"no right answer: {column} names another option")
+
+
+# ---------------------------------------------------------------------------------------------- other shapes
+
+
+def _qa(cells: Cells, args) -> dict:
+    question = with_image(cells, cells.with_context(cells.text("question"), args), args)
+    if not cells.text("question"):
+        raise Unreadable("no question")
+    answer, thought = cells.thought(answer_text(cells.value("answer")))
+    if not answer:
+        raise Unreadable("empty answer")
+    return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought}
+
+
+def _alpaca(cells: Cells, args) -> dict:
+    asked, given = cells.text("instruction"), cells.text("input")
+    if not asked + given:
+        raise Unreadable("no question")
+    answer, thought = cells.thought(answer_text(cells.value("output")))
+    if not answer:
+        raise Unreadable("empty answer")
+    row = {"task": "open", "question": "\n\n".join(p for p in (asked, given) if p), "answer": answer, **cells.extra(), **thought}
+    if given and asked and args.instruction_as_system:
+        row |= {"question": given, "system": asked}
+    return row
+
+
+def _classification(cells: Cells, args) -> dict:
+    text, label = cells.text("text"), answer_text(cells.value("label"), "the label")
+    if not text or not label:
+        raise Unreadable("no text or no label")
+    return {
+        "task": "classification",
+        "text": with_image(cells, cells.with_context(text, args), args),
+        "label": label,
+        **cells.extra(),
+    }
+
+
+def customs_of(args, reading: Reading) -> Customs:
+    roles = {**reading.roles, **args.roles}
+    return Customs(roles, args.third_role, args.leading_assistant, args.opening, args.trailing_user)
+
+
+def _dialogue(cells: Cells, args) -> dict:
+    name = {"sharegpt": "conversations"}.get(cells.reading.shape, cells.reading.shape)
+    value, customs = cells.value(name), customs_of(args, cells.reading)
+    written = isinstance(value, str) and not is_turns(value)
+    turns = blocks_of(value, customs.roles) if written else messages_of(value)
+    if "answer" in cells.fields:  # a prompt of messages, and its answer beside it
+        answer, thought = cells.thought(answer_text(cells.value("answer")))
+        if not answer:
+            raise Unreadable("empty answer")
+        turns.append(Turn("gpt", answer, thought.get("thought", "")))
+    turns = told(turns, customs)
+    turns, trailing = exchange(turns, customs)
+    system = cells.text("system")
+    if system and turns[0].role != "system":
+        turns.insert(0, Turn("system", system))
+    extra = {k: v for k, v in cells.extra().items() if k == "language"}
+    row = {"task": "dialogue", "conversations": [_turn(t) for t in turns], **extra}
+    return row | ({"unanswered": trailing} if trailing else {})
+
+
+def _turn(turn: Turn) -> dict:
+    said = {"from": turn.role, "value": turn.text}
+    return said | ({"thought": turn.thought} if turn.thought and turn.role == "gpt" else {})
+
+
+HUMAN = re.compile(r"\n*\s*(Human|Assistant|H|A): ")
+
+
+def _side(value, customs: Customs, what: str) -> list[Turn]:
+    """A prompt or an answer as turns: a text is one of the user (`prompt`) or of the assistant."""
+    if isinstance(value, str) and not is_turns(value):
+        text = value.strip()
+        if re.match(r"\s*Human: ", text):  # Anthropic's dialogues in one text
+            parts = HUMAN.split(text)[1:]
+            return told([Turn(role, said.strip()) for role, said in zip(parts[::2], parts[1::2], strict=True)], customs)
+        answer, thought = apart(text) if what != "prompt" else (text, "")
+        return [Turn("human" if what == "prompt" else "gpt", answer, thought)] if answer else []
+    if is_missing(value):
+        return []
+    return told(messages_of(value if isinstance(value, list | str) else [value]), customs)
+
+
+def _prompt(turns: list[Turn]) -> str | list[dict]:
+    """A prompt as it is written: a text, or messages where it has a system turn or a history."""
+    if not turns or turns[-1].role != "human":
+        raise Unreadable("the prompt does not end with the user's turn")
+    if len(turns) == 1:
+        return turns[0].text
+    names = {"human": "user", "gpt": "assistant", "system": "system"}
+    return [{"role": names[t.role], "content": t.text} for t in turns]
+
+
+def _answer(turns: list[Turn], what: str) -> tuple[list[Turn], Turn]:
+    """(turns before it, the last turn, which is the assistant's)."""
+    if not turns or turns[-1].role != "gpt":
+        raise Unreadable("no prompt, or an empty side" if not turns else f"{what} does not end with the assistant's turn")
+    return turns[:-1], turns[-1]
+
+
+def _preference(cells: Cells, args) -> dict:
+    customs = customs_of(args, cells.reading)
+    prompt = _side(cells.value("prompt"), customs, "prompt")
+    before, chosen = _answer(_side(cells.value("chosen"), customs, "chosen"), "chosen")
+    other, rejected = _answer(_side(cells.value("rejected"), customs, "rejected"), "rejected")
+    if [t.text for t in before] != [t.text for t in other] and before and other:
+        raise Unreadable("chosen and rejected answer different conversations")
+    before = before or other
+    if before and (not prompt or before[-1].text == prompt[-1].text or len(before) > len(prompt)):
+        prompt = before if len(before) >= len(prompt) else prompt
+    if cells.text("system") and prompt and prompt[0].role != "system":
+        prompt = [Turn("system", cells.text("system")), *prompt]
+    if not prompt or not chosen.text or not rejected.text:
+        raise Unreadable("no prompt, or an empty side")
+    if chosen.text == rejected.text:
+        raise Unreadable("chosen and rejected are the same")
+    marks = [cells.value(name) for name in ("chosen_score", "rejected_score")]
+    if not any(is_missing(m) for m in marks) and mark_of(marks[0]) < mark_of(marks[1]):
+        raise Unreadable("the rejected answer is marked higher than the chosen one")
+    thoughts = {f"{n}_thought": t.thought for n, t in (("chosen", chosen), ("rejected", rejected)) if t.thought}
+    extra = {k: v for k, v in cells.extra().items() if k == "language"}
+    return {
+        "task": "preference",
+        "prompt": _prompt(prompt),
+        "chosen": chosen.text,
+        "rejected": rejected.text,
+        **extra,
+        **thoughts,
+    }
+
+
+def _graded(cells: Cells, args) -> dict:
+    feedback = cells.reading.shape == "feedback"
+    score = mark_of(cells.value("label" if feedback else "score"))
+    customs = customs_of(args, cells.reading)
+    if feedback and "prompt" not in cells.fields:  # a conversation whose last answer is marked
+        name = next(n for n in ("messages", "conversations") if n in cells.fields)
+        before, last = _answer(told(messages_of(cells.value(name)), customs), "the conversation")
+    else:
+        before = _side(cells.value("prompt" if feedback else "question"), customs, "prompt")
+        completion = cells.value("completion" if "completion" in cells.fields else "answer")
+        completion = completion.replace("\\n", "\n") if isinstance(completion, str) else completion
+        further, last = _answer(_side(completion, customs, "completion") or [Turn("gpt", "")], "the answer")
+        before += further
+    if not before or not last.text:
+        raise Unreadable("no prompt, or an empty answer")
+    if len(before) == 1:
+        before = [Turn("human", cells.with_context(before[0].text, args))]
+    if cells.text("system") and before[0].role != "system":
+        before = [Turn("system", cells.text("system")), *before]
+    thought = {"thought": last.thought} if last.thought else {}
+    extra = {k: v for k, v in cells.extra().items() if k == "language"}
+    return {
+        "task": "graded",
+        "prompt": _prompt(before),
+        "completion": last.text,
+        "score": score,
+        "good": score >= cells.reading.good_score,
+        **extra,
+        **thought,
+    }
+
+
+def _text(cells: Cells, args) -> dict:
+    text = cells.text("text")
+    if not text:
+        raise Unreadable("empty text")
+    return {"task": "text", "text": text, **cells.extra()}
+
+
+CONVERTERS = {
+    "mcq": _mcq,
+    "qa": _qa,
+    "alpaca": _alpaca,
+    "classification": _classification,
+    "dialogue": _dialogue,
+    "sharegpt": _dialogue,
+    "messages": _dialogue,
+    "preference": _preference,
+    "feedback": _graded,
+    "graded": _graded,
+    "text": _text,
+}

@@ -1,0 +1,235 @@
+"""From a file's first rows and the user's wishes to its `Reading`: rules with scores, and questions where two are in reach.
+
+    reading = find_reading(sample, wish, "raw/exam.csv")        # or UserError with the lines to paste
+
+A wrong guess is worse than a question: what is unclear is asked, and a column that looks like an answer, an option, a mark, a
+label or a role and goes nowhere stops the run.
+"""
+
+import dataclasses
+
+from data_prep.asking import choose
+from data_prep.columns import (
+    Column,
+    candidates,
+    fits,
+    inline_options,
+    must_not_go_unused,
+    option_columns,
+    profile,
+    repeats,
+    with_empty,
+)
+from data_prep.errors import UserError
+from data_prep.keys import find_key
+from data_prep.known import Known, recognise, respelt
+from data_prep.language import language_of
+from data_prep.names import ALIASES, NAMES, plain
+from data_prep.reading import Reading, Wish
+from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
+from data_prep.speakers import with_marks, with_roles
+from data_prep.turns import is_turns
+from data_prep.values import from_literal
+
+
+def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True) -> Reading:
+    """The reading of a file. Raises UserError, with lines to paste, where it is unclear or would leave out what matters.
+
+    Where `strict` is False the likeliest reading is taken and unused columns do not matter: enough to know what is asked.
+    """
+    columns = profile(sample)
+    said = wish.shape != "auto" and bool(wish.fields)  # the user named the shape and its columns: what else there is is listed
+    wish, known = _known(columns, wish, sample)
+    said = said or (known is not None and wish.shape != known.readings[0].shape)
+    sample = exploded(sample, explode := wish.explode or _nested_rows(columns))
+    if explode:
+        columns = profile(sample)
+    _check_fields(wish, columns, shown)
+    passed = {c for c in columns if known and plain(c) in set(map(plain, known.passed.split()))} | set(wish.ignore)
+    rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
+    found = [c for rule in rules if (c := _candidate(rule, sample, columns, wish, passed))]
+    found = found or [c for rule in rules if (c := _candidate(rule, sample, with_empty(columns), wish, passed))]
+    chosen = choose(found, columns, wish, shown, strict, said)
+    reading = dataclasses.replace(chosen.reading, explode=explode, known=known.name if known else "")
+    reading = with_roles(reading, sample, wish, shown)
+    reading = with_marks(reading, columns, wish, known, shown)
+    used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
+    unused = {c.name: c.told for c in columns.values() if c.name not in used}
+    evidence = (
+        *reading.evidence,
+        *((f"its columns are those of {known.name} ({known.source}, {known.licence})",) if known else ()),
+    )
+    language = language_of([str(v) for raw in sample[:60] for v in raw.values() if v])
+    return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)
+
+
+def exploded(rows: list[dict], column: str) -> list[dict]:
+    """A row for each item of the column's list; an item that is an object gives its own columns."""
+    return [part for raw in rows for part in explode_row(raw, column)] if column else rows
+
+
+def explode_row(raw: dict, column: str) -> list[dict]:
+    items = from_literal(raw.get(column)) if column else None
+    if not isinstance(items, list):
+        return [raw]
+    rest = {k: v for k, v in raw.items() if k != column}
+    return [{**rest, **item} if isinstance(item, dict) else {**rest, column: item} for item in items]
+
+
+def _nested_rows(columns: dict[str, Column]) -> str:
+    """A column that holds lists of questions with their answers; "" where there is none, or where the rows have their own."""
+    if any("question" in ALIASES.get(plain(c), ()) and columns[c].kind == "text" for c in columns):
+        return ""
+    for column in columns.values():
+        items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
+        if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
+            names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
+            if {"question", "answer"} <= names:
+                return column.name
+    return ""
+
+
+def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[Wish, Known | None]:
+    """The wish that a known data set's line gives, where the user says no more than a shape that it has."""
+    known = recognise(list(columns)) if not wish.fields and not wish.explode else None
+    if known is None or (known.readings[0].explode and _nested_rows(columns) == ""):
+        return wish, None
+    found = next((r for r in known.readings if wish.shape in ("auto", r.shape)), None)
+    if found is None:
+        return wish, None
+    found = respelt(found, list(columns))
+    base = wish.base if wish.base != "auto" else found.base
+    return dataclasses.replace(found, base=base, ignore=wish.ignore, roles=wish.roles, good_score=wish.good_score), known
+
+
+def _check_fields(wish: Wish, columns: dict[str, Column], shown: str) -> None:
+    has = ", ".join(map(str, columns))
+    lost = [
+        f"{name}: {c}" for name, c in wish.fields.items() if c not in columns and not ("." in c and c.split(".")[0] in columns)
+    ]
+    lost += [f"{kind}: {c}" for kind in ("option_columns", "checked") for c in getattr(wish, kind) if c not in columns]
+    if lost:
+        raise UserError(f"{shown}: no row has the field of {'; '.join(lost)}; its fields: {has}")
+    if wrong := [name for name in wish.fields if name not in NAMES]:
+        raise UserError(f"fields: {', '.join(wrong)} is not one of {', '.join(NAMES)}")
+
+
+# ---------------------------------------------------------------------------------------------- one rule
+
+
+def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish: Wish, passed: set[str]) -> Candidate | None:
+    """What the rule makes of the columns; None where a need is not met."""
+    fields, rivals = dict(wish.fields), {}
+    free = {name: c for name, c in columns.items() if name not in passed and name not in set(fields.values())}
+    if rule.shape == "mcq":
+        return _multiple_choice(rule, sample, columns, free, wish, passed)
+    for names, stored in zip(rule.needs, STORED.get(rule.shape, tuple(n[0] for n in rule.needs)), strict=True):
+        if stored in fields or any(n in fields for n in _instead(rule, stored, fields)):
+            continue
+        if rule.shape == "qa" and candidates("instruction", free):
+            names = tuple(n for n in names if n not in ("input", "output"))  # such rows are Alpaca's
+        name, called = next(
+            ((n, cs) for n in names if (cs := [c for c in candidates(n, free) if c not in fields.values()])), ("", [])
+        )
+        if not called and (called := _by_values(stored, free)):
+            name = stored
+        if not called or (rule.shape == "classification" and not _classes(fields, called[0], name, columns, wish)):
+            return None
+        fields[stored] = called[0]
+        if len(called) > 1 and plain(called[0]) != plain(name):
+            rivals[stored] = called[1:]
+    if rule.shape == "qa" and "answer" not in wish.fields and columns[fields["answer"]].kind in ("turns", "object", "mixed"):
+        return None
+    _take(rule, fields, free)
+    return _scored(rule, Reading(rule.shape, fields), None, columns, sample, passed, rivals)
+
+
+def _instead(rule: Rule, stored: str, fields: dict) -> tuple[str, ...]:
+    """Fields that stand for a need: a conversation whose last answer is marked needs no prompt and no completion."""
+    if rule.shape == "feedback" and stored in ("prompt", "completion"):
+        return tuple(n for n in ("messages", "conversations") if n in fields)
+    return ("answer",) if rule.shape == "graded" and stored == "completion" and "answer" in fields else ()
+
+
+def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
+    """A column of any name that holds conversations."""
+    if stored != "messages":
+        return []
+    taken = ("prompt", "chosen", "rejected", "conversations", "completion")
+    return [
+        c.name
+        for c in free.values()
+        if c.kind == "turns" and fits("conversations", c) and not set(ALIASES.get(plain(c.name), ())) & set(taken)
+    ]
+
+
+def _classes(fields: dict, column: str, name: str, columns: dict[str, Column], wish: Wish) -> bool:
+    """Whether a question and a label can be a classification: a label by name, of few different values."""
+    if "text" not in fields or name != "label":  # the text comes first
+        return True
+    asked = "question" in ALIASES.get(plain(fields["text"]), ())
+    if wish.shape == "auto" and asked and plain(column) not in STRONG_LABELS:
+        return False
+    rows = len(columns[column].values)
+    return wish.shape != "auto" or not asked or columns[column].distinct <= max(2, rows // 5)
+
+
+def _take(rule: Rule, fields: dict[str, str], free: dict[str, Column]) -> None:
+    """The fields that the rule may use besides its needs, each from a column that is not taken yet."""
+    for name in (*rule.may, *ALWAYS):
+        if name in fields:
+            continue
+        called = [c for c in candidates(name, free) if c not in fields.values()]
+        if called and not (name == "prompt" and "prompt" in fields):
+            fields[name] = called[0]
+
+
+def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candidate | None:
+    fields = dict(wish.fields)
+    if "question" not in fields:
+        called = next((cs for n in ASKED if (cs := candidates(n, free))), [])
+        if not called:
+            return None
+        fields["question"] = called[0]
+    spread = list(wish.option_columns) or ([] if "options" in fields else option_columns(free))
+    if "options" not in fields and not spread:
+        called = candidates("options", free) or [c.name for c in free.values() if c.kind == "list" and _listed_options(c)]
+        if called:
+            fields["options"] = called[0]
+        elif not inline_options(fields["question"], columns):
+            return None
+    elif "options" not in fields and not wish.option_columns and (called := candidates("options", free)):
+        fields["options"], spread = called[0], []
+    reading = Reading("mcq", fields, tuple(spread))
+    usable = {n: c for n, c in columns.items() if n not in passed}
+    key, again = find_key(sample, usable, reading, wish.fields.get("answer", ""), wish.base)
+    if key is None:
+        return None
+    if key.column:
+        fields["answer"] = key.column
+    _take(rule, fields, {n: c for n, c in free.items() if n not in again and n not in spread and n != key.column})
+    checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
+    reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)))
+    return _scored(rule, reading, key, columns, sample, passed, {})
+
+
+def _listed_options(column: Column) -> bool:
+    return all(isinstance(v, dict) for value in column.values[:20] for v in from_literal(value)) and fits("options", column)
+
+
+def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Candidate:
+    """A reading with its score: the rule's weight, less one for each column that should not go unused and does."""
+    used = {*reading.fields.values(), *reading.option_columns, *reading.checked}
+    takers = [columns[c] for c in used if c in columns]
+    with_options = rule.shape == "mcq"
+    unused = [
+        c.name
+        for c in columns.values()
+        if c.name not in used
+        and c.name not in passed
+        and must_not_go_unused(c, len(sample), with_options)
+        and not repeats(c, takers, sample)
+    ]
+    told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]
+    evidence = tuple(([key.told] if key else []) + told)
+    return Candidate(dataclasses.replace(reading, evidence=evidence), key, rule.weight - len(unused), unused, rivals)

@@ -1,0 +1,243 @@
+"""Readers of documents: XML collections, exams in Markdown with their keys, dialogues and plain text, PDF, DOCX, RTF.
+
+Each yields (line or number, record, bytes so far).
+"""
+
+import functools
+import re
+from pathlib import Path
+
+from data_prep.errors import UserError
+from data_prep.names import plain
+from data_prep.tables import csv_file
+from data_prep.turns import SPEAKER, role_of
+from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
+from data_prep.values import LINE, split_stem
+
+# ---------------------------------------------------------------------------------------------- XML
+
+
+def xml_file(path: Path, shown: str):
+    """MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`) and MEDIQA's ranked answers (`AnswerList`).
+
+    Entities stay unexpanded and the network is off.
+    """
+    from lxml import etree
+
+    # A document type is where entity bombs and outside files are declared; no such data needs one.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
+    tree = etree.parse(str(path), parser)
+    if tree.docinfo.internalDTD is not None and list(tree.docinfo.internalDTD.iterentities()):
+        raise UserError(f"{shown}: declares XML entities, which are not expanded here; remove the document type")
+    root = tree.getroot()
+    pairs, asked, ranked = root.findall(".//QAPair"), list(root.iter("NLM-QUESTION")), root.findall(".//AnswerList")
+    yield from ((pair.sourceline, _pair(root, pair), 0) for pair in pairs)
+    for item in asked:
+        question = _inside(item, "NLM-Summary", "SUMMARY", "MESSAGE", "Original-Question")
+        for answer in item.findall(".//ANSWER") or [None]:
+            yield item.sourceline, {"question": question, "answer": "" if answer is None else _all_text(answer)}, 0
+    for answers in ranked:
+        question = _inside(answers.getparent(), "QuestionText")
+        yield from ((answer.sourceline, _ranked(question, answer), 0) for answer in answers.findall("Answer"))
+    # A MedQuAD document without any pair is empty by design: its 0 rows stand in the manifest.
+    if not (pairs or asked or ranked) and root.find(".//QAPairs") is None and root.tag != "Document":
+        raise UserError(
+            f"{shown}: root <{root.tag}> holds neither QAPair (MedQuAD), NLM-QUESTION (LiveQA) nor AnswerList (MEDIQA)"
+        )
+
+
+def _all_text(node) -> str:
+    return "".join(node.itertext()).strip()
+
+
+def _inside(node, *tags: str) -> str:
+    found = next((f for tag in tags if (f := node.find(f".//{tag}")) is not None), None)
+    return "" if found is None else _all_text(found)
+
+
+def _pair(root, pair) -> dict:
+    question = pair.find("Question")
+    return {
+        "question": _inside(pair, "Question"),
+        "answer": _inside(pair, "Answer"),
+        "qtype": question.get("qtype", "") if question is not None else "",
+        "focus": _inside(root, "Focus"),
+        "collection": root.get("source", ""),
+        "url": root.get("url", ""),
+    }
+
+
+def _ranked(question: str, answer) -> dict:
+    row = {"question": question, "answer": _inside(answer, "AnswerText")}
+    return row | {"reference_score": answer.get("ReferenceScore", ""), "reference_rank": answer.get("ReferenceRank", "")}
+
+
+# ---------------------------------------------------------------------------------------------- exams in Markdown
+
+QUESTION_HEAD = re.compile(r"^(?:#{1,6}[ \t]*|\*\*[ \t]*)(?:Quest[ãa]o|Question|Pregunta)[ \t]+(\d+)\b[^\n]*$", re.M | re.I)
+KEY_LINE = re.compile(
+    r"^[ \t]*(?:[-*][ \t]*)?(?:Quest[ãa]o[ \t]+)?(\d{1,3})[ \t]*[-–.):][ \t]*\(?([A-Ja-j*]|anulada|nula)\)?[ \t]*$", re.M | re.I
+)
+OWN_KEY = re.compile(
+    r"^[ \t>*_-]*(?:Gabarito|Resposta(?: correta)?|Alternativa correta|Correct answer|Answer)"
+    r"[ \t*_]*[:：][ \t*_]*(?:letra[ \t]+)?\(?([A-J])\b[^\n]*$",
+    re.M | re.I,
+)
+
+
+def keys_in(text: str) -> dict[int, tuple[str, str]]:
+    """A key's answers: number -> (letter, status). Tables of `| 1 | D |` (and a status, or further pairs), or lines `1 - D`."""
+    found: dict[int, tuple[str, str]] = {}
+    for line in text.splitlines():
+        if not line.lstrip().startswith("|"):
+            continue
+        cells = [c.strip(" *_`") for c in line.strip().strip("|").split("|")]
+        if len(cells) >= 4 and len(cells) % 2 == 0 and all(c.isdigit() for c in cells[::2] if c):
+            found |= {int(n): (a, "") for n, a in zip(cells[::2], cells[1::2], strict=True) if n}
+        elif len(cells) >= 2 and re.fullmatch(r"(?:Quest[ãa]o\s+)?\d+", cells[0], re.I):
+            found[int(re.sub(r"\D", "", cells[0]))] = (cells[1], cells[2] if len(cells) > 2 else "")
+    return found or {int(n): (a, "") for n, a in KEY_LINE.findall(text)}
+
+
+@functools.lru_cache(maxsize=4)
+def key_files(markdown: tuple[Path, ...]) -> dict[str, tuple[Path, ...]]:
+    """The Markdown files of the inputs that are keys, by the name of the exam that they mention. Each file is read once."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in markdown:
+        text = whole_text(path, str(path))
+        if not QUESTION_HEAD.search(text) and keys_in(text):
+            for name in dict.fromkeys(re.findall(r"[\w.()-]+\.md\b", text)):
+                found[name] = (*found.get(name, ()), path)
+    return found
+
+
+def markdown_file(path: Path, shown: str, siblings: list[Path]):
+    """An exam in Markdown, its key in itself or in another file of the same inputs that names it; any other file is one text.
+
+    A key file gives no records of its own, except a row for each key that has no question.
+    """
+    text = whole_text(path, shown)
+    heads = list(QUESTION_HEAD.finditer(text))
+    if not heads:
+        if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):
+            yield 1, {"text": text}, 0
+        return
+    bodies = [text[h.end() : n.start() if n else len(text)] for h, n in zip(heads, [*heads[1:], None], strict=True)]
+    own = all(OWN_KEY.search(body) for body in bodies)
+    keys, key_file = ({}, path.name) if own else _key_of(path, shown, siblings)
+    line, at = 1, 0
+    for head, body in zip(heads, bodies, strict=True):
+        line, at = line + text.count("\n", at, head.start()), head.start()
+        number = int(head[1])
+        answer, status = (OWN_KEY.search(body)[1], "") if own else keys.pop(number, (None, ""))
+        yield line, _exam_question(number, OWN_KEY.sub("", body) if own else body, answer, status, key_file), 0
+    for number, (answer, status) in sorted(keys.items()):
+        row = {"number": number, "question": "", "options": {}, "answer": answer, "status": status, "key_file": key_file}
+        yield number, row, 0
+
+
+def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str]:
+    markdown = tuple(p for p in siblings if suffix_of(p) == ".md")
+    found = key_files(markdown).get(path.name, ())
+    near = [p for p in found if p.parent == path.parent] or list(found)
+    if not near:
+        raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
+    if len(near) > 1:
+        raise UserError(f"{shown}: an exam with several keys ({', '.join(map(str, near))}); --exclude all but one")
+    return keys_in(whole_text(near[0], str(near[0]))), near[0].name
+
+
+def _exam_question(number: int, body: str, answer, status: str, key_file: str) -> dict:
+    body = re.sub(r"\*\*Alternativas:\*\*|^---+\s*$", "", body, flags=re.M)
+    first = LINE.search(body)
+    stem, options = split_stem(body[first.start() :]) if first else ("", [])
+    question = (body[: first.start()] + stem).strip() if options else body.strip()
+    return {
+        "number": number,
+        "question": question,
+        "options": {o.letter: o.text for o in options},
+        "answer": answer,
+        "status": status or "",
+        "key_file": key_file,
+    }
+
+
+# ---------------------------------------------------------------------------------------------- text
+
+
+def text_file(path: Path, shown: str):
+    """A table with tabs, dialogues (a speaker's name before each turn), RTF that is called text, or one text."""
+    text = whole_text(path, shown)
+    if text.lstrip().startswith("{\\rtf"):
+        yield 1, {"text": _from_rtf(text)}, 0
+        return
+    lines = [line for line in text.splitlines() if line.strip()]
+    tabs = {line.count("\t") for line in lines[:50]}
+    if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
+        yield from csv_file(path, shown)
+    elif sum(_speaks(line) for line in lines) >= max(2, len(lines) / 3):
+        yield from ((line, {"dialogue": block}, 0) for line, block in dialogues_in(text))
+    else:
+        yield 1, {"text": text}, 0
+
+
+def _speaks(line: str) -> bool:
+    hit = SPEAKER.match(line)
+    return bool(hit) and (bool(hit[1]) or role_of(hit[2], {}) is not None or bool(re.fullmatch(r"[A-Z]\w*(?:_\w+)?", hit[2])))
+
+
+def dialogues_in(text: str) -> list[tuple[int, str]]:
+    """(line, dialogue) of each dialogue of a text: cut at rules or empty lines, where each part has two speakers."""
+    for rule in (r"\n[ \t]*(?:-{3,}|={3,}|\*{3,}|#{3,})[ \t]*\n", r"\n[ \t]*\n[ \t]*\n\s*", r"\n[ \t]*\n"):
+        cuts = [(m.start(), m.end()) for m in re.finditer(rule, text)]
+        begins, ends = [0, *(b for _, b in cuts)], [*(a for a, _ in cuts), len(text)]
+        parts = [(b, text[b:e].strip()) for b, e in zip(begins, ends, strict=True) if text[b:e].strip()]
+        if len(parts) > 1 and all(len(_speakers(part)) > 1 for _, part in parts):
+            return [(text.count("\n", 0, begin) + 1, part) for begin, part in parts]
+    return [(1, text.strip())]
+
+
+def _speakers(text: str) -> set[str]:
+    return {plain(hit[1] or hit[2]) for line in text.splitlines() if _speaks(line) and (hit := SPEAKER.match(line))}
+
+
+# ---------------------------------------------------------------------------------------------- PDF, DOCX, RTF
+
+
+def _from_rtf(text: str) -> str:
+    from striprtf.striprtf import rtf_to_text
+
+    return rtf_to_text(text, errors="ignore").strip()
+
+
+def rtf_file(path: Path, shown: str):
+    # RTF is ASCII with escapes; a byte beyond it stands for itself in the writer's code page.
+    yield 1, {"text": _from_rtf(path.read_bytes()[:MOST_WHOLE].decode("cp1252", errors="replace"))}, 0
+
+
+def pdf_file(path: Path, shown: str):
+    """The text of a PDF as one record, with its number of pages. A scanned one holds none, and says so as a reject."""
+    import logging
+
+    import pypdf
+
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    reader = pypdf.PdfReader(path)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise UserError(f"{shown}: is locked by a password; save it without one")
+    pages = [(page.extract_text() or "").strip() for page in reader.pages]
+    yield 1, {"text": "\n\n".join(p for p in pages if p), "pages": len(pages)}, 0
+
+
+def docx_file(path: Path, shown: str):
+    """The text of a DOCX as one record: paragraphs and tables in their order, a table's row a line with tabs."""
+    import docx
+    from docx.table import Table
+
+    parts = []
+    for block in docx.Document(str(path)).iter_inner_content():
+        if isinstance(block, Table):
+            parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
+        elif block.text.strip():
+            parts.append(block.text.strip())
+    yield 1, {"text": "\n\n".join(parts)}, 0

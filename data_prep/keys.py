@@ -1,0 +1,181 @@
+"""Which column gives the key of multiple choice, and how it is written: told by trying each way on the first rows."""
+
+import re
+from typing import NamedTuple
+
+from data_prep.cells import options_in
+from data_prep.columns import Column
+from data_prep.errors import UserError
+from data_prep.names import ALIASES, ANNULLED, is_telling, plain, words_of
+from data_prep.reading import Reading, yaml_line
+from data_prep.values import Option, Unreadable, from_literal, is_missing, key_letters, key_text
+
+FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
+OF_A_MODEL = {
+    "pred",
+    "prediction",
+    "predicted",
+    "model",
+    "output",
+    "generated",
+    "llm",
+    "gpt",
+    "gpt4",
+    "student",
+    "candidate",
+    "answered",
+}
+
+
+class Key(NamedTuple):
+    column: str  # "" where the options themselves are marked
+    base: str  # one of values.BASES, or "?" where 0 or 1 is unclear
+    rate: float  # share of its keys that name an option
+    letters: dict[int, str]  # row -> the option that it names
+    told: str
+
+
+def options_of_rows(sample: list[dict], reading: Reading) -> list[list[Option]]:
+    """The options of each row; [] for a row whose options cannot be read."""
+    found = []
+    for raw in sample:
+        try:
+            found.append(options_in(raw, reading)[1])
+        except Unreadable:
+            found.append([])
+    return found
+
+
+def find_key(
+    sample: list[dict], columns: dict[str, Column], reading: Reading, only: str = "", base: str = "auto"
+) -> tuple[Key | None, tuple[str, ...]]:
+    """(the key, the columns that give it once more); (None, ()) where no column names options."""
+    rows = options_of_rows(sample, reading)
+    names = [only] if only else [c for c in columns if _may_be_key(c, reading)]
+    keys = [key for name in names if (key := read_key(name, sample, rows, base)) and key.rate >= FOUND]
+    if any(o.marked is not None for row in rows for o in row) and not only:
+        marked = {i: right[0] for i, row in enumerate(rows) if len(right := [o.letter for o in row if o.marked]) == 1}
+        rate = len(marked) / max(1, sum(len(row) > 1 for row in rows))
+        keys.insert(0, Key("", "marked", rate, marked, f"{len(marked)} of {len(rows)} rows mark one option as right"))
+    if not keys:
+        return None, ()
+    order = ("marked", "letter", "id", "text", "0", "1", "?")
+    best = max(keys, key=lambda k: (k.rate >= 0.95, not _of_a_model(k.column), _rank(k.column), -order.index(k.base), k.rate))
+    again = [k for k in keys if k is not best and not _of_a_model(k.column) and _agree(k, best)]
+    if best.base == "?" and (clear := next((k for k in again if k.base != "?"), None)):
+        again = [k for k in (*again, best) if k is not clear]
+        best = clear
+    return best, tuple(k.column for k in again if k.column)
+
+
+def _may_be_key(column: str, reading: Reading) -> bool:
+    taken = {reading.fields.get("question"), reading.fields.get("options"), *reading.option_columns}
+    called = {"answer", "label"} & set(ALIASES.get(plain(column), ()))
+    return column not in taken and (bool(called) or is_telling(column))
+
+
+def _rank(column: str) -> int:
+    called = ALIASES.get(plain(column), ())
+    return 2 if "answer" in called or not column else 1 if "label" in called else 0
+
+
+def _of_a_model(column: str) -> bool:
+    return bool(set(words_of(column)) & OF_A_MODEL)
+
+
+def _agree(one: Key, other: Key) -> bool:
+    both = one.letters.keys() & other.letters.keys()
+    if one.base == "?":
+        return _agree(one._replace(base="0", letters=_shifted(one, 0)), other) or _agree(
+            one._replace(base="1", letters=_shifted(one, 1)), other
+        )
+    return bool(both) and sum(one.letters[i] == other.letters[i] for i in both) >= 0.98 * len(both)
+
+
+def _shifted(key: Key, base: int) -> dict[int, str]:
+    return {i: pair.split("/")[base] for i, pair in key.letters.items()}
+
+
+def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: str = "auto") -> Key | None:
+    """How one column names options, if it does: the way that fits most of its values."""
+    pairs = []
+    for i, (raw, options) in enumerate(zip(sample, rows, strict=True)):
+        value = raw.get(column)
+        if (
+            len(options) > 1
+            and not is_missing(value)
+            and str(value).strip() not in ("-1", "-1.0")
+            and not ANNULLED.fullmatch(str(value).strip())
+        ):
+            pairs.append((i, value, options))
+    if not pairs:
+        return None
+    if base not in ("auto", "marked"):
+        letters = _letters(pairs, base)
+        return Key(column, base, max(FOUND, len(letters) / len(pairs)), letters, "as --answer_base says")
+    tried = {b: _letters(pairs, b) for b in ("letter", "text", "id")}
+    numeric = sum(_is_number(v) for _, v, _ in pairs)
+    if numeric >= 0.8 * len(pairs):
+        tried["numbers"] = {}
+        return _numeric(column, pairs, tried)
+    best = "text" if len(tried["text"]) > 1.05 * len(tried["letter"]) else "letter"
+    told = f"{len(tried[best])} of {len(pairs)} values of {column} name an option"
+    return Key(column, best, len(tried[best]) / len(pairs), tried[best], told)
+
+
+def _is_number(value) -> bool:
+    try:
+        return key_text(from_literal(value)).isdigit()
+    except Unreadable:
+        return False
+
+
+def _letters(pairs: list, base: str) -> dict[int, str]:
+    found = {}
+    for i, value, options in pairs:
+        try:
+            if letters := key_letters(value, options, base):
+                found[i] = letters[0] if len(letters) == 1 else ", ".join(letters)
+        except Unreadable:
+            continue
+    return found
+
+
+def _numeric(column: str, pairs: list, tried: dict) -> Key:
+    """A number can be an option's own number, its text, or its place from 0 or from 1."""
+    total = len(pairs)
+    if len(tried["id"]) >= 0.95 * total:
+        return Key(column, "id", len(tried["id"]) / total, tried["id"], f"{column} gives the options' own numbers")
+    from_0, from_1 = _letters(pairs, "0"), _letters(pairs, "1")
+    numbers = [(int(key_text(v)), len(options)) for _, v, options in pairs if _is_number(v)]
+    zero, last = sum(n == 0 for n, _ in numbers), sum(n == size for n, size in numbers)
+    low, high = min(n for n, _ in numbers), max(n for n, _ in numbers)
+    told = f"{column} goes from {low} to {high}"
+    if len(tried["text"]) >= 0.95 * total and all(
+        re.fullmatch(r"[\d.,]+", o.text) for _, _, options in pairs[:50] for o in options if o.text
+    ):
+        return Key(
+            column,
+            "?",
+            1.0,
+            {i: f"{tried['text'].get(i, '')}/{from_1.get(i, '')}" for i, _, _ in pairs},
+            f"{told}, and so do the options' texts",
+        )
+    if zero and not last:
+        return Key(column, "0", len(from_0) / total, from_0, f"{told}: 0 occurs, the number of options never")
+    if last and not zero:
+        return Key(column, "1", len(from_1) / total, from_1, f"{told}: the number of options occurs, 0 never")
+    letters = {i: f"{from_0.get(i, '')}/{from_1.get(i, '')}" for i, _, _ in pairs}
+    return Key(
+        column,
+        "?",
+        max(len(from_0), len(from_1)) / total,
+        letters,
+        told + (": 0 and the number of options both occur" if zero else ""),
+    )
+
+
+def unclear(shown: str, key: Key) -> UserError:
+    """What to ask where a number may count from 0 or from 1."""
+    lines = "\n       or\n".join(f"         {yaml_line('answer_base', base)}" for base in ("0", "1"))
+    return UserError(f"{shown}: the key of {key.column} counts from 0 or from 1 ({key.told}). Paste one:\n{lines}")

@@ -1,0 +1,52 @@
+"""Which language a text is in, of a stated set; "und" where it cannot be told (ISO 639-2's word for undetermined)."""
+
+import functools
+
+LANGUAGES = ("en", "pt", "es", "fr", "de", "it", "nl", "zh", "ja", "ko", "ru", "ar", "hi", "pl", "tr", "vi", "ro", "sv")
+SURE, ENOUGH = 0.9, 0.5  # confidence of a row's own language; of one in doubt
+LETTERS = 25  # a text of fewer says nothing of its own
+PASSAGE = 400  # characters looked at: more tell nothing new, and cost
+
+
+# Words that nearly every sentence of a language holds: most rows are told by them, in a tenth of the classifier's time.
+COMMON = {
+    "en": frozenset("the of and is in to a with which for on was patient are".split()),
+    "pt": frozenset("o a de e em do da com que um uma para não é os no na".split()),
+    "es": frozenset("el la de y en del con que un una para no es los las".split()),
+}
+
+
+@functools.cache
+def _identifier():
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    found.set_languages(LANGUAGES)
+    return found
+
+
+def language_of(texts: list[str]) -> str:
+    """Language of a file, from the longest texts of a sample."""
+    text = " ".join(t[:1000] for t in sorted(texts, key=len)[-20:])[:5000]
+    if sum(c.isalpha() for c in text) < LETTERS:
+        return "und"
+    language, sure = _identifier().classify(text)
+    return language if sure >= ENOUGH else "und"
+
+
+def language_of_row(text: str, file_language: str) -> str:
+    """Language of a row. One too short to tell is in its file's language; one in doubt too, unless another is likelier."""
+    text = text[:PASSAGE]
+    if file_language in COMMON:
+        words = text.casefold().split()
+        hits = {name: sum(w in common for w in words) for name, common in COMMON.items()}
+        if hits[file_language] >= 4 and all(hits[file_language] >= 2 * n for name, n in hits.items() if name != file_language):
+            return file_language
+    if sum(c.isalpha() for c in text) < LETTERS:
+        return file_language
+    language, sure = _identifier().classify(text)
+    if language == file_language or sure >= SURE:
+        return language
+    if file_language != "und" and dict(_identifier().rank(text)).get(file_language, 0) >= 0.05:
+        return file_language
+    return "und" if sure < ENOUGH else language

@@ -1,0 +1,185 @@
+"""What raw files call things: column names, words for roles, words of keys. A table to extend; the code that uses it is detect.py.
+
+Names are compared without case, spaces and the signs _ - . / (`plain`).
+"""
+
+import re
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+NAMES = {  # our name -> how raw files call it, the likeliest first
+    "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
+    "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion",
+    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates",
+    "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
+    "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
+    "correctanswerletter rightanswer key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
+    "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq",
+    "context": "context contexts passage contexto supportingcontext",
+    "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
+    "text": "text texto content conteudo conteúdo body document abstract fulltext",
+    "conversations": "conversations conversation conversa",
+    "messages": "messages mensagens turns chat",
+    "dialogue": "dialogue dialog dialogo diálogo transcript",
+    "instruction": "instruction instrucao instrução",
+    "input": "input entrada",
+    "output": "output saida saída",
+    "prompt": "prompt",
+    "chosen": "chosen escolhida preferred",
+    "rejected": "rejected rejeitada dispreferred",
+    "completion": "completion respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
+    "score": "correta correct score rating grade nota iscorrect mark quality helpful helpfulness accepted",
+    "explanation": "explanation exp explicacao explicação rationale solution comentario comentário justificativa",
+    "thought": "complexcot cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
+    "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
+    "titulo título title origem area área theme tema questiontype category",
+    "language": "language lang idioma lingua língua",
+    "system": "system systemprompt",
+    "status": "status situacao situação",
+    "question_end": "sent2",
+    "image": "containsimg hasimage hasassociatedimages image images imagem temimagem",
+    "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
+    "split": "split particao partição subset",
+    "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
+    "rejected_score": "scorerejected rejectedscore rejectedrating ratingrejected",
+}
+ALIASES: dict[str, list[str]] = {}
+for _name, _aliases in NAMES.items():
+    for _alias in _aliases.split():
+        ALIASES.setdefault(_alias.replace("_", ""), []).append(_name)
+
+# Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.
+TELLING = re.compile(
+    r"^(?:answers?|answered|ans|resp|responses?|respostas?|respuestas?|repl(?:y|ies)|outputs?|completions?|solutions?|gold|gabaritos?|"
+    r"truth|correct[ao]?s?|corret[ao]s?|cert[ao]|incorrect[ao]?s?|right|wrong|keys?|label(?:s|led)?|rotulos?|class|classe|target|options?|choices?|"
+    r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
+    r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
+    r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
+    r"diagnosis|cop|ra|prediction|pred|esperado|expected)$",
+    re.I,
+)
+# Words after which a column is about such a thing, and is none itself.
+ABOUT = re.compile(
+    r"^(?:ids?|urls?|links?|types?|dates?|times?|sources?|models?|tokens?|lengths?|len|counts?|num|number|langs?|authors?|starts?|"
+    r"ends?|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|tipo|fonte|data|autor|no)$",
+    re.I,
+)
+IDS = re.compile(
+    r"^(?:key|id|idx|index|qid|pid|aid|uid|uuid|pmid|doi|url|link|number|numero|número|no|row|rowid|unnamed\d*|column\d+)$"
+)
+
+OPTION_PREFIXES = (
+    "op opt option options choice choices alternativa alternativas alternative alternatives alt opcao opcaoo opção item ending "
+    "answer answers ans resposta letra option_text"
+).split()
+OPTION_TEXTS = (
+    "text",
+    "value",
+    "content",
+    "texto",
+    "atext",
+    "body",
+    "description",
+    "answer",
+    "option",
+    "choice",
+    "name",
+    "alternativa",
+)
+OPTION_LETTERS = ("letter", "letra", "label", "key", "id", "option", "aid", "index", "idx", "identifier", "choice")
+OPTION_MARKS = (
+    "iscorrect",
+    "correct",
+    "correta",
+    "correto",
+    "iscorreta",
+    "isright",
+    "right",
+    "isanswer",
+    "certa",
+    "certo",
+    "istrue",
+)
+
+ROLES = {  # plain word of a speaker -> whose turn it is
+    "human": "human user patient paciente usuário usuario usuária question pergunta cliente client patiente paciente(a) prompter doente",
+    "gpt": "gpt assistant assistente doctor médico médica medico medica dr dra doutor doutora bot chatgpt model modelo ai chatbot "
+    "physician clinician answer resposta llm doctora",
+    "system": "system sistema developer",
+    "tool": "tool function functioncall functionresponse functionresult observation toolcall toolresponse toolcalls toolresult ipython",
+    "third": "guest family familiar mother father son daughter wife husband mom dad parent caregiver companion acompanhante mãe mae pai "
+    "filho filha esposa esposo marido nurse enfermeiro enfermeira técnico técnica resident residente student aluno interpreter intérprete",
+}
+ROLE_OF = {word: role for role, words in ROLES.items() for word in words.split()}
+SINGLE = {
+    "p": "human",
+    "u": "human",
+    "q": "human",
+    "d": "gpt",
+    "m": "gpt",
+    "a": "gpt",
+    "r": "gpt",
+}  # only beside one of the other side
+PAIRS_OF_SINGLES = ({"p", "d"}, {"p", "m"}, {"q", "a"}, {"u", "a"}, {"p", "r"}, {"p", "a"})
+TITLED = re.compile(r"^(?:dr|dra|doutor|doutora|doctor|prof|profa|md)\.?(?:\(a\))?\s+\S", re.I)
+
+GOOD = {
+    "true": 1.0,
+    "yes": 1.0,
+    "sim": 1.0,
+    "good": 1.0,
+    "correct": 1.0,
+    "👍": 1.0,
+    "positive": 1.0,
+    "correta": 1.0,
+    "correto": 1.0,
+}
+BAD = {
+    "false": 0.0,
+    "no": 0.0,
+    "não": 0.0,
+    "nao": 0.0,
+    "bad": 0.0,
+    "incorrect": 0.0,
+    "👎": 0.0,
+    "negative": 0.0,
+    "incorreta": 0.0,
+    "incorreto": 0.0,
+}
+MARKS = GOOD | BAD | {"verdadeiro": 1.0, "falso": 0.0}
+MISSING = {"", "nan", "null", "<na>", "#n/a", "n/a", "none", "nat", "undefined"}
+BLANK_OPTION = {"", "nan", "null", "<na>", "#n/a"}  # "None" can be what an option says
+ANNULLED = re.compile(r"(?:-+|\*|x|anulad[ao]s?|annulled|nula|cancelad[ao]|void)\s*", re.I)
+SPLITS = {
+    "train": "train", "training": "train", "treino": "train", "treinamento": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "validacao": "validation",
+    "test": "test", "testing": "test", "teste": "test", "eval": "test",
+}  # fmt: skip
+LANGUAGES = {
+    "english": "en", "inglês": "en", "ingles": "en", "portuguese": "pt", "português": "pt", "portugues": "pt", "brazilian": "pt",
+    "spanish": "es", "español": "es", "espanhol": "es", "french": "fr", "german": "de", "italian": "it", "chinese": "zh",
+    "japanese": "ja", "arabic": "ar", "russian": "ru", "hindi": "hi", "dutch": "nl", "polish": "pl", "turkish": "tr", "korean": "ko",
+    "deutsch": "de", "français": "fr", "italiano": "it", "polski": "pl", "vietnamese": "vi", "persian": "fa", "romanian": "ro",
+}  # fmt: skip
+
+
+def plain(name) -> str:
+    """A column's name without case, spaces and signs."""
+    return re.sub(r"[\s_\-./?:()*\[\]]", "", str(name)).casefold()
+
+
+def words_of(name) -> list[str]:
+    """The words of a column's name: `answerText`, `answer_text` and `Answer text` are the same."""
+    import unicodedata
+
+    text = "".join(c for c in unicodedata.normalize("NFKD", str(name)) if not unicodedata.combining(c))
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    return [w.casefold() for w in re.split(r"[\W_]+", text) if w]
+
+
+def is_telling(name) -> bool:
+    """Whether a column's name looks like an answer, an option, a mark, a label or a role."""
+    words = words_of(name)
+    while words and words[-1].isdigit() and len(words) > 1:
+        words = words[:-1]
+    return bool(words) and any(TELLING.match(re.sub(r"\d+$", "", w)) for w in words) and not ABOUT.match(words[-1])

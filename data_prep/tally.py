@@ -1,0 +1,99 @@
+"""What a run counts while rows go through it: rows read, left out and why, changed by cleaning and masking, leaks to read."""
+
+import collections
+import difflib
+import re
+from dataclasses import dataclass, field
+
+from data_prep.files import Clock, Output
+
+LEFT_OUT = ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", "over the cap", "not selected")
+MOST_EXAMPLES, OF_A_KIND = 24, 2
+
+
+@dataclass
+class Example:
+    """A passage before and after the rules that changed it first. Personal data are hidden on both sides."""
+
+    where: str
+    rules: list[str]
+    before: str
+    after: str
+
+
+@dataclass
+class Leak:
+    """A row that was left out because it is like a protected one."""
+
+    kind: str  # exact, 13-gram, near or id
+    similarity: float
+    file: str
+    line: int
+    question: str
+    evaluation: str
+    evaluation_question: str
+
+
+@dataclass
+class Tally:
+    rejects: Output
+    read: int = 0
+    kinds: collections.Counter = field(default_factory=collections.Counter)  # of LEFT_OUT
+    reasons: collections.Counter = field(default_factory=collections.Counter)
+    files: collections.Counter = field(default_factory=collections.Counter)  # rows read, by file
+    added: collections.Counter = field(default_factory=collections.Counter)  # rows that come to those read
+    cleaned: collections.Counter = field(default_factory=collections.Counter)  # rows, by rule
+    personal: collections.Counter = field(default_factory=collections.Counter)  # marks set, by type
+    thoughts: int = 0  # rows with thinking beside their answers
+    contradicting: int = 0  # duplicates with another answer
+    joined: int = 0  # answers that gave one row together
+    examples: list[Example] = field(default_factory=list)
+    leaks: list[Leak] = field(default_factory=list)
+    shown: collections.Counter = field(default_factory=collections.Counter)
+    clock: Clock = field(default_factory=Clock)
+
+    def reject(self, record, kind: str, reason: str) -> None:
+        """List a row that is left out: as it was read, with its file, line and reason."""
+        raw, file, line = record[:3]
+        self.rejects.write({"kind": kind, "reason": reason, "file": file, "line": line, "row": raw})
+        self.kinds[kind] += 1
+        if kind == "rejected":
+            self.reasons[reason.split(" '")[0].rstrip(":")] += 1
+
+    def wants_example(self, rules: list[str]) -> bool:
+        return self.shown[", ".join(rules)] < OF_A_KIND and len(self.examples) < MOST_EXAMPLES
+
+    def example(self, record, rules: list[str], before: str, after: str) -> None:
+        """Keep the passage that the rules changed first, for the report. Both texts come masked."""
+        self.shown[", ".join(rules)] += 1
+        at = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
+        at = max(0, at - 70)
+        cut = [("…" if at else "") + text[at : at + 260] + ("…" if len(text) > at + 260 else "") for text in (before, after)]
+        self.examples.append(Example(f"{record.file}:{record.line}", rules, *cut))
+
+    def count(self, splits: dict[str, int]) -> dict[str, int]:
+        """Rows in and out. Nothing may vanish between reading and writing: what does not add up is an error."""
+        counts = {
+            "rows read": self.read,
+            **{name: n for name, n in self.added.items() if n},
+            **{kind: self.kinds.get(kind, 0) for kind in LEFT_OUT},
+            "joined into a pair": self.joined,
+            **splits,
+        }
+        came = sum(n for name, n in counts.items() if name == "rows read" or name.startswith("added"))
+        if 2 * came != sum(counts.values()) or sum(counts[kind] for kind in LEFT_OUT) != self.rejects.rows:
+            raise AssertionError(f"rows do not add up: {counts}, rejects {self.rejects.rows}")
+        return counts
+
+    def nothing_left(self) -> str:
+        why = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))
+        others = "; ".join(f"{n} x {kind}" for kind, n in self.kinds.items() if kind != "rejected" and n)
+        return f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part)
+
+
+def hidden(before: str, masked: str) -> str:
+    """The text before masking with what was masked blotted out, a dot a character."""
+    mine, theirs = re.findall(r"\w+|\W", before), re.findall(r"\w+|\W", masked)
+    found = difflib.SequenceMatcher(None, mine, theirs, autojunk=False)
+    parts = ("".join(mine[a:b]) if what == "equal" else "•" * len("".join(mine[a:b])) for what, a, b, _, _ in found.get_opcodes())
+    return "".join(parts)

@@ -1,0 +1,130 @@
+"""Bytes and text of files: unpacked within limits, in the encoding that they are written in."""
+
+import codecs
+import gzip
+import io
+from pathlib import Path
+
+from data_prep.errors import UserError
+
+PACKED = (".gz", ".zst")
+MOST_BYTES = 32 * 2**20  # of one record: a longer one is a broken file rather than a question
+MOST_WHOLE = 512 * 2**20  # unpacked, of a format that is read whole: JSON takes six times as much memory
+MOST_RATIO, SMALL = 100, 256 * 2**20  # a packed file of more than SMALL that unpacks to so many times its size is no data
+
+
+def suffix_of(path: Path) -> str:
+    """The format's suffix, below a .gz or .zst."""
+    return Path(path.stem).suffix.lower() if path.suffix.lower() in PACKED else path.suffix.lower()
+
+
+class Capped(io.RawIOBase):
+    """A stream that refuses to give more than `most` bytes."""
+
+    def __init__(self, inner, most: float, shown: str):
+        self.inner, self.left, self.shown = inner, most, shown
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = self.inner.read(len(buffer))
+        self.left -= len(data)
+        if self.left < 0:
+            raise UserError(f"{self.shown}: unpacks to far more than its size; it is no data file, or a broken one")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.inner.close()
+        super().close()
+
+
+def open_bytes(path: Path):
+    """A binary stream of a file, unpacked where it ends in .gz or .zst. Raises UserError for one that unpacks without end."""
+    packed = path.suffix.lower()
+    if packed not in PACKED:
+        return open(path, "rb")
+    if packed == ".gz":
+        inner = gzip.open(path, "rb")
+    else:
+        import zstandard
+
+        inner = zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), read_across_frames=True, closefd=True)
+    return io.BufferedReader(Capped(inner, max(SMALL, MOST_RATIO * path.stat().st_size), path.name), 2**20)
+
+
+def find_encoding(path: Path, shown: str) -> str:
+    """Encoding of a text file: UTF-8 (with or without mark), UTF-16 by its mark, else what charset-normalizer finds.
+
+    Raises UserError naming the line where UTF-8 and another encoding are mixed: no guess could be right for both.
+    """
+    with open_bytes(path) as file:
+        start = file.read(4)
+        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            decoder.decode(start)
+            while chunk := file.read(2**20):
+                decoder.decode(chunk)
+            decoder.decode(b"", True)
+            return "utf-8-sig"
+        except UnicodeDecodeError:
+            pass
+    return _western(path, shown)
+
+
+def _western(path: Path, shown: str) -> str:
+    utf8, other, sample = 0, 0, b""
+    with open_bytes(path) as file:
+        for number, line in enumerate(iter(lambda: file.readline(MOST_BYTES), b""), 1):
+            if line.isascii():
+                continue
+            try:
+                line.decode("utf-8")
+                utf8 = utf8 or number
+            except UnicodeDecodeError:
+                other = other or number
+                sample += line if len(sample) < 2**18 else b""
+    if utf8 and other:
+        raise UserError(f"{shown}:{other}: is not UTF-8, while line {utf8} is: the file mixes encodings; save it again as UTF-8")
+    import charset_normalizer
+
+    # Western encodings only: on short texts the library otherwise offers exotic ones. NEL and C1 controls tell latin-1.
+    best = charset_normalizer.from_bytes(sample, cp_isolation=["cp1252", "latin_1", "cp850", "mac_roman"]).best()
+    if best is None:
+        raise UserError(f"{shown}:{other}: no encoding fits; save the file as UTF-8")
+    return best.encoding
+
+
+def open_text(path: Path, shown: str, newline: str | None = None):
+    """A text stream of a file, unpacked and decoded."""
+    return io.TextIOWrapper(open_bytes(path), encoding=find_encoding(path, shown), newline=newline)
+
+
+def lines_of(path: Path, shown: str):
+    """(number, line, bytes so far) of a text file; UserError for a line of more than MOST_BYTES."""
+    encoding = find_encoding(path, shown)
+    at = 0
+    if encoding == "utf-16":
+        with open_text(path, shown) as file:
+            for number, line in enumerate(file, 1):
+                yield number, line, 0
+        return
+    with open_bytes(path) as file:
+        for number, line in enumerate(iter(lambda: file.readline(MOST_BYTES + 1), b""), 1):
+            if len(line) > MOST_BYTES:
+                raise UserError(f"{shown}:{number}: one line of more than {MOST_BYTES // 2**20} MB; is the file broken?")
+            at += len(line)
+            yield number, line.decode(encoding if number == 1 or encoding != "utf-8-sig" else "utf-8"), at
+
+
+def whole_text(path: Path, shown: str) -> str:
+    """A text file in one piece. Raises UserError for more than MOST_WHOLE bytes."""
+    encoding = find_encoding(path, shown)
+    with open_bytes(path) as file:
+        content = file.read(MOST_WHOLE + 1)
+    if len(content) > MOST_WHOLE:
+        raise UserError(f"{shown}: more than {MOST_WHOLE // 2**20} MB in one piece; write it as JSONL, a record a line")
+    return content.decode(encoding)

@@ -1,0 +1,112 @@
+"""Simple baselines beside a model's score: what a language model must beat to be worth its cost. Used by evaluate.py.
+
+Classification, with training rows (--train_data): TF-IDF of words and pairs of words, logistic regression (scikit-learn).
+Multiple choice: always the longest option; always the letter that is right most often in the training rows; the option that
+the model itself finds likeliest with the question hidden, which shows what the options alone give away (Balepur et al.
+2024, arXiv 2402.12483).
+"""
+
+import collections
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.files import read_rows, write_text
+from scoring import measures, tasks
+
+TFIDF = "TF-IDF and logistic regression"
+LONGEST = "always the longest option"
+COMMONEST = "always the letter commonest in training"
+OPTIONS_ONLY = "the model's own choice, question hidden"
+HIDDEN = {"en": "(The question is hidden.)", "pt": "(A pergunta está oculta.)"}
+
+
+@dataclass
+class Baseline:
+    """A rule's answers, by id."""
+
+    name: str
+    predictions: dict
+    facts: dict = field(default_factory=dict)
+    """what it was made from"""
+
+
+def pairs_of(path: str, tested: list[dict]) -> tuple[list[str], list[str], int]:
+    """Questions and answers of the training rows, and how many were left out because they are tested or unusable."""
+    ids, asked = {str(row["id"]) for row in tested}, {tasks.user_text(row) for row in tested}
+    texts, answers, left_out = [], [], 0
+    for row in read_rows(path):
+        turns = tasks.example_of(row)
+        if turns is None or str(row.get("id")) in ids or turns[0]["content"] in asked:
+            left_out += 1
+            continue
+        texts.append(turns[0]["content"])
+        answers.append(turns[1]["content"].strip())
+    return texts, answers, left_out
+
+
+def tfidf(rows: list[dict], train_data: str) -> Baseline | None:
+    """The bag of words fitted to the training rows whose answer is one of the labels; None where there are not two classes."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    texts, answers, left_out = pairs_of(train_data, rows)
+    labels = {label for row in rows for label in row["labels"]}
+    kept = [(text, answer) for text, answer in zip(texts, answers, strict=True) if answer in labels]
+    if len({answer for _, answer in kept}) < 2:
+        print(f"note: no bag of words beside the model: the answers in {train_data} are not the test's labels")
+        return None
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2 if len(kept) > 200 else 1)
+    model = make_pipeline(words, LogisticRegression(C=10, max_iter=2000))
+    model.fit(*zip(*kept, strict=True))
+    chances = model.predict_proba([tasks.user_text(row) for row in rows])
+    predictions = {}
+    for row, chance in zip(rows, chances, strict=True):  # of the row's own labels, as the model is asked
+        own = {c: p for c, p in zip(model.classes_, chance, strict=True) if c in row["labels"]}
+        predictions[row["id"]] = max(own, key=own.get) if own else None
+    return Baseline(TFIDF, predictions, {"training_rows": len(kept), "left_out": left_out + len(texts) - len(kept)})
+
+
+def longest_option(rows: list[dict]) -> Baseline:
+    """The option with the most characters; of equal ones the first."""
+    return Baseline(LONGEST, {row["id"]: max(row["options"], key=lambda k: len(row["options"][k])) for row in rows})
+
+
+def commonest_letter(rows: list[dict], train_data: str) -> Baseline | None:
+    """The letter that answers most training rows; None where their answers are no letters."""
+    _, answers, _ = pairs_of(train_data, rows)
+    letters = collections.Counter(answer[:1] for answer in answers if len(answer) == 1 or answer[1:2] in ").:")
+    if not letters:
+        return None
+    letter = letters.most_common(1)[0][0]
+    predictions = {row["id"]: letter if letter in row["options"] else None for row in rows}
+    return Baseline(COMMONEST, predictions, {"letter": letter, "training_rows": sum(letters.values())})
+
+
+def hidden(row: dict) -> dict:
+    """The row with its question hidden."""
+    return {**row, "question": HIDDEN.get(row.get("language", "en"), HIDDEN["en"])}
+
+
+def write_baselines(folder: Path, rows: list[dict], found: list[Baseline]) -> list[dict]:
+    """Write baselines.jsonl; the entries of metrics.json."""
+    lines, entries = [], []
+    for baseline in found:
+        records = [
+            {
+                "baseline": baseline.name,
+                "id": row["id"],
+                "prediction": baseline.predictions.get(row["id"]),
+                "gold": tasks.gold_of(row),
+                "correct": baseline.predictions.get(row["id"]) == tasks.gold_of(row),
+                "options": list(tasks.options_of(row)),
+            }
+            for row in rows
+        ]
+        lines += records
+        spread = {"predicted": measures.distribution(records, "prediction")}
+        entries.append({"name": baseline.name, **measures.share(records), **spread, **baseline.facts})
+    if found:
+        write_text(folder / "baselines.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    return entries
