@@ -177,5 +177,7 @@ def _numeric(column: str, pairs: list, tried: dict) -> Key:
 
 def unclear(shown: str, key: Key) -> UserError:
     """What to ask where a number may count from 0 or from 1."""
-    lines = "\n       or\n".join(f"         {yaml_line('answer_base', base)}" for base in ("0", "1"))
+    lines = "\n       or\n".join(
+        f"         {yaml_line('answer_base', base)}" for base in ("0", "1", *(["text"] if "texts" in key.told else []))
+    )
     return UserError(f"{shown}: the key of {key.column} counts from 0 or from 1 ({key.told}). Paste one:\n{lines}")

@@ -9,13 +9,14 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion questionstem problem perguntatexto questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter rightanswer key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq",
-    "context": "context contexts passage contexto supportingcontext",
+    "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
+    "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
     "text": "text texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",

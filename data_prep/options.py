@@ -112,8 +112,8 @@ class Args:
     """hub id or folder of the tokenizer for lengths and previews; without it models/tiny-qwen3 where it is, for a preview"""
     template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna", "user_assistant"] = "qwen3"
     """chat template for lengths and previews"""
-    thinking: Literal["on", "off"] = "off"
-    """on: thinking that stands in the rows is trained, in a think block before its answer; off: it is left out, and counted"""
+    enable_thinking: bool = False
+    """thinking that stands in the rows is trained, in a think block before its answer; without it, it is left out, and counted"""
     max_length: int = 0
     """tokens at which training cuts; rows beyond it are counted; 0: no limit"""
     too_long: Literal["report", "reject"] = "report"

@@ -30,7 +30,7 @@ def prompt_text(prompt: str | list[dict]) -> str:
 
 def thoughtful(answer: str, thought: str, args) -> str:
     """The answer with its thinking before it, as Qwen3 writes it, where thinking is on; where it is off it is left out."""
-    return f"<think>\n{thought}\n</think>\n\n{answer}" if thought and args.thinking == "on" else answer
+    return f"<think>\n{thought}\n</think>\n\n{answer}" if thought and args.enable_thinking else answer
 
 
 def key_parts(row: dict) -> tuple[str, str, str]:

@@ -101,7 +101,7 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
         "contradicting_duplicates": tally.contradicting,
         "cleaned": dict(sorted(tally.cleaned.items())),
         "personal_data": dict(sorted(tally.personal.items())),
-        "thinking": {"trained" if args.thinking == "on" else "left out": tally.thoughts} if tally.thoughts else {},
+        "thinking": {"trained" if args.enable_thinking else "left out": tally.thoughts} if tally.thoughts else {},
         "leaks": dict(collections.Counter(leak.kind for leak in tally.leaks)),
         "selection": picked,
         "tokens": lengths.summary(),

@@ -32,7 +32,7 @@ class Lengths:
             tokenizer = AutoTokenizer.from_pretrained(name)
         except Exception as error:
             raise UserError(f"tokenizer: {name} cannot be loaded ({' '.join(str(error).split())[:200]})") from None
-        self.renderer = Renderer(set_template(tokenizer, args.template), args.thinking)
+        self.renderer = Renderer(set_template(tokenizer, args.template), args.enable_thinking)
 
     def look(self, conversation: dict) -> str:
         """Count one training row; returns why it is to be rejected, or ""."""

@@ -27,7 +27,7 @@ def with_marks(reading: Reading, columns: dict[str, Column], wish: Wish, known: 
         raise UserError(
             f"{shown}: the marks of {column} go from {min(marks):g} to {max(marks):g}. From which one is an answer good? "
             "Paste and mend:\n"
-            f"         {yaml_line('good_score', max(marks))}"
+            f"         good_score: {max(marks):g}"
         )
     return dataclasses.replace(reading, good_score=1.0 if good is None else good)
 

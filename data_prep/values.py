@@ -196,7 +196,7 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     text = next((names[n] for n in OPTION_TEXTS if n in names and names[n] != mark), None)
     if text is None:
         text = next((k for n, k in names.items() if n.endswith(("text", "texto"))), None)
-    if text is None and len(value) == 1:  # {"A": "aspirin"}
+    if text is None and len(value) == 1 and len(plain(next(iter(value)))) == 1:  # {"A": "aspirin"}
         [(key, inside)] = value.items()
         return _named(str(key), inside, position)
     if text is None:
