@@ -15,7 +15,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.files import read_rows, sha256
 from scoring import tasks
-from scoring.answers import REASONING
+from scoring.answers import CONTROL, FINAL_CHANNEL, REASONING, UNFINISHED
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
 
@@ -192,9 +192,11 @@ def _unmatched(questions: dict[str, Question], answers: list[Answer], paths: dic
 
 
 def without_thinking(text: str) -> str:
-    """The answer without think blocks; empty where thinking never ended."""
-    text = REASONING.sub("", text)
-    return (text[: text.lower().index("<think>")] if "<think>" in text.lower() else text).strip()
+    """The answer without reasoning and marks of channels, its markdown kept; empty where reasoning never ended."""
+    if found := FINAL_CHANNEL.match(text):
+        text = text[found.end() :]
+    text = CONTROL.sub("", REASONING.sub("", text))
+    return (text[: found.start()] if (found := UNFINISHED.search(text)) else text).strip()
 
 
 def names_pattern(more: list[str]) -> re.Pattern:

@@ -130,11 +130,12 @@ def test_bradley_terry_finds_planted_strengths():
 
 
 def test_alpha_is_krippendorffs_own_example():
-    """Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", data of section C: 0.743 nominal, 0.815 ordinal."""
+    """Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", data of section C: 0.743, 0.815, 0.849."""
     table = ["1 2 3 3 2 1 4 1 2 * * *", "1 2 3 3 2 2 4 1 2 5 * 3", "* 3 3 3 2 3 4 2 2 5 1 *", "1 2 3 3 2 4 4 1 2 5 1 *"]
     votes = [(r, f"u{u}", float(v)) for r, row in enumerate(table) for u, v in enumerate(row.split()) if v != "*"]
     assert agreement.alpha(votes, "nominal") == pytest.approx(0.743, abs=0.001)
     assert agreement.alpha(votes, "ordinal") == pytest.approx(0.815, abs=0.001)
+    assert agreement.alpha(votes, "interval") == pytest.approx(0.849, abs=0.001)
     assert agreement.alpha([(1, "a", 1.0), (2, "b", 0.0)], "nominal") is None
 
 
