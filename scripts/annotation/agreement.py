@@ -1,8 +1,8 @@
 """Statistics of votes: win rate with clustered intervals, Bradley-Terry strengths, Krippendorff's alpha.
 
 Plain numpy and scipy. The variance clustered both ways is that of Cameron, Gelbach and Miller 2011 (eq. 2.11): V = V_question +
-V_rater - V_(question and rater), each with the factor G / (G - 1); ten lines stand in the place of statsmodels, which nothing else
-here needs. Alpha is ours too: the library `krippendorff` is under the GPL. Tests hold both to those libraries' figures.
+V_rater - V_(question and rater), each with the factor G / (G - 1); ten lines stand in the place of statsmodels, which nothing
+else here needs. Alpha is ours too: the library `krippendorff` is under the GPL. Tests hold both to those libraries' figures.
 """
 
 from typing import NamedTuple
