@@ -1,0 +1,251 @@
+"""Hard to break: stages killed at random moments, files damaged, disks full. Hours long if asked; `make faults`.
+
+    python tests/faults/faults.py --minutes 120 --seed 1
+    python tests/faults/faults.py --kinds damage --stages sft,export --minutes 10
+
+Each trial takes a stage and a fault by chance, and ends in a verdict:
+
+kill    SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment. No process of it may live on, and the same command
+        started again must end with the same bytes (rows) as a run left alone.
+damage  a file that the stage reads, cut short or with one bit turned. Either one clear error that names the file, without a
+        traceback, or the same result. Where the bit stands in the content itself (a letter, a weight), another result is right:
+        `changed` counts those, for nobody could tell.
+disk    the output folder on a disk of a random small size (tmpfs; needs root). One clear error; with more room the same command
+        ends well.
+
+Output  one line a trial, a table at the end; runs/faults/trials.jsonl holds every trial, its seed and what was printed.
+        Exit code 1 where a trial failed.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from stages import ROOT, STAGES, Stage, make_inputs, run
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PATIENCE = 60  # seconds that a process may take to end after its signal; generous, for machines are busy
+GOOD = ("same", "refused", "changed", "finished")
+
+
+@dataclass
+class Trial:
+    """One fault and what came of it."""
+
+    kind: str
+    stage: str
+    fault: str
+    verdict: str  # same, refused, changed, finished (before the fault); or what went wrong
+    printed: str = ""
+
+
+def alive_in(session: int) -> list[int]:
+    """Processes of a session that live, zombies left out."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, sid = path.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(sid) == session and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(true, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, longest: float) -> Trial:
+    """Stop a stage at a random moment, see that nothing lives on, start it again, compare."""
+    number, moment = dice.choice(SIGNALS), dice.uniform(0, longest)
+    fault, out = f"{number.name} after {moment:.1f} s", work / "out"
+    words = stage.words(inputs, out)
+    with open(work / "printed.txt", "w+") as log:
+        process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            code = None
+    said = (work / "printed.txt").read_text(errors="replace")
+    left = not wait_until(lambda: not alive_in(process.pid), 10 if code is not None else 0)
+    for pid in alive_in(process.pid):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    if code is None:
+        return Trial("kill", stage.name, fault, "did not end", said)
+    if left:
+        return Trial("kill", stage.name, fault, "a child lived on", said)
+    if code == 0:
+        return Trial("kill", stage.name, fault, "finished" if stage.result(out) == alone else "another result, exit 0", said)
+    again = run(words)
+    said += "\n--- again\n" + again.stdout[-1500:] + again.stderr[-1500:]
+    if again.returncode == 2 and "finished run" in again.stderr and stage.result(out) == alone:
+        return Trial("kill", stage.name, fault, "same")
+    if again.returncode:
+        return Trial("kill", stage.name, fault, f"could not go on, exit {again.returncode}", said)
+    return Trial("kill", stage.name, fault, "same" if stage.result(out) == alone else "another result, exit 0", said)
+
+
+def damaged(path: Path, dice: random.Random) -> str:
+    """Damage a file in place; returns what was done."""
+    content = bytearray(path.read_bytes())
+    way = dice.choice(("cut", "flip", "flip near the start", "empty", "zeros"))
+    if way == "cut":
+        at = dice.randrange(len(content))
+        path.write_bytes(content[:at])
+        return f"cut at byte {at} of {len(content)}"
+    if way == "empty":
+        path.write_bytes(b"")
+        return "emptied"
+    if way == "zeros":  # what some file systems leave after a power cut
+        path.write_bytes(bytes(len(content)))
+        return "all zeros"
+    at, bit = dice.randrange(len(content) if way == "flip" else min(len(content), 2000)), dice.randrange(8)
+    content[at] ^= 1 << bit
+    path.write_bytes(content)
+    return f"bit {bit} of byte {at} turned"
+
+
+def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, longest: float) -> Trial:
+    """Damage one file that the stage reads and run it."""
+    del longest
+    mine = work / "inputs"
+    shutil.copytree(inputs, mine, copy_function=os.link)  # no copies: the damaged file is replaced, not written into
+    config = mine / "sft" / "adapter_config.json"
+    if config.exists():  # the adapter names its base by path
+        text = config.read_text().replace(str(inputs), str(mine))
+        config.unlink()
+        config.write_text(text)
+    name = dice.choice(stage.reads)
+    path = mine / name
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    fault = f"{name}: {damaged(path, dice)}"
+    ended = run(stage.words(mine, work / "out"))
+    said = ended.stdout[-3000:] + ended.stderr[-3000:]
+    if "Traceback" in ended.stderr:
+        return Trial("damage", stage.name, fault, "traceback", said)
+    if ended.returncode < 0 or ended.returncode > 2:
+        return Trial("damage", stage.name, fault, f"exit {ended.returncode}", said)
+    if ended.returncode:
+        named = path.name in ended.stderr or path.parent.name in ended.stderr
+        return Trial("damage", stage.name, fault, "refused" if named else "the error names no file", said)
+    if stage.result(work / "out") == alone:
+        return Trial("damage", stage.name, fault, "same")
+    return Trial("damage", stage.name, fault, "changed" if "turned" in fault else "another result, exit 0", said)
+
+
+def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, longest: float) -> Trial:
+    """Run a stage into a disk that is too small, then into the same one, grown."""
+    del longest
+    disk, size = work / "disk", dice.choice((16, 64, 256, 1024, 4096, 16384))
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk], check=True)
+    try:
+        words = stage.words(inputs, disk / "out")
+        ended = run(words)
+        fault, said = f"{size} KiB of disk", ended.stdout[-3000:] + ended.stderr[-3000:]
+        if ended.returncode == 0:
+            return Trial(
+                "disk", stage.name, fault, "finished" if stage.result(disk / "out") == alone else "another result, exit 0", said
+            )
+        if "Traceback" in ended.stderr:
+            return Trial("disk", stage.name, fault, "traceback", said)
+        subprocess.run(["mount", "-o", "remount,size=4G", disk], check=True)
+        again = run(words)
+        said += "\n--- again\n" + again.stdout[-1500:] + again.stderr[-1500:]
+        if again.returncode:
+            return Trial("disk", stage.name, fault, f"could not go on, exit {again.returncode}", said)
+        return Trial(
+            "disk", stage.name, fault, "refused" if stage.result(disk / "out") == alone else "another result, exit 0", said
+        )
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+KINDS = {"kill": kill_trial, "damage": damage_trial, "disk": disk_trial}
+
+
+def table(trials: list[Trial]) -> str:
+    """Counts by kind and stage, then every trial that failed."""
+    lines = ["| fault | stage | trials | same | refused | changed | finished | failed |", "|---|---|---|---|---|---|---|---|"]
+    for kind in KINDS:
+        for stage in STAGES:
+            counts = Counter(t.verdict for t in trials if (t.kind, t.stage) == (kind, stage.name))
+            if total := sum(counts.values()):
+                cells = [kind, stage.name, total, *(counts[v] for v in GOOD), total - sum(counts[v] for v in GOOD)]
+                lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines + [f"FAILED {t.kind} {t.stage}: {t.fault}: {t.verdict}" for t in trials if t.verdict not in GOOD])
+
+
+def campaign(minutes: float, seed: int, kinds: list[str], stages: list[str], most: int, log: Path) -> list[Trial]:
+    """Trials by turns until the time is over, or `most` are done."""
+    root = Path(tempfile.mkdtemp(prefix="faults-"))
+    trials, end, times = [], time.monotonic() + 60 * minutes, {}
+    try:
+        print("making the inputs, each stage once left alone", flush=True)
+        alone = make_inputs(root / "inputs", stages)
+        chosen = [s for s in STAGES if s.name in stages]
+        plan = [(k, s) for s in chosen for k in kinds if k != "disk" or os.getuid() == 0]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        number = 0
+        while time.monotonic() < end and len(trials) < most:
+            kind, stage = plan[number % len(plan)]
+            work, dice = root / f"trial{number}", random.Random(f"{seed}-{number}")
+            number += 1
+            work.mkdir()
+            if kind == "kill" and stage.name not in times:  # how long it takes on this machine, now
+                start = time.monotonic()
+                run(stage.words(root / "inputs", work / "alone"))
+                times[stage.name] = time.monotonic() - start
+            trial = KINDS[kind](stage, root / "inputs", work, alone[stage.name], dice, times.get(stage.name, 0))
+            trials.append(trial)
+            shutil.rmtree(work)
+            print(f"{number} {kind} {stage.name}: {trial.fault}: {trial.verdict}", flush=True)
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"seed": f"{seed}-{number - 1}"} | asdict(trial), ensure_ascii=False) + "\n")
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return trials
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=5, help="stop after so long (the inputs take one or two)")
+    parser.add_argument("--trials", type=int, default=10**9, help="or after so many trials")
+    parser.add_argument("--seed", type=int, default=0, help="of stages' faults and moments")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="kill,damage,disk")
+    parser.add_argument("--stages", default=",".join(s.name for s in STAGES), help="names, with commas")
+    args = parser.parse_args()
+    kinds, stages = args.kinds.split(","), args.stages.split(",")
+    if unknown := (set(kinds) - set(KINDS)) | (set(stages) - {s.name for s in STAGES}):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    trials = campaign(args.minutes, args.seed, kinds, stages, args.trials, ROOT / "runs" / "faults" / "trials.jsonl")
+    print(table(trials))
+    sys.exit(any(t.verdict not in GOOD for t in trials))
+
+
+if __name__ == "__main__":
+    main()

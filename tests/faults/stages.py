@@ -1,0 +1,134 @@
+"""The stages that are put to the test: their commands on the tiny model, the files they read, and what they must end with."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REHEARSAL = ROOT / "recipes" / "rehearsal"
+FEW = ["--max_steps", "6", "--save_steps", "2", "--logging_steps", "1", "--max_length", "256"]
+EXPORT = ["--quantization", "q8_0", "--max_tokens", "200"]
+FEW += ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One script as it is run here."""
+
+    name: str
+    command: list[str]  # after `python`; {inputs} and {out} are folders
+    reads: list[str]  # files below {inputs} that it reads, each to be damaged
+    results: list[str]  # patterns below {out}: the files that must be the same, byte for byte, after any stop
+    rows: list[str] = field(default_factory=list)  # JSONL files below {out} whose rows must be the same, times left out
+
+    def words(self, inputs: Path, out: Path) -> list[str]:
+        return [sys.executable, *(w.replace("{inputs}", str(inputs)).replace("{out}", str(out)) for w in self.command)]
+
+    def result(self, out: Path) -> dict[str, str]:
+        """Digest of each result; empty where the stage has not ended well."""
+        found = {}
+        for pattern in self.results:
+            for path in sorted(out.glob(pattern)):
+                found[str(path.relative_to(out))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        for name in self.rows:
+            if (out / name).exists():
+                rows = [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
+                text = json.dumps([{k: v for k, v in row.items() if "seconds" not in k} for row in rows])
+                found[name] = hashlib.sha256(text.encode()).hexdigest()
+        return found
+
+
+MODEL = ["model/config.json", "model/model.safetensors", "model/tokenizer.json", "model/tokenizer_config.json"]
+ADAPTER = ["sft/adapter_config.json", "sft/adapter_model.safetensors"]
+STAGES = [
+    Stage(
+        "prepare",
+        ["data_prep/prepare.py", "{inputs}/exam.jsonl", "--test_size", "0.3", "--output_dir", "{out}"],
+        ["exam.jsonl"],
+        ["train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl"],
+    ),
+    Stage(
+        "sft",
+        ["scripts/sft.py", "--model", "{inputs}/model", "--data", "{inputs}/train.jsonl", *FEW, "--output_dir", "{out}"],
+        [*MODEL, "train.jsonl"],
+        ["adapter_model.safetensors"],
+    ),
+    Stage(
+        "evaluate",
+        ["scripts/evaluate.py", "--model", "{inputs}/sft", "--data", "{inputs}/test.jsonl", "--output_dir", "{out}"],
+        [*MODEL, *ADAPTER, "test.jsonl"],
+        [],
+        ["predictions.jsonl"],
+    ),
+    Stage(
+        "export",
+        ["scripts/export_gguf.py", "--model", "{inputs}/sft", "--name", "x", *EXPORT, "--output_dir", "{out}"],
+        [*MODEL, *ADAPTER],
+        ["x-q8_0.gguf", "Modelfile"],
+    ),
+    Stage(
+        "evaluate_gguf",
+        ["scripts/evaluate.py", "--model", "{inputs}/x.gguf", "--data", "{inputs}/test.jsonl", "--output_dir", "{out}"],
+        ["x.gguf", "test.jsonl"],
+        [],
+        ["predictions.jsonl"],
+    ),
+    Stage(
+        "compare",
+        ["scripts/compare.py", "{inputs}/eval", "{inputs}/eval_gguf", "--allow", "[template,precision]", "--output_dir", "{out}"],
+        ["eval/metrics.json", "eval/predictions.jsonl", "eval_gguf/predictions.jsonl"],
+        ["comparison.json"],
+    ),
+]
+
+
+def run(words: list[str], timeout: float = 900) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=timeout
+    )
+
+
+def classification_rows(count: int) -> list[dict]:
+    """Scoring rows, a class told by one word of the text."""
+    labels = ["Anatomy", "Dental", "Surgery"]
+    return [
+        {
+            "id": f"row{i}",
+            "task": "classification",
+            "text": f"Question {i} on {labels[i % 3].lower()}, case {i * 7}.",
+            "labels": labels,
+        }
+        | {"label": labels[i % 3], "source": "test", "topic": labels[i % 3], "language": "en"}
+        for i in range(count)
+    ]
+
+
+def make_inputs(folder: Path, wanted: list[str]) -> dict[str, dict[str, str]]:
+    """Make what the wanted stages read, each stage by the one before; returns each stage's results when it is left alone."""
+    sys.path[:0] = [str(ROOT)]
+    from data_prep.chat_template import scoring_prompt
+
+    folder.mkdir(parents=True)
+    shutil.copy(REHEARSAL / "exam.jsonl", folder)
+    if wanted != ["prepare"]:
+        ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(folder / "model")])
+        assert ended.returncode == 0, ended.stderr
+    rows = classification_rows(28)
+    turns = [[{"from": "human", "value": scoring_prompt(r)}, {"from": "gpt", "value": r["label"]}] for r in rows[:20]]
+    for name, lines in (("train", [{"conversations": t} for t in turns]), ("test", rows[20:])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    left_alone = {}
+    kept = {"sft": "sft", "evaluate": "eval", "evaluate_gguf": "eval_gguf"}
+    for stage in STAGES[: 1 + max(i for i, s in enumerate(STAGES) if s.name in wanted)]:
+        out = folder / kept.get(stage.name, f"out_{stage.name}")
+        ended = run(stage.words(folder, out))
+        assert ended.returncode == 0, f"{stage.name} alone: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+        left_alone[stage.name] = stage.result(out)
+        assert left_alone[stage.name], stage.name
+        if stage.name == "export":
+            shutil.copy(out / "x-q8_0.gguf", folder / "x.gguf")
+    return left_alone
