@@ -37,7 +37,7 @@ rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny m
 	$(BIN)/python -m pytest -m rehearsal --dist load
 
 faults: setup-dev  ## stages killed at random moments, damaged files, full disks (hours; FAULTS=minutes sets how long)
-	$(BIN)/python -m tests.faults --minutes $(or $(FAULTS),120)
+	$(BIN)/python tests/faults/faults.py --minutes $(or $(FAULTS),120)
 
 setup: python $(STAMP)  ## .venv with what the scripts need
 setup-dev: setup $(DEV)  ## and with what the tests need
