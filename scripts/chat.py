@@ -29,9 +29,9 @@ from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows
 from common.machine import quiet
-from common.models import EMBEDDED_MODEL, check_model_name, find_model, has_cuda, is_adapter, load_tokenizer
-from export.adapter_folder import base_of, read_adapter
-from export.float32 import load_16bit
+from common.models import EMBEDDED_MODEL, adapter_config, check_model_name, find_model, has_cuda, is_adapter, load_tokenizer
+from export.adapter_folder import base_of
+from export.proof.float32 import load_16bit
 from llamacpp.files import has_template, is_gguf
 from llamacpp.server import start_server, stream_chat
 
@@ -76,7 +76,7 @@ class Args:
             path = getattr(self, name)
             if path and Path(path).is_file() and not is_gguf(path):
                 found.append(f"{name}: {path} is a file, but no GGUF; give a model folder or a GGUF file")
-            if path and is_adapter(path) and (task := read_adapter(path).get("task_type")) not in (None, "CAUSAL_LM"):
+            if path and is_adapter(path) and (task := adapter_config(path).get("task_type")) not in (None, "CAUSAL_LM"):
                 reward = " (a reward model, as scripts/reward.py makes)" if task == "SEQ_CLS" else ""
                 found.append(f"{name}: {path} is a {task} adapter{reward}: it writes no text")
         if self.data and not Path(self.data).is_file():

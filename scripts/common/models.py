@@ -29,8 +29,17 @@ def is_adapter(model: str | Path) -> bool:
 
 
 def adapter_config(model: str | Path) -> dict:
-    """adapter_config.json of an adapter folder; {} for anything else."""
-    return json.loads(Path(model, "adapter_config.json").read_text(encoding="utf-8")) if is_adapter(model) else {}
+    """adapter_config.json of an adapter folder, base_model_name_or_path always in it; {} for anything else.
+
+    Raises UserError where the file cannot be read.
+    """
+    path = Path(model, "adapter_config.json")
+    if not path.is_file():
+        return {}
+    try:
+        return {"base_model_name_or_path": None, **json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"model: {path} cannot be read ({error}); is the folder complete?") from None
 
 
 def check_model_name(model: str, field: str = "model") -> list[str]:
@@ -143,14 +152,6 @@ def quiet_libraries() -> None:
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-
-
-def base_name(model: str) -> str:
-    """The base that an adapter folder names; the model itself where it is no adapter."""
-    try:
-        return json.loads((Path(model) / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, KeyError, ValueError):
-        return model
 
 
 def local_folder(model: str) -> Path | None:

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from common.errors import UserError
-from common.models import check_model_name, is_adapter
+from common.models import adapter_config, check_model_name, is_adapter
 
 # PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for peanut.
 MERGEABLE = {"LORA", "PEANUT", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT"}
@@ -21,33 +20,24 @@ def folder_problems(output_dir: str | Path) -> list[str]:
     return [f"output_dir: {output_dir} is a file; choose a folder"] if folder.is_file() else []
 
 
-def base_of(adapter: str | Path) -> str:
-    """Name of the 16-bit base: what the training was started from, else what adapter_config.json names."""
+def base_of(adapter: str | Path) -> str | None:
+    """Name of the 16-bit base: what the training was started from, else what adapter_config.json names (None: nothing)."""
     adapter = Path(adapter)
-    named = read_adapter(adapter)["base_model_name_or_path"]
+    named = adapter_config(adapter).get("base_model_name_or_path")
     try:
         asked = json.loads((adapter / "run.json").read_text(encoding="utf-8"))["config"]["model"]
     except (OSError, KeyError, ValueError):
         return named
     # Trained in 4 bits, Unsloth may have loaded (and noted) a repository of 4-bit weights in the place of the one asked for.
-    if not asked or not named.endswith(FOUR_BIT):
+    if not asked or not named or not named.endswith(FOUR_BIT):
         return named
     further = is_adapter(asked)  # an adapter trained on from another: ask that one
     return base_of(asked) if further and Path(asked).resolve() != adapter.resolve() else named if further else asked
 
 
-def read_adapter(adapter: str | Path) -> dict:
-    """adapter_config.json; UserError where it cannot be read."""
-    path = Path(adapter) / "adapter_config.json"
-    try:
-        return {"base_model_name_or_path": None, **json.loads(path.read_text(encoding="utf-8"))}
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"model: {path} cannot be read ({error}); is the folder complete?") from None
-
-
 def adapter_problems(adapter: str | Path, base: str | None = None) -> list[str]:
     """Why this adapter cannot be merged, told from its files alone."""
-    config = read_adapter(adapter)
+    config = adapter_config(adapter)
     kind, task, name = config.get("peft_type"), config.get("task_type"), base or base_of(adapter)
     found = []
     if kind not in MERGEABLE:
@@ -76,3 +66,21 @@ def quantized(model: str | Path) -> bool:
         return bool(json.loads((Path(model) / "config.json").read_text(encoding="utf-8")).get("quantization_config"))
     except (OSError, ValueError):
         return False
+
+
+def lora_problems(model: str | Path) -> list[str]:
+    """Why llama.cpp could not load this adapter by itself, or would load another one than was trained."""
+    config = adapter_config(model)
+    wrong = {
+        f"a {config.get('peft_type')} adapter": config.get("peft_type") not in ("LORA", None),
+        "a DoRA adapter": config.get("use_dora"),
+        "of another scale in some layers": config.get("alpha_pattern"),
+        "an rsLoRA adapter of more than one rank": config.get("use_rslora") and config.get("rank_pattern"),
+        "one with whole layers trained beside it": config.get("modules_to_save") or config.get("trainable_token_indices"),
+        "one with trained biases": config.get("bias", "none") != "none",
+    }
+    return [
+        f"lora_only: {model} is {what}, which llama.cpp cannot load beside a model; leave --lora_only out: merged it exports"
+        for what, found in wrong.items()
+        if found
+    ]

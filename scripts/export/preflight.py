@@ -1,4 +1,4 @@
-"""What can be told before an export begins: tools, architecture, tokenizer, disk, memory. Reads headers, imports no torch.
+"""What can be told before an export begins: tools, architecture, tokenizer. Reads headers, imports no torch.
 
 export_gguf.py refuses with these before it merges; a training script warns with `before_training` before it trains, so that
 nobody learns after a night's run that its result cannot be exported.
@@ -10,19 +10,10 @@ import re
 from pathlib import Path
 
 from common.errors import UserError
-from common.machine import free_bytes, human
-from common.models import base_name, local_folder
-from llamacpp.files import QUANTIZATIONS
+from common.machine import available_memory, free_bytes, human
+from common.models import adapter_config, local_folder
+from export.needs import needs_of
 from llamacpp.tools import find_converter, find_quantizer, known_architectures
-
-WIDEST = 6.6  # bits per weight of the embeddings in a k-quant (llama.cpp stores them as q6_k)
-
-
-FALLBACK = 8.5  # where a row is no multiple of 256, llama.cpp may store a tensor as q8_0
-
-
-SLACK = 200_000_000  # tokenizer, log, Modelfile, blocks that are not full
-
 
 ELSEWHERE = "a newer llama.cpp may (--llama_cpp DIR); scripts/export_gguf.py --merge_only saves safetensors"
 
@@ -39,15 +30,16 @@ def before_training(model: str, output_dir: str | Path, adapter: str = "") -> li
     """
     if adapter in ("prefix", "prompt"):
         return [f"a {adapter} adapter cannot be exported: it adds no weights that could be merged, and llama.cpp has none such"]
-    base = base_name(model)
+    base = adapter_config(model).get("base_model_name_or_path") or model
     found = tools()
     folder = local_folder(base)
     if folder:
         found += unknown_architecture(folder) + tokenizer_problems(local_folder(model) or folder)
-        weights = sum(weight_bytes(folder))
-        need, free = disk_need(folder, ["q8_0", "q4_k_m"]) + weights, free_bytes(Path(output_dir))
-        if need > free:
-            found.append(f"export needs about {human(need)} of disk at {output_dir}, {human(free)} are free")
+        need, free, available = needs_of(folder, ["q8_0", "q4_k_m"]), free_bytes(Path(output_dir)), available_memory()
+        if need.disk > free:
+            found.append(f"an export needs about {human(need.disk)} of disk at {output_dir}, {human(free)} are free")
+        if available and need.memory > available:
+            found.append(f"an export needs about {human(need.memory)} of memory, {human(available)} are available")
     return found
 
 
@@ -111,55 +103,3 @@ def tokenizer_problems(folder: Path) -> list[str]:
             "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"
         ]
     return []
-
-
-def weight_bytes(folder: Path) -> tuple[int, int]:
-    """Bytes of a model's weights in 16 bits, the embeddings' apart: (others, embeddings), from its safetensors headers."""
-    others = embeddings = 0
-    for path in folder.glob("*.safetensors"):
-        try:
-            with open(path, "rb") as file:
-                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        except (OSError, ValueError, MemoryError, OverflowError):
-            raise UserError(f"model: {path} is no whole safetensors file; was it copied to its end?") from None
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = 2
-                for n in tensor["shape"]:
-                    count *= n
-                if "embed_tokens" in name or "lm_head" in name:
-                    embeddings += count
-                else:
-                    others += count
-    return others, embeddings
-
-
-def gguf_bytes(folder: Path, quantization: str) -> int:
-    """About how large a GGUF of this model gets."""
-    others, embeddings = weight_bytes(folder)
-    bits = QUANTIZATIONS[quantization][1]
-    config = read_config(folder)
-    rows = {config.get("hidden_size", 256) % 256, config.get("intermediate_size", 256) % 256}
-    if quantization.endswith(("_k", "_k_m")) and rows != {0}:
-        return int((others + embeddings) * FALLBACK / 16)
-    return int((others * bits + embeddings * max(bits, WIDEST)) / 16)
-
-
-def disk_need(folder: Path, quantizations: list[str], proof_tokens: int = 3000, merged: bool = True, untuned: bool = True) -> int:
-    """Most bytes that lie on disk at once during an export of this base model.
-
-    First the merged model beside its 16-bit GGUF and the quantised files; then, the merged model gone, the untuned model's
-    16-bit GGUF and quantised files beside the tuned ones. And all the time the reference that the proof compares with.
-    """
-    weights = sum(weight_bytes(folder))
-    files = sum(gguf_bytes(folder, q) for q in quantizations)
-    extra = weights * ("bf16" not in quantizations)  # the 16-bit GGUF that the others are made from
-    first = weights * merged + extra + files
-    second = files + extra + files if untuned else 0
-    reference = proof_tokens * read_config(folder).get("vocab_size", 0) * 2
-    return max(first, second) + reference + SLACK
-
-
-def memory_need(folder: Path) -> int:
-    """About the memory that merge and proof take: the 16-bit model, its widest tensor in float32, the libraries."""
-    return int(1.4 * sum(weight_bytes(folder)) + 1e9)

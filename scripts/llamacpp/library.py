@@ -16,13 +16,15 @@ from pathlib import Path
 from common.machine import cores
 from llamacpp.files import QUANTIZATIONS, is_gguf
 
+PIECE = 256  # tokens decoded at once: at a vocabulary of 150,000 their logits are 160 MB
+
 
 def quantize_file(source: str, out: str, quantization: str) -> None:
     """Quantise a 16-bit GGUF by llama.cpp's library (cyllama), on all cores. Raises RuntimeError where it fails."""
     from cyllama.llama import llama_cpp as library
 
     settings = library.LlamaModelQuantizeParams()
-    settings.ftype, settings.nthread = QUANTIZATIONS[quantization][0], cores()
+    settings.ftype, settings.nthread = QUANTIZATIONS[quantization].ftype, cores()
     library.model_quantize(source, out, settings)
 
 
@@ -64,17 +66,29 @@ class Gguf:
         """Logits after each token from position `first` on, numpy float32 [len(ids) - first, n_vocab]."""
         import numpy
 
+        return numpy.concatenate([piece for _, piece in self.logit_pieces(ids, first)])
+
+    def logit_pieces(self, ids: list[int], first: int = 0):
+        """As `logits`, PIECE tokens at a time: (position of the piece's first token, numpy float32 [tokens, n_vocab])."""
         if len(ids) > self.n_ctx:
             raise ValueError(f"{len(ids)} tokens do not fit n_ctx {self.n_ctx}")
         self.context.kv_cache_clear()
+        if first:
+            self._decode(ids[:first], 0, False)
+        for at in range(first, len(ids), PIECE):
+            yield at, self._decode(ids[at : at + PIECE], at, True)
+
+    def _decode(self, ids: list[int], at: int, wanted: bool):
+        import numpy
+
         batch = self.library.LlamaBatch(n_tokens=len(ids), embd=0, n_seq_max=1)
-        for position, token in enumerate(ids):
-            batch.add(token, position, [0], position >= first)
+        for position, token in enumerate(ids, at):
+            batch.add(token, position, [0], wanted)
         self.context.decode(batch)
-        out = numpy.empty((len(ids) - first, self.n_vocab), dtype=numpy.float32)
-        for row in range(len(ids) - first):
+        out = numpy.empty((len(ids) if wanted else 0, self.n_vocab), dtype=numpy.float32)
+        for row in range(len(out)):
             # cyllama gives a list; array reads 152,000 numbers in 4 ms, numpy in 17.
-            out[row] = numpy.frombuffer(array.array("f", self.context.get_logits_ith(first + row)), numpy.float32)
+            out[row] = numpy.frombuffer(array.array("f", self.context.get_logits_ith(row)), numpy.float32)
         return out
 
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.machine import cores
@@ -17,13 +18,13 @@ def start_server(
     n_parallel: int = 1,
     alias: str | None = None,
     gpu_layers: int = -1,
-    lora: str | Path | None = None,
+    loras: Sequence[str | Path] = (),
     enable_thinking: bool = False,
 ):
     """llama.cpp's own HTTP server inside this process (xllamacpp); `.listening_address` is its URL.
 
     `enable_thinking` is the default of a request that sets none (chat_template_kwargs). Ours is off as in training; many
-    templates' own is on. `lora`: an adapter GGUF beside the model.
+    templates' own is on. `loras`: adapter GGUFs beside the model, all used unless a request's `lora` says otherwise.
 
     Raises RuntimeError where the file cannot be loaded or the port is taken.
     """
@@ -37,8 +38,8 @@ def start_server(
     params.cors_origins = "localhost"  # llama.cpp's default lets any web page that the user visits read answers
     params.warmup = False
     params.default_template_kwargs = {"enable_thinking": json.dumps(enable_thinking)}
-    if lora:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
+    if loras:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0) for lora in loras]
     if alias:
         params.model_alias = {alias}
     if api_key:

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.machine import free_bytes
 from common.models import adapter_config, find_model, is_adapter
 from export import preflight
-from llamacpp.files import QUANTIZATIONS
+from export.needs import Shape, needs
 from training import adapters
 
 METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
@@ -149,12 +149,11 @@ def disk(config: dict, args) -> float:
 
 
 def export_needs(config: dict, args) -> tuple[float, float]:
-    """(memory, disk) in bytes of an export of a model of this shape, before there is one to look at; see export/preflight.py."""
-    weights = 2 * sum(adapters.total_parameters(config))
-    bits = {q.strip(): QUANTIZATIONS[q.strip()][1] for q in args.quantization.split(",") if q.strip()}
-    files = sum(weights * max(b, 5.5) / 16 for b in bits.values())  # small models keep wide embeddings
-    both = files + weights * ("bf16" not in bits)
-    return 1.4 * weights + 1e9, max(weights + both, files + both) + preflight.SLACK
+    """(memory, disk) in bytes of an export of a model of this shape, before there is one to look at; see export/needs.py."""
+    others, embeddings = (2 * n for n in adapters.total_parameters(config))
+    quantizations = [q.strip() for q in args.quantization.split(",") if q.strip()]
+    found = needs(Shape(others, embeddings, embeddings, config.get("vocab_size", 0)), quantizations)
+    return found.memory, found.disk
 
 
 def of_chain(stages: list[dict]) -> list[str]:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from common.models import EMBEDDED_MODEL  # noqa: E402
-from export import preflight  # noqa: E402
+from export.needs import shape_of  # noqa: E402
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
             small = ["--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1"]
             train = ["scripts/sft.py", "--model", EMBEDDED_MODEL, *rows, *small, "--output_dir", adapter]
             subprocess.run([sys.executable, *train], cwd=ROOT, check=True, capture_output=True)
-        size = sum(preflight.weight_bytes(ROOT / EMBEDDED_MODEL))
+        size = shape_of(ROOT / EMBEDDED_MODEL).weights
         print(
             f"{os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}; 16-bit size {size / 1e6:.0f} MB"
         )

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 from conftest import ROOT, answer_at_once, run_script
-from export.verify import GATES
+from export.proof.gates import GATES
+from export.proof.record import Reference
 from llamacpp.files import read_header
 from llamacpp.tools import CONVERTER_FOLDER, INSTALL, find_converter
 
@@ -45,12 +46,17 @@ def test_files_and_report(exported, tiny_sft):
     assert merge["kl_adapted_to_merged"] <= merge["bound"] < merge["kl_merged_to_base"], "merged is not adapted, or is the base"
     for file in report["files"]:
         checks = file["checks"]
-        assert not file["failed"] and checks["kl"] <= GATES[file["quantization"]]["kl"]
+        assert not file["failed"] and checks["kl"] <= GATES[file["quantization"]].kl
         assert checks["task_loss"]["tuned"] < checks["task_loss"]["untuned"] - 1
         assert checks["tokens"]["different"] == 0 and checks["tokens"]["strings"] > 60
         assert checks["template"] == {"conversations": 4, "different": 0} and checks["template_ids"]["different"] == 0
         assert checks["stop"]["forced"] == "stop"
     q8, q4 = report["files"]
+    sixteen = report["sixteen_bit"]
+    assert sixteen["quantization"] == "bf16" and not sixteen["failed"] and sixteen["checks"]["kl"] <= 5e-4
+    assert sixteen["checks"]["long_document"]["from_position"] >= 2048
+    assert all(f["checks"]["tensors"]["not_as_quantised_again"] == 0 for f in report["files"])
+    assert all(f["checks"]["same_metadata"]["different"] == 0 and not f["loosened"] for f in report["files"])
     assert 8.4 < q8["bits_per_weight"] < 8.6 and q4["fallback_tensors"] == 0 and q4["tensors"]["Q4_K"] > 5
     assert "llama_model_loader" not in printed and "q4_K" not in printed, "llama.cpp's log is on the screen"
 
@@ -84,7 +90,7 @@ def ollama_renders(template: str, messages: list[dict]) -> str:
 
 
 def test_modelfile_says_what_the_file_says(exported):
-    from export.modelfile import apply, jinja, parts
+    from export.modelfile import apply, parts, render
     from transformers import AutoTokenizer
 
     from data_prep.chat_template import Renderer
@@ -102,7 +108,7 @@ def test_modelfile_says_what_the_file_says(exported):
     renderer = Renderer(AutoTokenizer.from_pretrained(out / "work" / "tiny"))
     turns = [("system", "Be brief."), ("user", "Olá {{ x }}"), ("assistant", "ok"), ("user", "?")]
     messages = [{"role": r, "content": c} for r, c in turns]
-    assert apply(parts(template), turns) == renderer.render(messages, generate=True) == jinja(template, messages)
+    assert apply(parts(template), turns) == renderer.render(messages, generate=True) == render(template, messages)
     said = (out / "Modelfile").read_text().partition('TEMPLATE """')[2].partition('"""')[0]
     for upto in (2, 4):
         assert ollama_renders(said, messages[:upto]) == renderer.render(messages[:upto], generate=True)
@@ -114,106 +120,17 @@ def test_modelfile_says_what_the_file_says(exported):
     )
 
 
-# ---------------------------------------------------------------------------------------------- planted faults
-
-
-def patch(path, key: bytes, old: bytes, new: bytes):
-    """Change the bytes that follow a key of the header."""
-    data = bytearray(path.read_bytes())
-    at = data.index(old, data.index(key))
-    assert len(old) == len(new)
-    data[at : at + len(old)] = new
-    path.write_bytes(data)
-
-
-def zero_layer(path):
-    """Zero every weight of the first block, norms apart."""
-    from cyllama.llama.llama_cpp import GGUFContext
-
-    context = GGUFContext.from_file(str(path))
-    start, tensors = context.data_offset, context.get_all_tensor_info()
-    with open(path, "r+b") as file:
-        for tensor in tensors:
-            if tensor["name"].startswith("blk.0.") and "norm" not in tensor["name"]:
-                file.seek(start + tensor["offset"])
-                file.write(bytes(tensor["size"]))
-
-
-FAULTS = {
-    "adapter not merged": (None, {"kl", "task_loss"}),
-    "template removed": (lambda p: patch(p, b"tokenizer.chat_template", b"chat_template", b"chat_templatX"), {"metadata"}),
-    "end token wrong": (
-        lambda p: patch(p, b"tokenizer.ggml.eos_token_id", (151645).to_bytes(4, "little"), (151643).to_bytes(4, "little")),
-        {"metadata"},
-    ),
-    "pre-tokenizer of another model": (lambda p: patch(p, b"tokenizer.ggml.pre", b"qwen2", b"gpt-2"), {"tokens"}),
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-5_000_000]), {"loads"}),
-    "header truncated": (lambda p: p.write_bytes(p.read_bytes()[:1_000_000]), {"loads"}),
-    "layer zeroed": (zero_layer, {"kl"}),
-}
-
-
-@pytest.fixture(scope="session")
-def short_reference(exported, tmp_path_factory):
-    """The export's reference, cut to its first documents: a fault needs no more to be seen."""
-    folder = tmp_path_factory.mktemp("reference")
-    whole = exported[0] / "work" / "reference"
-    reference = json.loads((whole / "reference.json").read_text())
-    reference |= {"documents": reference["documents"][:2], "answers": []}
-    (folder / "reference.json").write_text(json.dumps(reference))
-    (folder / "log_probs.f16").symlink_to(whole / "log_probs.f16")
-    return folder
-
-
-def test_the_sound_file_passes_the_short_reference(exported, short_reference, tmp_path):
-    out, _ = exported
-    untuned = out / "work/untuned/tiny-q8_0.gguf"
-    run_script("scripts/verify_gguf.py", "--gguf", out / "tiny-q8_0.gguf", "--reference", short_reference, "--untuned", untuned)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_planted_fault_is_caught(fault, exported, short_reference, tmp_path):
-    out, _ = exported
-    plant, gates = FAULTS[fault]
-    path = tmp_path / "tiny-q8_0.gguf"
-    shutil.copy(out / ("tiny-q8_0.gguf" if plant else "work/untuned/tiny-q8_0.gguf"), path)
-    if plant:
-        plant(path)
-    else:  # the base's template is another than the one trained with (set_template), which would be told first
-        shutil.copytree(short_reference, tmp_path / "reference", symlinks=True)
-        short_reference = tmp_path / "reference"
-        reference = json.loads((short_reference / "reference.json").read_text())
-        reference["template"] = read_header(path)[0]["tokenizer.chat_template"]
-        (short_reference / "reference.json").write_text(json.dumps(reference))
-    done = run_script(
-        "scripts/verify_gguf.py",
-        "--gguf",
-        path,
-        "--reference",
-        short_reference,
-        "--untuned",
-        out / "work/untuned/tiny-q8_0.gguf",
-        "--output_dir",
-        tmp_path / "v",
-        code=1,
-    )
-    failed = json.loads((tmp_path / "v" / "verification.json").read_text())["files"][0]["failed"]
-    assert gates <= set(failed), failed
-    assert all(name in done.stdout for name in failed) and "check failed" in done.stderr
-
-
 def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
     out, _ = exported
     path = tmp_path / "other-f16.gguf"
     vocabulary_of(smollm2, path)
-    run_script(
-        "scripts/verify_gguf.py", "--gguf", path, "--reference", out / "work" / "reference", "--output_dir", tmp_path, code=1
-    )
+    reference = out / "work" / "reference"
+    run_script("scripts/verify_gguf.py", "--gguf", path, "--reference", reference, "--output_dir", tmp_path, code=1)
     failed = json.loads((tmp_path / "verification.json").read_text())["files"][0]["failed"]
     assert "49152 tokens, the model has 151936" in failed["metadata"] and "spelled otherwise" in failed["metadata"]
 
 
-def test_byte_fallback_tokenizer_is_refused_and_caught(smollm2, tmp_path):
+def test_byte_fallback_tokenizer_is_refused_and_caught(exported, smollm2, tmp_path):
     """What transformers writes when it imports a GGUF: converts without a word, and llama.cpp aborts on the file."""
     folder = tmp_path / "imported"
     shutil.copytree(ROOT / smollm2, folder)
@@ -225,20 +142,11 @@ def test_byte_fallback_tokenizer_is_refused_and_caught(smollm2, tmp_path):
 
     path = tmp_path / "fault-f16.gguf"
     vocabulary_of(folder, path)
+    vocabulary = Reference.load(exported[0] / "work" / "reference").vocabulary
     assert read_header(path)[0]["tokenizer.ggml.model"] == "llama", "the converter no longer falls for it"
-    from export.checks import check_metadata
+    from export.proof.metadata import kind_problems
 
-    found = {}
-    reference = {
-        "byte_level": True,
-        "vocabulary": 49152,
-        "spelled": [],
-        "eos": 2,
-        "eos_text": "<|im_end|>",
-        "template": (folder / "chat_template.jinja").read_text(),
-    }
-    check_metadata(str(path), reference, lambda name, passed, figure, say: found.update({name: None if passed else say}))
-    assert "byte_fallback" in found["metadata"]
+    assert "byte_fallback" in kind_problems(read_header(path), vocabulary)[0]
 
 
 def vocabulary_of(model, path):

@@ -56,7 +56,8 @@ def test_kind_is_merged_as_it_answers(kind, tiny_model, tmp_path):
     folder = trained_adapter(tiny_model, tmp_path / "adapter", kind.split()[0], **KINDS[kind])
     (tmp_path / "merged").mkdir()
     result = merge(str(folder), tiny_model, tmp_path / "merged")
-    assert result["kl_adapted_to_merged"] <= result["bound"] < result["kl_merged_to_base"] / 5
+    assert result.kl_adapted_to_merged <= result.bound < result.kl_merged_to_base / 5
+    assert result.layer_by_layer == (kind != "lora and trained embeddings")
     if kind == "lora":
         from safetensors.torch import load_file, save_file
 
@@ -108,8 +109,8 @@ def test_adapter_alone_of_another_scale_is_caught(tiny_model, tmp_path):
     import subprocess
 
     from common.machine import part_command
-    from export.verify import verify_adapter
-    from export_gguf import converter_command
+    from export.proof.verify import verify_adapter
+    from export.steps import converter_command
 
     folder = trained_adapter(tiny_model, tmp_path / "adapter", use_rslora=True)
     converter, lora, base = find_converter(), tmp_path / "wrong.gguf", tmp_path / "base.gguf"
@@ -117,11 +118,11 @@ def test_adapter_alone_of_another_scale_is_caught(tiny_model, tmp_path):
     subprocess.run([*map(str, command), "--base", ROOT / tiny_model], check=True, capture_output=True)
     command = converter_command(converter / "convert_hf_to_gguf.py", ROOT / tiny_model, "--outtype", "bf16", "--outfile", base)
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
-    merge = part_command("export.merge", "--model", folder, "--output_dir", tmp_path / "merged")
-    subprocess.run([*map(str, merge), "--reference", tmp_path / "r", "--max_tokens", "300"], check=True, cwd=ROOT)
+    subprocess.run(part_command("export.merge", "--model", folder, "--output_dir", tmp_path / "merged"), check=True, cwd=ROOT)
+    subprocess.run(part_command("export.proof.reference", tmp_path / "merged", tmp_path / "r", 300), check=True, cwd=ROOT)
     bound = json.loads((tmp_path / "merged" / "merge.json").read_text())["bound"]
-    result = verify_adapter(lora, base, tmp_path / "r", {"kl": bound}, tmp_path / "log")
-    assert "is not the merged model" in result["failed"]["kl"]
+    result = verify_adapter(lora, base, tmp_path / "r", bound, tmp_path / "log")
+    assert "is not the merged model" in result.failed["kl"]
 
 
 def test_adapter_that_llama_cpp_cannot_load_alone_is_refused(tiny_model, tmp_path):
@@ -241,15 +242,3 @@ def test_base_is_found_through_a_chain_of_runs(tmp_path):
     (tmp_path / "dpo" / "adapter_model.safetensors").write_bytes(b"")
     said = export("--model", tmp_path / "dpo", code=2).stderr
     assert "is not on this machine; --base Qwen/Qwen3-1.7B downloads it" in said
-
-
-@pytest.mark.slow  # Unsloth loads, merges, converts: two minutes
-def test_unsloths_own_exporter_is_proven_too(tiny_sft, tiny_rows, tmp_path):
-    """Kept from installing and downloading; its files pass the proof against the model that PEFT merged."""
-    args = ["--exporter", "unsloth", "--quantization", "q8_0,q4_k_m", "--data", tiny_rows / "test.jsonl", "--max_tokens", 300]
-    export("--model", tiny_sft, "--output_dir", tmp_path / "g", "--name", "x", *args)
-    report = json.loads((tmp_path / "g" / "verification.json").read_text())
-    assert report["exporter"] == "unsloth" and [f["failed"] for f in report["files"]] == [{}, {}]
-    assert report["files"][1]["tensors"]["Q4_K"] > 5
-    assert not list((tmp_path / "g").glob("**/llama.cpp")), "its tools are left behind"
-    assert "takes neither" in export("--model", tiny_sft, "--exporter", "unsloth", "--lora_only", code=2).stderr

@@ -12,6 +12,7 @@ import pytest
 from common.files import sha256
 from conftest import ROOT, answer_at_once, run_script
 from export import preflight
+from export.needs import needs_of, shape_of
 from llamacpp import tools
 from llamacpp.tools import CONVERTER_FOLDER, INSTALL
 
@@ -134,7 +135,7 @@ def small_disk(tmp_path):
 def test_full_disk_is_told_before_and_what_is_told_is_enough(small, small_disk):
     """On a real disk: a byte too small is refused before anything is written; of the size asked for, it ends well."""
     model, adapter = small
-    need = preflight.disk_need(model, ["q4_k_m"], 300, untuned=False)
+    need = needs_of(model, ["q4_k_m"], 300, untuned=False).disk
     command = ["scripts/export_gguf.py", "--model", adapter, *SHORT, "--output_dir"]
     page = os.sysconf("SC_PAGE_SIZE")
     tight = small_disk((need // page - 1) * page)
@@ -148,11 +149,11 @@ def test_full_disk_is_told_before_and_what_is_told_is_enough(small, small_disk):
 @pytest.mark.slow  # the embedded model, on a disk of just the size that is asked for: real sizes, three files
 def test_disk_need_is_enough_for_the_embedded_model(smollm2, small_disk):
     quantizations = ["f16", "q8_0", "q4_k_m"]
-    need = preflight.disk_need(ROOT / smollm2, quantizations, 1000, merged=False, untuned=False)
+    need = needs_of(ROOT / smollm2, quantizations, 1000, merged=False, untuned=False).disk
     disk = small_disk(need + 2**20)
     command = ["scripts/export_gguf.py", "--model", smollm2, "--quantization", ",".join(quantizations), "--max_tokens", 1000]
     run_script(*command, "--output_dir", disk / "g")
-    weights = sum(preflight.weight_bytes(ROOT / smollm2))
+    weights = shape_of(ROOT / smollm2).weights
     # Four files are 2.9 times the weights, the reference of 1,000 tokens 0.4; the rest is room for what file systems take.
     assert need < 4.3 * weights, "far more is asked for than is needed"
 
@@ -212,14 +213,25 @@ def test_base_from_the_hubs_cache(small, tmp_path, monkeypatch):
     assert report["files"][0]["checks"]["task_loss"]["untuned"] > 0
 
 
+OWN_QUANTIZE = """#!{python}
+import sys
+sys.path.insert(0, {scripts!r})
+from llamacpp.library import quantize_file
+quantize_file(sys.argv[1], sys.argv[2], sys.argv[3].lower())
+open(__file__ + ".called", "w").write(sys.argv[3])
+"""
+
+
 @pytest.mark.slow  # two exports
 def test_users_own_llama_cpp_is_used(small, tmp_path):
     """--llama_cpp: converter and llama-quantize of that folder, here one that calls the wheel's library; the same bytes."""
-    from export.unsloth_exporter import llama_cpp_folder
-
-    own = llama_cpp_folder(tmp_path / "llama.cpp")
-    with open(own / "llama-quantize", "a") as file:
-        file.write("open(__file__ + '.called', 'w').write(words[2])\n")
+    own = tmp_path / "llama.cpp"
+    own.mkdir()
+    for name in ("convert_hf_to_gguf.py", "conversion", "gguf-py"):
+        (own / name).symlink_to(tools.find_converter() / name)
+    quantize = own / "llama-quantize"
+    quantize.write_text(OWN_QUANTIZE.format(python=sys.executable, scripts=str(ROOT / "scripts")))
+    quantize.chmod(0o755)
     command = ["scripts/export_gguf.py", "--model", small[1], *SHORT, "--verify", "false", "--output_dir"]
     run_script(*command, tmp_path / "own", "--llama_cpp", own)
     run_script(*command, tmp_path / "wheel")

@@ -1,0 +1,118 @@
+"""What a file must hold to pass, per quantisation; what is to be checked, and what was found."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Gate:
+    """kl: largest mean KL, nats; ratio: largest perplexity ratio, and smallest 1/ratio; top1: least agreement of best tokens."""
+
+    kl: float
+    ratio: float
+    top1: float
+
+
+# Set on SmolLM2-135M, whose rows are no multiple of 256 (tests/benchmarks/RESULTS-export.md): sound files measure 6e-6 (f16),
+# 2e-4 (bf16), 0.0045 to 0.007 (q8_0), 0.055 to 0.11 (q4_k_m), with room of two to four times for the quantised.
+GATES = {
+    "f16": Gate(1e-4, 1.002, 0.97),
+    "bf16": Gate(5e-4, 1.005, 0.95),
+    "q8_0": Gate(0.02, 1.02, 0.90),
+    "q6_k": Gate(0.05, 1.05, 0.85),
+    "q5_k_m": Gate(0.15, 1.10, 0.70),
+    "q4_k_m": Gate(0.15, 1.10, 0.70),
+    "q4_0": Gate(0.25, 1.20, 0.60),
+    "iq4_xs": Gate(0.25, 1.20, 0.60),
+    "q3_k_m": Gate(0.50, 1.50, 0.50),
+    "q2_k": Gate(1.50, 3.00, 0.30),
+}
+SIXTEEN_BIT = ("f16", "bf16")
+
+
+def quantization_of(path: str | Path) -> str | None:
+    """The quantisation that a file name tells, longest match first."""
+    return next((q for q in sorted(GATES, key=len, reverse=True) if q in Path(path).name.lower()), None)
+
+
+def gate_problems(gates: dict | None) -> list[str]:
+    """Unknown names among changed gates, and figures that are none."""
+    names = [f.name for f in dataclasses.fields(Gate)]
+    return [
+        f"gates: {q}.{name} is not known; quantisations: {', '.join(GATES)}; gates: {', '.join(names)}"
+        for q, changed in (gates or {}).items()
+        for name in changed
+        if q not in GATES or name not in names
+    ]
+
+
+def gate_of(quantization: str, gates: dict | None) -> tuple[Gate, list[str]]:
+    """The gate that holds, and the names of those that `gates` makes easier to pass."""
+    usual, changed = GATES[quantization], (gates or {}).get(quantization, {})
+    easier = [n for n, value in changed.items() if (value < usual.top1 if n == "top1" else value > getattr(usual, n))]
+    return dataclasses.replace(usual, **changed), sorted(easier)
+
+
+@dataclass
+class Findings:
+    """Figures by check, and for each check that failed a sentence."""
+
+    checks: dict = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def gate(self, name: str, passed: bool, figure, say: str = "") -> None:
+        self.checks[name] = figure
+        if not passed:
+            self.failed[name] = say
+
+
+@dataclass
+class Checked:
+    """A file and what its proof found, as verification.json holds it."""
+
+    file: str
+    quantization: str
+    bytes: int
+    sha256: str
+    gates: dict[str, float] = field(default_factory=dict)
+    loosened: list[str] = field(default_factory=list)
+    checks: dict = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    peak_memory_gb: float = 0.0
+    bits_per_weight: float | None = None
+    tensors: dict[str, int] = field(default_factory=dict)
+    fallback_tensors: int = 0
+    matrices: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    def verdict(self) -> str:
+        """One word or a line: passed, passed behind loosened gates, failed, not verified."""
+        if self.failed:
+            return "FAILED: " + ", ".join(self.failed)
+        if not self.checks:
+            return "not verified"
+        if self.loosened:
+            return f"passed, gates loosened: {', '.join(f'{n} {self.gates[n]:g}' for n in self.loosened)}"
+        return "passed"
+
+
+@dataclass
+class Task:
+    """What is checked.
+
+    source: the 16-bit GGUF that a quantised file was made from, itself proven. own: made here, so its bytes are known.
+    untuned: the untuned model in the same quantisation. lora: an adapter beside `gguf`, bound its largest mean KL.
+    """
+
+    gguf: str
+    quantization: str
+    reference: str
+    out: str
+    gate: Gate | None = None
+    source: str | None = None
+    own: bool = False
+    untuned: str | None = None
+    quantizer: str | None = None
+    lora: str | None = None
+    bound: float = 0.0

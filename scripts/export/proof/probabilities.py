@@ -1,0 +1,127 @@
+"""Next-token probabilities of a GGUF against the reference's: KL, best tokens, perplexity, and the loss of the answers."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from export.proof.gates import Findings, Gate
+from export.proof.record import Document, Reference, read_log_probs
+from llamacpp import library
+
+
+@dataclass
+class Sums:
+    """Sums over the compared positions."""
+
+    kl: float = 0.0  # nats
+    same: int = 0  # best tokens alike
+    file: float = 0.0  # negative log likelihood of the text, nats
+    model: float = 0.0
+    scored: int = 0  # tokens that the likelihoods are of
+    count: int = 0
+    answers: list[float] = field(default_factory=list)  # loss of each token of the answers, by the file
+
+    def ratio(self) -> float:
+        """Perplexity of the file over that of the model."""
+        import numpy
+
+        return float(numpy.exp((self.file - self.model) / max(self.scored, 1)))
+
+
+def log_softmax(logits):
+    """Log probabilities of logits, numpy float32 [T, V]."""
+    import numpy
+
+    shifted = logits - logits.max(1, keepdims=True)
+    return shifted - numpy.log(numpy.exp(shifted).sum(1, keepdims=True))
+
+
+def shared(a: list[int], b: list[int]) -> int:
+    """How many of the first predictions of two documents are the same: as many as tokens that both begin with."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def compare(model, documents: list[Document], folder: Path, vocabulary: int) -> Sums:
+    """Compare on these documents. What several begin with alike (a system message) is one observation, not one for each."""
+    import numpy
+
+    sums, before = Sums(), []
+    for document in documents:
+        ids = numpy.array(document.ids)
+        new = max(document.first, max((shared(document.ids, earlier) for earlier in before), default=0))
+        before.append(document.ids)
+        places = set(document.answered())
+        for at, logits in model.logit_pieces(document.ids, document.first):
+            ours = log_softmax(logits)
+            following = ids[at + 1 : at + 1 + len(ours)]
+            sums.answers += [-float(ours[i, token]) for i, token in enumerate(following) if at + 1 + i in places]
+            theirs = read_log_probs(folder, vocabulary, document.row + at - document.first, len(ours))
+            keep = slice(max(0, new - at), None)
+            theirs, ours, following = theirs[keep], ours[keep], following[keep]
+            sums.kl += float((numpy.exp(theirs) * (theirs - ours)).sum())
+            sums.same += int((theirs.argmax(1) == ours.argmax(1)).sum())
+            sums.file -= float(ours[range(len(following)), following].sum())
+            sums.model -= float(theirs[range(len(following)), following].sum())
+            sums.scored += len(following)
+            sums.count += len(theirs)
+    return sums
+
+
+def check_probabilities(model, reference: Reference, folder: Path, gate: Gate, findings: Findings, far: bool) -> Sums:
+    """KL, agreement and perplexity on the rows; with `far` on the long document too."""
+    import numpy
+
+    size = reference.vocabulary.size
+    sums = compare(model, [d for d in reference.documents if not d.first], folder, size)
+    kl, same, ratio = sums.kl / sums.count, sums.same / sums.count, sums.ratio()
+    findings.gate("kl", kl <= gate.kl, round(kl, 7), f"mean KL {kl:.2g}, allowed {gate.kl:g}")
+    findings.gate("top1", same >= gate.top1, round(same, 4), f"best token agrees in {same:.3f}, least {gate.top1:g}")
+    figure = {
+        "file": round(float(numpy.exp(sums.file / sums.scored)), 3),
+        "model": round(float(numpy.exp(sums.model / sums.scored)), 3),
+        "ratio": round(ratio, 4),
+    }
+    inside = 1 / gate.ratio <= ratio <= gate.ratio
+    findings.gate("perplexity", inside, figure, f"perplexity ratio {ratio:.4f}, allowed {gate.ratio:g}")
+    findings.gate("compared_tokens", True, sums.count)
+    long = [d for d in reference.documents if d.first]
+    if far and long:
+        there = compare(model, long, folder, size)
+        kl = there.kl / there.count
+        figure = {"from_position": long[0].first, "tokens": there.count, "kl": round(kl, 7)}
+        say = f"mean KL {kl:.2g} after position {long[0].first}, allowed {2 * gate.kl:g}: rope or context?"
+        findings.gate("long_document", kl <= 2 * gate.kl, figure, say)  # twice: few positions, and errors add up on the way
+    return sums
+
+
+def check_task_loss(sums: Sums, reference: Reference, untuned: str | None, findings: Findings, n_ctx: int) -> None:
+    """The loss of the answers is lower than that of the untuned file in the same quantisation."""
+    if not sums.answers:
+        return
+    tuned = sum(sums.answers) / len(sums.answers)
+    base, figure = None, {"tuned": round(tuned, 4), "untuned": None}
+    if untuned:
+        before = library.Gguf(untuned, n_ctx=n_ctx)
+        documents = [d for d in reference.documents if not d.first]
+        if max(token for document in documents for token in document.ids) < before.n_vocab:
+            base = answer_loss(before, documents)
+            figure["untuned"] = round(base, 4)
+        else:  # tokens were added in training; the untuned model cannot read them
+            figure["not_compared"] = f"the untuned model has only {before.n_vocab} tokens"
+    say = f"loss of the answers {tuned:.4f}, of the untuned file {base or 0:.4f}: is the adapter in it?"
+    findings.gate("task_loss", base is None or tuned < base, figure, say)
+
+
+def answer_loss(model, documents: list[Document]) -> float:
+    """Mean loss (nats a token) of the answers in the documents."""
+    total, count = 0.0, 0
+    for document in documents:
+        places = document.answered()
+        if places:
+            wanted = set(places)
+            for at, logits in model.logit_pieces(document.ids, places[0] - 1):
+                rows = log_softmax(logits)
+                for i in range(len(rows)):
+                    if at + 1 + i in wanted:
+                        total -= float(rows[i, document.ids[at + 1 + i]])
+            count += len(places)
+    return total / count

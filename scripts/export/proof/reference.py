@@ -1,0 +1,177 @@
+"""Write down what a Hugging Face model does, for GGUF files to be compared with. Used by verify_gguf.py and export/merge.py.
+
+python -m ... export.proof.reference MODEL FOLDER MAX_TOKENS [DATA [TRAIN_DATA]]          (a step of export_gguf.py)
+"""
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+
+from common.files import read_rows, sha256
+from common.machine import import_less, release_memory
+from common.models import load_tokenizer, local_folder
+from export.proof.record import LOG_PROBS, Document, Reference, Rendered, Tokenised
+from export.proof.texts import CONVERSATIONS, NASTY, TEXTS
+
+from data_prep.chat_template import Renderer, scoring_prompt, to_messages
+
+LONGEST = 512  # tokens of a document made of a row
+FAR, FAR_COMPARED = 2304, 128  # tokens of the one long document, and how many of its last are compared
+
+
+def conversation(row: dict) -> list[dict] | None:
+    """A row's conversation with its answer, or None for plain text."""
+    if "conversations" in row or "messages" in row:
+        return to_messages(row)
+    if "options" in row or "labels" in row:
+        ask, say = scoring_prompt(row), row.get("answer", row.get("label"))
+    elif "question" in row:
+        ask, say = row["question"], row["answer"]
+    else:
+        return None
+    system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
+    return [*system, {"role": "user", "content": ask}, {"role": "assistant", "content": say}]
+
+
+def text_of(row: dict) -> str:
+    """What a row says, of whatever shape it is, one string a line."""
+
+    def strings(value):
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from strings(part)
+
+    return "\n".join(strings(row))
+
+
+def documents(renderer: Renderer | None, tokenizer, rows: list[dict], max_tokens: int) -> list[Document]:
+    """Rows, then built-in texts, as documents of at most LONGEST tokens, max_tokens together."""
+    found, total = [], 0
+    for row in [*rows, *({"text": text} for text in TEXTS)]:
+        messages = conversation(row)
+        if messages and renderer:
+            encoded = renderer.encode(messages, LONGEST)
+            document = Document(encoded["input_ids"], encoded["labels"])
+        else:
+            text = "\n".join(m["content"] for m in messages) if messages else row.get("text") or row.get("prompt", "")
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"][:LONGEST]
+            document = Document(ids, [-100] * len(ids))
+        if len(document.ids) > 1 and total + len(document.ids) <= max_tokens:
+            found.append(document)
+            total += len(document.ids)
+    return found
+
+
+def long_document(tokenizer, rows: list[dict], context: int) -> Document | None:
+    """One document past position 2,048, where a wrong rope or a cut context shows; None where the context is short."""
+    if context < FAR:
+        return None
+    texts = [*TEXTS, *(text_of(row) for row in rows)]
+    ids, at = [], 0
+    while len(ids) < FAR:
+        ids += tokenizer(texts[at % len(texts)] + "\n\n", add_special_tokens=False)["input_ids"]
+        at += 1
+    return Document(ids[:FAR], [-100] * FAR, first=FAR - FAR_COMPARED)
+
+
+def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: int, train: str | None = None) -> None:
+    """Write down what the Hugging Face model does: tokens, template, log probabilities (float16), facts of its config.
+
+    Args:
+        data: held-out rows; on them probabilities are compared. train: training rows; of the first 50 the tokens are.
+    """
+    from export.proof.expected import expected_fields, vocabulary_of
+    from export.proof.float32 import open_in_float32
+
+    rows = read_rows(data)[:200] if data else []
+    tokenizer = load_tokenizer(model_name)
+    renderer = Renderer(tokenizer) if tokenizer.chat_template else None
+    model, place = open_in_float32(model_name), local_folder(model_name)
+    turn_end = tokenizer.convert_tokens_to_ids(renderer.end) if renderer else None
+    vocabulary = vocabulary_of(place, tokenizer, model, turn_end)
+    expected = expected_fields(place, model)
+    found = documents(renderer, tokenizer, rows, max_tokens)
+    far = long_document(tokenizer, rows, int(expected.fields.get("context_length", 0)))
+    found += [far] if far else []
+    folder.mkdir(parents=True, exist_ok=True)
+    write_log_probs(model, found, folder, set(vocabulary.ends))
+    del model
+    release_memory()  # before the rows of a training, which may be many
+    trained = [text_of(row) for row in read_rows(train)[:50]] if train else []
+    read = NASTY + [tokenizer.decode(d.ids) for d in found] + trained
+    Reference(
+        model=model_name,
+        data=data,
+        data_sha256=sha256(data) if data else None,
+        documents=found,
+        texts=tokenised(tokenizer, read),
+        conversations=rendered(renderer) if renderer else {},
+        vocabulary=vocabulary,
+        expected=expected,
+    ).save(folder)
+
+
+def write_log_probs(model, found: list[Document], folder: Path, ends: set[int]) -> None:
+    """LOG_PROBS, and in each document where its rows begin and where the model itself would end its answer."""
+    import numpy
+    from export.proof.float32 import log_probs
+
+    row = 0
+    with open(folder / LOG_PROBS, "wb") as kept:  # not a memory map: its pages would count as this process's memory
+        for document in found:
+            document.row, at = row, document.first
+            for piece in log_probs(model, document.ids, document.first):
+                for position, probabilities in enumerate(piece.numpy(), at):
+                    probabilities.astype(numpy.float16).tofile(kept)
+                    following = position + 1
+                    trained = following < len(document.labels) and document.labels[following] in ends
+                    if trained and int(probabilities.argmax()) in ends:
+                        document.ends.append(following)
+                at += len(piece)
+            row += len(document.ids) - document.first
+
+
+def tokenised(tokenizer, strings: list[str]) -> list[Tokenised]:
+    """Token ids of each string, read both ways.
+
+    llama.cpp has no Unicode normaliser, so where the tokenizer has one (Qwen: NFC), text that is not in that form is read
+    without it here, and marked `decomposed`.
+    """
+    from tokenizers import Tokenizer
+
+    source = json.loads(tokenizer.backend_tokenizer.to_str())
+    normalizes = (source["normalizer"] or {}).get("type") == "NFC"
+    as_is = Tokenizer.from_str(json.dumps({**source, "normalizer": None})) if normalizes else None
+    found = []
+    for text in strings:
+        decomposed = normalizes and unicodedata.normalize("NFC", text) != text
+        reads = {}
+        for way in ("special", "plain"):
+            if decomposed:
+                as_is.encode_special_tokens = way == "plain"
+                reads[way] = as_is.encode(text, add_special_tokens=False).ids
+            else:
+                reads[way] = tokenizer(text, add_special_tokens=False, split_special_tokens=way == "plain")["input_ids"]
+        found.append(Tokenised(text=text, decomposed=decomposed, **reads))
+    return found
+
+
+def rendered(renderer: Renderer) -> dict[str, Rendered]:
+    """Text and token ids of the conversations; `pieces`: the text cut at the template's own control tokens."""
+    found = {}
+    for name, messages in CONVERSATIONS.items():
+        try:
+            text = renderer.render(messages, generate=True)
+        except Exception:  # a template may refuse a role (Gemma has no system turn); then there is nothing to compare
+            continue
+        found[name] = Rendered(messages, text, renderer.encode_prompt(messages), renderer.pieces(messages))
+    return found
+
+
+if __name__ == "__main__":
+    import_less()
+    named, where, most, *rows = sys.argv[1:]
+    make_reference(named, Path(where), (rows or [""])[0] or None, int(most), (rows[1:] or [""])[0] or None)

@@ -1,0 +1,69 @@
+"""A GGUF in llama.cpp's server: the template that it renders, and whether its answers end."""
+
+from pathlib import Path
+
+from export.proof.gates import Findings
+from export.proof.record import Reference, read_log_probs
+from export.proof.texts import CONVERSATIONS, INJECTED
+from llamacpp.server import request, start_server, stream_chat
+
+
+def check_served(path: str, reference: Reference, findings: Findings) -> None:
+    """Gates `template` and `stop`."""
+    server = start_server(path, n_ctx=2048, gpu_layers=0)
+    wrong, bos = [], reference.vocabulary.bos_text or ""
+    for name, r in reference.conversations.items():
+        # Asked as any client asks, so that serve.py's default (thinking off) is proven too. Where the template begins with
+        # the token that llama.cpp adds by itself, llama.cpp takes it off the text; the ids tell that it is there once.
+        prompt = request(server, "/apply-template", {"messages": r.messages})["prompt"]
+        body = {"content": prompt, "add_special": True, "parse_special": True}
+        same = request(server, "/tokenize", body)["tokens"] == r.ids
+        if prompt not in (r.text, r.text.removeprefix(bos)) or not (same or name == INJECTED):
+            wrong.append(name)
+    figure = {"conversations": len(reference.conversations), "different": len(wrong)}
+    findings.gate("template", not wrong, figure, f"llama.cpp renders otherwise: {', '.join(wrong)}")
+    check_stop(server, reference, findings)
+
+
+def check_stop(server, reference: Reference, findings: Findings) -> None:
+    """Every end token ends an answer in the server; where the model itself ends its answer to a row, so does the file."""
+    forced = {}
+    for token in reference.vocabulary.ends:
+        settings = {"temperature": 0, "max_tokens": 8, "logit_bias": [[token, 1000]]}
+        said = stream_chat(server, CONVERSATIONS["single"], lambda text: None, **settings)
+        forced[reference.vocabulary.spell(token)] = said["finish_reason"]
+    ended = []
+    for document in [d for d in reference.documents if d.ends][:4]:
+        body = {"prompt": document.ids[: document.ends[-1]], "n_predict": 4, "temperature": 0, "cache_prompt": False}
+        ended.append(request(server, "/completion", body)["stop_type"])
+    figure = {"forced": "stop" if set(forced.values()) <= {"stop"} else forced}
+    figure |= {"model_ends": len(ended), "file_ends": ended.count("eos")}
+    passed = set(forced.values()) <= {"stop"} and (not ended or "eos" in ended)
+    say = f"the server did not stop (forced end tokens: {forced}; where the model ends its answer: {ended})"
+    findings.gate("stop", passed, figure, say)
+
+
+def check_lora(base: str, lora: str, folder: Path, bound: float, findings: Findings) -> None:
+    """What the base answers with the adapter beside it, next to the merged model: mean KL at the end of some passages.
+
+    Read from llama.cpp's server, for cyllama 0.2.18 attaches no adapter.
+    """
+    import numpy
+
+    reference = Reference.load(folder)
+    documents = [d for d in reference.documents if not d.first][:16]
+    server = start_server(base, n_ctx=max(len(d.ids) for d in documents) + 8, gpu_layers=0, loras=[lora])
+    found, size = [], reference.vocabulary.size
+    for document in documents:
+        end = min(document.answered() or [len(document.ids)])  # where the answer begins, or the text ends
+        settings = {"n_predict": 1, "n_probs": size, "temperature": 0, "cache_prompt": False}
+        answer = request(server, "/completion", {"prompt": document.ids[:end], **settings})
+        ours = numpy.full(size, -numpy.inf)
+        for token in answer["completion_probabilities"][0]["top_logprobs"]:
+            ours[token["id"]] = token["logprob"]
+        theirs = read_log_probs(folder, size, document.row + end - 1, 1)[0]
+        seen = numpy.isfinite(ours)
+        found.append(float((numpy.exp(theirs[seen]) * (theirs[seen] - ours[seen])).sum()))
+    kl = sum(found) / len(found)
+    findings.gate("kl", kl <= bound, kl, f"base + adapter is not the merged model: mean KL {kl:.3g}, allowed {bound:.3g}")
+    findings.gate("passages", True, len(found))

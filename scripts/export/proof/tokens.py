@@ -1,0 +1,53 @@
+"""Token ids by llama.cpp's tokenizer, and what it takes for an end, against Hugging Face's."""
+
+from export.proof.gates import Findings
+from export.proof.metadata import ENDS_BY_NAME
+from export.proof.record import Reference
+
+
+def check_tokens(model, reference: Reference, findings: Findings) -> None:
+    """Token ids of every string, control tokens read as tokens and as text; `model`: a library.Gguf."""
+    vocabulary = reference.vocabulary
+    # llama.cpp takes some ordinary tokens that look like ends (`</s>` in Qwen's vocabulary) for control tokens.
+    added = set(vocabulary.added)
+    taken = [
+        t for i, t in enumerate(vocabulary.spelled) if t and i not in added and t in ENDS_BY_NAME and model.vocab.is_control(i)
+    ]
+    wrong, excused = [], 0
+    for text in reference.texts:
+        for way, ids in (("special", text.special), ("plain", text.plain)):
+            if model.tokenize(text.text, way == "special") != ids:
+                if way == "special" and any(t in text.text for t in taken):
+                    excused += 1
+                else:
+                    wrong.append((text.text, way))
+    figure = {
+        "strings": 2 * len(reference.texts),
+        "different": len(wrong),
+        "not_normalised_by_llama_cpp": sum(t.decomposed for t in reference.texts),
+        "control_tokens_of_llama_cpp_only": taken,
+        "read_otherwise_for_that": excused,
+    }
+    say = f"{len(wrong)} differ, first {wrong[0][0][:60]!r} read as {wrong[0][1]}" if wrong else ""
+    findings.gate("tokens", not wrong, figure, say)
+    wrong = [
+        name
+        for name, conversation in reference.conversations.items()
+        if [t for piece, control in conversation.pieces for t in model.tokenize(piece, control)] != conversation.ids
+    ]
+    figure = {"conversations": len(reference.conversations), "different": len(wrong)}
+    findings.gate("template_ids", not wrong, figure, f"ids differ: {', '.join(wrong)}")
+    check_ends(model, reference, findings)
+
+
+def check_ends(model, reference: Reference, findings: Findings) -> None:
+    """The set of tokens that end an answer: all of the model's, and none that belongs to answers."""
+    vocabulary = reference.vocabulary
+    ends = {i for i in range(model.n_vocab) if model.vocab.is_eog(i)}
+    missing = [vocabulary.spell(i) for i in vocabulary.ends if i not in ends]
+    spelled = dict(enumerate(vocabulary.spelled))
+    foreign = [vocabulary.spell(i) for i in sorted(ends - set(vocabulary.ends)) if spelled.get(i) not in ENDS_BY_NAME]
+    say = f"llama.cpp does not end at {', '.join(missing)}; " if missing else ""
+    say += f"llama.cpp ends at {', '.join(foreign[:3])}, which the model writes inside answers" if foreign else ""
+    figure = {"model": [vocabulary.spell(i) for i in vocabulary.ends], "llama_cpp": [vocabulary.spell(i) for i in sorted(ends)]}
+    findings.gate("end_token", not missing and not foreign, figure, say.removesuffix("; "))
