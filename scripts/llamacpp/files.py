@@ -153,6 +153,28 @@ def has_template(path: str | Path) -> bool:
         return True
 
 
+def lora_problems(model: str | Path, lora: str | Path) -> list[str]:
+    """Why a GGUF is no adapter for this model."""
+    try:
+        adapter, base = read_header(lora), read_header(model)
+    except (ValueError, OSError) as error:
+        return [f"lora: {error}"]
+    if adapter.fields.get("general.type") != "adapter":
+        return [f"lora: {lora} is no adapter but a whole model; scripts/export_gguf.py --lora_only makes one"]
+    kinds = [h.fields.get("general.architecture") for h in (adapter, base)]
+    if kinds[0] != kinds[1]:
+        return [f"lora: {lora} is for the architecture {kinds[0]}, {model} is a {kinds[1]}"]
+    shapes = {t.name: t.shape for t in base.tensors}
+    for tensor in adapter.tensors:
+        name, _, side = tensor.name.rpartition(".lora_")
+        width = {"a": 0, "b": 1}.get(side)  # A takes what the layer takes, B gives what it gives
+        if name not in shapes or (
+            width is not None and tensor.shape[width] != shapes[name][width] and name != "token_embd.weight"
+        ):
+            return [f"lora: {lora} does not fit {model} (at {name or tensor.name}): was it trained on another base?"]
+    return []
+
+
 @dataclass
 class Stored:
     """How a GGUF stores its weights.

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.machine import cores
+from llamacpp.sampling import Sampling
+
+NOTE = "A research model: its answers may be wrong. Not for clinical use."
+# On every page of llama.cpp's chat, above all else and in nobody's way.
+BANNER = f"""body::after {{ content: "{NOTE}"; position: fixed; inset: auto 0 0 0; z-index: 2147483647; padding: 2px 8px;
+  background: #fff4d6; color: #1b1b1b; font: 13px/1.4 system-ui, sans-serif; text-align: center; pointer-events: none; }}"""
 
 
 def start_server(
@@ -20,11 +26,14 @@ def start_server(
     gpu_layers: int = -1,
     loras: Sequence[str | Path] = (),
     enable_thinking: bool = False,
+    sampling: Sampling | None = None,
 ):
     """llama.cpp's own HTTP server inside this process (xllamacpp); `.listening_address` is its URL.
 
     `enable_thinking` is the default of a request that sets none (chat_template_kwargs). Ours is off as in training; many
     templates' own is on. `loras`: adapter GGUFs beside the model, all used unless a request's `lora` says otherwise.
+
+    `sampling`: what a request gets that does not say.
 
     Raises RuntimeError where the file cannot be loaded or the port is taken.
     """
@@ -40,6 +49,9 @@ def start_server(
     params.default_template_kwargs = {"enable_thinking": json.dumps(enable_thinking)}
     if loras:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0) for lora in loras]
+    for name, value in (sampling.settings() if sampling else {}).items():
+        setattr(params.sampling, {"temperature": "temp", "repeat_penalty": "penalty_repeat"}.get(name, name), value)
+    params.ui_config_json = json.dumps({"customCss": BANNER})
     if alias:
         params.model_alias = {alias}
     if api_key:

@@ -1,0 +1,158 @@
+"""What stands before llama.cpp's servers: who may ask, how much, and which of several models answers.
+
+llama.cpp checks neither Host nor Origin, reads a body of any length, and knows its adapters only by number. So its own port is
+kept behind a key that nobody has, and requests come through here (Starlette under uvicorn, passed on by httpx).
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("side_by_side.html")
+LOCAL = ("127.0.0.1", "localhost", "::1")
+ASKS = ("completion", "completions", "messages", "responses", "infill")  # last word of the paths that generate
+CLOSED = ("lora-adapters", "slots", "props", "models/load", "models/unload")  # POST there would change the server for everyone
+
+
+@dataclass(frozen=True)
+class Served:
+    """One model by the name that clients give it: llama.cpp's URL, and which adapters are in use ({id, scale} each)."""
+
+    name: str
+    url: str
+    lora: tuple[dict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """hosts: names by which this server may be called, None for any. key: llama.cpp's, added here (None: clients send it)."""
+
+    hosts: frozenset[str] | None
+    largest_body: int
+    key: str | None
+
+
+def host_of(value: str) -> str:
+    """The name in a Host header or an Origin, without port, scheme and brackets."""
+    value = value.rpartition("://")[2]
+    if value.startswith("["):
+        return value[1:].partition("]")[0].lower()
+    return value.partition(":")[0].lower()
+
+
+def refusal(request, rules: Rules) -> tuple[int, str] | None:
+    """Status and sentence where the request is not answered.
+
+    A page of another site can make a browser send requests here; that it cannot read the answers does not keep it from asking.
+    And a name of its own that points to 127.0.0.1 would let it read them.
+    """
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    if rules.hosts is not None and host_of(host) not in rules.hosts:
+        return 403, f"this server is not called {host_of(host)!r}"
+    if origin and origin.rpartition("://")[2].lower() != host.lower():
+        return 403, "pages of other sites may not ask here"
+    if request.method not in ("GET", "HEAD", "POST"):
+        return 405, "GET and POST only"
+    path = request.url.path.strip("/")
+    if request.method == "POST" and path.removeprefix("v1/") in CLOSED:
+        return 403, "this would change the server for everyone"
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind != "application/json":
+        return 415, "send JSON (Content-Type: application/json)"
+    if int(request.headers.get("content-length") or 0) > rules.largest_body:
+        return 413, f"the request is longer than {rules.largest_body} bytes"
+    return None
+
+
+def routed(path: str, body: bytes, models: Sequence[Served]) -> tuple[Served, bytes]:
+    """Which model answers, and the request as llama.cpp takes it: the one that it names, else the first."""
+    if len(models) == 1 and not models[0].lora:
+        return models[0], body
+    try:
+        asked = json.loads(body)
+    except ValueError:  # llama.cpp says what is wrong with it
+        return models[0], body
+    if not isinstance(asked, dict):
+        return models[0], body
+    chosen = next((m for m in models if m.name == asked.get("model")), models[0])
+    if path.rpartition("/")[2] in ASKS:
+        asked.setdefault("lora", list(chosen.lora))
+    return chosen, json.dumps(asked).encode()
+
+
+def make_app(models: Sequence[Served], rules: Rules):
+    """The web application. `models`: at least one; the first answers where a request names none."""
+    import httpx
+    from starlette.applications import Starlette
+    from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
+    from starlette.routing import Route
+
+    client = httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None))
+
+    def error(status: int, say: str):
+        return JSONResponse({"error": {"code": status, "message": say, "type": "invalid_request_error"}}, status)
+
+    async def read(request) -> bytes | None:
+        """The body; None where it is too long, whatever its header says."""
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > rules.largest_body:
+                return None
+        return body
+
+    async def forward(request):
+        if wrong := refusal(request, rules):
+            return error(*wrong)
+        path = request.url.path
+        if path == "/compare" and len(models) > 1 and request.method == "GET":
+            names = json.dumps([m.name for m in reversed(models[:2])])  # the untuned on the left
+            return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("__MODELS__", names.replace("<", "\\u003c")))
+        if path in ("/v1/models", "/models") and len(models) > 1:
+            return JSONResponse({"object": "list", "data": [{"id": m.name, "object": "model"} for m in models]})
+        body = await read(request)
+        if body is None:
+            return error(413, f"the request is longer than {rules.largest_body} bytes")
+        chosen, body = routed(path, body, models) if request.method == "POST" else (models[0], body)
+        keep = ("content-type", "accept", "accept-encoding", "authorization", "x-api-key", "if-none-match")
+        headers = {k: v for k, v in request.headers.items() if k in keep}
+        if rules.key:
+            headers["authorization"] = f"Bearer {rules.key}"
+        query = f"?{request.url.query}" if request.url.query else ""
+        try:
+            sent = client.build_request(request.method, f"{chosen.url}{path}{query}", headers=headers, content=body)
+            answer = await client.send(sent, stream=True)
+        except httpx.HTTPError as failed:
+            return error(502, f"llama.cpp does not answer ({type(failed).__name__})")
+        drop = ("transfer-encoding", "connection", "keep-alive", "server", "date")
+        kept = {k: v for k, v in answer.headers.items() if k not in drop and not k.startswith("access-control")}
+        kept["x-frame-options"] = "DENY"
+
+        async def pieces():
+            try:
+                async for piece in answer.aiter_raw():
+                    yield piece
+            finally:  # a client that goes away ends the answer in llama.cpp too
+                await answer.aclose()
+
+        return StreamingResponse(pieces(), answer.status_code, kept)
+
+    methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+    return Starlette(routes=[Route("/{path:path}", forward, methods=methods)])
+
+
+def serve_in_background(app, sock) -> None:
+    """Answer on this listening socket from a thread; returns when it does. Raises RuntimeError where it does not begin."""
+    import time
+
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+    thread.start()
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("the web server did not begin")
+        time.sleep(0.01)
