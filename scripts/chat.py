@@ -2,49 +2,54 @@
 
     python scripts/chat.py --model runs/x/sft
     python scripts/chat.py --model runs/x/gguf/x-q4_k_m.gguf --system "Answer briefly."
+    python scripts/chat.py --model base-q4_k_m.gguf --lora sft-lora-f16.gguf,dpo-lora-f16.gguf       # one base, two adapters
     python scripts/chat.py --model runs/x/gguf/x-q4_k_m.gguf --prompt "What does insulin do?"      # answers once, ends
     python scripts/chat.py --model runs/x/gguf/x-q4_k_m.gguf --data data/x/test.jsonl --rows 2     # question, answer, gold
-    cat questions.txt | python scripts/chat.py --model runs/x/sft                                  # one answer a line
+    cat questions.txt | python scripts/chat.py --model runs/x/sft                       # each line a question by itself
 
 In the chat: /system TEXT sets the system message (alone: removes it), /reset forgets the conversation, /thinking on|off,
 /compare TEXT answers with the base and the tuned model side by side (an adapter's base; for others give --base),
-/help, /quit. Ctrl-C stops an answer; at the prompt it ends the chat.
+/lora NAME|off chooses among the adapters of --lora (the first at the beginning), /help, /quit. Ctrl-C stops an answer; at the
+prompt it ends the chat. In a pipe nothing is a command, and no line knows of the one before.
 
---prompt, --data and a pipe answer greedily (temperature 0), so the same input gives the same answer; a conversation
-samples at 0.7. An answer is written as it comes. Questions are asked exactly as in training and scoring
-(data_prep/chat_template.py); for a GGUF llama.cpp renders the template in the file.
+--prompt, --data and a pipe answer greedily (temperature 0), so the same input gives the same answer; a conversation samples
+as the model's makers say, greedily where they say nothing. An answer is written as it comes; one that reached
+--max_new_tokens is marked. Questions are asked exactly as in training and scoring (data_prep/chat_template.py); for a GGUF
+llama.cpp renders the template in the file.
 """
 
 import contextlib
+import dataclasses
+import os
+import re
 import shutil
 import sys
-import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import models
+from chatting.answering import Question, Settings, load
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows
-from common.machine import quiet
-from common.models import EMBEDDED_MODEL, adapter_config, check_model_name, find_model, has_cuda, is_adapter, load_tokenizer
-from export.adapter_folder import base_of
-from export.proof.float32 import load_16bit
-from llamacpp.files import has_template, is_gguf
-from llamacpp.server import start_server, stream_chat
+from common.models import EMBEDDED_MODEL, adapter_config, check_model_name, is_adapter
+from llamacpp.files import is_gguf, lora_problems
+from llamacpp.sampling import GREEDY
+from llamacpp.server import NOTE
 
-from data_prep.chat_template import Renderer, scoring_prompt, to_messages
+from data_prep.chat_template import scoring_prompt, to_messages
 
-NOTE = "A research model: its answers may be wrong. Not for clinical use."
-HELP = "/system TEXT   /reset   /thinking on|off   /compare TEXT   /help   /quit"
+HELP = "/system TEXT   /reset   /thinking on|off   /compare TEXT   /lora NAME|off   /help   /quit"
+COMMANDS = {part.split()[0] for part in HELP.split("   ")} | {"/exit"}
 
 
 @dataclass
 class Args:
     model: str = EMBEDDED_MODEL
     """folder, adapter folder, hub id or GGUF file"""
+    lora: str | None = None
+    """adapter GGUFs beside a GGUF --model, comma-separated"""
     base: str | None = None
     """model for /compare; an adapter's own base without it"""
     prompt: str | None = None
@@ -60,7 +65,7 @@ class Args:
     enable_thinking: bool = False
     """let a model that can think first do so; off as in training"""
     temperature: float | None = None
-    """0: greedy; without it 0 for --prompt, --data and a pipe, 0.7 in a conversation"""
+    """0: greedy; without it 0 for --prompt, --data and a pipe, the model's own in a conversation"""
     max_new_tokens: int = 512
     """longest answer in tokens"""
     max_length: int = 4096
@@ -79,174 +84,41 @@ class Args:
             if path and is_adapter(path) and (task := adapter_config(path).get("task_type")) not in (None, "CAUSAL_LM"):
                 reward = " (a reward model, as scripts/reward.py makes)" if task == "SEQ_CLS" else ""
                 found.append(f"{name}: {path} is a {task} adapter{reward}: it writes no text")
+        if self.lora and not is_gguf(self.model):
+            found.append("lora: goes with a GGUF --model; a folder's adapter is its own --model")
+        elif self.lora:
+            found += [p for lora in self.adapters() for p in lora_problems(self.model, lora)]
         if self.data and not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}")
         if self.prompt is not None and self.data:
             found.append("prompt: give --prompt or --data, not both")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             found.append(f"temperature: {self.temperature} is not between 0 and 2")
-        if self.compare and not self.base and not is_adapter(self.model):
-            found.append("compare: needs --base, the untuned model (only an adapter folder brings its own)")
+        if self.compare and not self.base and not self.lora and not is_adapter(self.model):
+            found.append("compare: needs --base, the untuned model (only an adapter brings its own)")
         return found + check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
 
-
-# ---------------------------------------------------------------------------------------------- who answers
-
-
-class GgufModel:
-    """A GGUF file in llama.cpp (xllamacpp), inside this process; what it prints goes to a log."""
-
-    def __init__(self, path: str, args: Args):
-        self.args, self.base = args, None
-        self.log = Path(tempfile.gettempdir()) / f"chat-{Path(path).stem}.log"
-        self.log.unlink(missing_ok=True)
-        if not has_template(path):
-            print(f"warning: {path} holds no chat template; llama.cpp takes ChatML", file=sys.stderr)
-        self.quiet = contextlib.ExitStack()
-        self.quiet.enter_context(quiet(self.log))
-        try:
-            self.server = start_server(path, n_ctx=args.max_length)
-        except Exception as error:
-            self.quiet.close()
-            raise UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
-
-    def answer(self, messages: list[dict], on_text, temperature: float, enable_thinking: bool) -> str:
-        thought = []
-
-        def think(piece: str) -> None:
-            on_text(piece if thought else f"<think>\n{piece}")
-            thought.append(piece)
-
-        def write(piece: str) -> None:
-            if thought and thought[-1] is not None:
-                on_text("\n</think>\n\n")
-                thought.append(None)
-            on_text(piece)
-
-        try:
-            answer = stream_chat(
-                self.server,
-                messages,
-                write,
-                enable_thinking,
-                think,
-                temperature=temperature,
-                max_tokens=self.args.max_new_tokens,
-                seed=self.args.seed,
-            )
-        except RuntimeError as error:
-            raise UserError(f"llama.cpp does not answer: {error} (max_length is {self.args.max_length}; /reset)") from None
-        return answer["text"]
-
-    def close(self) -> None:
-        self.server = None
-        self.quiet.close()
-
-
-class FolderModel:
-    """A Hugging Face folder, adapter folder or hub id; on a CUDA GPU through Unsloth."""
-
-    def __init__(self, model: str, args: Args):
-        import warnings
-
-        warnings.filterwarnings("ignore")
-        cuda = has_cuda()
-        if cuda:
-            from unsloth import FastLanguageModel
-
-            self.model, self.tokenizer = models.load_model(model, args.max_length, args.load_in_4bit)
-            FastLanguageModel.for_inference(self.model)
-        else:
-            self.tokenizer = load_tokenizer(model)
-            if not self.tokenizer.chat_template:
-                raise UserError(f"model: {model} has no chat template, so how to ask it cannot be told")
-            self.model = load_16bit(base_of(model) if is_adapter(model) else model)
-            if is_adapter(model):
-                from peft import PeftModel
-
-                if len(self.tokenizer) > self.model.get_input_embeddings().num_embeddings:
-                    self.model.resize_token_embeddings(len(self.tokenizer))
-                self.model = PeftModel.from_pretrained(self.model, model)
-            self.model.eval()
-        self.args, self.base = args, getattr(self.model, "disable_adapter", None)
-
-    def answer(self, messages: list[dict], on_text, temperature: float, enable_thinking: bool) -> str:
-        import threading
-
-        import torch
-        from transformers import TextIteratorStreamer
-
-        ids = Renderer(self.tokenizer, enable_thinking).encode_prompt(messages)
-        room = self.args.max_length - len(ids)
-        if room < 1:
-            raise UserError(f"the conversation is {len(ids)} tokens long, max_length is {self.args.max_length}; /reset")
-        prompt = torch.tensor([ids], device=self.model.device)
-        streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        sample = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
-        stop, failed = threading.Event(), []
-        torch.manual_seed(self.args.seed)
-
-        def generate():
-            try:
-                self.model.generate(
-                    input_ids=prompt,
-                    attention_mask=torch.ones_like(prompt),
-                    streamer=streamer,
-                    max_new_tokens=min(self.args.max_new_tokens, room),
-                    pad_token_id=self.tokenizer.pad_token_id,
-                    eos_token_id=self.ends(),
-                    stopping_criteria=[lambda *_, **__: stop.is_set()],
-                    **sample,
-                )
-            except Exception as error:
-                failed.append(error)
-                streamer.end()
-
-        thread = threading.Thread(target=generate, daemon=True)
-        thread.start()
-        text = ""
-        try:
-            for piece in streamer:
-                text += piece
-                on_text(piece)
-        finally:
-            stop.set()
-            thread.join()
-        if failed:
-            raise failed[0]
-        return text
-
-    def ends(self) -> list[int]:
-        """Ids that end an answer: the tokenizer's, and those of the generation config."""
-        configured = self.model.generation_config.eos_token_id
-        return sorted({self.tokenizer.eos_token_id, *([configured] if isinstance(configured, int) else configured or [])})
-
-    def close(self) -> None:
-        pass
-
-
-def load(name: str, args: Args):
-    """Whoever answers for this name."""
-    if is_gguf(name):
-        return GgufModel(name, args)
-    find_model(name)
-    return FolderModel(name, args)
-
-
-# ---------------------------------------------------------------------------------------------- the chat
+    def adapters(self) -> list[str]:
+        return [part.strip() for part in self.lora.split(",") if part.strip()] if self.lora else []
 
 
 class Chat:
     """A conversation with its history, and the commands that change it."""
 
-    def __init__(self, args: Args, temperature: float):
-        self.args, self.temperature, self.enable_thinking = args, temperature, args.enable_thinking
-        self.model, self.base_model = load(args.model, args), None
+    def __init__(self, args: Args, typed: bool):
+        self.args, self.enable_thinking = args, args.enable_thinking
+        self.settings = Settings(args.max_new_tokens, args.max_length, args.seed, args.load_in_4bit)
+        self.model, self.base_model = load(args.model, self.settings, args.adapters()), None
+        self.sampling = self.model.sampling if typed else GREEDY
+        if args.temperature is not None:
+            self.sampling = dataclasses.replace(self.sampling, temperature=args.temperature)
+        self.adapter = 0 if args.lora else None
         self.system, self.history = args.system, []
 
-    def messages(self, text: str) -> list[dict]:
+    def question(self, text: str, adapter: int | None) -> Question:
         system = [{"role": "system", "content": self.system}] if self.system else []
-        return [*system, *self.history, {"role": "user", "content": text}]
+        messages = [*system, *self.history, {"role": "user", "content": text}]
+        return Question(messages, self.sampling, self.enable_thinking, adapter)
 
     def say(self, text: str) -> None:
         """Ask, write the answer as it comes, and remember both."""
@@ -255,26 +127,29 @@ class Chat:
             sys.stdout.write(piece)
             sys.stdout.flush()
 
-        answer = self.model.answer(self.messages(text), write, self.temperature, self.enable_thinking)
-        print()
-        self.history += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+        answer = self.model.answer(self.question(text, self.adapter), write)
+        print(self.mark() if answer.cut else "")
+        self.history += [{"role": "user", "content": text}, {"role": "assistant", "content": answer.text}]
+
+    def mark(self) -> str:
+        return f" [cut after {self.args.max_new_tokens} tokens; --max_new_tokens]"
 
     def compare(self, text: str) -> None:
         """Answers of base and tuned side by side; the conversation stays as it was."""
 
-        def ask(model):
-            return model.answer(self.messages(text), lambda piece: None, self.temperature, self.enable_thinking)
+        def ask(model, adapter):
+            answer = model.answer(self.question(text, adapter), lambda piece: None)
+            return answer.text + (self.mark() if answer.cut else "")
 
         if self.args.base:
-            self.base_model = self.base_model or load(self.args.base, self.args)
-            base = ask(self.base_model)
-        elif self.model.base:
-            with self.model.base():
-                base = ask(self.model)
+            self.base_model = self.base_model or load(self.args.base, self.settings)
+            base = ask(self.base_model, None)
+        elif self.model.compares:
+            base = ask(self.model, -1)
         else:
-            print("/compare needs --base, the untuned model (only an adapter folder brings its own)")
+            print("/compare needs --base, the untuned model (only an adapter brings its own)")
             return
-        print(side_by_side("base", base, "tuned", ask(self.model)))
+        print(side_by_side("base", base, "tuned", ask(self.model, 0 if self.adapter == -1 else self.adapter)))
 
     def command(self, line: str) -> bool:
         """Do a line that begins with a slash; False where it ends the chat."""
@@ -293,6 +168,11 @@ class Chat:
             print(f"thinking {rest}")
         elif name == "/compare" and rest:
             self.compare(rest)
+        elif name == "/lora" and (rest == "off" or rest in self.model.names) and self.model.names:
+            self.adapter = -1 if rest == "off" else self.model.names.index(rest)
+            print(f"adapter {rest}")
+        elif name == "/lora":
+            print(f"adapters: {', '.join(self.model.names) or 'none (--lora)'}; or off")
         else:
             print(HELP)
         return True
@@ -301,6 +181,11 @@ class Chat:
         for model in (self.model, self.base_model):
             if model:
                 model.close()
+
+
+def is_command(line: str) -> bool:
+    """/reset is one, and /rest is a mistake for one; "/etc/passwd is what?" is a question."""
+    return line.partition(" ")[0] in COMMANDS or bool(re.fullmatch(r"/[a-z]+", line.strip()))
 
 
 def side_by_side(left_title: str, left: str, right_title: str, right: str) -> str:
@@ -329,7 +214,7 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     rows = read_rows(args.data)[: args.rows] if args.data else []
     typed = args.prompt is None and not rows and sys.stdin.isatty()
-    chat = Chat(args, args.temperature if args.temperature is not None else 0.7 if typed else 0.0)
+    chat = Chat(args, typed)
     print(NOTE, file=sys.stderr)
     ask = chat.compare if args.compare else chat.say
     try:
@@ -342,35 +227,50 @@ def main() -> None:
             ask(text)
             print(f"gold: {gold}\n" if gold else "")
         if args.prompt is None and not rows:
-            if typed:
-                print(HELP)
-            talk(chat, typed)
+            talk(chat) if typed else answer_lines(chat, ask)
+    except BrokenPipeError:  # `| head -1` has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os._exit(0)
     finally:
         chat.close()
 
 
-def talk(chat: Chat, typed: bool) -> None:
-    """Read lines until the end; a line that begins with a slash is a command."""
-    if typed:
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401  (arrow keys and history at the prompt)
+def answer_lines(chat: Chat, ask) -> None:
+    """Each line of the standard input as a question by itself. Raises UserError at the end, where one could not be answered."""
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # a byte that is no UTF-8 spoils its own character only
+    failed = []
+    for number, line in enumerate(sys.stdin, 1):
+        if line.strip():
+            chat.history = []
+            try:
+                ask(line.strip())
+            except UserError as error:
+                failed.append(f"line {number}: {'; '.join(error.problems)}")
+                print(f"(line {number} is not answered)")
+    if failed:
+        raise UserError(failed)
+
+
+def talk(chat: Chat) -> None:
+    """Read what is typed until the end."""
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  (arrow keys and history at the prompt)
+    print(HELP)
     while True:
         try:
-            line = input("\n> " if typed else "")
+            line = input("\n> ")
         except EOFError:
             return
         if not line.strip():
             continue
         try:
-            if not line.startswith("/"):
+            if not is_command(line):
                 chat.say(line)
             elif not chat.command(line):
                 return
         except KeyboardInterrupt:
             print("\n(stopped)")
         except UserError as error:
-            if not typed:
-                raise
             print(error)
 
 

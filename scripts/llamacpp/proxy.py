@@ -108,7 +108,7 @@ def make_app(models: Sequence[Served], rules: Rules):
             return error(*wrong)
         path = request.url.path
         if path == "/compare" and len(models) > 1 and request.method == "GET":
-            names = json.dumps([m.name for m in reversed(models[:2])])  # the untuned on the left
+            names = json.dumps([models[-1].name, models[0].name])  # the untuned on the left
             return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("__MODELS__", names.replace("<", "\\u003c")))
         if path in ("/v1/models", "/models") and len(models) > 1:
             return JSONResponse({"object": "list", "data": [{"id": m.name, "object": "model"} for m in models]})

@@ -13,7 +13,7 @@ SCRIPTS = ROOT / "scripts"
 FILES = sorted(SCRIPTS.rglob("*.py"))
 ENTRIES = {path.stem for path in SCRIPTS.glob("*.py")}
 # A room may import from those before it. common knows nobody.
-ROOMS = ("common", "llamacpp", "export", "scoring", "training", "annotation", "reporting", "chain")
+ROOMS = ("common", "llamacpp", "export", "chatting", "scoring", "training", "annotation", "reporting", "chain")
 
 
 def name_of(path: Path) -> str:

@@ -67,24 +67,73 @@ class Terminal:
             os.close(self.master)
 
 
-def test_pipe_answers_line_by_line_and_the_same_each_time():
-    questions = "What is 2+2?\n\n/reset\nWhat is 2+2?\n"
-    done = piped(questions, "--model", GGUF, "--max_new_tokens", 12)
-    first, reset, second = done.stdout.strip().splitlines()
-    assert "4" in first and first == second and "new conversation" in reset
+def test_pipe_answers_each_line_by_itself():
+    """No line knows of the one before, none is a command, and a byte that is no UTF-8 ends nothing."""
+    lines = "What is 2+2?\n\n/reset\nMy name is Ana. What is 2+2?\nWhat is 2+2?\n/etc/passwd is what?\n"
+    done = piped(lines, "--model", GGUF, "--max_new_tokens", 12)
+    said = [line for line in done.stdout.splitlines() if line]
+    assert said[0] in said[1:] and "new conversation" not in done.stdout and "/system" not in done.stdout
     assert "Not for clinical use" in done.stderr and "clinical" not in done.stdout
+    command = [sys.executable, "scripts/chat.py", "--model", str(GGUF), "--max_new_tokens", "4"]
+    done = subprocess.run(command, cwd=ROOT, input=b"caf\xe9?\nWhat is 2+2?\n", capture_output=True, env=ENVIRONMENT, timeout=300)
+    assert done.returncode == 0 and len(done.stdout.decode().splitlines()) >= 2 and b"[cut after 4 tokens" in done.stdout
+
+
+def test_pipe_that_is_closed_ends_quietly():
+    command = f"{sys.executable} scripts/chat.py --model {GGUF} --max_new_tokens 6 | head -1"
+    lines = "What is 2+2?\n" * 4
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=ROOT, input=lines, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr and len(done.stdout.splitlines()) == 1
+
+
+def test_line_that_is_too_long_ends_no_other():
+    done = piped("word " * 600 + "\nWhat is 2+2?\n", "--model", GGUF, "--max_length", 256, "--max_new_tokens", 12, code=2)
+    assert "line 1" in done.stderr and "max_length" in done.stderr and "4" in done.stdout
+
+
+def test_what_is_a_command():
+    from chat import is_command
+
+    assert all(map(is_command, ("/reset", "/system You are brief", "/lora off", "/rest", "/compare a b")))
+    assert not any(
+        map(is_command, ("/etc/passwd is what?", "/ 2", "and/or", "/5 of patients?", "/rest is a typo, but a sentence"))
+    )
+
+
+def test_adapter_beside_a_gguf_is_chosen_by_request(tmp_path):
+    """An adapter GGUF beside its base: the base alone, the adapter, and what does not fit is refused."""
+    from adapter_gguf import write_adapter
+
+    for name, size in (("strong", 40.0), ("none", 0.0)):
+        write_adapter(GGUF, tmp_path / f"{name}.gguf", size)
+    both = ["--model", GGUF, "--lora", f"{tmp_path}/strong.gguf,{tmp_path}/none.gguf", "--max_new_tokens", 8]
+    plain = piped("What is 2+2?\n", "--model", GGUF, "--max_new_tokens", 8).stdout
+    assert piped("What is 2+2?\n", *both).stdout != plain, "the first adapter is not in use"
+    done = run_script("scripts/chat.py", *both, "--prompt", "What is 2+2?", "--compare")
+    left = " ".join(line.split(" |")[0].strip() for line in done.stdout.splitlines()[2:])
+    assert plain.split()[0] in left.split(), "the left column is not the base's"
+    write_adapter(GGUF, tmp_path / "other.gguf", 1.0, width=64)
+    said = answer_at_once("scripts/chat.py", "--model", GGUF, "--lora", tmp_path / "other.gguf").stderr
+    assert "does not fit" in said
+    assert "is no adapter" in answer_at_once("scripts/chat.py", "--model", GGUF, "--lora", GGUF).stderr
 
 
 def test_history_system_and_their_end():
-    """Each answer is greedy, so that it differs only where what came before does."""
-    ask = "What is my name?\n"
-    lines = f"My name is Ana.\n{ask}/reset\n{ask}/system You are a pirate called Bob.\n{ask}/system\n"
-    said = piped(lines, "--model", GGUF, "--max_new_tokens", 16).stdout.splitlines()
-    assert "Ana" in "\n".join(said[:3]), said
-    with_history, without = said[1], said[said.index("a new conversation begins") + 1]
-    assert "Ana" not in without and with_history != without
-    at = said.index("system message set; a new conversation begins")
-    assert said[at + 1] != without and said[-1] == "system message removed; a new conversation begins"
+    """Typed, greedily: an answer differs only where what came before does."""
+    chat = Terminal("--model", GGUF, "--temperature", 0, "--max_new_tokens", 16)
+    chat.say("My name is Ana.")
+    with_history = chat.say("What is my name?")
+    assert "Ana" in with_history
+    assert "new conversation" in chat.say("/reset")
+    without = chat.say("What is my name?")
+    assert "Ana" not in without
+    assert chat.say("/system You are a pirate called Bob.") == "system message set; a new conversation begins"
+    assert chat.say("What is my name?") != without
+    assert chat.say("/system") == "system message removed; a new conversation begins"
+    assert chat.say("What is my name?") == without
+    assert chat.quit() == 0
 
 
 def test_terminal_session():
@@ -120,7 +169,8 @@ def test_folder_answers_as_the_model_does(smollm2):
     model = AutoModelForCausalLM.from_pretrained(ROOT / smollm2, dtype=torch.bfloat16)
     ids = torch.tensor([Renderer(tokenizer).encode_prompt([{"role": "user", "content": "What is 2+2?"}])])
     out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)[0, ids.shape[1] :]
-    assert done.stdout.strip() == tokenizer.decode(out, skip_special_tokens=True).strip() != ""
+    said = done.stdout.partition(" [cut after")[0].strip()
+    assert said == tokenizer.decode(out, skip_special_tokens=True).strip() != ""
 
 
 def test_adapter_compares_itself_with_its_base(smollm2, tmp_path):
@@ -138,13 +188,13 @@ def test_adapter_compares_itself_with_its_base(smollm2, tmp_path):
     adapter = tmp_path / "adapter"
     model.save_pretrained(adapter)
     AutoTokenizer.from_pretrained(ROOT / smollm2).save_pretrained(adapter)
-    lines = (f"{word}What is 2+2?\n" for word in ("/compare ", ""))
-    said = piped("".join(lines), "--model", adapter, "--base", smollm2, "--max_new_tokens", 8).stdout
+    ask = ["--model", adapter, "--max_new_tokens", 8, "--prompt", "What is 2+2?"]
+    said = run_script("scripts/chat.py", *ask, "--base", smollm2, "--compare").stdout
     columns = [line.split(" |") for line in said.splitlines() if " |" in line]
     assert columns[0][0].strip() == "base" and columns[0][1].strip() == "tuned"
     base, tuned = (" ".join(c[i].strip() for c in columns[2:]).split() for i in (0, 1))
-    rest = [line for line in said.splitlines() if "|" not in line and not line.startswith("---")]
-    own = piped("/compare What is 2+2?\n", "--model", adapter, "--max_new_tokens", 8).stdout
+    rest = run_script("scripts/chat.py", *ask).stdout.splitlines()
+    own = run_script("scripts/chat.py", *ask, "--compare").stdout
     assert [line.split(" |") for line in own.splitlines() if " |" in line] == columns, "its own base is the base folder"
     assert tuned and tuned == " ".join(rest).split() and base != tuned
 
@@ -172,8 +222,6 @@ def test_what_goes_wrong_later_is_told_in_one_line(tmp_path):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(GGUF.read_bytes()[:2_000_000])
     assert "cannot load" in piped("hi\n", "--model", broken, code=2).stderr
-    long = "word " * 600 + "\n"
-    assert "max_length" in piped(long, "--model", GGUF, "--max_length", 256, code=2).stderr
 
 
 @pytest.mark.slow  # loads the 135M model in full precision twice

@@ -121,11 +121,78 @@ def test_chat_page_in_a_browser(served):
         browser.close()
 
 
+def asked(url, path="/v1/models", body=None, **headers):
+    """Status and text of a request, however it ends."""
+    headers = {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url + path, body, headers), timeout=60) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+
+
+BODY = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}'
+
+
 def test_page_of_another_site_may_not_ask(served):
-    """A browser lets other sites read answers only where the server allows it: this one allows none."""
-    request = urllib.request.Request(f"{served.url}/v1/models", headers={"Origin": "https://example.org"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.headers.get("Access-Control-Allow-Origin") in (None, "", served.url)
+    """A browser sends what another site's page wants sent; here nothing is answered but what this machine's own page asks."""
+    chat = "/v1/chat/completions"
+    assert asked(served.url, chat, BODY)[0] == asked(served.url, chat, BODY, Origin=served.url)[0] == 200
+    for headers in ({"Origin": "https://example.org"}, {"Origin": "null"}, {"Host": "rebound.example.org"}):
+        assert asked(served.url, chat, BODY, **headers)[0] == 403
+    assert asked(served.url, chat, BODY, Content_Type="text/plain")[0] == 415
+    assert asked(served.url, "/lora-adapters", b"[]")[0] == 403
+
+
+def test_long_requests_are_refused_unread(served):
+    assert asked(served.url, "/v1/chat/completions", b" " * 3_000_000)[0] == 413
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        raw.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
+        for _ in range(30):
+            try:
+                raw.sendall(b"186a0\r\n" + b" " * 100_000 + b"\r\n")
+            except OSError:
+                break
+        assert b" 413 " in raw.recv(200)
+
+
+def test_nonsense_is_told_and_ends_nothing(served):
+    for body in (b"", b"{", b"[1]", b"null", b'{"messages": "x"}', b"\xff\xfe", b'{"messages": [], "lora": "x"}'):
+        assert 400 <= asked(served.url, "/v1/chat/completions", body)[0] < 600
+    for path in ("/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/compare"):
+        assert asked(served.url, path)[0] == 404
+    assert asked(served.url, "/v1/chat/completions", BODY)[0] == 200
+
+
+def test_chat_page_says_what_it_is_not_for(served):
+    said = json.loads(asked(served.url, "/props")[1])
+    assert "Not for clinical use" in json.dumps(said), "the page's settings do not hold the note"
+    assert said["default_generation_settings"]["params"]["temperature"] == 0.0, "another sampling than the chat's and Modelfile's"
+
+
+def test_adapters_are_chosen_by_name(tmp_path):
+    """One base in memory, two adapters: each request names who answers; base and tuned stand side by side at /compare."""
+    from adapter_gguf import write_adapter
+
+    for name, size in (("strong", 40.0), ("none", 0.0)):
+        write_adapter(GGUF, tmp_path / f"{name}.gguf", size)
+    server = Served("--lora", f"{tmp_path}/strong.gguf,{tmp_path}/none.gguf")
+    try:
+        names = [m["id"] for m in json.loads(asked(server.url)[1])["data"]]
+        assert names == ["strong", "none", GGUF.stem]
+
+        def answer(model):
+            body = json.dumps({"messages": ASK, "temperature": 0, "max_tokens": 8} | ({"model": model} if model else {}))
+            return json.loads(asked(server.url, "/v1/chat/completions", body.encode())[1])["choices"][0]["message"]["content"]
+
+        strong, none, base = map(answer, names)
+        assert strong != base and none == base and answer(None) == strong and answer("gpt-4") == strong
+        page = asked(server.url, "/compare")[1]
+        assert "Not for clinical use" in page and json.dumps([GGUF.stem, "strong"]) in page
+    finally:
+        server.stop()
 
 
 def test_ctrl_c_ends_it_and_frees_the_port():
