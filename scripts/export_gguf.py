@@ -5,12 +5,14 @@
     python scripts/export_gguf.py --model runs/x/sft --merge_only --output_dir runs/x/merged   # safetensors, no GGUF
     python scripts/export_gguf.py --model runs/x/sft --lora_only                           # the adapter alone, for llama.cpp
     python scripts/export_gguf.py --model runs/x/sft --llama_cpp ~/llama.cpp               # your own build
+    python scripts/export_gguf.py --model runs/x/sft --push_to_hub --hub_model_id you/x-GGUF   # private, if you say no more
 
 Input   an adapter folder (scripts/sft.py writes it) or a full model folder. Rows for the proof: --data, else the held-out
         rows that the training named in run.json, else built-in texts.
 Output  output_dir/NAME-QUANTIZATION.gguf, verification.json (every figure, gate and hash), verification.txt (the table),
-        Modelfile (for Ollama), export.log (what the converter and llama.cpp printed). A file that fails a gate is kept as
-        NAME-QUANTIZATION.FAILED.gguf, and the exit code is 1. --lora_only: NAME-lora-f16.gguf, proven beside its base.
+        Modelfile (for Ollama), README.md (model card), export.log (what the converter and llama.cpp printed). A file that
+        fails a gate is kept as NAME-QUANTIZATION.FAILED.gguf, and the exit code is 1. --lora_only: NAME-lora-f16.gguf,
+        proven beside its base.
 
 Merged in 16 bits by PEFT (scripts/export/merge.py), converted by llama.cpp's own converter, quantised by llama.cpp's
 library from a wheel: nothing is compiled, nothing is installed, and nothing is downloaded but a base model that --base
@@ -32,6 +34,7 @@ from common.errors import UserError
 from common.machine import end_with_parent, part_command
 from common.models import adapter_config, is_adapter, local_folder
 from export.adapter_folder import adapter_problems, base_of, folder_problems, lora_problems, quantized
+from export.card import hub_problems, push
 from export.plan import STAGES, Plan, check_before
 from export.proof.gates import gate_problems
 from export.run import export_adapter, export_files
@@ -71,6 +74,12 @@ class Args:
     """context length that the Modelfile asks Ollama for"""
     check_memory: bool = True
     """refuse where memory or disk would not suffice; false only warns"""
+    push_to_hub: bool = False
+    """upload files that passed, model card, Modelfile and report to the hub (needs hf auth login)"""
+    hub_model_id: str | None = None
+    """repository for --push_to_hub, OWNER/NAME"""
+    hub_private_repo: bool = True
+    """make that repository private"""
 
     def problems(self) -> list[str]:
         adapter = is_adapter(self.model)
@@ -92,6 +101,10 @@ class Args:
         ]
         if self.data and not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}")
+        if self.push_to_hub and (self.merge_only or self.lora_only):
+            found.append("push_to_hub: pushes GGUF files; leave --merge_only and --lora_only out")
+        elif self.push_to_hub:
+            found += hub_problems(self.hub_model_id)
         return found + gate_problems(self.gates) + check_at_least(self, 300, "max_tokens", "num_ctx")
 
     def problems_of_adapter(self) -> list[str]:
@@ -158,6 +171,8 @@ def main() -> None:
         (plan.out / "export.log").unlink(missing_ok=True)
         steps = Steps(plan.out / "export.log")
         (export_adapter if plan.kind == "adapter" else export_files)(plan, work, steps)
+    if args.push_to_hub:
+        print(f"pushed: {push(plan.out, args.hub_model_id, args.hub_private_repo)}")
 
 
 if __name__ == "__main__":

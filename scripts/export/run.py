@@ -16,6 +16,7 @@ from common.files import write_json, write_text
 from common.machine import part_command
 from common.models import adapter_config, is_adapter
 from common.runs import hardware
+from export.card import Origin, origin, write_card, write_metadata
 from export.modelfile import modelfile
 from export.plan import Plan
 from export.proof.gates import SIXTEEN_BIT, Checked
@@ -64,16 +65,17 @@ def sixteen_bits(folder: Path) -> str:
     return "f16" if "float16" in (config.get("dtype"), config.get("torch_dtype")) else "bf16"
 
 
-def convert_step(plan: Plan, tools: Tools, steps: Steps, what: str, model: Path, folder: Path) -> Made:
+def convert_step(plan: Plan, tools: Tools, steps: Steps, model: Path, folder: Path, of: Origin) -> Made:
     """The 16-bit files: those asked for, and the one that the others are quantised from."""
     folder.mkdir()
+    metadata = ["--metadata", write_metadata(of, folder.with_name("metadata.json"))]
     own, asked = sixteen_bits(model), [q for q in plan.quantizations if q in SIXTEEN_BIT]
     made, wanted = Made(), list(asked)
     if (set(plan.quantizations) - set(SIXTEEN_BIT) and own not in asked) or (plan.verify and not asked):
         wanted.append(own)
     for outtype in wanted:
         path = folder / f"{plan.name}-{outtype}.gguf"
-        tools.convert(steps, what, model, path, plan.name, outtype)
+        tools.convert(steps, "", model, path, plan.name, outtype, metadata)
         made.files[outtype] = path
         made.source = path if outtype == own or made.source is None else made.source
     return made
@@ -114,7 +116,8 @@ def export_files(plan: Plan, work: Path, steps: Steps) -> None:
     print(f"export: {plan.model} to {plan.out}/{plan.name}-*.gguf; {said}; log {steps.log}")
     merge = merge_step(plan, work, steps)
     proof = Proof(plan, reference_step(plan, merge.folder, work, steps) if plan.verify else None, steps, tools)
-    made = convert_step(plan, tools, steps, "", merge.folder, work / "tuned")
+    of = origin(plan)
+    made = convert_step(plan, tools, steps, merge.folder, work / "tuned", of)
     if merge.figures and not plan.keep_work:
         shutil.rmtree(merge.folder)
     for quantization, path in list(made.files.items()):  # the 16-bit files: what they lack, all others lack
@@ -127,7 +130,7 @@ def export_files(plan: Plan, work: Path, steps: Steps) -> None:
         untuned = untuned_files(plan, tools, steps, work, others) if plan.compares() else {}
         for quantization in others:
             proof.file(made.files[quantization], quantization, made.source, untuned.get(quantization))
-    publish(plan, steps, merge, made, proof.results)
+    publish(plan, steps, merge, made, proof.results, of)
     results = [r for q, r in proof.results.items() if q in plan.quantizations or r.failed]
     good = [r for r in results if not r.failed]
     verdict = f"{len(good)} of {len(plan.quantizations)} files passed" if plan.verify else "UNPROVEN, as asked"
@@ -148,8 +151,8 @@ def untuned_files(plan: Plan, tools: Tools, steps: Steps, work: Path, quantizati
     return made.files
 
 
-def publish(plan: Plan, steps: Steps, merge: Merge, made: Made, results: dict[str, Checked]) -> None:
-    """Move what was asked for (and what failed) to the output folder, with Modelfile and report."""
+def publish(plan: Plan, steps: Steps, merge: Merge, made: Made, results: dict[str, Checked], of: Origin) -> None:
+    """Move what was asked for (and what failed) to the output folder, with Modelfile, model card and report."""
     (plan.out / "verification.json").unlink(missing_ok=True)  # it would speak of files that are about to be replaced
     published = []
     for quantization, result in results.items():
@@ -163,6 +166,7 @@ def publish(plan: Plan, steps: Steps, merge: Merge, made: Made, results: dict[st
     (plan.out / "Modelfile").unlink(missing_ok=True)
     if good:
         write_text(plan.out / "Modelfile", modelfile(good[-1], plan.num_ctx))
+    write_card(of, plan.out, published)
     sixteen = next((r for q, r in results.items() if q in SIXTEEN_BIT), None)
     write_report(plan, steps, published, merge.figures, sixteen)
 

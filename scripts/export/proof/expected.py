@@ -113,9 +113,17 @@ def vocabulary_of(folder: Path, tokenizer, model, turn_end: int | None) -> Vocab
         eos=tokenizer.eos_token_id,
         ends=sorted(ends),
         named={name: ids(name) for name in ("bos", "pad", "unk", "eos")},
+        adds=added_around(tokenizer),
         bos_text=tokenizer.bos_token,
         template=tokenizer.chat_template,
     )
+
+
+def added_around(tokenizer) -> dict[str, bool]:
+    """Whether the tokenizer puts its first or last token around a text by itself."""
+    ids = tokenizer("a b")["input_ids"]
+    first, last = tokenizer.bos_token_id, tokenizer.eos_token_id
+    return {"bos": bool(ids) and first is not None and ids[0] == first, "eos": bool(ids) and last is not None and ids[-1] == last}
 
 
 def merges_of(source: dict) -> list[str | int] | None:

@@ -94,30 +94,28 @@ def type_problems(header: Header, vocabulary: Vocabulary) -> list[str]:
     types = header.fields.get("tokenizer.ggml.token_type") or []
     if len(types) != len(header.fields.get("tokenizer.ggml.tokens") or []):
         return [f"{len(types)} token types for {len(header.fields.get('tokenizer.ggml.tokens') or [])} tokens"]
-    spelled, added = vocabulary.spelled, set(vocabulary.added)
+    spelled, added = vocabulary.spelled[: len(types)], set(vocabulary.added)
+    special, plain = set(vocabulary.special), added - set(vocabulary.special)
 
-    def marked(i: int) -> bool:
-        return bool(spelled[i]) and spelled[i][:1] in "<[" and spelled[i][-1:] in ">]"
+    def marked(text: str | None) -> bool:
+        return bool(text) and text[:1] in "<[" and text[-1:] in ">]"
 
+    def of(tokens: set[int], *kinds: int) -> list[int]:
+        return [i for i in sorted(tokens) if i < len(types) and types[i] in kinds]
+
+    every = set(range(len(spelled)))
     wrong = {
-        "control tokens are text": [i for i in vocabulary.special if i < len(types) and types[i] not in (UNKNOWN, CONTROL)],
-        "ordinary tokens are control tokens": [
-            i for i in range(len(spelled)) if types[i] == CONTROL and i not in added and not marked(i)
-        ],
-        "added tokens that belong to texts are control tokens": [
-            i for i in added - set(vocabulary.special) if i < len(types) and types[i] == CONTROL and not looks_special(spelled[i])
-        ],
-        "added tokens lost their mark": [
-            i for i in added - set(vocabulary.special) if i < len(types) and types[i] not in (CONTROL, USER_DEFINED, UNKNOWN)
-        ],
+        "control tokens are text": of(special, NORMAL, USER_DEFINED, UNUSED, BYTE),
+        "ordinary tokens are control tokens": [i for i in of(every - added, CONTROL) if not marked(spelled[i])],
+        "added tokens that belong to texts are control tokens": [i for i in of(plain, CONTROL) if not looks_special(spelled[i])],
+        "added tokens lost their mark": of(plain, NORMAL, UNUSED, BYTE),
     }
     if vocabulary.byte_level:
-        wrong["tokens are switched off"] = [i for i, t in enumerate(spelled) if t is not None and types[i] == UNUSED]
-        wrong["ordinary tokens are taken whole"] = [i for i in range(len(spelled)) if types[i] == USER_DEFINED and i not in added]
+        wrong["tokens are switched off"] = [i for i in of(every, UNUSED) if spelled[i] is not None]
+        wrong["ordinary tokens are taken whole"] = of(every - added, USER_DEFINED)
     else:
-        wrong["bytes are text"] = [
-            i for i, t in enumerate(spelled) if t and len(t) == 6 and t.startswith("<0x") and types[i] not in (BYTE, UNUSED)
-        ]
+        names = {i for i, t in enumerate(spelled) if t and len(t) == 6 and t.startswith("<0x")}
+        wrong["bytes are text"] = of(names, NORMAL, UNKNOWN, CONTROL, USER_DEFINED)
     return [f"{len(ids)} {what}, first {vocabulary.spell(ids[0])}" for what, ids in wrong.items() if ids]
 
 
@@ -136,6 +134,10 @@ def end_problems(header: Header, vocabulary: Vocabulary) -> list[str]:
     eos = value("tokenizer.ggml.eos_token_id", -1)
     if eos != vocabulary.eos:
         found.append(f"end token {vocabulary.spell(eos)}, not {vocabulary.spell(vocabulary.eos)}")
+    for name, adds in vocabulary.adds.items():
+        said = value(f"tokenizer.ggml.add_{name}_token")
+        if said is not None and bool(said) != adds:
+            found.append(f"add_{name}_token {said}, the tokenizer {'adds' if adds else 'does not add'} one")
     allowed = set(vocabulary.ends) | {i for i, t in enumerate(vocabulary.spelled) if t == "<|eom_id|>"}
     for name in ("eot", "eom"):
         token = value(f"tokenizer.ggml.{name}_token_id")

@@ -59,6 +59,7 @@ class Vocabulary:
     eos: int | None
     ends: list[int]  # every id that ends an answer: tokenizer, generation config, end of a turn in the template
     named: dict[str, list[int]]  # ids that may stand for bos, pad, unk
+    adds: dict[str, bool]  # whether the tokenizer begins (bos) and ends (eos) every text with a token
     bos_text: str | None
     template: str | None
 

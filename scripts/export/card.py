@@ -1,0 +1,169 @@
+"""What a GGUF says of itself (general.* fields) and the model card beside it: name, base, licence, data, language, purpose."""
+
+import json
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from common.files import write_json, write_text
+from common.models import local_folder
+from export.plan import Plan, training_config
+from export.proof.gates import Checked
+
+PURPOSE = "A research model: it was not tested on patients and its answers may be wrong. Not for clinical use."
+SHARED = ("*.gguf", "README.md", "Modelfile", "verification.json", "verification.txt")
+
+
+@dataclass
+class Origin:
+    """Where a model comes from. license: the base's, None where its folder names none; data: the training's files."""
+
+    name: str
+    base: str
+    license: str | None
+    languages: list[str]
+    data: list[str]
+    data_licenses: list[str]
+
+
+def origin(plan: Plan) -> Origin:
+    """From the run's record, the data's manifest, and the base's own model card."""
+    data = training_config(plan.model).get("data")
+    files = [data] if isinstance(data, str) else list(data or [])
+    licenses = []
+    for folder in sorted({Path(f).parent for f in files}):
+        manifest = read_json(folder / "manifest.json")
+        licenses += [f"{name}: {said}" for name, said in (manifest.get("licences") or manifest.get("licenses") or {}).items()]
+    named = training_config(plan.base).get("model") if local_folder(plan.base) else None
+    return Origin(plan.name, named or plan.base, license_of(plan.base), languages_of(files), files, licenses)
+
+
+def read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def license_of(model: str) -> str | None:
+    """`license:` in the head of the model card that lies in the model's folder."""
+    folder = local_folder(model)
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8") if folder else ""
+    except (OSError, UnicodeDecodeError):
+        return None
+    head = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
+    found = re.search(r"^license:\s*[\"']?([\w.\-]+)", head[1], re.MULTILINE) if head else None
+    return found[1] if found else None
+
+
+def languages_of(files: list[str]) -> list[str]:
+    """`language` of the first thousand rows of each file."""
+    found = set()
+    for path in files:
+        try:
+            with open(path, encoding="utf-8") as lines:
+                rows = [json.loads(line) for line in islice(lines, 1000) if line.strip()]
+        except (OSError, ValueError):
+            continue
+        found |= {row["language"] for row in rows if isinstance(row, dict) and isinstance(row.get("language"), str)}
+    return sorted(found)
+
+
+def write_metadata(found: Origin, path: Path) -> Path:
+    """A file for the converter's --metadata."""
+    hub = found.base if re.fullmatch(r"[\w.\-]+/[\w.\-]+", found.base) and not Path(found.base).exists() else None
+    base = {"name": Path(found.base).name} | ({"repo_url": f"https://huggingface.co/{hub}"} if hub else {})
+    said = {
+        "general.name": found.name,
+        "general.description": PURPOSE,
+        "general.license": found.license,
+        "general.languages": found.languages,
+        "general.tags": ["medical", "not-for-clinical-use"],
+        "general.base_models": [base],
+        "general.datasets": [{"name": Path(f).parent.name or Path(f).stem} for f in found.data],
+    }
+    write_json(path, {key: value for key, value in said.items() if value})
+    return path
+
+
+def write_card(found: Origin, out: Path, files: list[Checked]) -> None:
+    """README.md beside the files, with the head that the hub reads."""
+    front = {
+        "base_model": found.base,
+        "base_model_relation": "quantized",
+        "license": found.license,
+        "language": found.languages,
+        "library_name": "gguf",
+        "pipeline_tag": "text-generation",
+        "tags": ["gguf", "llama.cpp", "medical"],
+    }
+    head = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items() if value)
+    rows = "\n".join(
+        f"| {f.file} | {f.bytes / 1e6:.0f} | {f.bits_per_weight or '-'} | {shown(f, 'kl')} | {shown(f, 'top1')} | {f.verdict()} |"
+        for f in files
+    )
+    remarks = "".join(f"\n- {f.file}: {remark}" for f in files for remark in f.remarks)
+    data = "\n".join(f"- `{f}`" for f in found.data) or "- not told by the run's record"
+    best = next((f.file for f in reversed(files) if not f.failed), "FILE.gguf")
+    write_text(
+        out / "README.md",
+        f"""---
+{head}
+---
+
+# {found.name}
+
+**{PURPOSE}**
+
+- base model: `{found.base}`; licence: {found.license or "the base's, which its folder does not name: look it up before sharing"}
+- languages of the training rows: {", ".join(found.languages) or "not told"}
+
+| file | MB | bits a weight | mean KL | same best token | proof |
+|---|---|---|---|---|---|
+{rows}
+{remarks}
+
+The figures compare each file with the 16-bit model on held-out rows (`verification.json`, with hashes and versions). They say
+that the file is the model, not that the model is right.
+
+    llama-server -m {best}
+    ollama create {found.name.lower()} -f Modelfile
+
+## Training data
+
+{data}
+- licences: {"; ".join(found.data_licenses) or "none was named when the rows were prepared"}
+
+## Intended use
+
+Research on medical language models, and teaching. Not for diagnosis, treatment, triage or advice to patients.
+""",
+    )
+
+
+def shown(file: Checked, check: str) -> str:
+    value = file.checks.get(check)
+    return f"{value:.3g}" if isinstance(value, float) else "-"
+
+
+def hub_problems(repo: str | None) -> list[str]:
+    """Why the files could not be pushed; told before the export begins."""
+    if not repo or repo.count("/") != 1:
+        return [f"hub_model_id: give OWNER/NAME for --push_to_hub (found {repo!r})"]
+    from huggingface_hub import get_token
+
+    return [] if get_token() else ["push_to_hub: nobody is logged in to the hub here; run: hf auth login"]
+
+
+def push(out: Path, repo: str, private: bool) -> str:
+    """Upload what SHARED names; the page's address. Files that failed stay here."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    url = api.create_repo(repo, private=private, exist_ok=True)
+    api.upload_folder(
+        repo_id=repo, folder_path=out, allow_patterns=list(SHARED), ignore_patterns=["*.FAILED.gguf", ".*", "work/*"]
+    )
+    return str(url)
