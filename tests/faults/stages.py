@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 REHEARSAL = ROOT / "recipes" / "rehearsal"
 FEW = ["--max_steps", "6", "--save_steps", "2", "--logging_steps", "1", "--max_length", "256"]
-EXPORT = ["--quantization", "q8_0", "--max_tokens", "200"]
+EXPORT = ["--quantization", "q8_0", "--max_tokens", "300"]
 FEW += ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"]
 
 
