@@ -40,3 +40,18 @@ def test_make_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M)) - {"python"}
     assert {line.split()[1] for line in said.splitlines()} == targets and len(targets) > 8
+
+
+def test_every_file_of_scripts_stands_in_its_readme():
+    """Half a line each, and none that is no more there."""
+    tree = re.search(r"```\n(.*)```", (ROOT / "scripts/README.md").read_text(encoding="utf-8"), re.S)[1]
+    named, folder = set(), ""
+    for line in filter(str.strip, tree.splitlines()):
+        name, _, words = line.strip().partition(" ")
+        folder = name if name.endswith("/") else folder if line.startswith(" ") else ""
+        assert words, f"{line!r} says nothing"
+        named |= set() if name.endswith("/") else {folder + name}
+    files = {str(p.relative_to(ROOT / "scripts")) for p in (ROOT / "scripts").rglob("*") if p.is_file()}
+    files = {name for name in files if "__pycache__" not in name and not name.endswith(("README.md", "__init__.py"))}
+    assert files - named == set(), "scripts/README.md does not name these"
+    assert named - files == set(), "scripts/README.md names what is not there"
