@@ -5,6 +5,7 @@
     python scripts/annotate.py --answers a.jsonl b.jsonl --mode rubric --raters Ana Bruno --overlap 0.3 --output_dir votes
     python scripts/annotate.py --export runs/x/votes                                                  # the result
     python scripts/annotate.py --export runs/x/ranks --task preference --output data/x/votes.jsonl    # rows for dpo.py
+    python scripts/annotate.py --model runs/x/sft --data prompts.jsonl --rules rules.yaml --task preference --output pairs.jsonl
 
 Input   `answers`: output folders of evaluate.py that hold written answers (protocol generate), or JSONL files of
         {"id", "prompt", "answer"} from anywhere, one system each, paired by id. Or `model` and `data`: answers are
@@ -19,6 +20,7 @@ Output  output_dir/votes.sqlite  every vote as it was cast (WAL); keep votes.sql
                                  documents the schema); compare.py and report.py read it
         --task preference        {"prompt", "chosen", "rejected", "weight"} for reward.py, dpo.py, simpo.py
         --task feedback          {"prompt", "completion", "label"} for kto.py (scripts/annotation/rows.py says how)
+        With --rules nobody is asked: a file of rules (scripts/training/rules.py) scores the answers, and the rows are written.
 
 Each rater gets an order of questions of their own, and answers in random order; nothing on the page tells the models apart:
 names of models in the answers are hidden too. `overlap` is the share of questions given to every rater, which is what
@@ -38,13 +40,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from annotation import generate, modes, results, rows, sources, web
+from annotation import by_rules, generate, modes, results, rows, sources, web
 from annotation.store import Store
 from common.arguments import check_at_least
 from common.entry import run_main
 from common.errors import UserError
-from common.files import sha256, write_json, write_text
+from common.files import read_rows, sha256, write_json, write_text
 from common.models import check_model_name
+from training.rules import load_rules
 
 from data_prep.arguments import parse_args
 from data_prep.chat_template import TEMPLATES
@@ -99,12 +102,14 @@ class Args:
     """whether a model that can think first does so; thoughts are not shown"""
     url_model: str = "default"
     """the model's name at a URL"""
+    rules: str | None = None
+    """YAML file of rules that score the answers in the place of raters; needs --task and --output, serves nothing"""
     export: str | None = None
     """folder of votes: write out what was voted, and serve nothing"""
     task: Literal["result", "preference", "feedback"] = "result"
-    """what --export writes"""
+    """what --export or --rules writes"""
     output: str | None = None
-    """file that --export writes rows to"""
+    """file that rows are written to"""
     good_score: float = 4.0
     """rubric: mean mark from which an answer is good (feedback rows)"""
     bad_score: float = 2.0
@@ -123,8 +128,10 @@ class Args:
         found = [] if bool(self.answers) != bool(self.model) else ["answers: give --answers, or --model with --data"]
         if self.model and not (self.data and Path(self.data).is_file()):
             found.append(f"data: {f'there is no file {self.data}' if self.data else 'name the questions (JSONL)'}")
+        if self.rules and (self.task == "result" or not self.output):
+            found.append("rules: give --task preference or feedback, and --output")
         found += [p for m in self.model if not m.startswith("http") for p in check_model_name(m)]
-        if self.mode == "pairs" and len(self.answers) == 1:
+        if self.mode == "pairs" and len(self.answers) == 1 and not self.rules:
             found.append("answers: pairs compare two systems or more; one system alone: --mode thumbs or rubric")
         if self.model and self.mode in ("pairs", "rank") and len(self.model) * self.num_generations < 2:
             found.append("num_generations: comparing needs two answers to a question")
@@ -286,20 +293,42 @@ def export(args: Args) -> None:
         write_text(Path(args.export, "verdicts.jsonl"), "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in verdicts))
         print(f"done: {args.export} (result.json, verdicts.jsonl)")
         return
-    if store.settings()["tested"] and not args.allow_test_rows:
-        raise UserError(
-            "export: these questions are test rows (they come from folders of evaluate.py); a model trained on them can no "
-            "longer be measured on that test. Let people vote on other questions (--model with --data), or pass --allow_test_rows"
-        )
+    check_tested(args, store.settings()["tested"])
     material, questions = results.read(store), store.questions()
     if args.task == "preference":
         made = rows.preference_rows(material, questions)
     else:
         made = rows.feedback_rows(material, questions, args.good_score, args.bad_score)
+    write_rows(args, made)
+
+
+def export_by_rules(args: Args, material: sources.Material) -> None:
+    """Training rows from the rules' scores."""
+    rules = load_rules(args.rules)
+    check_tested(args, material.tested)
+    columns = {}
+    for path in [args.data, *args.answers] if rules.columns else []:
+        if path and Path(path).is_file():
+            rows_there = enumerate(read_rows(path), 1)
+            columns |= {str(row.get("id", number)): row for number, row in rows_there if rules.columns & set(row)}
+    write_rows(args, by_rules.rows_by_rules(material, rules, columns, args.task))
+
+
+def check_tested(args: Args, tested: bool) -> None:
+    """UserError where test rows would become training rows and nobody said that they may."""
+    if tested and not args.allow_test_rows:
+        raise UserError(
+            "export: these questions are test rows (they come from folders of evaluate.py); a model trained on them can no "
+            "longer be measured on that test. Take other questions (--model with --data), or pass --allow_test_rows"
+        )
+
+
+def write_rows(args: Args, made: rows.Rows) -> None:
+    """The rows to `output`, and what was left out to the screen; UserError where there are none."""
     for reason, count in made.left_out.items():
         print(f"left out: {count} ({reason})")
     if not made.rows:
-        raise UserError(f"export: the votes give no {args.task} rows")
+        raise UserError(f"output: nothing gives {args.task} rows; what was left out is said above")
     write_text(args.output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows))
     print(f"done: {args.output} ({len(made.rows)} rows)")
 
@@ -308,6 +337,9 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     if args.export:
         return export(args)
+    if args.rules:
+        load_rules(args.rules)  # a mistake in it ends this before a model is loaded
+        return export_by_rules(args, gather(args))
     serve(args, open_store(args, gather(args)))
 
 

@@ -357,3 +357,25 @@ def test_names_of_models_are_hidden_and_those_of_people_are_not():
 def test_the_default_rubric_is_helpful_honest_harmless():
     rubric = modes.read_rubric(ROOT / "scripts/annotation/rubric.yaml")
     assert [c.name for c in rubric.criteria] == ["helpful", "honest", "harmless"] and rubric.scale == 5
+
+
+def test_rules_stand_in_the_place_of_raters(tmp_path):
+    """Answers scored by a file: pairs from what differs, feedback from good and bad, and passages looked into."""
+    passage = "Give 0.5 mg of adrenaline into the thigh and call for help."
+    files = []
+    for name, text in (("a", "Give 0.5 mg of adrenaline into the thigh now."), ("b", "Give 5 mg."), ("c", "Give 5 mg!")):
+        files.append(write_rows(tmp_path / f"{name}.jsonl", [{"id": "q", "prompt": "What?", "answer": text, "passage": passage}]))
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules:\n  - {name: cites, type: citation}\n  - {name: figures, type: numbers}\n")
+    flags = ["scripts/annotate.py", "--answers", *files, "--rules", rules, "--output", tmp_path / "rows.jsonl", "--task"]
+    assert "left out: 1 (equal scores)" in run_script(*flags, "preference").stdout
+    made = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert [(r["chosen"][:8], r["rejected"][:9], r["weight"]) for r in made] == [("Give 0.5", "Give 5 mg", 0.5)] * 2
+    run_script(*flags, "feedback")
+    labels = [json.loads(line)["label"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert labels == [True, False, False]
+    for path in files:
+        write_rows(path, [{"id": "q", "prompt": "What?", "answer": path.stem}])
+    assert "row q: lacks passage" in run_script(*flags, "feedback", code=2).stderr
+    rules.write_text("rules:\n  - {name: x, type: regexp}\n")
+    assert "rules.yaml:2: type 'regexp'" in run_script(*flags, "feedback", code=2).stderr

@@ -1,0 +1,60 @@
+"""Rules in the place of raters: every answer is scored by a file of rules, and the scores become pairs or feedback."""
+
+import collections
+import itertools
+
+from annotation.rows import Rows, prompt_of
+from annotation.sources import Material
+from common.errors import UserError
+from training.rules import RuleSet
+
+
+def rows_by_rules(material: Material, rules: RuleSet, columns: dict[str, dict], task: str) -> Rows:
+    """Preference or feedback rows, as from votes (annotation/rows.py), with the scores beside them.
+
+    Args:
+        columns: by question, the row whose fields the rules look into.
+        task: "preference" (each pair of answers whose scores differ) or "feedback" (the rules' good and bad).
+
+    Raises UserError for rows that lack what a rule looks into.
+    """
+    lacking = [f"{q.name}: {p}" for q in material.questions for p in rules.row_problems(columns.get(q.name, {}))]
+    if lacking:
+        raise UserError([f"data: row {problem}" for problem in lacking[:10]])
+    texts: dict[str, dict[str, float]] = {q.name: {} for q in material.questions}
+    for answer in material.answers:
+        texts[answer.question][answer.text] = rules.score(answer.text, columns.get(answer.question, {}))
+    left_out, rows = collections.Counter(), []
+    for question in material.questions:
+        scored, prompt = list(texts[question.name].items()), prompt_of(question.messages)
+        made = (_pairs if task == "preference" else _feedback)(scored, rules, left_out)
+        for number, row in enumerate(made, 1):
+            weight = {"weight": round(1 / len(made), 6)} if task == "preference" else {}
+            rows.append({"id": f"{question.name}-{number}", "prompt": prompt, **row, **weight, "source": "rules"})
+    return Rows(rows, dict(left_out))
+
+
+def _pairs(scored: list[tuple[str, float]], rules: RuleSet, left_out) -> list[dict]:
+    found = []
+    for one, two in itertools.combinations(scored, 2):
+        (chosen, high), (rejected, low) = sorted((one, two), key=lambda pair: -pair[1])
+        if high - low < 1e-9:
+            left_out["equal scores"] += 1
+        elif not rejected.strip():
+            left_out["an empty answer"] += 1
+        else:
+            scores = {"chosen_score": round(high, 4), "rejected_score": round(low, 4)}
+            found.append({"chosen": chosen, "rejected": rejected, **scores})
+    return found
+
+
+def _feedback(scored: list[tuple[str, float]], rules: RuleSet, left_out) -> list[dict]:
+    found = []
+    for text, score in scored:
+        if not text.strip():
+            left_out["an empty answer"] += 1
+        elif rules.bad < score < rules.good:
+            left_out["neither good nor bad"] += 1
+        else:
+            found.append({"completion": text, "label": score >= rules.good, "score": round(score, 4)})
+    return found
