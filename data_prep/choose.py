@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from data_prep.duplicates import near_groups
+from data_prep.duplicates import digest, near_duplicates, near_groups
 from data_prep.errors import UserError
 from data_prep.gather import RANK, Rows
 from data_prep.options import Args
@@ -25,9 +25,8 @@ def leave_out_near_duplicates(rows: Rows, args: Args, tally: Tally) -> None:
     """Of near-duplicates that also answer alike the first stays; twins with another answer only share a split (`family`)."""
     number = len(rows.keys)
     if args.near_duplicates != "off" and number:
-        near = near_groups(rows.matrix, args.near_threshold)
         if args.near_duplicates == "drop":
-            like = _like_earlier(rows, near)
+            like = _like_earlier(rows, args.near_threshold)
             leave_out(rows, tally, like, "near-duplicate", lambda i: "like {1}:{2}".format(*rows.store.get(like[i])[1]))
         rows.family = near_groups(rows.matrix, args.near_threshold, same=rows.questions)
     elif number:  # the same question with another answer may not straddle a split in any case
@@ -36,20 +35,16 @@ def leave_out_near_duplicates(rows: Rows, args: Args, tally: Tally) -> None:
     tally.clock.mark("near-duplicates")
 
 
-def _like_earlier(rows: Rows, near: np.ndarray) -> dict[int, int]:
-    """Row -> the row of its group that stays: the first, of those to measure with where the file has its own splits."""
-    first_of: dict[tuple[int, int], int] = {}
-    like: dict[int, int] = {}
-    sizes = np.bincount(near, minlength=len(near))
-    numbers = np.flatnonzero((sizes[near] > 1) & rows.alive)
-    for i in sorted(numbers, key=lambda i: -RANK[str(rows.splits[i])]):  # sorted keeps the order among equals
-        if rows.kinds[i] in ("preference", "graded"):
-            continue  # two answers to one question are what such rows are for
-        answered = rows.answers[i] if rows.kinds[i] in ("mcq", "classification") else 0
-        earlier = first_of.setdefault((near[i], answered), i)
-        if earlier != i:
-            like[i] = earlier
-    return like
+def _like_earlier(rows: Rows, threshold: float) -> dict[int, int]:
+    """Row -> the row that stays in its place: the first, of those to measure with where the file has its own splits."""
+    pairs = np.isin(rows.kinds, ("preference", "graded"))  # two answers to one question are what such rows are for
+    keyed = np.isin(rows.kinds, ("mcq", "classification"))
+    apart = rows.figures ^ np.where(keyed, rows.answers, np.uint64(digest("any answer")))
+    order = np.flatnonzero(rows.alive & ~pairs)
+    ranks = np.array([RANK[str(split)] for split in rows.splits[order]], int)
+    order = order[np.argsort(-ranks, kind="stable")]  # stable: in the order read among equals
+    like = near_duplicates(rows.matrix, threshold, apart, order)
+    return {int(i): int(like[i]) for i in np.flatnonzero(like >= 0)}
 
 
 def choose(rows: Rows, args: Args, tally: Tally) -> tuple[np.ndarray, dict]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.convert import convert
 from data_prep.detect import explode_row, find_reading
-from data_prep.duplicates import Protected, digest, fold, signatures
+from data_prep.duplicates import Protected, digest, figures, fold, signatures
 from data_prep.errors import UserError
 from data_prep.files import Store
 from data_prep.options import Args
@@ -54,6 +54,7 @@ class Rows:
     keys: list | np.ndarray = field(default_factory=list)  # of the whole text
     questions: list | np.ndarray = field(default_factory=list)  # of what is asked, or of its passage
     answers: list | np.ndarray = field(default_factory=list)
+    figures: list | np.ndarray = field(default_factory=list)  # of the numbers, signs and negations in the text
     groups: list | np.ndarray = field(default_factory=list)  # index into `names`
     scores: list | np.ndarray = field(default_factory=list)  # quality, 0 to 1
     kinds: list | np.ndarray = field(default_factory=list)  # the task of the row itself
@@ -153,6 +154,7 @@ class FirstPass:
         rows.keys.append(told.key)
         rows.questions.append(digest(told.passage or fold(told.asked)))  # rows on one passage stay in one split
         rows.answers.append(digest(fold(told.answer)))
+        rows.figures.append(digest(figures(told.folded)))
         group = row["label"] if row["task"] == "classification" else row["topic"]
         rows.groups.append(self.groups.setdefault(group, len(self.groups)))
         rows.scores.append(quality(told.asked, told.answer))
@@ -177,7 +179,7 @@ def gather(first: FirstPass, sources: list[Source]) -> Rows:
         raise UserError(several_kinds(tasks))
     rows = first.rows
     rows.task = args.task if args.task != "auto" else next(iter(tasks), "sft")
-    for name in ("keys", "questions", "answers"):
+    for name in ("keys", "questions", "answers", "figures"):
         setattr(rows, name, np.array(getattr(rows, name), np.uint64))
     rows.groups, rows.scores = np.array(rows.groups, int), np.array(rows.scores)
     rows.kinds, rows.splits = np.array(rows.kinds), np.array(rows.splits)
