@@ -39,7 +39,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows, sha256, write_json, write_text
 from common.models import check_model_name
-from common.runs import finish_run
+from common.runs import Run, finish_run
 from llamacpp.files import is_gguf
 from scoring import engines, measures, predict, tasks
 
@@ -280,7 +280,7 @@ def main() -> None:
     }
     write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
     finish_run(
-        {"started": started, "clock": clock, "noted": None},
+        Run(started, clock),
         args,
         output_dir,
         [p for p in (args.data, args.shots_data) if p and p != "general"],

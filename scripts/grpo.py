@@ -22,24 +22,27 @@ all answers become one.
 """
 
 import json
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.files import read_rows
-from common.models import find_model, has_cuda, is_adapter, load_tokenizer
-from scoring import answers, tasks
-from training import adapters, loop, memory
+from common.models import is_adapter
+from scoring import tasks
+from training import adapters, pipeline, rewards, trainer
+from training.arguments import TrainingArgs
+from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
+from training.trainer import float32_adapters, trainer_config
 
-from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, prompt_messages, set_template
+from data_prep.chat_template import Renderer, TemplateError, prompt_messages
 
 
 @dataclass
-class Args:
-    model: str
-    """hub id, model folder, or an SFT adapter folder to go on from"""
+class Args(TrainingArgs):
+    CONFIG_CLASS: ClassVar[str] = "trl.trainer.grpo_config.GRPOConfig"
+    WATCHED: ClassVar[str] = "reward"  # the loss of GRPO is near 0 whatever is learnt
+    LARGER_IS_BETTER: ClassVar[bool] = True
     data: str
     """scoring rows, or prompts where a reward model scores (JSONL)"""
     eval_data: str | None = None
@@ -47,9 +50,9 @@ class Args:
     reward_model: str | None = None
     """folder of reward.py whose score is the reward; without it a right answer is"""
     output_dir: str = "runs/grpo"
-    """where the adapter and the run's records go"""
+    adapter: Literal[adapters.MERGEABLE] = "qlora"
     num_generations: int = 8
-    """answers a question; their mean reward is the yardstick"""
+    """answers a question; their mean reward is the baseline"""
     max_completion_length: int = 128
     """longest answer in tokens"""
     temperature: float = 1.0
@@ -58,61 +61,14 @@ class Args:
     """weight of the distance to the first policy (KL); 0: none, and no reference model in memory"""
     format_reward: float = 0.1
     """reward of a wrong answer that can be read"""
-    template: Literal[TEMPLATES] = "auto"
-    """chat template; auto keeps the tokenizer's own"""
-    enable_thinking: bool = False
-    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
     """longest prompt in tokens; a longer one is refused"""
-    adapter: Literal[adapters.MERGEABLE] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
-    load_in_4bit: bool | None = None
-    """the frozen weights in NF4; without a value as the adapter wants it"""
-    lora_r: int = 16
-    """rank of the adapters; an adapter folder keeps its own"""
-    lora_alpha: int = 16
-    """scale of the adapters"""
-    lora_dropout: float = 0.0
-    """dropout in the adapters"""
-    target_modules: list[str] = field(
-        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    )
-    """layers that get an adapter"""
-    learning_rate: float = 5e-6
-    """peak learning rate"""
-    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
-    """how the learning rate falls"""
-    warmup_steps: float = 0.1
-    """steps to the peak; below 1 it is a share of all steps"""
-    weight_decay: float = 0.0
-    """AdamW's weight decay"""
-    num_train_epochs: float = 1.0
-    """times over the data"""
-    max_steps: int = -1
-    """stop after so many optimiser steps; -1: by epochs"""
     per_device_train_batch_size: int = 8
     """answers a forward pass; with accumulation a multiple of num_generations"""
     gradient_accumulation_steps: int = 4
-    """forward passes an optimiser step"""
-    gradient_checkpointing: bool | None = None
-    """recompute activations: less memory, more time; without a value on a GPU, and where memory asks for it"""
-    optim: str = "adamw_8bit"
-    """optimiser by its transformers name"""
-    logging_steps: int = 5
-    """optimiser steps a line of metrics.jsonl"""
-    save_steps: int = 200
-    """optimiser steps a checkpoint; 0: none"""
-    seed: int = 3407
-    """seed of adapters, order and dropout"""
-    early_stopping_patience: int = 0
-    """stop after so many checkpoints without a lower held-out loss, and keep the best; 0: never"""
-    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
-    """experiment tracker; wandb without a key logs offline"""
-    dry_run: bool = False
-    """check everything, show one row as trained, load no model"""
 
     def problems(self) -> list[str]:
-        found = loop.problems(self) + check_at_least(self, 0, "beta", "format_reward")
+        found = super().problems() + check_at_least(self, 0, "beta", "format_reward")
         found += check_at_least(self, 2, "num_generations") + check_at_least(self, 1, "max_completion_length")
         if self.temperature <= 0:
             found.append(f"temperature: {self.temperature} must be above 0, or all answers are the same")
@@ -131,11 +87,11 @@ class Args:
 
 
 def check_row(row: dict) -> list[str]:
-    """Problems of one row, told without a tokenizer; a row of another method names its script."""
+    """Problems of one row, found without a tokenizer; a row of another method names its script."""
     if tasks.task_of(row) in tasks.CHOICE:
         return tasks.check_row(row)
     if "prompt" not in row:
-        return [f"is neither a scoring row nor a prompt: {loop.kind_of_row(row)}"]
+        return [f"is neither a scoring row nor a prompt: {kind_of_row(row)}"]
     try:
         prompt_messages(row["prompt"])
     except TemplateError as error:
@@ -143,101 +99,75 @@ def check_row(row: dict) -> list[str]:
     return []
 
 
-def make_dataset(rows: list[dict], renderer: Renderer, args: Args, path: str):
-    """Rows as prompt (messages) and what the reward needs, and their counts.
+def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> TrainingData:
+    """Rows as prompt (messages), and what the rewards need: options (JSON) and gold, the right answer.
 
-    Raises UserError for prompts longer than max_length, for rows without an answer where none is scored by a model, and
+    Raises UserError for prompts longer than max_length, for rows without an answer where no model scores them, and
     for control tokens written in a prompt: TRL renders prompts itself, and would take them for real.
     """
-    asked = [tasks.messages_of(r) if tasks.task_of(r) in tasks.CHOICE else prompt_messages(r["prompt"]) for r in rows]
-    ids = [renderer.encode_prompt(messages) for messages in asked]
-    loop.refuse_long_rows(rows, [len(i) for i in ids], args.max_length, path)
-    names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    open_rows = [n for n, row in zip(names, rows, strict=True) if tasks.gold_of(row) is None]
-    if open_rows and not args.reward_model:
+    renderer, ids = Renderer(tokenizer, args.enable_thinking), ids_of(rows)
+    prompts = [tasks.messages_of(r) if tasks.task_of(r) in tasks.CHOICE else prompt_messages(r["prompt"]) for r in rows]
+    tokens = [renderer.encode_prompt(messages) for messages in prompts]
+    refuse_long_rows(rows, [len(t) for t in tokens], args.max_length, path)
+    unanswered = [id_ for id_, row in zip(ids, rows, strict=True) if tasks.gold_of(row) is None]
+    if unanswered and not args.reward_model:
         raise UserError(
-            f"{path}: {len(open_rows)} rows have no right answer to reward, first {open_rows[:3]}; pass --reward_model"
+            f"{path}: {len(unanswered)} rows have no right answer to reward, first {unanswered[:3]}; pass --reward_model"
         )
-    tokenizer, thinking = renderer.tokenizer, args.enable_thinking
-    theirs = [
-        tokenizer.apply_chat_template(m, add_generation_prompt=True, enable_thinking=thinking, return_dict=False) for m in asked
-    ]
-    unlike = [n for n, a, b in zip(names, ids, theirs, strict=True) if a != b]
+    template = dict(add_generation_prompt=True, enable_thinking=args.enable_thinking, return_dict=False)
+    by_trl = [tokenizer.apply_chat_template(messages, **template) for messages in prompts]
+    unlike = [id_ for id_, a, b in zip(ids, tokens, by_trl, strict=True) if a != b]
     if unlike:
         raise UserError(
             f"{path}: {len(unlike)} prompts hold control tokens as text, first {unlike[:3]}; take them out in data_prep"
         )
-    made = [
-        {"prompt": m, "options": json.dumps(tasks.options_of(row)), "gold": tasks.gold_of(row) or ""}
-        for m, row in zip(asked, rows, strict=True)
+    encoded = [
+        {"prompt": messages, "options": json.dumps(tasks.options_of(row)), "gold": tasks.gold_of(row) or ""}
+        for messages, row in zip(prompts, rows, strict=True)
     ]
-    tokens, longest = sum(map(len, ids)), max(map(len, ids)) + args.max_completion_length
-    return made, {"rows": len(rows), "tokens": tokens, "trained_tokens": 0, "truncated_rows": 0, "longest_row": longest}
-
-
-# ---------------------------------------------------------------------------------------------- rewards
-
-
-def answer_reward(args: Args):
-    """Function of TRL's shape: 1 for the right answer, format_reward for a readable wrong one, 0 else."""
-
-    def right_answer(completions, options, gold, **rest):
-        read = [answers.extract(c[0]["content"], json.loads(o)) for c, o in zip(completions, options, strict=True)]
-        return [1.0 if a == g else args.format_reward if a else 0.0 for a, g in zip(read, gold, strict=True)]
-
-    return right_answer
-
-
-def model_reward(args: Args, renderer: Renderer):
-    """Function of TRL's shape: the reward model's number for each conversation, rendered as it was in its training."""
-    import torch
-    from peft import AutoPeftModelForSequenceClassification
-
-    scorer = AutoPeftModelForSequenceClassification.from_pretrained(args.reward_model, num_labels=1, dtype=loop.dtype())
-    scorer.eval().requires_grad_(False)
-    pad = renderer.tokenizer.pad_token_id
-    scorer.config.pad_token_id = pad
-    if has_cuda():
-        scorer.cuda()
-
-    def reward_model(prompts, completions, **rest):
-        rows = [
-            renderer.encode_prompt(p) + renderer.encode_answer(p, c[0]["content"])
-            for p, c in zip(prompts, completions, strict=True)
-        ]
-        longest = max(map(len, rows))
-        ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=scorer.device)
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=scorer.device)
-        with torch.no_grad():
-            return scorer(input_ids=ids, attention_mask=mask).logits[:, 0].float().tolist()
-
-    return reward_model
+    counts = Counts(len(rows), sum(map(len, tokens)), 0, 0, max(map(len, tokens)) + args.max_completion_length)
+    summary = [
+        f"rows:  {counts.rows} questions, {counts.tokens} tokens, {args.num_generations} answers each",
+        f"prompt: {tokenizer.decode(tokens[0])[-300:]!r}",
+        f"right: {encoded[0]['gold']!r}",
+    ]
+    return TrainingData(encoded, counts, ids, summary)
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
 
 
-def make_trainer(args: Args, model, renderer: Renderer, train, held_out):
+def load_model(args: Args, tokenizer, plan=None):
+    """As in every method, with room for prompt and answer."""
+    return trainer.load_model(args, plan, args.max_length + args.max_completion_length)
+
+
+def make_trainer(args: Args, model, tokenizer, train, held_out):
     """TRL's GRPOTrainer over adapters that Unsloth attaches; an adapter folder as model is trained further."""
     from trl import GRPOConfig, GRPOTrainer
 
     model = adapters.attach(model, args)
     config = GRPOConfig(
-        num_generations=args.num_generations,
-        max_completion_length=args.max_completion_length,
-        temperature=args.temperature,
-        beta=args.beta,
-        chat_template_kwargs={"enable_thinking": args.enable_thinking},
-        **(loop.trainer_config(args, held_out) | {"per_device_eval_batch_size": args.num_generations}),
+        **trainer_config(
+            args,
+            held_out,
+            num_generations=args.num_generations,
+            max_completion_length=args.max_completion_length,
+            temperature=args.temperature,
+            beta=args.beta,
+            chat_template_kwargs={"enable_thinking": args.enable_thinking},
+            per_device_eval_batch_size=args.num_generations,
+        )
     )
-    with loop.float32_adapters(model):
+    renderer = Renderer(tokenizer, args.enable_thinking)
+    with float32_adapters(model):
         return GRPOTrainer(
             model=model,
-            reward_funcs=model_reward(args, renderer) if args.reward_model else answer_reward(args),
+            reward_funcs=rewards.from_model(args.reward_model, renderer) if args.reward_model else rewards.right_answer(args),
             args=config,
-            processing_class=renderer.tokenizer,
-            train_dataset=loop.tokenised(train),
-            eval_dataset=loop.tokenised(held_out),
+            processing_class=tokenizer,
+            train_dataset=tokenised(train),
+            eval_dataset=tokenised(held_out),
         )
 
 
@@ -245,30 +175,7 @@ def make_trainer(args: Args, model, renderer: Renderer, train, held_out):
 
 
 def main() -> None:
-    args = parse_args(Args, __doc__)
-    rows = read_rows(args.data, check_row)
-    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
-    find_model(args.model)
-    run = loop.start_run(args)
-
-    if not args.dry_run:
-        import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
-
-    tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.enable_thinking)
-    train, counts = make_dataset(rows, renderer, args, args.data)
-    held_out = make_dataset(held_out_rows, renderer, args, args.eval_data)[0] if held_out_rows else None
-    print(f"rows:  {counts['rows']} questions, {counts['tokens']} tokens, {args.num_generations} answers each")
-    print(f"prompt: {tokenizer.decode(renderer.encode_prompt(train[0]['prompt']))[-300:]!r}\nright: {train[0]['gold']!r}")
-    run["memory"] = memory.plan(args, "grpo", counts["longest_row"])
-    if args.dry_run:
-        return loop.show_config(args)
-
-    model = loop.load_model(args, run, args.max_length + args.max_completion_length)
-    trainer = make_trainer(args, model, renderer, train, held_out)
-    names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = loop.train(trainer, run, args, names)
-    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    pipeline.run(parse_args(Args, __doc__), pipeline.Method("grpo", check_row, make_dataset, make_trainer, load_model))
 
 
 if __name__ == "__main__":

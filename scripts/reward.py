@@ -18,162 +18,61 @@ ten times that); `center_rewards_coefficient` 0.01 holds the mean near 0 (Eisens
 second epoch learns the pairs by heart: held-out accuracy falls while the loss does.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from common import models, processor
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.files import read_rows
-from common.models import adapter_config, find_model, has_cuda, load_tokenizer
-from training import adapters, loop, memory
-
-from data_prep.chat_template import TEMPLATES, Renderer, TemplateError, answer_text, prompt_messages, set_template
+from common.models import adapter_config, has_cuda
+from training import adapters, pairs, pipeline
+from training.arguments import TrainingArgs
+from training.trainer import dtype, float32_adapters, trainer_config
 
 
 @dataclass
-class Args:
-    model: str
-    """hub id, model folder, or an SFT adapter folder to go on from"""
-    data: str
-    """preference rows (JSONL)"""
-    eval_data: str | None = None
-    """held-out rows of the same shape; their loss and accuracy are logged at every epoch's end"""
+class Args(TrainingArgs):
+    CONFIG_CLASS: ClassVar[str] = "trl.trainer.reward_config.RewardConfig"
     output_dir: str = "runs/reward"
-    """where the adapter and the run's records go"""
+    adapter: Literal[adapters.BY_UNSLOTH] = "qlora"  # the others are not known to a model with a score head
     center_rewards_coefficient: float = 0.01
     """weight of the square of a pair's mean reward in the loss; 0: none"""
-    template: Literal[TEMPLATES] = "auto"
-    """chat template; auto keeps the tokenizer's own"""
-    enable_thinking: bool = False
-    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 1024
-    """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
-    adapter: Literal[adapters.BY_UNSLOTH] = "qlora"
-    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
-    load_in_4bit: bool | None = None
-    """the frozen weights in NF4; without a value as the adapter wants it"""
-    lora_r: int = 16
-    """rank of the adapters; an adapter folder keeps its own"""
-    lora_alpha: int = 16
-    """scale of the adapters"""
-    lora_dropout: float = 0.0
-    """dropout in the adapters; TRL switches it off"""
-    target_modules: list[str] = field(
-        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    )
-    """layers that get an adapter"""
-    learning_rate: float = 1e-4
-    """peak learning rate"""
-    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
-    """how the learning rate falls"""
-    warmup_steps: float = 0.1
-    """steps to the peak; below 1 it is a share of all steps"""
-    weight_decay: float = 0.0
-    """AdamW's weight decay"""
-    num_train_epochs: float = 1.0
-    """times over the data"""
-    max_steps: int = -1
-    """stop after so many optimiser steps; -1: by epochs"""
-    per_device_train_batch_size: int = 2
-    """pairs a forward pass"""
-    gradient_accumulation_steps: int = 8
-    """forward passes an optimiser step"""
-    gradient_checkpointing: bool | None = None
-    """recompute activations: less memory, more time; without a value on a GPU, and where memory asks for it"""
-    optim: str = "adamw_8bit"
-    """optimiser by its transformers name"""
-    logging_steps: int = 5
-    """optimiser steps a line of metrics.jsonl"""
-    save_steps: int = 200
-    """optimiser steps a checkpoint; 0: none"""
-    seed: int = 3407
-    """seed of adapters, order and dropout"""
-    early_stopping_patience: int = 0
-    """stop after so many checkpoints without a lower held-out loss, and keep the best; 0: never"""
-    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
-    """experiment tracker; wandb without a key logs offline"""
-    dry_run: bool = False
-    """check everything, show one row as trained, load no model"""
+    """longest prompt and answer in tokens; a longer row is refused, for the score is read at its last token"""
+    learning_rate: float = 1e-4  # ten times full fine-tuning's, for adapters
 
     def problems(self) -> list[str]:
-        return loop.problems(self) + check_at_least(self, 0, "center_rewards_coefficient")
-
-
-# ---------------------------------------------------------------------------------------------- data
-
-
-def check_row(row: dict) -> list[str]:
-    """Problems of one row, told without a tokenizer; a row of another method names its script."""
-    missing = [key for key in ("prompt", "chosen", "rejected") if key not in row]
-    if missing:
-        return [f"lacks {', '.join(missing)}: {loop.kind_of_row(row)}; a reward model needs prompt, chosen and rejected"]
-    try:
-        prompt_messages(row["prompt"])
-        chosen, rejected = answer_text(row["chosen"], "chosen"), answer_text(row["rejected"], "rejected")
-    except TemplateError as error:
-        return [str(error)]
-    return ["chosen and rejected are the same text, so there is nothing to prefer"] if chosen == rejected else []
-
-
-def make_dataset(rows: list[dict], renderer: Renderer, max_length: int, path: str):
-    """Rows as chosen_ids and rejected_ids, the whole conversation each, and their counts.
-
-    Raises UserError for rows longer than max_length: the score is read at the answer's last token.
-    """
-    encoded = []
-    for row in rows:
-        prompt = prompt_messages(row["prompt"])
-        asked = renderer.encode_prompt(prompt)
-        answers = {name: renderer.encode_answer(prompt, answer_text(row[name], name)) for name in ("chosen", "rejected")}
-        encoded.append({f"{name}_ids": asked + ids for name, ids in answers.items()})
-    longest = [max(map(len, e.values())) for e in encoded]
-    loop.refuse_long_rows(rows, longest, max_length, path)
-    counts = {
-        "rows": len(rows),
-        "tokens": sum(len(ids) for e in encoded for ids in e.values()),
-        "trained_tokens": 2 * len(rows),
-        "truncated_rows": 0,
-        "longest_row": max(longest),
-    }
-    return encoded, counts
+        return super().problems() + check_at_least(self, 0, "center_rewards_coefficient")
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
 
 
-def load_scorer(args: Args, tokenizer):
+def load_model(args: Args, tokenizer, plan=None):
     """The model with one number for a head, with adapters: by Unsloth on a GPU, by transformers and PEFT without one."""
-    from pathlib import Path
-
-    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-    from safetensors.torch import load_file
     from transformers import set_seed
 
-    of = adapter_config(args.model)
-    base = of.get("base_model_name_or_path", args.model)
-    shape = dict(
-        r=of.get("r", args.lora_r),
-        lora_alpha=of.get("lora_alpha", args.lora_alpha),
-        target_modules=of.get("target_modules", args.target_modules),
-        use_rslora=of.get("use_rslora", args.adapter == "rslora"),
+    start = adapter_config(args.model)
+    base = start.get("base_model_name_or_path", args.model)
+    lora = dict(
+        r=start.get("r", args.lora_r),
+        lora_alpha=start.get("lora_alpha", args.lora_alpha),
+        target_modules=start.get("target_modules", args.target_modules),
+        use_rslora=start.get("use_rslora", args.adapter == "rslora"),
+        lora_dropout=args.lora_dropout,
     )
     set_seed(args.seed)  # the head begins at random
     if has_cuda():
         from unsloth import FastLanguageModel
 
         model, _ = models.load_model(base, args.max_length, adapters.in_4bit(args), num_labels=1)
+        # Unsloth sets the task type itself where a model has a score head.
         checkpointing = "unsloth" if args.gradient_checkpointing else False
-        model = FastLanguageModel.get_peft_model(
-            model,
-            **shape,
-            lora_dropout=args.lora_dropout,
-            random_state=args.seed,
-            task_type="SEQ_CLS",
-            use_gradient_checkpointing=checkpointing,
-        )
+        model = FastLanguageModel.get_peft_model(model, **lora, random_state=args.seed, use_gradient_checkpointing=checkpointing)
     else:
+        from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig
 
         nf4 = BitsAndBytesConfig(
@@ -185,18 +84,25 @@ def load_scorer(args: Args, tokenizer):
         )
         print("Unsloth's CPU backend has no reward model: transformers and PEFT load it")
         model = AutoModelForSequenceClassification.from_pretrained(
-            base, num_labels=1, dtype=loop.dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
+            base, num_labels=1, dtype=dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
         )
         processor.optimize_for_cpu(model)
-        model = get_peft_model(model, LoraConfig(**shape, lora_dropout=args.lora_dropout, task_type="SEQ_CLS"))
-    if of:
-        # The chat model's adapter has no score head: the new one stays.
-        weights = get_peft_model_state_dict(model) | load_file(Path(args.model, "adapter_model.safetensors"))
-        found = set_peft_model_state_dict(model, weights)
-        if found.unexpected_keys:
-            raise UserError(f"model: the adapter {args.model} does not fit its base, {found.unexpected_keys[:2]}")
+        model = get_peft_model(model, LoraConfig(**lora, task_type="SEQ_CLS"))
+    if start:
+        take_over(model, args.model)
     model.config.pad_token_id = tokenizer.pad_token_id
     return model
+
+
+def take_over(model, adapter: str) -> None:
+    """Begin with a chat model's adapter, in place; it has no score head, so the new one stays. Raises UserError."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = get_peft_model_state_dict(model) | load_file(Path(adapter, "adapter_model.safetensors"))
+    result = set_peft_model_state_dict(model, weights)
+    if result.unexpected_keys:
+        raise UserError(f"model: the adapter {adapter} does not fit its base, {result.unexpected_keys[:2]}")
 
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):
@@ -204,18 +110,21 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from trl import RewardConfig, RewardTrainer
 
     config = RewardConfig(
-        center_rewards_coefficient=args.center_rewards_coefficient or None,
-        max_length=args.max_length,
-        dataset_num_proc=1,
-        **loop.trainer_config(args, held_out),
+        **trainer_config(
+            args,
+            held_out,
+            center_rewards_coefficient=args.center_rewards_coefficient or None,
+            max_length=args.max_length,
+            dataset_num_proc=1,
+        )
     )
-    with loop.float32_adapters(model):
+    with float32_adapters(model):
         return RewardTrainer(
             model=model,
             args=config,
             processing_class=tokenizer,
-            train_dataset=loop.tokenised(train),
-            eval_dataset=loop.tokenised(held_out),
+            train_dataset=pairs.whole_conversations(train),
+            eval_dataset=pairs.whole_conversations(held_out),
         )
 
 
@@ -223,31 +132,9 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
 
 def main() -> None:
-    args = parse_args(Args, __doc__)
-    rows = read_rows(args.data, check_row)
-    held_out_rows = read_rows(args.eval_data, check_row) if args.eval_data else []
-    find_model(args.model)
-    run = loop.start_run(args)
-
-    if not args.dry_run:
-        import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
-
-    tokenizer = set_template(load_tokenizer(args.model), args.template)
-    renderer = Renderer(tokenizer, args.enable_thinking)
-    train, counts = make_dataset(rows, renderer, args.max_length, args.data)
-    held_out = make_dataset(held_out_rows, renderer, args.max_length, args.eval_data)[0] if held_out_rows else None
-    print(f"rows:  {counts['rows']} pairs, {counts['tokens']} tokens, a score read at the last of each answer")
-    for name in ("chosen", "rejected"):
-        print(f"{name}: {tokenizer.decode(train[0][f'{name}_ids'])[-300:]!r}")
-    run["memory"] = memory.plan(args, "reward", counts["longest_row"])
-    if args.dry_run:
-        return loop.show_config(args)
-
-    model = load_scorer(args, tokenizer)
-    trainer = make_trainer(args, model, tokenizer, train, held_out)
-    names = [row.get("id", number) for number, row in enumerate(rows, 1)]
-    metrics = loop.train(trainer, run, args, names)
-    loop.finish(trainer, tokenizer, run, args, {**counts, **metrics})
+    # Pairs are checked, tokenised and counted as in dpo.py, simpo.py and orpo.py.
+    method = pipeline.Method("reward", pairs.check_row, pairs.make_dataset, make_trainer, load_model)
+    pipeline.run(parse_args(Args, __doc__), method)
 
 
 if __name__ == "__main__":

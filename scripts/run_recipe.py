@@ -44,7 +44,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.paths import ROOT
 from common.runs import run_step
-from training import memory
+from training import recipe_memory
 
 TINY_MODEL = "models/tiny-qwen3"
 
@@ -181,7 +181,7 @@ def go(run: Run) -> None:
 def needs(stages: list[Stage]) -> list[str]:
     """Lines on the memory and disk that the stages need."""
     parsed = [(s.name, Path(s.script).stem, command_args(s.command)) for s in stages]
-    return memory.of_chain([{"name": n, "script": script, "args": args} for n, script, args in parsed if args is not None])
+    return recipe_memory.lines([recipe_memory.Stage(*stage) for stage in parsed if stage[2] is not None])
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import UserError
@@ -32,29 +33,53 @@ def run_step(*command: str) -> None:
         sys.exit(code)
 
 
-def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more) -> dict:
-    """Note the start of a run, and refuse a folder that holds a run of other settings.
+@dataclass
+class Run:
+    """A run that has begun."""
 
-    `ignore` names the fields that may differ when an interrupted run is continued, `more` adds settings that may not.
+    started: str
+    """date and time, ISO 8601"""
+    clock: float
+    """time.monotonic() at the start, seconds"""
+    settings: dict = field(default_factory=dict)
+    """what may not change when the run is resumed"""
+    settings_file: Path | None = None
+    """where `settings` lies while the run is unfinished"""
+
+
+def begin_run() -> Run:
+    """A run that begins now."""
+    return Run(time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic())
+
+
+def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more) -> Run:
+    """Begin a run that can be resumed, and refuse a folder that holds a run of other settings.
+
+    Args:
+        args: the script's dataclass.
+        output_dir: the run's folder.
+        ignore: fields that may differ when an interrupted run is resumed.
+        more: further settings that may not.
+
     Raises UserError where the folder's run is finished, or was started with other settings.
     """
-    config = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore} | more
-    output_dir = Path(output_dir)
+    run, output_dir = begin_run(), Path(output_dir)
+    run.settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore} | more
+    run.settings_file = output_dir / "settings.json"
     if (output_dir / "run.json").exists():
         raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")
-    noted = output_dir / "settings.json"
-    if noted.exists() and list(output_dir.glob("checkpoint-*")):
-        before = json.loads(noted.read_text(encoding="utf-8"))
-        changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in config.items() if before.get(k) != v]
+    if run.settings_file.exists() and list(output_dir.glob("checkpoint-*")):
+        before = json.loads(run.settings_file.read_text(encoding="utf-8"))
+        changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in run.settings.items() if before.get(k) != v]
         if changed:
             raise UserError(
                 f"output_dir: {output_dir} holds checkpoints of a run with other settings "
                 f"({'; '.join(changed[:4])}); choose another folder, or delete it"
             )
-    return {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), "noted": noted, "settings": config}
+    return run
 
 
-def finish_run(run: dict, args, output_dir: str | Path, data: list[str], metrics: dict, **more) -> None:
+def finish_run(run: Run, args, output_dir: str | Path, data: list[str], metrics: dict, **more) -> None:
     """Write `run.json` beside a result: command, config, versions, hardware, data hashes, time, memory, metrics."""
     write_json(
         Path(output_dir) / "run.json",
@@ -64,16 +89,16 @@ def finish_run(run: dict, args, output_dir: str | Path, data: list[str], metrics
             "config": dataclasses.asdict(args),
             "versions": versions(),
             "hardware": hardware(),
-            "started": run["started"],
-            "seconds": round(time.monotonic() - run["clock"], 1),
+            "started": run.started,
+            "seconds": round(time.monotonic() - run.clock, 1),
             "peak_memory_gb": peak_memory_gb(),
             "data": {path: {"sha256": sha256(path)} for path in data},
             "metrics": metrics,
             **more,
         },
     )
-    if run["noted"]:
-        run["noted"].unlink(missing_ok=True)
+    if run.settings_file:
+        run.settings_file.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

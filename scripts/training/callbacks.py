@@ -1,76 +1,82 @@
-"""What the training scripts watch while they train: lines and metrics.jsonl, warnings, losses that are no numbers, a picture.
+"""What the training scripts watch: a line and a record for each log step, warnings, losses that are not finite, a picture.
 
 Importing this file imports neither torch nor unsloth.
 """
 
+import collections
 import json
 import time
 from pathlib import Path
 
 from common.errors import CheckFailed
 
+FIGURES = {"reward": "reward", "accuracy": "accuracy", "rewards/accuracies": "accuracy"}  # shown beside the loss
 
-def told(record: dict) -> str:
-    """What a line says beside the loss: the reward in GRPO, the share of pairs ranked right in preference methods."""
-    names = {"reward": "reward", "accuracy": "accuracy", "rewards/accuracies": "accuracy"}
-    return "".join(f"  {words} {float(record[name]):.3f}" for name, words in names.items() if name in record)
+
+def figures(record: dict) -> str:
+    """What a line shows beside the loss: the reward in GRPO, the share of pairs ranked right in preference methods."""
+    return "".join(f"  {words} {float(record[name]):.3f}" for name, words in FIGURES.items() if name in record)
 
 
 def watch(log: Path, first_step: int):
-    """Callback that writes metrics.jsonl, prints a line for each log step, and warns of what preference methods do wrong."""
+    """Callback that writes metrics.jsonl, prints a line for each log step, and stops or warns (`Trend`)."""
     from transformers import TrainerCallback
 
-    begin = {"clock": time.monotonic(), "loss": None, "chosen": None}
+    start, trend = time.monotonic(), Trend()
 
     class Watch(TrainerCallback):
         def on_log(self, args, state, control, logs=None, **kwargs):
             if not state.is_world_process_zero:
                 return
-            seconds = time.monotonic() - begin["clock"]
+            seconds = time.monotonic() - start
             record = {"step": state.global_step, "seconds": round(seconds, 1), **(logs or {})}
             with open(log, "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
             where = f"step {state.global_step}/{state.max_steps}"
             if "loss" in record:
                 left = seconds / max(state.global_step - first_step, 1) * (state.max_steps - state.global_step)
-                speed = (
-                    f"  {float(record['num_tokens']) / seconds:.0f} tokens/s"
-                    if record.get("num_tokens") and not first_step
-                    else ""
-                )
+                tokens = record.get("num_input_tokens_seen")
+                speed = f"  {tokens / seconds:.0f} tokens/s" if tokens and not first_step else ""
                 rate = f"learning rate {float(record['learning_rate']):.2e}"
-                print(f"{where}  loss {float(record['loss']):.4f}{told(record)}  {rate}{speed}  {left:.0f} s left")
-                self.check(record)
-            elif "eval_loss" in record:
-                held_out = {name.removeprefix("eval_"): value for name, value in record.items()}
-                print(f"{where}  held-out loss {float(held_out['loss']):.4f}{told(held_out)}")
-
-        def check(self, record):
-            loss, chosen = float(record["loss"]), record.get("logps/chosen")
-            begin["loss"] = loss if begin["loss"] is None else begin["loss"]
-            if loss > 2 * abs(begin["loss"]) + 2:  # from 2.0, a usual start, to 6.0: far beyond the noise of a batch
-                raise CheckFailed(
-                    f"the loss explodes: {begin['loss']:.3f} at the start, {loss:.3f} at step {record['step']}; "
-                    "lower learning_rate (a tenth is a good try) or raise warmup_steps"
-                )
-            if chosen is None:
-                return
-            begin["chosen"] = float(chosen) if begin["chosen"] is None else begin["chosen"]
-            if begin["chosen"] is not False and float(chosen) < begin["chosen"] - 0.2 * abs(begin["chosen"]):
-                print(
-                    f"warning: the chosen answers become less likely (logps/chosen "
-                    f"{begin['chosen']:.1f} -> {float(chosen):.1f}), "
-                    "the early sign of a model that babbles; lower learning_rate, or set rpo_alpha (DPO), cpo_alpha (SimPO)"
-                )
-                begin["chosen"] = False
+                print(f"{where}  loss {float(record['loss']):.4f}{figures(record)}  {rate}{speed}  {left:.0f} s left")
+                trend.check(record)
+            elif held_out := {name.removeprefix("eval_"): value for name, value in record.items() if name.startswith("eval_")}:
+                loss = f"  held-out loss {float(held_out['loss']):.4f}" if "loss" in held_out else "  held out"
+                print(f"{where}{loss}{figures(held_out)}")
 
     return Watch
 
 
-def refuse_nan(trainer, names: list) -> None:
-    """Make the trainer stop at the first loss that is no finite number, naming the rows of that batch."""
-    import collections
+class Trend:
+    """The loss and the chosen answers' likelihood since the start."""
 
+    def __init__(self):
+        self.loss: float | None = None
+        self.chosen: float | None = None
+        self.warned = False
+
+    def check(self, record: dict) -> None:
+        """Raises CheckFailed for a loss that explodes; warns once where the chosen answers become less likely."""
+        loss, chosen = float(record["loss"]), record.get("logps/chosen")
+        self.loss = loss if self.loss is None else self.loss
+        if loss > 2 * abs(self.loss) + 2:  # from 2.0, a usual start, to 6.0: far beyond the noise of a batch
+            raise CheckFailed(
+                f"the loss explodes: {self.loss:.3f} at the start, {loss:.3f} at step {record['step']}; "
+                "lower learning_rate (a tenth is a good try) or raise warmup_steps"
+            )
+        if chosen is None:
+            return
+        self.chosen = float(chosen) if self.chosen is None else self.chosen
+        if not self.warned and float(chosen) < self.chosen - 0.2 * abs(self.chosen):
+            self.warned = True
+            print(
+                f"warning: the chosen answers become less likely (logps/chosen {self.chosen:.1f} -> {float(chosen):.1f}), "
+                "the early sign of a model that babbles; lower learning_rate, or set rpo_alpha (DPO), cpo_alpha (SimPO)"
+            )
+
+
+def refuse_nan(trainer, ids: list) -> None:
+    """Make the trainer stop at the first loss that is not finite, naming the rows of that batch by `ids`, in place."""
     import torch
 
     collate, compute = trainer.data_collator, trainer.compute_loss
@@ -80,28 +86,50 @@ def refuse_nan(trainer, names: list) -> None:
         recent.extend(features)
         return collate(features, *more)
 
-    def ids_of(feature):
-        return next(
-            (list(feature[k]) for k in ("input_ids", "prompt_ids", "chosen_ids", "prompt_input_ids") if k in feature), None
-        )
+    remember.__dict__.update(getattr(collate, "__dict__", {}))  # Unsloth asks the collator whether it is padding-free
 
     def rows_of(inputs) -> list:
-        lines = [row for value in inputs.values() if getattr(value, "ndim", 0) == 2 for row in value.tolist()]
-        batch = [ids for feature in recent if (ids := ids_of(feature)) and any(row[: len(ids)] == ids for row in lines)]
-        return [name for name, row in zip(names, trainer.train_dataset, strict=False) if ids_of(row) in batch]
+        sequences = sequences_of(inputs)
+        batch = [tokens for feature in recent if (tokens := first_tokens(feature)) and any(_begins(s, tokens) for s in sequences)]
+        return [id_ for id_, row in zip(ids, trainer.train_dataset, strict=False) if first_tokens(row) in batch]
 
     def checked(model, inputs, *more, **rest):
-        told_loss = compute(model, inputs, *more, **rest)
-        loss = told_loss[0] if isinstance(told_loss, tuple) else told_loss
+        outcome = compute(model, inputs, *more, **rest)
+        loss = outcome[0] if isinstance(outcome, tuple) else outcome
         if not torch.isfinite(loss).all():
-            rows = ", ".join(map(str, rows_of(inputs))) or "not to be told"
+            rows = ", ".join(map(str, rows_of(inputs))) or "unknown"
             raise CheckFailed(
                 f"the loss is {float(loss.detach())} at step {trainer.state.global_step + 1}, rows {rows}; look at them, lower "
                 "learning_rate, and start again from the last checkpoint"
             )
-        return told_loss
+        return outcome
 
     trainer.data_collator, trainer.compute_loss = remember, checked
+
+
+def sequences_of(inputs: dict) -> list[list[int]]:
+    """Token sequences of a batch: its rows, or, where documents are joined without padding, each document."""
+    lines = [row for value in inputs.values() if getattr(value, "ndim", 0) == 2 for row in value.tolist()]
+    lengths = inputs.get("packed_seq_lengths")
+    if lengths is None:
+        return lines
+    found = []
+    for line in lines:
+        at = 0
+        for length in lengths.tolist():
+            found.append(line[at : at + length])
+            at += length
+    return found
+
+
+def first_tokens(feature: dict) -> list[int] | None:
+    """The first token list of a row, in the columns of any method."""
+    names = ("input_ids", "prompt_ids", "chosen_ids", "prompt_input_ids")
+    return next((list(feature[name]) for name in names if name in feature), None)
+
+
+def _begins(sequence: list[int], tokens: list[int]) -> bool:
+    return sequence[: len(tokens)] == tokens
 
 
 def draw_loss(log: Path, picture: Path) -> None:
@@ -113,6 +141,6 @@ def draw_loss(log: Path, picture: Path) -> None:
     for name, label, style in (("loss", "training", "-"), ("eval_loss", "held out", "o--")):
         if points := [(r["step"], float(r[name])) for r in records if name in r]:
             axes.plot(*zip(*points, strict=True), style, label=label)
-    axes.set(xlabel="optimiser step", ylabel="loss")
+    axes.set(xlabel="optimizer step", ylabel="loss")
     axes.legend()
     figure.savefig(picture, dpi=120)

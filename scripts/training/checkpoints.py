@@ -3,6 +3,7 @@
 Importing this file imports no torch.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -25,21 +26,28 @@ def last(output_dir: str | Path) -> Path | None:
 
 
 def resume_from(checkpoint: Path, trainer) -> None:
-    """Make `trainer.train(resume_from_checkpoint=checkpoint)` bring back the adapter that was trained, and the optimiser."""
+    """Make `trainer.train(resume_from_checkpoint=checkpoint)` bring back the adapter that was trained, and the optimizer."""
     import torch
 
     if hasattr(trainer.model, "peft_config"):
         trainer.add_callback(_restore_adapter(checkpoint, trainer.model))
     if not torch.cuda.is_available():
-        # transformers reads the optimiser of several processes back to "cpu:0", a place that torch does not know.
-        torch.serialization.register_package(50, lambda _: None, lambda kept, at: kept if at.startswith("cpu:") else None)
+        _read_numbered_cpus()
+
+
+@functools.cache
+def _read_numbered_cpus() -> None:
+    """Let torch read tensors saved on "cpu:0", where transformers puts the optimizer of several processes."""
+    import torch
+
+    torch.serialization.register_package(50, lambda _: None, lambda kept, at: kept if at.startswith("cpu:") else None)
 
 
 def _restore_adapter(checkpoint: Path, model):
     """Callback that reads the trained adapter of a checkpoint back, before the first step.
 
     transformers' own way reads the adapters in a checkpoint's subfolders where there are any, DPO's and KTO's reference, and
-    then passes over the one that was trained: the run would go on from untrained weights with a trained optimiser.
+    then passes over the one that was trained: the run would go on from untrained weights with a trained optimizer.
     """
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file

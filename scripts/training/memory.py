@@ -1,20 +1,20 @@
-"""What a training will need, before a weight is loaded: memory by its parts, disk, and whether it fits here.
+"""Estimates peak memory and disk of a training run without loading weights.
 
-Arithmetic on the model's config.json and the arguments: no torch, no GPU. What the constants stand for is said beside each;
+Arithmetic on the model's config.json and the arguments: no torch, no GPU. Each constant has its source beside it;
 tests/benchmarks/bench_memory.py measures real runs against them, and RESULTS-memory.md holds the figures.
 """
 
 import json
 import os
 import subprocess
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from common import processor
-from common.errors import UserError
 from common.machine import free_bytes
-from common.models import adapter_config, find_model, is_adapter
+from common.models import adapter_config, is_adapter
 from export import preflight
-from export.needs import Shape, needs
 from training import adapters
 
 METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
@@ -80,206 +80,213 @@ def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
     return tokens * config["vocab_size"] * (4 + 4 + 2)
 
 
-def estimate(config: dict, args, method: str, longest: int, gpu: bool, unpacked: bool = False) -> dict[str, float]:
-    """Peak bytes by part, and the sum: `longest` is the longest sequence in tokens; `unpacked` as in `choose`.
+@dataclass
+class Estimate:
+    """Peak memory by part, bytes."""
 
-    Parts: weights, adapters (with gradients), optimiser, activations, logits, libraries.
+    weights: float
+    adapters: float
+    """adapters, and the reference of DPO and KTO"""
+    optimizer: float
+    activations_or_gradients: float
+    """gradients grow as activations are freed: the larger of the two"""
+    logits: float
+    libraries: float
+
+    @property
+    def total(self) -> float:
+        return sum(asdict(self).values())
+
+    @property
+    def variable(self) -> float:
+        """What a smaller batch makes smaller."""
+        return self.activations_or_gradients + self.logits
+
+
+class Memory(NamedTuple):
+    """Where training will run."""
+
+    gpu: bool
+    free: float
+    """bytes"""
+    total: float
+    """bytes"""
+
+    @property
+    def name(self) -> str:
+        return "GPU memory" if self.gpu else "memory"
+
+
+class Choice(NamedTuple):
+    """Whether NF4 weights are dequantised once, and why."""
+
+    dequantize_nf4: bool
+    reason: str
+
+
+@dataclass
+class Plan:
+    """What a run was estimated to need."""
+
+    estimate: Estimate
+    free: float
+    """bytes"""
+    verdict: str
+    """fits, tight, or does not fit"""
+    dequantize_nf4: bool
+
+    def record(self) -> dict:
+        """The plan for run.json."""
+        parts = asdict(self.estimate) | {"total": self.estimate.total}
+        return {
+            "estimated_gb": {name: round(value / GIGA, 3) for name, value in parts.items()},
+            "free_gb": round(self.free / GIGA, 2),
+            "verdict": self.verdict,
+            "nf4_dequantized": self.dequantize_nf4,
+        }
+
+
+def estimate(config: dict, args, method: str, longest: int, gpu: bool, dequantized: bool = False) -> Estimate:
+    """Peak memory of a run.
+
+    Args:
+        config: the model's config.json.
+        args: the script's arguments.
+        method: as in METHODS.
+        longest: tokens of the longest sequence.
+        gpu: whether a GPU trains.
+        dequantized: NF4 weights are dequantised once, see `choose`.
     """
     linear, embeddings, norms = adapters.total_parameters(config)
-    rank = getattr(args, "lora_r", 0)
-    trainable = adapters.trainable_parameters(config, args.adapter, rank, args.target_modules)
+    trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
     full = args.adapter == "full"
-    wide = 2 if unpacked or not adapters.in_4bit(args) else NF4
+    wide = 2 if dequantized or not adapters.in_4bit(args) else NF4
     weights = 4 * (linear + embeddings + norms) if full else wide * linear + 2 * (embeddings + norms)
     held = 0 if full else 4 * trainable
-    if method == "dpo" or method == "kto":
+    if method in ("dpo", "kto"):
         held += 4 * trainable if not full else weights  # the reference: a second adapter, or a second model
-    states = 2 if gpu and "8bit" in args.optim else 8
     if getattr(args, "train_embeddings", False):
         trainable += embeddings
         held += 4 * embeddings
     tokens = longest * args.per_device_train_batch_size * SEQUENCES.get(method, 1)
     checkpointing = gpu if args.gradient_checkpointing is None else args.gradient_checkpointing
-    kept, gradients = activations(config, tokens, checkpointing, gpu, full), 4 * trainable
-    if not gpu:  # short rows keep each head's attention, in float32 and in 16 bits (processor.optimize_for_cpu)
-        short = min(longest, processor.SHORT_ROWS)
-        heads = config["num_attention_heads"] * (1 if checkpointing else config["num_hidden_layers"])
-        share = short / longest
-        kept = max(kept, share * kept + 6 * heads * tokens * share * short)
-        kept *= SLACK  # batches of other lengths leave holes
-    # Gradients grow as activations go: the larger of the two counts.
-    parts = {
-        "weights": weights,
-        "adapters": held,
-        "optimiser": states * trainable,
-        "activations or gradients": max(kept, gradients),
-        "logits": logits(config, tokens, method, gpu),
-        "libraries": OVERHEAD["gpu" if gpu else "ram"],
-    }
-    return parts | {"total": sum(parts.values())}
+    kept = activations(config, tokens, checkpointing, gpu, full)
+    if not gpu:
+        kept = max(kept, _kept_attention(config, tokens, longest, checkpointing, kept)) * SLACK
+    return Estimate(
+        weights=weights,
+        adapters=held,
+        optimizer=(2 if gpu and "8bit" in args.optim else 8) * trainable,
+        activations_or_gradients=max(kept, 4 * trainable),
+        logits=logits(config, tokens, method, gpu),
+        libraries=OVERHEAD["gpu" if gpu else "ram"],
+    )
 
 
-def choose(config: dict | None, args, method: str, longest: int, gpu: bool, left: float) -> tuple[bool, str]:
-    """Set args.gradient_checkpointing where it has no value, and say whether NF4 weights are unpacked once, and why.
+def _kept_attention(config: dict, tokens: int, longest: int, checkpointing: bool, kept: float) -> float:
+    """Bytes where short rows keep each head's attention, in float32 and in 16 bits (processor.optimize_for_cpu)."""
+    short = min(longest, processor.SHORT_ROWS)
+    heads = config["num_attention_heads"] * (1 if checkpointing else config["num_hidden_layers"])
+    share = short / longest
+    return share * kept + 6 * heads * tokens * share * short
 
-    Returns (unpacked, words). The rule is measured on a processor (tests/benchmarks/RESULTS-training.md): recomputing costs
-    a third of the speed, unpacking NF4 in every pass a fifteenth, so both are done only where memory asks for it.
-    A GPU recomputes and stays in NF4: memory is what it lacks.
+
+def choose(config: dict | None, args, method: str, longest: int, gpu: bool, free_memory: float) -> Choice:
+    """Set args.gradient_checkpointing where it has no value, and choose whether NF4 weights are dequantised once.
+
+    The rule is measured on a processor (tests/benchmarks/RESULTS-training.md): recomputing costs a third of the speed,
+    dequantising in every pass a fifteenth, so both are done only where memory is short. A GPU recomputes and stays in NF4:
+    memory is what it lacks.
     """
-    asked = args.gradient_checkpointing
+    given = args.gradient_checkpointing
     four = adapters.in_4bit(args) and args.adapter in adapters.BY_UNSLOTH and method != "reward"
     if gpu or config is None:
-        args.gradient_checkpointing = gpu if asked is None else asked
-        return False, "on a GPU memory is saved first" if gpu else "the memory it needs is not known"
-    ways = [(recompute, unpacked) for recompute in (False, True) for unpacked in ((True, False) if four else (False,))]
-    for recompute, unpacked in ways:
-        if asked is not None and recompute != asked:
+        args.gradient_checkpointing = gpu if given is None else given
+        return Choice(False, "on a GPU memory is saved first" if gpu else "the memory it needs is not known")
+    ways = [(recompute, once) for recompute in (False, True) for once in ((True, False) if four else (False,))]
+    for recompute, once in ways:
+        if given is not None and recompute != given:
             continue
         args.gradient_checkpointing = recompute
-        if estimate(config, args, method, longest, gpu, unpacked)["total"] <= TIGHT * left:
-            return unpacked, "the quickest that fits in memory"
-    return False, "the leanest way there is"
+        if estimate(config, args, method, longest, gpu, once).total <= TIGHT * free_memory:
+            return Choice(once, "the quickest that fits in memory")
+    return Choice(False, "the leanest way there is")
 
 
 def disk(config: dict, args) -> float:
-    """Bytes that the run leaves: the result, and two checkpoints with their optimiser."""
+    """Bytes that the run leaves: the result, and two checkpoints with their optimizer."""
     trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
     tokenizer = 15e6
     return (4 * trainable + tokenizer) + (2 * (12 * trainable + tokenizer) if args.save_steps > 0 else 0)
 
 
-def export_needs(config: dict, args) -> tuple[float, float]:
-    """(memory, disk) in bytes of an export of a model of this shape, before there is one to look at; see export/needs.py."""
-    others, embeddings = (2 * n for n in adapters.total_parameters(config))
-    quantizations = [q.strip() for q in args.quantization.split(",") if q.strip()]
-    found = needs(Shape(others, embeddings, embeddings, config.get("vocab_size", 0)), quantizations)
-    return found.memory, found.disk
+def verdict(need: float, free_memory: float) -> str:
+    """fits, tight, or does not fit."""
+    return "fits" if need <= TIGHT * free_memory else "tight" if need <= free_memory else "does not fit"
 
 
-def of_chain(stages: list[dict]) -> list[str]:
-    """Lines that say what the stages of a recipe need at most, the largest marked, and what is free.
-
-    `stages` hold `name`, `script` (its stem) and `args`; a model that an earlier stage will make has the shape of the one
-    that it began with. Rows are taken to be as long as max_length allows. A model whose config.json cannot be had, or is of an
-    unknown shape, gives a line that says so.
-    """
-    where, left, _ = free()
-    begins, configs, found, lines = {}, {}, [], []
-    for stage in stages:
-        script, args = stage["script"], stage["args"]
-        if script not in (*METHODS, "export_gguf"):
-            continue
-        model = str(args.model)
-        while model in begins:
-            model = begins[model]
-        begins[str(args.output_dir)] = model
-        if model not in configs:
-            try:
-                if not Path(model).exists() and model not in KNOWN:
-                    find_model(model)
-                configs[model] = KNOWN.get(model) or read_config(model)
-            except (KeyError, OSError, ValueError, UserError) as error:
-                configs[model] = None
-                lines.append(f"  {model}: not estimated, its config.json cannot be had ({' '.join(str(error).split())[:80]})")
-        if configs[model] is None:
-            continue
-        try:
-            if script == "export_gguf":
-                need, room = export_needs(configs[model], args)
-            else:
-                longest = args.max_length + getattr(args, "max_completion_length", 0)
-                unpacked, _ = choose(configs[model], args, script, longest, where == "gpu", left)
-                need = estimate(configs[model], args, script, longest, where == "gpu", unpacked)["total"]
-                room = disk(configs[model], args)
-        except (KeyError, ValueError) as error:
-            lines.append(f"  {stage['name']}: not estimated, {model} is of a shape that the arithmetic does not know ({error})")
-            continue
-        found.append((stage["name"], "ram" if script == "export_gguf" else where, need, room))
-    if found:
-        import psutil
-
-        frees = {where: left, "ram": float(psutil.virtual_memory().available)}
-        most = max(need for _, _, need, _ in found)
-        for name, place, need, room in found:
-            verdict = "fits" if need <= TIGHT * frees[place] else "tight" if need <= frees[place] else "does not fit"
-            words = "GPU memory" if place == "gpu" else "memory"
-            largest = ", the largest" if need == most else ""
-            lines.append(f"  {name:16} {need / GIGA:6.1f} GB of {words}, {room / GIGA:6.2f} GB of disk: {verdict}{largest}")
-        room, free_disk = sum(r for *_, r in found), free_bytes(Path(next(iter(begins))))
-        short = "fits" if room < free_disk else "does not fit; make room"
-        lines.append(f"  disk in all      {room / GIGA:6.2f} GB, {free_disk / GIGA:.1f} GB are free: {short}")
-    return lines
-
-
-def free() -> tuple[str, float, float]:
-    """Where training will run and the bytes free there and in all: the first GPU by nvidia-smi, else the machine's memory."""
+def free() -> Memory:
+    """The memory of the first GPU by nvidia-smi, else of the machine."""
     try:
-        asked = ["nvidia-smi", "--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits"]
-        line = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.splitlines()[0]
+        command = ["nvidia-smi", "--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits"]
+        line = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.splitlines()[0]
         left, total = (float(part) * 2**20 for part in line.split(","))
-        return "gpu", left, total
+        return Memory(True, left, total)
     except (OSError, IndexError, ValueError, subprocess.TimeoutExpired):
         import psutil
 
         memory = psutil.virtual_memory()
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each holds a model of its own
-        return "ram", memory.available / processes, memory.total / processes
+        return Memory(False, memory.available / processes, memory.total / processes)
 
 
-def memory_suggestions(args, parts: dict) -> list[str]:
-    """What to turn, the first first."""
+def memory_suggestions(args, need: Estimate) -> list[str]:
+    """What to change to need less memory, the most useful first."""
     found = []
     rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
-    variable = parts["activations or gradients"] + parts["logits"]
-    if rows > 1 and variable > 0.2 * parts["total"]:
+    large = need.variable > 0.2 * need.total
+    if rows > 1 and large:
         found.append(
             f"--per_device_train_batch_size {rows // 2} --gradient_accumulation_steps {passes * 2} (the same training, slower)"
         )
-    if args.gradient_checkpointing is False and variable > 0.2 * parts["total"]:
+    if args.gradient_checkpointing is False and large:
         found.append("--gradient_checkpointing true")
     if not adapters.in_4bit(args):
         found.append("--adapter qlora")
-    if variable > 0.2 * parts["total"]:
+    if large:
         found.append(f"a smaller --max_length than {args.max_length}")
     return [*found, "a smaller model"]
 
 
-def plan(args, method: str, longest: int) -> dict | None:
-    """Print what the training needs, what is free, whether it fits and what to turn; returns it for run.json.
+def plan(args, method: str, longest: int) -> Plan | None:
+    """Print what the training needs, what is free, whether it fits and what to change. `longest`: tokens of a sequence.
 
     Sets args.gradient_checkpointing where it has no value, see `choose`.
     None, with a line that says so, for a model whose config.json this arithmetic does not know.
     """
-    where, left, total = free()
+    here = free()
     try:
         config = read_config(args.model)
-        unpacked, why = choose(config, args, method, longest, where == "gpu", left)
-        parts = estimate(config, args, method, longest, where == "gpu", unpacked)
+        choice = choose(config, args, method, longest, here.gpu, here.free)
+        need = estimate(config, args, method, longest, here.gpu, choice.dequantize_nf4)
     except (KeyError, OSError, ValueError) as error:
-        choose(None, args, method, longest, where == "gpu", left)
+        choose(None, args, method, longest, here.gpu, here.free)
         print(f"memory: not estimated, {args.model} is of a shape that the arithmetic does not know ({error})")
         return None
-    need = parts["total"]
-    weights = "NF4, unpacked once" if unpacked else "NF4" if adapters.in_4bit(args) else "as --adapter says"
-    kept = "recomputed" if args.gradient_checkpointing else "kept"
-    print(f"choice: weights {weights}; activations {kept} ({why})")
-    verdict = "fits" if need <= TIGHT * left else "tight" if need <= left else "does not fit"
-    shown = ", ".join(f"{name} {value / GIGA:.2f}" for name, value in parts.items() if name != "total")
-    place = "GPU memory" if where == "gpu" else "memory"
+    weights = "NF4, dequantised once" if choice.dequantize_nf4 else "NF4" if adapters.in_4bit(args) else "as --adapter says"
+    print(f"choice: weights {weights}; activations {'recomputed' if args.gradient_checkpointing else 'kept'} ({choice.reason})")
+    result = Plan(need, here.free, verdict(need.total, here.free), choice.dequantize_nf4)
+    parts = ", ".join(f"{name.replace('_', ' ')} {value / GIGA:.2f}" for name, value in asdict(need).items())
     print(
-        f"memory: about {need / GIGA:.1f} GB of {place}, {left / GIGA:.1f} of {total / GIGA:.1f} GB are free: {verdict} ({shown})"
+        f"memory: about {need.total / GIGA:.1f} GB of {here.name}, {here.free / GIGA:.1f} of {here.total / GIGA:.1f} GB "
+        f"are free: {result.verdict} ({parts})"
     )
-    if verdict != "fits":
-        print("        turn first: " + "; then ".join(memory_suggestions(args, parts)))
+    if result.verdict != "fits":
+        print("        change first: " + "; then ".join(memory_suggestions(args, need)))
     room, needed = free_bytes(Path(args.output_dir)), disk(config, args)
     short = "" if needed < room else "; make room, or set save_steps 0"
     print(f"disk:   about {needed / GIGA:.2f} GB, {room / GIGA:.1f} GB are free{short}")
     if method not in ("reward", "cpt"):  # what is trained in hours should not fail at the last step
         for warning in preflight.before_training(args.model, args.output_dir, args.adapter):
             print(f"export: {warning}")
-    return {
-        "estimated_gb": {k: round(v / GIGA, 3) for k, v in parts.items()},
-        "free_gb": round(left / GIGA, 2),
-        "verdict": verdict,
-        "nf4_unpacked": unpacked,
-    }
+    return result

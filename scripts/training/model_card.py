@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from common.files import sha256
+from common.runs import Run
 
-HELD_OUT = ("loss", "accuracy", "reward", "rewards/accuracies")  # what is shown of the held-out figures
+HELD_OUT = ("loss", "accuracy", "reward", "rewards/accuracies")  # held-out figures that the card shows
 
 
-def card(args, run: dict, metrics: dict, files: list[str]) -> str:
+def card(args, run: Run, metrics: dict, files: list[str]) -> str:
     """The model card: base, data and licences, method, figures, what it is for and what not."""
     method = Path(sys.argv[0]).stem.upper()
     licences = []
@@ -23,11 +24,9 @@ def card(args, run: dict, metrics: dict, files: list[str]) -> str:
         f"| {k.replace('_', ' ')} | {v} |" for k, v in metrics.items() if not isinstance(v, dict) and v is not None
     )
     held_out = metrics.get("held_out", {})
-    figures += "".join(
-        f"\n| held out: {k} | {v:.4f} |" for k, v in held_out.items() if k in ("loss", "accuracy", "reward", "rewards/accuracies")
-    )
+    figures += "".join(f"\n| held out: {k} | {v:.4f} |" for k, v in held_out.items() if k in HELD_OUT)
     data = "\n".join(f"- `{f}`, SHA-256 `{sha256(f)}`" for f in files)
-    settings = ", ".join(f"{k} {v}" for k, v in run["settings"].items() if isinstance(v, int | float) and not isinstance(v, bool))
+    settings = ", ".join(f"{k} {v}" for k, v in run.settings.items() if isinstance(v, int | float) and not isinstance(v, bool))
     front_matter = "\n".join(f"{k}: {json.dumps(v)}" for k, v in front.items())
     return f"""---
 {front_matter}

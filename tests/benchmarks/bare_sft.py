@@ -53,13 +53,14 @@ trainer = SFTTrainer(
         report_to="none",
         disable_tqdm=True,
         train_sampling_strategy=sampling,
+        include_num_input_tokens_seen="non_padding",
     ),
 )
 result = trainer.train()
 lines = [line for line in trainer.state.log_history if "loss" in line]
 found = {
     "seconds": result.metrics["train_runtime"],
-    "tokens": lines[-1]["num_tokens"],
+    "tokens": trainer.state.num_input_tokens_seen,
     "losses": [line["loss"] for line in lines],
 }
 print(json.dumps(found))

@@ -68,7 +68,7 @@ def sft(steps: int, *flags: str, patch: str = "", env: dict | None = None) -> di
         lines = [json.loads(line) for line in Path(folder, "out/metrics.jsonl").read_text().splitlines()]
         loading = json.loads(Path(folder, "out/run.json").read_text())
     lines = [line for line in lines if "loss" in line]
-    tokens, seconds = (lines[-1][k] - lines[2][k] for k in ("num_tokens", "seconds"))
+    tokens, seconds = (lines[-1][k] - lines[2][k] for k in ("num_input_tokens_seen", "seconds"))
     after = lines[-1]["seconds"] - lines[0]["seconds"]
     return {"tokens_per_second": tokens / seconds, "memory_gb": memory, "whole": whole, "steps_after_first": after} | {
         "loss": float(lines[-1]["loss"]),

@@ -85,8 +85,10 @@ def ours(args: Args, out: str) -> dict:
     lines = [json.loads(line) for line in (Path(out) / "metrics.jsonl").read_text().splitlines()]
     lines = [line for line in lines if "loss" in line]
     late = lines[min(5, len(lines) // 2)]  # the first steps choose and lay out oneDNN's products
-    steady = (lines[-1]["num_tokens"] - late["num_tokens"]) / max(lines[-1]["seconds"] - late["seconds"], 0.1)
-    tokens, losses = lines[-1]["num_tokens"], [float(line["loss"]) for line in lines]
+    steady = (lines[-1]["num_input_tokens_seen"] - late["num_input_tokens_seen"]) / max(
+        lines[-1]["seconds"] - late["seconds"], 0.1
+    )
+    tokens, losses = lines[-1]["num_input_tokens_seen"], [float(line["loss"]) for line in lines]
     return {"seconds": metrics["train_seconds"], "tokens": tokens, "losses": losses, "memory_gb": memory, "steady": steady}
 
 

@@ -116,6 +116,10 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("sft.py", ["--adapter", "full", "--load_in_4bit", "true"], "load_in_4bit"),
         ("sft.py", ["--adapter", "loftq", "--load_in_4bit", "false"], "load_in_4bit"),
         ("sft.py", ["--adapter", "prefix", "--lora_dropout", "0.1"], "lora_dropout"),
+        ("sft.py", ["--trainer", "{no_such_field: 1}"], "trainer"),
+        ("dpo.py", ["--trainer", "{learning_rate: 1}"], "trainer"),
+        ("kto.py", ["--trainer", "{bf16: false}"], "trainer"),
+        ("orpo.py", ["--max_grad_norm", "-1"], "max_grad_norm"),
     ],
 )
 def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):
@@ -131,6 +135,19 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
     config.write_text("lora_r: 8\nlearning_rate: 1e-5\n")
     args = parse_args(sft.Args, "", [str(config), "--lora_r", "32", "--dry_run"])
     assert (args.lora_r, args.learning_rate, args.dry_run) == (32, 1e-5, True)
+
+
+@pytest.mark.parametrize("script", ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo"])
+def test_fields_of_trls_configuration_are_read_from_its_source(script):
+    """As importing the class tells them, without the import."""
+    import dataclasses
+    import importlib
+
+    from training.arguments import config_fields
+
+    path = __import__(script).Args.CONFIG_CLASS
+    module, _, name = path.rpartition(".")
+    assert config_fields(path) == {f.name for f in dataclasses.fields(getattr(importlib.import_module(module), name))}
 
 
 # ---------------------------------------------------------------------------------------------- recipes and README

@@ -155,7 +155,7 @@ def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
             args = recipes.command_args(stage.command)
             begins = next(s.command for s in stages if "--model" in s.command)
             config = memory.KNOWN[begins[begins.index("--model") + 1]]
-            need = memory.estimate(config, args, method, args.max_length, gpu=True)["total"]
+            need = memory.estimate(config, args, method, args.max_length, gpu=True).total
             assert need < memory.TIGHT * gigabytes * 1e9, (stage.name, need)
 
 
@@ -173,7 +173,7 @@ def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked,
 
     args = recipes.command_args(["python", "scripts/sft.py", "--output_dir", "x", "--gradient_checkpointing", "false"])
     config = memory.KNOWN["Qwen/Qwen3-1.7B"]
-    need = memory.estimate(config, args, "sft", 512, gpu=False)["total"]
+    need = memory.estimate(config, args, "sft", 512, gpu=False).total
     args.gradient_checkpointing = checkpointing
     assert memory.choose(config, args, "sft", 512, False, share * need / memory.TIGHT)[0] == unpacked
     assert args.gradient_checkpointing != kept

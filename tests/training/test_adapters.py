@@ -18,9 +18,7 @@ def trained(tiny_model, tiny_rows, tmp_path_factory):
     from common.arguments import parse_args
     from common.files import read_rows
     from common.models import load_tokenizer
-    from training import loop
-
-    from data_prep.chat_template import Renderer
+    from training.trainer import load_model
 
     made = {}
 
@@ -37,8 +35,8 @@ def trained(tiny_model, tiny_rows, tmp_path_factory):
             data = ["--model", str(ROOT / tiny_model), "--data", str(tiny_rows / "train.jsonl"), "--output_dir", str(out)]
             args = parse_args(sft.Args, "", [*data, *flags.split()])
             tokenizer = load_tokenizer(args.model)
-            rows, _ = sft.make_dataset(read_rows(args.data), Renderer(tokenizer), args.max_length, args.data)
-            trainer = sft.make_trainer(args, loop.load_model(args, {"memory": None}), tokenizer, rows, None)
+            rows = sft.make_dataset(read_rows(args.data), tokenizer, args, args.data).rows
+            trainer = sft.make_trainer(args, load_model(args), tokenizer, rows, None)
             trainer.train()
             losses = [float(line["loss"]) for line in trainer.state.log_history if "loss" in line]
             made[kind] = args, trainer, tokenizer, losses

@@ -23,9 +23,8 @@ def trainers(tiny_model, tmp_path_factory):
     from common import models
     from common.arguments import parse_args
     from common.models import load_tokenizer
+    from training import pairs as preference_pairs
     from unsloth_zoo.cpu import runtime
-
-    from data_prep.chat_template import Renderer
 
     with pytest.MonkeyPatch.context() as patch:  # for this process alone: a script that a test starts must not inherit it
         patch.setenv("UNSLOTH_CPU_BF16", "0")
@@ -72,9 +71,10 @@ def trainers(tiny_model, tmp_path_factory):
             ],
         )
         tokenizer = load_tokenizer(args.model)
-        rows, _ = script.make_dataset(feedback if name == "kto" else pairs, Renderer(tokenizer), 256, "rows")
+        data = script if name == "kto" else preference_pairs
+        rows = data.make_dataset(feedback if name == "kto" else pairs, tokenizer, args, "rows").rows
         if name == "reward":
-            model = script.load_scorer(args, tokenizer).float()
+            model = script.load_model(args, tokenizer).float()
         else:
             model, _ = models.load_model(args.model, 256, False, dtype=torch.float32)
         trainer = script.make_trainer(args, model, tokenizer, rows, None)
@@ -255,7 +255,7 @@ def test_reward_model_begins_with_the_sft_adapter_and_a_new_head(tiny_sft, train
 
     words = f"--model {tiny_sft} --data {ROOT / 'pyproject.toml'} --output_dir {tiny_sft / 'no'} --adapter lora".split()
     args = parse_args(reward.Args, "", words)
-    model = reward.load_scorer(args, load_tokenizer(args.model))
+    model = reward.load_model(args, load_tokenizer(args.model))
     taught, held = load_file(tiny_sft / "adapter_model.safetensors"), dict(model.named_parameters())
     name = next(k for k in taught if "lora_B" in k)
     assert torch.equal(held[name.replace("lora_B.weight", "lora_B.default.weight")].float(), taught[name].float())

@@ -66,19 +66,18 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows(tiny_model, t
     assert len(re.findall(r"\brow\d+", done.stderr)) == 4
 
 
-def test_a_loss_that_explodes_stops_the_run(tmp_path):
+def test_a_loss_that_explodes_stops_the_run():
     from common.errors import CheckFailed
 
-    watch = callbacks.watch(tmp_path / "metrics.jsonl", 0)()
+    watch = callbacks.Trend()
     for loss in (2.0, 3.1, 1.2, 5.9):
         watch.check({"step": 1, "loss": loss})
     with pytest.raises(CheckFailed, match=r"explodes.*learning_rate"):
         watch.check({"step": 5, "loss": 6.1})
 
 
-def test_a_fall_of_the_chosen_answers_is_warned_of_once(tmp_path, capsys):
-
-    watch = callbacks.watch(tmp_path / "metrics.jsonl", 0)()
+def test_a_fall_of_the_chosen_answers_is_warned_of_once(capsys):
+    watch = callbacks.Trend()
     for step, chosen in enumerate((-50, -45, -58, -61, -90)):
         watch.check({"step": step, "loss": 0.5, "logps/chosen": chosen})
     assert capsys.readouterr().out.count("less likely (logps/chosen -50.0 -> -61.0)") == 1
@@ -139,7 +138,7 @@ def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path)
     done = run_script("scripts/sft.py", "--model", folder, *data, "--dry_run", "--adapter", "prefix")
     assert "memory: about" in done.stdout and "disk:" in done.stdout and "learning_rate: 0.0002" in done.stdout
     assert "export: a prefix adapter cannot be exported" in done.stdout
-    assert "does not fit" in done.stdout and "turn first" in done.stdout
+    assert "does not fit" in done.stdout and "change first" in done.stdout
 
 
 def test_model_card_and_picture_are_there(tiny_sft):

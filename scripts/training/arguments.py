@@ -1,0 +1,182 @@
+"""The arguments that all training scripts share: a script's Args subclasses TrainingArgs and adds what its method needs.
+
+Importing this file imports neither torch nor unsloth.
+"""
+
+import ast
+import functools
+import importlib.util
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from common.arguments import check_at_least
+from common.models import check_model_name
+from training import adapters
+
+from data_prep.chat_template import TEMPLATES
+
+
+@dataclass
+class TrainingArgs:
+    """Names are those of transformers, TRL and PEFT; a subclass overrides defaults, and gives the reason of each."""
+
+    CONFIG_CLASS: ClassVar[str] = "trl.trainer.sft_config.SFTConfig"
+    """TRL's configuration class, which `trainer` is checked against"""
+    WATCHED: ClassVar[str] = "loss"
+    """held-out figure that early stopping follows"""
+    LARGER_IS_BETTER: ClassVar[bool] = False
+
+    model: str
+    """hub id, model folder, or adapter folder to go on from"""
+    data: str
+    """training rows (JSONL)"""
+    eval_data: str | None = None
+    """held-out rows of the same shape, evaluated at every epoch's end"""
+    output_dir: str = "runs/training"
+    """where the adapter and the run's records go"""
+    template: Literal[TEMPLATES] = "auto"
+    """chat template; auto keeps the tokenizer's own"""
+    enable_thinking: bool = False
+    """let the model think first; off, Qwen3's empty think block is part of the prompt"""
+    max_length: int = 1024
+    """longest row in tokens"""
+    adapter: Literal[adapters.KINDS] = "qlora"
+    """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
+    load_in_4bit: bool | None = None
+    """load the frozen weights in NF4; without a value as the adapter needs it"""
+    lora_r: int = 16
+    """rank of the adapters; an adapter folder keeps its own"""
+    lora_alpha: int = 16
+    """scale of the adapters; the update is multiplied by lora_alpha / lora_r (rslora: / sqrt(lora_r))"""
+    lora_dropout: float = 0.0
+    """dropout in the adapters; Unsloth's fused kernels want 0"""
+    target_modules: list[str] = field(default_factory=lambda: list(adapters.LAYERS))
+    """layers that get an adapter"""
+    learning_rate: float = 5e-6
+    """peak learning rate"""
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    """how the learning rate falls"""
+    warmup_steps: float = 0.1
+    """steps to the peak; below 1 it is a share of all steps"""
+    weight_decay: float = 0.0
+    """AdamW's weight decay"""
+    max_grad_norm: float = 1.0
+    """gradients are scaled down to this norm; 0: never"""
+    num_train_epochs: float = 1.0
+    """passes over the data"""
+    max_steps: int = -1
+    """stop after so many optimizer steps; -1: by epochs"""
+    per_device_train_batch_size: int = 2
+    """rows a forward pass"""
+    gradient_accumulation_steps: int = 8
+    """forward passes an optimizer step"""
+    gradient_checkpointing: bool | None = None
+    """recompute activations: less memory, more time; without a value on a GPU, and where memory is short"""
+    optim: str = "adamw_8bit"
+    """optimizer by its transformers name; without a GPU plain AdamW replaces an 8-bit one"""
+    logging_steps: int = 5
+    """optimizer steps a line of metrics.jsonl"""
+    save_steps: int = 200
+    """optimizer steps a checkpoint; 0: none"""
+    seed: int = 3407
+    """seed of adapters, order and dropout"""
+    early_stopping_patience: int = 0
+    """stop after so many checkpoints without a better held-out figure, and keep the best; 0: never"""
+    report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
+    """experiment tracker; wandb without a key logs offline"""
+    trainer: dict[str, Any] = field(default_factory=dict)
+    """for experts: further fields of TRL's configuration class as they are, e.g. {neftune_noise_alpha: 5}"""
+    dry_run: bool = False
+    """check everything, show one row as trained, load no model"""
+
+    def problems(self) -> list[str]:
+        """What is wrong with the values, found without loading anything."""
+        found = check_model_name(self.model) if self.model else []
+        for name in ("data", "eval_data"):
+            path = getattr(self, name)
+            if path and not Path(path).is_file():
+                found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
+        found += check_at_least(
+            self, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps"
+        )
+        found += check_at_least(self, 0, "max_grad_norm", "weight_decay")
+        if self.early_stopping_patience and not (self.eval_data and self.save_steps > 0):
+            found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
+        if self.max_length < 16:
+            found.append(f"max_length: {self.max_length} tokens hold no conversation; use 512 or more")
+        if not 0 < self.learning_rate < 1:
+            found.append(f"learning_rate: {self.learning_rate} is not between 0 and 1")
+        if not self.target_modules:
+            found.append("target_modules: names no layer")
+        return found + adapters.problems(self) + self._trainer_problems()
+
+    def _trainer_problems(self) -> list[str]:
+        """Keys of `trainer` that TRL's configuration does not have, or that this collection sets itself."""
+        found = []
+        known = config_fields(self.CONFIG_CLASS) if self.trainer else set()
+        own = {f.name for f in fields(self)}
+        for key in self.trainer:
+            if key in own:
+                found.append(f"trainer: {key} is a flag of its own; pass --{key}")
+            elif key in SET_HERE:
+                found.append(f"trainer: {key} is set by the script ({SET_HERE[key]})")
+            elif key not in known:
+                found.append(f"trainer: {self.CONFIG_CLASS.rpartition('.')[2]} has no field {key}")
+        return found
+
+
+SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, and why
+    "bf16": "by what the machine can do",
+    "fp16": "by what the machine can do",
+    "data_seed": "pass --seed",
+    "save_strategy": "pass --save_steps",
+    "eval_strategy": "pass --eval_data",
+    "load_best_model_at_end": "pass --early_stopping_patience",
+    "metric_for_best_model": "pass --early_stopping_patience",
+    "greater_is_better": "pass --early_stopping_patience",
+    "resume_from_checkpoint": "an interrupted run is resumed by itself",
+    "remove_unused_columns": "rows are tokenised already",
+    "disable_tqdm": "progress is printed a line a step",
+    "push_to_hub": "uploads are made when all is saved",
+}
+
+
+@functools.cache
+def config_fields(dotted: str) -> frozenset[str]:
+    """Field names of a configuration class and its bases, read from the source: importing TRL would import torch.
+
+    Follows bases that are defined in the same package or are transformers' TrainingArguments.
+    """
+    module, _, name = dotted.rpartition(".")
+    package, *inner = module.split(".")
+    path = Path(importlib.util.find_spec(package).submodule_search_locations[0], *inner).with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    if name not in classes:
+        return frozenset()
+    found = {
+        node.target.id for node in classes[name].body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    imported = {
+        alias.asname or alias.name: _absolute(node, module)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for base in (b.id for b in classes[name].bases if isinstance(b, ast.Name)):
+        if base == "TrainingArguments":
+            found |= config_fields("transformers.training_args.TrainingArguments")
+        elif base in classes:
+            found |= config_fields(f"{module}.{base}")
+        elif base in imported:
+            found |= config_fields(f"{imported[base]}.{base}")
+    return frozenset(found)
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    """The dotted module that a `from ... import` in `module` names."""
+    if not node.level:
+        return node.module or ""
+    above = module.split(".")[: -node.level]
+    return ".".join([*above, *((node.module or "").split(".") if node.module else [])])

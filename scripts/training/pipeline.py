@@ -1,0 +1,77 @@
+"""The course of every training script: arguments, rows, memory plan, model, trainer, training, saving.
+
+A method hands in its functions (`Method`); `run` calls them in order. Importing this file imports neither torch nor unsloth.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.files import read_rows
+from common.models import find_model, load_tokenizer
+from common.runs import Run, start_run
+from training import loop, memory, trainer
+
+from data_prep.chat_template import set_template
+
+# Fields that may change when an interrupted run is resumed; the effective batch must not, `begin` sees to that.
+MAY_CHANGE = ("dry_run", "logging_steps", "save_steps", "report_to", "per_device_train_batch_size", "gradient_accumulation_steps")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What makes a method."""
+
+    name: str
+    """as in memory.METHODS"""
+    check_row: Callable[[dict], list[str]]
+    """row -> problems, without a tokenizer"""
+    make_dataset: Callable
+    """(rows, tokenizer, args, path) -> rows.TrainingData"""
+    make_trainer: Callable
+    """(args, model, tokenizer, rows, eval_rows) -> a TRL trainer"""
+    load_model: Callable | None = None
+    """(args, tokenizer, plan) -> model; None: trainer.load_model"""
+    complete: Callable | None = None
+    """args -> None: fills in fields that have no value, and prints them"""
+
+
+def run(args, method: Method) -> None:
+    """Train by `method`; `args` is the script's Args."""
+    if method.complete:
+        method.complete(args)
+    rows = read_rows(args.data, method.check_row)
+    eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
+    find_model(args.model)
+    started = begin(args)
+
+    if not args.dry_run:
+        import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
+
+    tokenizer = set_template(load_tokenizer(args.model), args.template)
+    data = method.make_dataset(rows, tokenizer, args, args.data)
+    held_out = method.make_dataset(eval_rows, tokenizer, args, args.eval_data).rows if eval_rows else None
+    print("\n".join(data.summary))
+    plan = memory.plan(args, method.name, data.counts.longest_row)
+    if args.dry_run:
+        return show_config(args)
+
+    model = method.load_model(args, tokenizer, plan) if method.load_model else trainer.load_model(args, plan)
+    fitted = method.make_trainer(args, model, tokenizer, data.rows, held_out)
+    metrics = loop.train(fitted, started, args, data.ids)
+    loop.finish(fitted, tokenizer, started, args, data.counts.record() | metrics, plan)
+
+
+def begin(args) -> Run:
+    """`runs.start_run`. Out of memory, the rows a pass and the passes a step change, their product never."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    batch = processes * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    return start_run(args, args.output_dir, MAY_CHANGE, effective_batch=batch)
+
+
+def show_config(args) -> None:
+    """Print the resolved configuration as YAML that --config takes."""
+    import yaml
+
+    print("--- resolved configuration\n" + yaml.safe_dump(dataclasses.asdict(args), allow_unicode=True, sort_keys=False), end="")

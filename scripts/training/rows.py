@@ -1,0 +1,91 @@
+"""Training rows on their way to a trainer: counts, refusals, and datasets that TRL takes as they are. Imports no torch."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from common.errors import UserError
+
+from data_prep.chat_template import IGNORED
+
+
+@dataclass
+class Counts:
+    """What a file of training rows holds, after tokenising."""
+
+    rows: int
+    tokens: int
+    trained_tokens: int
+    """tokens that the loss is taken over"""
+    truncated_rows: int
+    longest_row: int
+    """tokens of the longest sequence that the model will see"""
+
+    def record(self) -> dict[str, int]:
+        """The counts for run.json."""
+        return dataclasses.asdict(self)
+
+
+class TrainingData(NamedTuple):
+    """Tokenised rows."""
+
+    rows: Any
+    """list of dicts or datasets.Dataset, in the columns that make_trainer takes"""
+    counts: Counts
+    ids: list
+    """id of the source row of each element of `rows`"""
+    summary: list[str]
+    """lines to print: counts, and the first row as trained"""
+
+
+def ids_of(rows: list[dict]) -> list:
+    """Each row's id, or its number from 1."""
+    return [row.get("id", number) for number, row in enumerate(rows, 1)]
+
+
+def sample(encoded: dict, tokenizer) -> list[str]:
+    """Lines that show one row as it is trained: what is given, and what is learnt."""
+    pairs = list(zip(encoded["input_ids"], encoded["labels"], strict=True))
+    given, learnt = ([t for t, label in pairs if (label == IGNORED) == masked] for masked in (True, False))
+    return [f"given: {tokenizer.decode(given)[-300:]!r}", f"trained: {tokenizer.decode(learnt)[:300]!r}"]
+
+
+def kind_of_row(row: dict) -> str:
+    """What a row that does not fit seems to be, and the script that takes such rows."""
+    kinds = (
+        ("conversations", "a conversation, for sft.py"),
+        ("messages", "a conversation, for sft.py"),
+        ("chosen", "a preference row, for dpo.py, simpo.py, orpo.py or reward.py"),
+        ("completion", "a feedback row, for kto.py"),
+        ("options", "a scoring row, for evaluate.py"),
+        ("labels", "a scoring row, for evaluate.py"),
+        ("text", "a text row, for cpt.py"),
+    )
+    return next((f"it looks like {what}" for key, what in kinds if key in row), f"it has {', '.join(list(row)[:6]) or 'no keys'}")
+
+
+def refuse_long_rows(rows: list[dict], lengths: list[int], max_length: int, path: str) -> None:
+    """UserError where rows are longer than max_length tokens: an answer cut before its end teaches never to stop."""
+    long = [id_ for id_, n in zip(ids_of(rows), lengths, strict=True) if n > max_length]
+    if long:
+        raise UserError(
+            f"{path}: {len(long)} of {len(rows)} rows are longer than max_length {max_length} tokens (the longest "
+            f"has {max(lengths)}), first {long[:3]}; raise --max_length or shorten them in data_prep"
+        )
+
+
+def tokenised(rows: list[dict] | None):
+    """Tokenised rows as a dataset that TRL's trainers leave as it is; None for no rows.
+
+    TRL's preference trainers render and tokenise text by themselves, with no way to hand in tokens. Here their `map` and
+    `filter` do nothing, so that rendering happens in one place, and the model is not hashed as `map` does it.
+    """
+    from datasets import Dataset
+
+    class Tokenised(Dataset):
+        def map(self, *args, **kwargs):
+            return self
+
+        filter = map
+
+    return Tokenised.from_list(rows) if rows else None

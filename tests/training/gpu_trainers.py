@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Unsloth's GPU-side trainers, built and run on a processor: what test_gpu_trainers.py starts, once for several cases.
+
+    python tests/training/gpu_trainers.py FOLDER MODEL sft sft:packing dpo      # one JSON line a case on stdout
+
+On a CUDA card Unsloth replaces TRL's trainers by generated ones (padding-free batches, its own losses and prediction
+steps). Without a card it takes another path, so that tests on a processor never meet them. `gpu_side_trainers` brings them
+here, with a plain transformers model in place of Unsloth's kernels.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+os.environ |= {"UNSLOTH_ALLOW_CPU": "1", "HF_HUB_OFFLINE": "1", "UNSLOTH_COMPILE_DISABLE": "1"}
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
+
+
+def gpu_side_trainers() -> None:
+    """Import Unsloth and install the trainers that it generates for a GPU."""
+    import unsloth  # noqa: F401
+    from unsloth.models import rl
+    from unsloth.trainer import _patch_trl_trainer
+
+    rl.patch_trl_disable_gradient_checkpointing()
+    rl.patch_trl_fused_lm_head_devices()
+    rl.patch_trl_fused_lm_head_kernel()
+    rl.patch_trl_rl_trainers()
+    _patch_trl_trainer()
+
+
+def plain_models() -> None:
+    """Replace Unsloth's loading and adapters by transformers' and PEFT's, in float32."""
+    import torch
+    from training import adapters, trainer
+    from transformers import AutoModelForCausalLM
+
+    config_of = trainer.trainer_config
+    trainer.supports_bf16 = lambda: False
+    trainer.trainer_config = lambda *args, **more: config_of(*args, **more) | {"fp16": False, "optim": "adamw_torch"}
+    trainer.dtype = lambda: torch.float32
+
+    def load_model(args, *more):
+        model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+        model._unsloth_user_float32 = True
+        model.for_training, model.for_inference = (lambda *a, **k: model.train()), (lambda *a, **k: model.eval())
+        return model
+
+    def attach(model, args, **more):
+        from peft import LoraConfig, PeftModel, get_peft_model
+
+        if isinstance(model, PeftModel):
+            return model
+        made = get_peft_model(model, LoraConfig(r=4, target_modules=args.target_modules, task_type="CAUSAL_LM"))
+        made.for_training, made.for_inference = (lambda *a, **k: made.train()), (lambda *a, **k: made.eval())
+        return made
+
+    trainer.load_model, adapters.attach = load_model, attach
+
+
+def rows_of(method: str) -> list[dict]:
+    """16 rows of the method's shape, of uneven length."""
+    rows = []
+    for i in range(16):
+        ask, good, bad = f"Case {i}: which organ?{' Really?' * (i % 3)}", f"It is organ {i % 4}, dear colleague.", "dunno"
+        choice = {"task": "mcq", "id": f"q{i}", "question": ask, "options": {"A": "x", "B": "y"}, "answer": "A", "language": "en"}
+        turns = [{"from": "human", "value": ask}, {"from": "gpt", "value": good}]
+        shapes = {
+            "sft": {"id": f"q{i}", "conversations": turns},
+            "cpt": {"id": f"q{i}", "text": f"{ask} {good}"},
+            "kto": {"id": f"q{i}", "prompt": ask, "completion": (good, bad)[i % 2], "label": i % 2 == 0},
+            "grpo": choice,
+        }
+        rows.append(shapes.get(method, {"id": f"q{i}", "prompt": ask, "chosen": good, "rejected": bad}))
+    return rows
+
+
+FLAGS = """--max_steps 2 --logging_steps 1 --save_steps 1 --per_device_train_batch_size 4 --gradient_accumulation_steps 1
+    --max_length 128 --gradient_checkpointing false --adapter lora --learning_rate 1e-3 --warmup_steps 0""".split()
+
+
+class Case:
+    """A method with its rows, model and trainer under Unsloth's GPU side."""
+
+    def __init__(self, name: str, folder: Path, model: str, *flags: str):
+        from common.arguments import parse_args
+        from common.files import read_rows
+        from common.models import load_tokenizer
+        from training import pairs, pipeline, trainer
+
+        self.method, self.out = name, folder / "_".join([name, *(f.strip("-") for f in flags if f.startswith("--"))])
+        data = folder / f"{name}.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows_of(name)))
+        where = ["--model", model, "--data", str(data), "--eval_data", str(data), "--output_dir", str(self.out)]
+        more = ["--num_generations", "4", "--max_completion_length", "8"] if name == "grpo" else []
+        self.script = script = __import__(name)
+        self.args = args = parse_args(script.Args, "", [*where, *FLAGS, *more, *flags])
+        self.tokenizer = load_tokenizer(model)
+        make = getattr(script, "make_dataset", pairs.make_dataset)
+        self.data = make(read_rows(data), self.tokenizer, args, str(data))
+        self.run = pipeline.begin(args)
+        loaded = script.load_model(args, self.tokenizer) if hasattr(script, "load_model") else trainer.load_model(args)
+        self.trainer = script.make_trainer(args, loaded, self.tokenizer, self.data.rows, self.data.rows)
+
+    def train(self) -> dict:
+        from training import loop
+
+        return loop.train(self.trainer, self.run, self.args, self.data.ids)
+
+    def records(self) -> list[dict]:
+        return [json.loads(line) for line in (self.out / "metrics.jsonl").read_text().splitlines()]
+
+
+def two_steps(case: Case) -> dict:
+    """Train, evaluate, save; then resume from the first checkpoint."""
+    import shutil
+
+    metrics = case.train()
+    collator = case.trainer.data_collator
+    found = {
+        "trainer": type(case.trainer).__mro__[0].__module__ + " " + type(case.trainer).__name__,
+        "padding_free": bool(getattr(collator, "padding_free", False)),
+        "metrics": metrics,
+        "records": case.records(),
+        "trained": sum(p.grad is not None for p in case.trainer.model.parameters() if p.requires_grad),
+    }
+    shutil.rmtree(case.out / "checkpoint-2")
+    again = Case(case.method, case.out.parent, case.args.model)
+    again.train()
+    found["resumed"] = again.records()
+    return found
+
+
+def packing(case: Case) -> dict:
+    """Whether each packed document and its labels are as encoded, and how many rows a batch of training and evaluation holds."""
+    from data_prep.chat_template import Renderer, to_messages
+
+    renderer = Renderer(case.tokenizer)
+    encoded = [renderer.encode(to_messages(row)) for row in rows_of("sft")]
+    expected = {tuple(e["input_ids"]): list(e["labels"]) for e in encoded}
+    batch = next(iter(case.trainer.get_train_dataloader()))
+    ids, labels, at, same = batch["input_ids"][0].tolist(), batch["labels"][0].tolist(), 0, []
+    for length in batch["packed_seq_lengths"].tolist():
+        document = ids[at : at + length]
+        same.append(labels[at + 1 : at + length] == expected.get(tuple(document), [None])[1:])
+        at += length
+    return {"same": same, "documents": len(same), "held_out": len(next(iter(case.trainer.get_eval_dataloader()))["input_ids"])}
+
+
+def nan(case: Case) -> dict:
+    """What is said of a loss that is not finite: the rows of the batch alone, though they are joined without padding."""
+    import torch
+    from common.errors import CheckFailed
+
+    head = case.trainer.model.get_output_embeddings() if not hasattr(case.trainer.model, "base_model") else None
+    norm = next(p for n, p in case.trainer.model.named_parameters() if n.endswith("model.norm.weight"))
+    with torch.no_grad():
+        norm[3] = float("nan")
+    try:
+        case.train()
+    except CheckFailed as error:
+        return {"error": str(error), "head": head is not None}
+    return {"error": ""}
+
+
+def early_stopping(case: Case) -> dict:
+    metrics = case.train()
+    args = case.trainer.args
+    return {
+        "metrics": metrics,
+        "records": case.records(),
+        "watched": args.metric_for_best_model,
+        "larger": args.greater_is_better,
+    }
+
+
+CHECKS = {"": two_steps, "packing": packing, "nan": nan, "stop": early_stopping}
+MORE_FLAGS = {"packing": ["--packing", "true"], "stop": ["--early_stopping_patience", "1"], "nan": []}
+
+
+def main() -> None:
+    folder, model, *cases = sys.argv[1:]
+    gpu_side_trainers()
+    plain_models()
+    for name in cases:
+        method, _, check = name.partition(":")
+        try:
+            result = CHECKS[check](Case(method, Path(folder) / (check or "steps"), model, *MORE_FLAGS.get(check, [])))
+        except Exception:  # each case is a test of its own
+            result = {"failed": traceback.format_exc()}
+        print("RESULT " + json.dumps({"case": name} | result), flush=True)
+
+
+if __name__ == "__main__":
+    main()
