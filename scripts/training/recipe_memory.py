@@ -33,7 +33,8 @@ def export_needs(config: dict, args) -> tuple[float, float]:
     """(memory, disk) in bytes of an export of a model of this shape, before there is one to look at; see export/needs.py."""
     linear, embeddings, norms = adapters.total_parameters(config)
     quantizations = [q.strip() for q in args.quantization.split(",") if q.strip()]
-    shape = Shape(2 * (linear + norms), 2 * embeddings, 2 * embeddings, config.get("vocab_size", 0))
+    even = all(config[name] % 256 == 0 for name in ("hidden_size", "intermediate_size"))
+    shape = Shape(2 * (linear + norms), 2 * embeddings, 2 * embeddings, config.get("vocab_size", 0), even)
     found = needs(shape, quantizations)
     return found.memory, found.disk
 
