@@ -1,16 +1,18 @@
 """Which of the readings that fit is taken, and what is asked, with the lines to paste, where none may be."""
 
 import dataclasses
+import re
 
-from data_prep.columns import Column, candidates, fits, option_columns
+from data_prep.columns import Column, candidates, fits, option_columns, share
 from data_prep.errors import UserError
 from data_prep.keys import unclear
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
+from data_prep.values import LINE, split_stem
 
 
 def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
-    """The best of the candidates. Raises UserError where there is none, two are in reach, or what matters would go unused.
+    """The best candidate. Raises UserError where there is none, two are in reach, or what matters would go unused.
 
     `said`: the user named shape and columns, so that unused ones are listed and no reason to stop.
     """
@@ -32,11 +34,35 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
         raise UserError(f"{shown}: {name} can be {' or '.join(map(str, both))}. Paste one:\n{lines}")
     if best.key and best.key.base == "?":
         raise unclear(shown, best.key)
+    if best.reading.shape == "text" and not said and _looks_like_exam(columns[best.reading.fields["text"]]):
+        raise UserError(
+            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
+            f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
+        )
     if best.unused and not said:
         raise UserError(_left_out(best, columns, shown))
     rate = best.key.rate if best.key else 1.0
     sure = rate * (0.99 if not others else min(0.99, 0.5 + (best.score - others[0].score) / 6))
     return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
+
+
+EXAM = re.compile(
+    r"(?i)\b(?:quest[ãa]o|question|pregunta)\s*(?:n[ºo.]*\s*)?[\d|]|\bassinale\b|\balternativas?\b"
+    r"|\bwhich of the following\b|\bgabarito\b"
+)
+
+
+def _looks_like_exam(column: Column) -> bool:
+    """Whether a text column holds multiple-choice questions: several in a text that speaks like an exam, or one in most texts.
+
+    Guidelines have lists of a), b), c) too, but do not number questions or ask to mark an alternative.
+    """
+    for value in column.values[:20]:
+        letters = [next(g for g in hit.groups() if g).upper() for hit in LINE.finditer(str(value))]
+        runs = sum(letters[i : i + 4] == ["A", "B", "C", "D"] for i in range(len(letters)))
+        if runs >= 3 and len(EXAM.findall(str(value))) >= 3:
+            return True
+    return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 
 
 def pasted(reading: Reading, ignore: list[str] = ()) -> str:

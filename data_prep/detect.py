@@ -141,6 +141,9 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
     if rule.shape == "qa" and "answer" not in wish.fields and columns[fields["answer"]].kind in ("turns", "object", "mixed"):
         return None
     _take(rule, fields, free)
+    if rule.shape == "preference" and "prompt" not in fields:  # the conversation that both sides answer, under any name
+        called = [c.name for c in free.values() if c.kind == "turns" and c.name not in fields.values()]
+        fields |= {"prompt": called[0]} if len(called) == 1 else {}
     return _scored(rule, Reading(rule.shape, fields), None, columns, sample, passed, rivals)
 
 

@@ -14,7 +14,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter rightanswer key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
-    "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq",
+    "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",

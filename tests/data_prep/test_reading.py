@@ -133,6 +133,9 @@ def test_prompts_of_messages_keep_system_and_history(tmp_path):
     assert read(tmp_path, "b.jsonl", lines(whole))[1][0]["prompt"] == prompt
     _, rows = read(tmp_path, "c.jsonl", lines({"prompt": prompt, "completion": "good", "label": True}))
     assert rows[0]["prompt"] == prompt and rows[0]["good"]
+    factory = {"conversations": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "good"}}
+    _, rows = read(tmp_path, "f.jsonl", lines(factory | {"rejected": {"from": "gpt", "value": "bad"}}))
+    assert (rows[0]["prompt"], rows[0]["chosen"], rows[0]["rejected"]) == ("q", "good", "bad")
     hh = {"chosen": "\n\nHuman: q\n\nAssistant: good", "rejected": "\n\nHuman: q\n\nAssistant: bad"}
     assert read(tmp_path, "d.jsonl", lines(hh))[1][0]["prompt"] == "q"
     marks = [{"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": c, "score_rejected": 5} for c in (9, 1)]
@@ -275,6 +278,8 @@ ASKED = [
     ("numbers.jsonl", lines({"question": Q, "options": ["1", "2", "3"], "answer": 2}), "answer_base: text"),
     ("pred.jsonl", lines({"question": Q, "options": ["x", "y"], "answer": "B", "pred": "A"}), "ignore: [pred]"),
     ("letters.jsonl", lines(*({"question": f"{Q}{i}", "options": ["x", "y"], "answer": "AB"[i], "coluna": "BA"[i]} for i in (0, 1))), "ignore: [coluna]"),
+    ("exam.txt", "\n".join(f"Questão {i}\nQual?\na) x\nb) y\nc) z\nd) w\n" for i in range(4)), "questions with lettered options"),
+    ("prompts.jsonl", lines(*({"text": f"Qual {i}?\nA) x\nB) y\nC) z"} for i in range(3))), "questions with lettered options"),
     ("turns.jsonl", lines({"question": Q, "answer": "a", "extra": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}), "extra"),
 ]  # fmt: skip
 
@@ -283,7 +288,7 @@ ASKED = [
 def test_what_would_be_lost_or_guessed_is_asked(tmp_path, name, content, words):
     with pytest.raises(UserError) as error:
         read(tmp_path, name, content)
-    assert words in str(error.value) and name in str(error.value) and "Paste" in str(error.value), error.value
+    assert words in str(error.value) and name in str(error.value) and "paste" in str(error.value).casefold(), error.value
 
 
 def test_the_pasted_lines_work(tmp_path):
