@@ -153,7 +153,7 @@ def main() -> None:
     hosts = frozenset({*LOCAL, args.host.lower()}) if local or not args.api_key else None
     rules = Rules(hosts, int(args.max_body_mb * 1e6), None if args.api_key else key)
     with quiet(log):
-        servers, served = start_models(args, key, log)
+        _kept, served = start_models(args, key, log)
         sock = listening(args.host, args.port)
         serve_in_background(make_app(served, rules), sock)
         host, port = sock.getsockname()[:2]
@@ -164,7 +164,6 @@ def main() -> None:
         sys.stdout.flush()
         # Taking the servers down waits for every client that keeps its connection open (seconds to forever). There is nothing
         # to save, so the process just ends, and the system closes what is open.
-        del servers
         os._exit(0)
 
 
