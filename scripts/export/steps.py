@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ from common.errors import CheckFailed, UserError
 from common.files import write_json
 from common.machine import NOT_USED, part_command, run_measured
 from common.models import adapter_config, local_folder
+from export.weight_files import read_index, weight_files
 
 RUN_SCRIPT = """import gc, runpy, sys
 gc.set_threshold(*{threshold})
@@ -62,6 +64,17 @@ def converter_command(script: Path, *args) -> list:
     return [sys.executable, "-c", run, script, *args]
 
 
+def without_mtp(model: Path) -> list[str]:
+    """The converter's flag for a Qwen3.5 or Qwen3-Next folder without the layers that predict several tokens.
+
+    transformers leaves them out when it saves such a model, and the converter then looks for them in vain.
+    """
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    of = any(name.startswith(("Qwen3_5", "Qwen3Next")) for name in config.get("architectures") or [])
+    has = of and any("mtp." in name for path in weight_files(model) for name in read_index(path))
+    return ["--no-mtp"] if of and not has else []
+
+
 @dataclass
 class Tools:
     """What converts and quantises: llama.cpp's converter, and the user's llama-quantize or (None) the wheel's library."""
@@ -71,7 +84,7 @@ class Tools:
 
     def convert(self, steps: Steps, what: str, model: Path, out: Path, name: str, outtype: str, more: list | None = None) -> None:
         """One Hugging Face folder to a 16-bit GGUF by llama.cpp's converter."""
-        args = [model, "--outtype", outtype, "--outfile", out, "--model-name", name, *(more or [])]
+        args = [model, "--outtype", outtype, "--outfile", out, "--model-name", name, *without_mtp(model), *(more or [])]
         steps.run(f"convert {what}{outtype}", converter_command(self.converter / "convert_hf_to_gguf.py", *args))
 
     def quantize(self, steps: Steps, what: str, source: Path, out: Path, quantization: str) -> None:
