@@ -83,9 +83,8 @@ def pieces(folder, kind, controls, template, **more):
     tokenizer.save_pretrained(folder)
 
 
-GEMMA = dict(
-    add_dummy_prefix=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>"
-)
+GEMMA = dict(pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>")
+GEMMA |= dict(add_dummy_prefix=False)
 PHI = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ '\n' }}{{ m['content'] }}<|end|>{{ '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{{ '\n' }}{% endif %}"
@@ -95,14 +94,8 @@ PHI = (
 def gemma(folder, _):
     """A turn does not end with the end token; transformers adds <mask> behind the vocabulary."""
     trl = Path(find_spec("trl").submodule_search_locations[0]) / "chat_templates"
-    pieces(
-        folder,
-        "GemmaTokenizer",
-        ["<start_of_turn>", "<end_of_turn>"],
-        (trl / "gemma3.jinja").read_text(),
-        add_dummy_prefix=False,
-        **GEMMA,
-    )
+    template = (trl / "gemma3.jinja").read_text()
+    pieces(folder, "GemmaTokenizer", ["<start_of_turn>", "<end_of_turn>"], template, **GEMMA)
 
 
 def phi(folder, _):
