@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{len(skipped)} tests skipped that must not skip in CI", red=True)
 
 
-def run_script(*args, code: int = 0, timeout: float = 600, before: tuple = (), **kwargs) -> subprocess.CompletedProcess:
+def run_script(*args, code: int = 0, timeout: float = 1800, before: tuple = (), **kwargs) -> subprocess.CompletedProcess:
     """Run `python scripts/x.py ...` from the project's root and assert its exit code; `before`: words before `python`."""
     done = subprocess.run(
         [*before, sys.executable, *map(str, args)],

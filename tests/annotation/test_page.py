@@ -47,6 +47,7 @@ def serve(tmp_path):
 def open_page(browser, link: str, **context):
     """A page of a browser of its own; what it logs as an error is kept in `page.errors`."""
     page = browser.new_context(**context).new_page()
+    page.set_default_timeout(300_000)  # a busy machine takes its time
     page.errors = []
     page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.errors.append(str(error)))

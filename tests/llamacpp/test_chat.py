@@ -20,7 +20,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100", "TERM": "
 
 def piped(lines: str, *args, code=0):
     command = [sys.executable, "scripts/chat.py", *map(str, args)]
-    done = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+    done = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, text=True, timeout=900, env=ENVIRONMENT)
     assert done.returncode == code, done
     assert "Traceback" not in done.stderr and "llama_model_loader" not in done.stdout + done.stderr
     return done
@@ -39,7 +39,7 @@ class Terminal:
         self.shown = ""
         self.until("> ", 120)
 
-    def until(self, text: str, seconds: float = 60) -> str:
+    def until(self, text: str, seconds: float = 500) -> str:
         """What is shown until `text`, which must come."""
         found, end = "", time.monotonic() + seconds
         while text not in found:
@@ -75,7 +75,7 @@ def test_pipe_answers_each_line_by_itself():
     assert said[0] in said[1:] and "new conversation" not in done.stdout and "/system" not in done.stdout
     assert "Not for clinical use" in done.stderr and "clinical" not in done.stdout
     command = [sys.executable, "scripts/chat.py", "--model", str(GGUF), "--max_new_tokens", "4"]
-    done = subprocess.run(command, cwd=ROOT, input=b"caf\xe9?\nWhat is 2+2?\n", capture_output=True, env=ENVIRONMENT, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, input=b"caf\xe9?\nWhat is 2+2?\n", capture_output=True, env=ENVIRONMENT, timeout=900)
     assert done.returncode == 0 and len(done.stdout.decode().splitlines()) >= 2 and b"[cut after 4 tokens" in done.stdout
 
 
@@ -83,7 +83,7 @@ def test_pipe_that_is_closed_ends_quietly():
     command = f"{sys.executable} scripts/chat.py --model {GGUF} --max_new_tokens 6 | head -1"
     lines = "What is 2+2?\n" * 4
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], cwd=ROOT, input=lines, capture_output=True, text=True, timeout=300
+        ["bash", "-o", "pipefail", "-c", command], cwd=ROOT, input=lines, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0 and "Traceback" not in done.stderr and len(done.stdout.splitlines()) == 1
 

@@ -28,7 +28,7 @@ class Served:
         command = [sys.executable, "scripts/serve.py", "--model", str(GGUF), "--port", "0", "--num_ctx", "1024", *map(str, args)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
-        self.printed, end = "", time.monotonic() + 60
+        self.printed, end = "", time.monotonic() + 500
         while "Ctrl-C" not in self.printed:
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
             piece = os.read(self.process.stdout.fileno(), 4096).decode() if ready else ""
@@ -39,7 +39,7 @@ class Served:
     def stop(self, number=signal.SIGINT) -> int:
         self.process.send_signal(number)
         try:
-            self.printed += self.process.communicate(timeout=20)[0].decode()
+            self.printed += self.process.communicate(timeout=300)[0].decode()
         finally:
             self.process.kill()
         return self.process.returncode
@@ -55,7 +55,7 @@ def served():
 @pytest.fixture(scope="module")
 def client(served):
     openai = pytest.importorskip("openai", reason="the openai client is not installed: pip install -r requirements.txt")
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none needed", max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none needed", max_retries=0, timeout=500)
 
 
 ASK = [{"role": "user", "content": "What is 2+2?"}]
@@ -91,7 +91,7 @@ def test_printed_curl_line_works(served):
     line = re.search(r"try it: +(curl .*)", served.printed)[1].replace('"messages"', '"max_tokens": 5, "messages"')
     if not shutil.which("curl"):
         pytest.skip("there is no curl on this machine")
-    done = subprocess.run(["bash", "-c", f"{line} --silent"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", f"{line} --silent"], capture_output=True, text=True, timeout=500)
     assert '"choices"' in done.stdout, done
 
 
@@ -104,6 +104,7 @@ def test_chat_page_in_a_browser(served):
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
+        page.set_default_timeout(300_000)  # a busy machine takes its time
         failed = []
         page.on("pageerror", lambda error: failed.append(str(error)))
         outside = []
@@ -116,7 +117,7 @@ def test_chat_page_in_a_browser(served):
         chunks = [json.loads(line[6:]) for line in answered.value.text().splitlines() if line.startswith("data: {")]
         said = "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c.get("choices"))
         assert len(said) > 3
-        page.get_by_text(said.split("\n")[0].strip()[:40]).first.wait_for(timeout=30_000)
+        page.get_by_text(said.split("\n")[0].strip()[:40]).first.wait_for(timeout=300_000)
         assert not failed and not outside, (failed, outside)
         browser.close()
 
@@ -125,7 +126,7 @@ def asked(url, path="/v1/models", body=None, **headers):
     """Status and text of a request, however it ends."""
     headers = {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url + path, body, headers), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url + path, body, headers), timeout=500) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
@@ -147,7 +148,7 @@ def test_page_of_another_site_may_not_ask(served):
 def test_long_requests_are_refused_unread(served):
     assert asked(served.url, "/v1/chat/completions", b" " * 3_000_000)[0] == 413
     host, port = served.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=60) as raw:
+    with socket.create_connection((host, int(port)), timeout=500) as raw:
         head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         raw.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(30):
@@ -205,7 +206,7 @@ def test_ctrl_c_ends_it_and_frees_the_port():
         body = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}'
         try:
             with urllib.request.urlopen(
-                urllib.request.Request(f"{server.url}/v1/chat/completions", body, headers), timeout=60
+                urllib.request.Request(f"{server.url}/v1/chat/completions", body, headers), timeout=500
             ) as r:
                 return r.status
         except urllib.error.HTTPError as error:
@@ -215,7 +216,7 @@ def test_ctrl_c_ends_it_and_frees_the_port():
     # An answer is on its way when Ctrl-C comes.
     body = b'{"messages": [{"role": "user", "content": "Tell a long story."}], "stream": true, "ignore_eos": true}'
     headers = {"Content-Type": "application/json", "Authorization": "Bearer secret"}
-    stream = urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/chat/completions", body, headers), timeout=60)
+    stream = urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/chat/completions", body, headers), timeout=500)
     stream.readline()
     assert server.stop() == 0 and server.printed.endswith("ended\n") and "Traceback" not in server.printed
     stream.close()

@@ -32,7 +32,7 @@ def chain(folder: Path, script: str, out: str = "{out}/pid.txt") -> Path:
     return folder
 
 
-def wait_for(found, what: str, seconds: float = 120):
+def wait_for(found, what: str, seconds: float = 500):
     end = time.monotonic() + seconds
     while not (got := found()):
         assert time.monotonic() < end, f"no {what}"

@@ -359,6 +359,7 @@ def test_the_page_in_a_browser(tmp_path, width):
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": 800})
+        page.set_default_timeout(300_000)  # a busy machine takes its time
         asked, alerts = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))

@@ -151,7 +151,7 @@ def test_killed_and_run_again_ends_with_the_same_file(scored, tiny_model, mcq, t
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
         )
-        seen, deadline = partial if lines else out / "settings.json", time.monotonic() + 300
+        seen, deadline = partial if lines else out / "settings.json", time.monotonic() + 900
         while not (seen.exists() and seen.read_text().count("\n") >= lines) and time.monotonic() < deadline:
             assert process.poll() is None, "ended before it could be killed"
             time.sleep(0.002)
