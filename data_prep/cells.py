@@ -5,7 +5,7 @@ import re
 from data_prep.names import LANGUAGES, LETTERS
 from data_prep.reading import Reading
 from data_prep.turns import apart
-from data_prep.values import Option, Unreadable, is_missing, option_text, options_of, split_stem, text_of
+from data_prep.values import Option, Unreadable, is_missing, option_text, options_of, split_stem, text_of, unlettered
 
 
 class Cells:
@@ -25,7 +25,7 @@ class Cells:
         return value
 
     def text(self, name: str) -> str:
-        return text_of(self.value(name), name.replace("_", " "))
+        return text_of(self.value(name), name.replace("_", " ")) if name in self.fields else ""
 
     def extra(self) -> dict:
         """Language, system turn and explanation, where the row has them."""
@@ -67,7 +67,7 @@ def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
         if all(is_missing(v) for v in values):
             raise Unreadable("no options")
         texts = (option_text(v) for v in values)
-        return None, [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
+        return None, unlettered([Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)])
     return split_stem(text_of(raw.get(reading.fields["question"]), "question"))
 
 

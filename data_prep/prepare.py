@@ -95,7 +95,7 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
         "counts": counts,
         "task": task,
         "groups": {g: {n: counter[g] for n, counter in written.groups.items()} for g in written.present},
-        "readings": {s.shown: s.reading.as_dict() for s in sources if s.reading},
+        "readings": {s.shown: s.reading.as_dict() | ({"late": dict(s.late)} if s.late else {}) for s in sources if s.reading},
         "options": asdict(args),
         "reasons": dict(tally.reasons.most_common()),
         "contradicting_duplicates": tally.contradicting,
@@ -166,6 +166,10 @@ def main() -> None:
     for name, count in counts.items():
         if count or name in ("train", "test"):
             print(f"{name:>28} {count:9,}")
+    for name, reading in manifest["readings"].items():
+        if "late" in reading:
+            told = ", ".join(f"{column} ({n} rows)" for column, n in reading["late"].items())
+            print(f"unused as well, in later rows of {name}: {told}")
     for title in ("reasons", "cleaned", "personal_data", "thinking", "leaks", "balance", "tokens", "selection"):
         if manifest[title]:
             print(f"{title.replace('_', ' ')}: " + "; ".join(f"{k} {v}" for k, v in list(manifest[title].items())[:12]))

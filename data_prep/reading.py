@@ -59,6 +59,12 @@ class Reading:
     confidence: float = 1.0
 
     @property
+    def columns(self) -> set[str]:
+        """Every column that the first rows have, used or not."""
+        used = {*self.fields.values(), *self.option_columns, *self.checked, self.explode}
+        return used | {c.split(".")[0] for c in used} | set(self.unused)
+
+    @property
     def task(self) -> str:
         return TASKS.get(self.shape, "sft")
 

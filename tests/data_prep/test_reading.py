@@ -54,6 +54,7 @@ MCQ = [  # name, content, (options, answer) of each row, or what its reason says
     ("e.jsonl", asked("A e C", "A and C", "A, C", "C"), ["several right answers: 'A, C'"] * 3 + [({"A": "x", "B": "y", "C": "z"}, "C")]),
     ("float.jsonl", asked(0.0, 1.0, 2.0), [({"A": "x", "B": "y", "C": "z"}, letter) for letter in "ABC"]),
     ("gap.jsonl", asked("", 1, 3), ["the key is empty", ({"A": "x", "B": "y", "C": "z"}, "A"), ({"A": "x", "B": "y", "C": "z"}, "C")]),
+    ("twice.jsonl", lines({"question": Q, "options": {"A": "A) x", "B": "B) y"}, "answer": "B"}), [({"A": "x", "B": "y"}, "B")]),
     ("text.jsonl", lines({"text": Q, "options": ["x", "y"], "answer": "B"}), [({"A": "x", "B": "y"}, "B")]),
     ("exam.md", "## Questão 1\n\nQual?\n\n- A) x\n- B) y\n\n**Gabarito:** B\n\n## Questão 2\n\nE?\n\nA) x\nB) y\n\nResposta: A\n", [({"A": "x", "B": "y"}, "B"), ({"A": "x", "B": "y"}, "A")]),
 ]  # fmt: skip
