@@ -24,6 +24,7 @@ between its control tokens is cut wherever it would become one.
 """
 
 import bisect
+import warnings
 from dataclasses import dataclass, fields
 
 from data_prep.messages import (  # what scripts import from here
@@ -97,6 +98,7 @@ class Renderer:
         self.control_pattern = self.template.control_pattern
         self.control_ids = {tokenizer.convert_tokens_to_ids(t) for t in self.template.control}
         self._space_first = self._puts_space_first_only()
+        self._warned = False
 
     # -------------------------------------------------------------------------------------------------- text to tokens
 
@@ -171,7 +173,15 @@ class Renderer:
 
         Raises TemplateError where the template would show the last answer otherwise than a model generates it.
         """
-        return self._encode(self.template.guard(messages), max_length)
+        encoded = self._encode(self.template.guard(messages), max_length)
+        if encoded.answers_left_out and not self._warned:
+            self._warned = True
+            say = "this template shows earlier answers otherwise than the model writes them, so of a conversation only the last "
+            warnings.warn(
+                f"enable_thinking {self.enable_thinking}: {say}answers are trained; `Renderer.encode_turns` trains each",
+                stacklevel=2,
+            )
+        return encoded
 
     def encode_turns(self, messages: list[dict], max_length: int | None = None) -> list[Encoded]:
         """The conversation so that every answer is trained once: one row where the template shows all as they were written,

@@ -50,6 +50,8 @@ class Lengths:
         self.lengths.append(n)
         self.counts["rows looked at"] += 1
         self.counts["trained tokens"] += len(trained)
+        self.counts["earlier answers not trained (the template shows them otherwise)"] += whole.answers_left_out
+        self.counts["thoughts left out"] += whole.thoughts_left_out
         if not trained:
             self.counts["rows without a trained token"] += 1
         elif limit and trained[0] >= limit:
@@ -74,7 +76,7 @@ class Lengths:
             "rows without end of turn",
         )
         return {
-            **self.counts,
+            **{name: n for name, n in self.counts.items() if n},
             **{name: self.counts[name] for name in zero},
             **{f"p{p}": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 90, 99)},
             "longest": ordered[-1],

@@ -148,3 +148,17 @@ def test_template_is_run_in_the_sandbox_alone():
     tokenizer.chat_template = "{{ ''.__class__.__mro__[1].__subclasses__() }}{% for m in messages %}{{ m.content }}{% endfor %}"
     with pytest.raises(TemplateError, match="unsafe"):
         Renderer(tokenizer)
+
+
+def test_answers_left_out_are_told_once():
+    import warnings
+
+    renderer = Renderer(set_template(tokenizer_for(shipped()["qwen3"])), enable_thinking=True)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert [renderer.encode(THOUGHTS).answers_left_out for _ in range(2)] == [2, 2]
+    assert len(told) == 1 and "encode_turns" in str(told[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert sum(len(runs(row.labels)) for row in renderer.encode_turns(THOUGHTS)) == 3
+        renderer.encode(THOUGHTS[:2])

@@ -24,7 +24,12 @@ def test_writes_what_the_contract_names(tiny_sft, tiny_rows, tiny_model):
     ):
         assert (tiny_sft / name).is_file(), name
     assert not list(tiny_sft.glob(".*")) and not (tiny_sft / "settings.json").exists()
-    assert (tiny_sft / "chat_template.jinja").read_bytes() == (ROOT / tiny_model / "chat_template.jinja").read_bytes()
+    from transformers import AutoTokenizer
+
+    from data_prep.chat_template import set_template
+
+    trained_with = set_template(AutoTokenizer.from_pretrained(ROOT / tiny_model)).chat_template
+    assert (tiny_sft / "chat_template.jinja").read_text(encoding="utf-8") == trained_with
     run = json.loads((tiny_sft / "run.json").read_text())
     assert run["config"]["lora_r"] == 16 and run["config"]["seed"] == 3407 and run["versions"]["unsloth"] != "absent"
     assert len(run["data"][str(tiny_rows / "train.jsonl")]["sha256"]) == 64
