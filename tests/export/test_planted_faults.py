@@ -55,15 +55,19 @@ class Sound:
     """A sound export: its 16-bit file, the untuned model's, the reference."""
 
     def __init__(self, folder, tokenizer):
+        self.folder, self.bf16 = folder, folder / "g" / "work" / "tuned" / "x-bf16.gguf"
+        self.untuned, self.reference_folder = folder / "u" / "x-bf16.gguf", folder / "g" / "work" / "reference"
+        if not self.untuned.exists():
+            self.make(folder, tokenizer)
+        self.reference = Reference.load(self.reference_folder)
+
+    def make(self, folder, tokenizer):
         small_model(folder, tokenizer)
         loose = '{"q8_0": {"top1": 0.1}, "q4_k_m": {"top1": 0.1}}'  # the best token of random weights is a matter of luck
         common = ["scripts/export_gguf.py", "--name", "x", "--max_tokens", 300, "--keep_work"]
         run_script(*common, "--model", folder / "adapter", "--output_dir", folder / "g", "--gates", loose)
         untuned = ["--quantization", "bf16", "--verify", "false", "--output_dir", folder / "u"]
         run_script(*common, "--model", folder / "model", *untuned)
-        self.folder, self.bf16 = folder, folder / "g" / "work" / "tuned" / "x-bf16.gguf"
-        self.untuned, self.reference_folder = folder / "u" / "x-bf16.gguf", folder / "g" / "work" / "reference"
-        self.reference = Reference.load(self.reference_folder)
 
 
 @pytest.fixture(scope="module")
