@@ -1,6 +1,11 @@
 """The two errors that reach a user, and the exit code of each. Both rooms raise these."""
 
+import errno
 import sys
+
+# A disk that is full, read-only, broken or not ours: nothing is wrong with the script, and a traceback would say so.
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+DISK_WORDS = ("No space left on device", "Disk quota exceeded", "File too large", "PytorchStreamWriter failed writing")
 
 
 class UserError(Exception):
@@ -19,6 +24,20 @@ class CheckFailed(Exception):
     exit_code = 1
 
 
+def disk_problem(error: BaseException | None) -> str | None:
+    """What a disk refused, in one line; None where the error, and what it came from, is of another kind.
+
+    safetensors, torch and tokenizers raise errors of their own kinds with the system's words in them.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK:
+            return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
+        if any(word in str(error) for word in DISK_WORDS):
+            return f"cannot write: {' '.join(str(error).split())[:200]}"
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def exit_on_error(main) -> None:
     """Call a script's main; its errors become exit codes: 2 wrong input, 1 a check failed, 130 interrupted."""
     try:
@@ -32,3 +51,11 @@ def exit_on_error(main) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        problem = disk_problem(error)
+        if problem is None:
+            raise
+        print(
+            f"error: {problem}\n       mend that, or choose another output_dir, and start the same command again", file=sys.stderr
+        )
+        sys.exit(UserError.exit_code)

@@ -8,8 +8,8 @@ Each trial takes a stage and a fault by chance, and ends in a verdict:
 kill    SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment. No process of it may live on, and the same command
         started again must end with the same bytes (rows) as a run left alone.
 damage  a file that the stage reads, cut short or with one bit turned. Either one clear error that names the file, without a
-        traceback, or the same result. Where the bit stands in the content itself (a letter, a weight), another result is right:
-        `changed` counts those, for nobody could tell.
+        traceback, or the same result, or the row left out, counted, with its reason (`told`). Where the bit stands in the content
+        itself (a letter, a weight), another result is right: `changed` counts those, for nobody could tell.
 disk    the output folder on a disk of a random small size (tmpfs; needs root). One clear error; with more room the same command
         ends well.
 
@@ -36,7 +36,7 @@ from stages import ROOT, STAGES, Stage, make_inputs, run
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 60  # seconds that a process may take to end after its signal; generous, for machines are busy
-GOOD = ("same", "refused", "changed", "finished")
+GOOD = ("same", "refused", "told", "changed", "finished")
 
 
 @dataclass
@@ -114,7 +114,7 @@ def damaged(path: Path, dice: random.Random) -> str:
     if way == "cut":
         at = dice.randrange(len(content))
         path.write_bytes(content[:at])
-        return f"cut at byte {at} of {len(content)}"
+        return "content turned: cut between two rows" if content[at - 1 : at] == b"\n" else f"cut at byte {at} of {len(content)}"
     if way == "empty":
         path.write_bytes(b"")
         return "emptied"
@@ -154,6 +154,8 @@ def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: rand
         return Trial("damage", stage.name, fault, "refused" if named else "the error names no file", said)
     if stage.result(work / "out") == alone:
         return Trial("damage", stage.name, fault, "same")
+    if stage.told in said:
+        return Trial("damage", stage.name, fault, "told")
     return Trial("damage", stage.name, fault, "changed" if "turned" in fault else "another result, exit 0", said)
 
 
@@ -190,7 +192,7 @@ KINDS = {"kill": kill_trial, "damage": damage_trial, "disk": disk_trial}
 
 def table(trials: list[Trial]) -> str:
     """Counts by kind and stage, then every trial that failed."""
-    lines = ["| fault | stage | trials | same | refused | changed | finished | failed |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| fault | stage | trials | same | refused | told | changed | finished | failed |", "|" + "---|" * 9]
     for kind in KINDS:
         for stage in STAGES:
             counts = Counter(t.verdict for t in trials if (t.kind, t.stage) == (kind, stage.name))

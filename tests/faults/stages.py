@@ -24,6 +24,7 @@ class Stage:
     reads: list[str]  # files below {inputs} that it reads, each to be damaged
     results: list[str]  # patterns below {out}: the files that must be the same, byte for byte, after any stop
     rows: list[str] = field(default_factory=list)  # JSONL files below {out} whose rows must be the same, times left out
+    told: str = "never said"  # what it prints where it leaves a damaged row out, counted and with its reason
 
     def words(self, inputs: Path, out: Path) -> list[str]:
         return [sys.executable, *(w.replace("{inputs}", str(inputs)).replace("{out}", str(out)) for w in self.command)]
@@ -50,6 +51,7 @@ STAGES = [
         ["data_prep/prepare.py", "{inputs}/exam.jsonl", "--test_size", "0.3", "--output_dir", "{out}"],
         ["exam.jsonl"],
         ["train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl"],
+        told="reasons: not JSON",
     ),
     Stage(
         "sft",
