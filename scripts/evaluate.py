@@ -4,17 +4,21 @@
     python scripts/evaluate.py --model x-q4_k_m.gguf --data test.jsonl --output_dir e --protocol generate
     python scripts/evaluate.py --model http://127.0.0.1:8080/v1 --data test.jsonl --output_dir e
     python scripts/evaluate.py --model runs/x/sft --data general --output_dir runs/x/general_sft   # forgetting
+    python scripts/evaluate.py --model runs/x/sft --data test.jsonl --train_data train.jsonl --output_dir e  # and a bag of words
     python scripts/compare.py runs/x/eval_base runs/x/eval_sft --output_dir runs/x/comparison      # afterwards
 
 Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, classification, open answers, safety,
         perplexity (shapes and protocols: scripts/scoring/tasks.py). `--data general` is a fixed non-medical set.
 Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
-            n_too_long, protocol, task, by_topic, by_source, classes (precision, recall, F1, confusion matrix),
-            calibration, texts (BLEU, chrF, ROUGE), position_bias, model, precision, shots, permutations, max_new_tokens,
+            n_too_long, n_unfinished, protocol, task, predicted (how often each answer), by_topic, by_source, by_origin,
+            by_year, baselines, option_mass (letter: probability on the options at all), samples, classes (precision,
+            recall, F1, confusion matrix), calibration (letter), texts (BLEU, chrF, ROUGE), position_bias, judge, model,
+            model_name, precision, shots, permutations, num_samples, temperature, max_new_tokens,
             data_sha256, rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity nats_per_token,
             perplexity, bits_per_byte in the place of shares
         output_dir/predictions.jsonl id, prediction (null: invalid), gold, correct, scores or output, prompt, ...; one
                                      line a row, in the order of the data
+        output_dir/baselines.jsonl   simple rules' answers to the same rows (scripts/scoring/baselines.py)
         output_dir/run.json          configuration, versions, hardware, time, memory
 
 auto takes the letter for multiple choice, the label's text for classes, free text else. Killed and started again, it
@@ -22,6 +26,8 @@ goes on; other settings in the same folder are refused. A row that cannot be sco
 options, an id twice) is refused before anything is loaded; a prompt longer than max_length, or than the model's own
 window, is never cut: it counts as not answered. --permutations k asks each question k times with the options moved on,
 takes the answer with the highest mean probability (free text: the most frequent), and reports what the position does.
+--num_samples k draws k answers with --temperature and takes the most frequent; the spread of single ones is reported.
+--enable_thinking needs free text: a letter's likelihood where the think block belongs says nothing, so auto asks for text.
 Weights are those of 16 bits (on a processor computed in float32), before and after training alike, with the adapter
 merged in, as export_gguf.py merges it; --load_in_4bit scores the NF4 weights that QLoRA trained on. What was used
 stands in metrics.json as `precision`, and compare.py says where two models differ in it.
@@ -38,10 +44,11 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows, sha256, write_json, write_text
-from common.models import check_model_name
+from common.models import adapter_config, check_model_name
 from common.runs import Run, finish_run
 from llamacpp.files import is_gguf
-from scoring import engines, measures, predict, tasks
+from scoring import baselines, engines, predict, summary, tasks
+from scoring.evaluations import model_name
 
 from data_prep.chat_template import TEMPLATES
 
@@ -62,6 +69,14 @@ class Args:
     """training rows (JSONL) that the examples are drawn from"""
     permutations: int = 1
     """times each question is asked, its options moved one place on each time"""
+    num_samples: int = 1
+    """answers drawn for each question (free text), of which the most frequent is taken"""
+    temperature: float = 0.0
+    """of drawing; 0 takes the likeliest token"""
+    train_data: str | None = None
+    """training rows (JSONL), for the simple baselines that are scored beside the model"""
+    question_hidden: bool = True
+    """multiple choice by likelihood: score the options with the question hidden as well, as a baseline"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the model's own"""
     enable_thinking: bool = False
@@ -72,32 +87,46 @@ class Args:
     """arithmetic; auto: 16 bits on a GPU and where the processor computes in bfloat16, else float32 (exact, but slower)"""
     max_length: int = 2048
     """longest prompt in tokens; longer ones, or such as the model has no room for, count as not answered"""
-    max_new_tokens: int = 64
-    """longest free answer in tokens (protocol generate)"""
+    max_new_tokens: int = 0
+    """longest free answer in tokens; 0: 128 for safety, 512 else, and 4096 more for thinking, half the model's window at most"""
     batch_tokens: int = 2048
     """tokens a forward pass; less takes less memory"""
     url_model: str = "default"
     """the model's name at the URL"""
+    concurrency: int = 8
+    """requests at a time to the URL"""
     limit: int = 0
     """score the first so many rows only; 0: all"""
     seed: int = 3407
-    """seed of the examples' draw"""
+    """seed of the examples' draw and of sampling"""
 
     def problems(self) -> list[str]:
         found = [] if is_url(self.model) else check_model_name(self.model)
         if Path(self.model).is_file() and not is_gguf(self.model):
             found.append(f"model: {self.model} is a file, but no GGUF; give a folder, a GGUF or a URL")
-        for name in ("data", "shots_data"):
+        for name in ("data", "shots_data", "train_data"):
             path = getattr(self, name)
             if path and (name, path) != ("data", "general") and not Path(path).is_file():
                 found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
         if self.shots and not self.shots_data:
             found.append("shots: needs --shots_data, the training rows that examples are drawn from")
+        if self.num_samples > 1 and self.temperature <= 0:
+            found.append("num_samples: without --temperature all answers would be the same; 0.7 is usual")
+        if self.num_samples > 1 and self.permutations > 1:
+            found.append("num_samples: choose either several samples or several permutations")
         return (
             found
-            + check_at_least(self, 1, "max_length", "max_new_tokens", "batch_tokens", "permutations")
-            + check_at_least(self, 0, "limit", "shots")
+            + check_at_least(self, 1, "max_length", "batch_tokens", "permutations", "num_samples", "concurrency")
+            + check_at_least(self, 0, "limit", "shots", "max_new_tokens", "temperature")
         )
+
+
+def named(args: Args) -> str:
+    """What a reader calls the model: its own name, an adapter's after its base model's."""
+    if is_url(args.model):
+        return f"{args.url_model} at {args.model.split('//')[1].split('/')[0]}"
+    base = adapter_config(args.model).get("base_model_name_or_path")
+    return f"{model_name(base)} + {model_name(args.model)}" if base else model_name(args.model)
 
 
 def is_url(model: str) -> bool:
@@ -118,10 +147,20 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     protocol = tasks.auto_protocol(task) if args.protocol == "auto" else args.protocol
     if is_url(args.model) and protocol == "perplexity":
         raise UserError("model: a URL gives no likelihoods, so no perplexity; score a folder or a GGUF")
-    if is_url(args.model) and protocol in tasks.LIKELIHOOD:
+    if is_url(args.model) and protocol in tasks.LIKELIHOOD and args.protocol != "letter":
         if args.protocol != "auto":
-            raise UserError(f"protocol: {protocol} needs likelihoods, which a URL does not give; use generate")
+            raise UserError(
+                f"protocol: {protocol} needs likelihoods of whole texts, which a URL does not give; use generate or letter"
+            )
+        protocol = "generate"  # letter needs logprobs, which not every server gives
+    if args.enable_thinking and protocol in tasks.LIKELIHOOD:
+        if args.protocol != "auto":
+            raise UserError(
+                f"protocol: {protocol} would score the answer where the think block belongs; with --enable_thinking use generate"
+            )
         protocol = "generate"
+    if args.num_samples > 1 and (protocol != "generate" or task not in tasks.CHOICE):
+        raise UserError(f"num_samples: needs --protocol generate and options to vote on, not {protocol} of {task}")
     if args.permutations > 1 and task not in tasks.CHOICE:
         raise UserError(f"permutations: {args.data} holds {task}, which has no options to move")
     most = min(len(tasks.options_of(row)) for row in rows) if args.permutations > 1 else 0
@@ -130,14 +169,36 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     return rows, protocol, digest
 
 
+def score_baselines(args: Args, engine, rows: list[dict], shots: list[dict], protocol: str, output_dir: Path) -> list[dict]:
+    """Score the simple rules that fit the task, write their answers; the entries of metrics.json."""
+    task, found = tasks.task_of(rows[0]), []
+    if task == "classification" and args.train_data:
+        found.append(baselines.tfidf(rows, args.train_data))
+    if task == "mcq":
+        found.append(baselines.longest_option(rows))
+        if args.train_data:
+            found.append(baselines.commonest_letter(rows, args.train_data))
+        if protocol in tasks.LIKELIHOOD and args.question_hidden:
+            blank = [baselines.hidden(row) for row in rows]
+            prompts = [engine.encode(tasks.messages_of(row, shots)) for row in blank]
+            once = dataclasses.replace(args, permutations=1)
+            partial = output_dir / "question_hidden.partial.jsonl"
+            records, _ = predict.run_batches(engine, blank, prompts, shots, protocol, once, partial)
+            found.append(baselines.Baseline(baselines.OPTIONS_ONLY, {r["id"]: r["prediction"] for r in records}))
+            partial.unlink()
+    return baselines.write_baselines(output_dir, rows, [one for one in found if one])
+
+
 def load_engine(args: Args, output_dir: Path):
     """The model that answers."""
-    if is_url(args.model) or is_gguf(args.model):
-        from scoring import engines_llama
+    if is_url(args.model):
+        from scoring.engines_url import Url
 
-        if is_url(args.model):
-            return engines_llama.Url(args.model, args.url_model)
-        return engines_llama.Gguf(args.model, args.template, args.enable_thinking, args.max_length, output_dir / "llama.log")
+        return Url(args.model, args.url_model, args.concurrency)
+    if is_gguf(args.model):
+        from scoring.engines_llama import Gguf
+
+        return Gguf(args.model, args.template, args.enable_thinking, args.max_length, output_dir / "llama.log")
     return engines.HuggingFace(args.model, args.template, args.enable_thinking, args.dtype, args.load_in_4bit, args.max_length)
 
 
@@ -161,75 +222,6 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
     return (output_dir / "metrics.json").exists()
 
 
-def summary(records: list[dict], task: str, protocol: str) -> dict:
-    """metrics.json's measured part."""
-    if task == "perplexity":
-        return {**measures.perplexity(records), "by_source": {}}
-    found = {
-        **measures.share(records),
-        "n_too_long": sum(bool(r.get("too_long")) for r in records),
-        "by_topic": measures.grouped(records, "topic"),
-        "by_source": measures.grouped(records, "source"),
-    }
-    for key in ("origin", "year"):
-        if any(key in r for r in records):
-            found[f"by_{key}"] = measures.grouped(records, key)
-    scored = [r for r in records if not r.get("too_long")]
-    if task in tasks.CHOICE:
-        found["classes"] = measures.classes(records)
-        found["predicted"] = measures.distribution(records, "prediction")
-        found["gold"] = measures.distribution(records, "gold")
-    # Only letters are answers of one length: over texts, confidence measures their lengths (seen: 0.82 where text_norm had 0.05).
-    if protocol == "letter" and (numbers := [r for r in scored if r["scores"]]):
-        found["calibration"] = measures.calibration(numbers)
-        if all("option_mass" in r for r in numbers):
-            found["option_mass"] = round(sum(r["option_mass"] for r in numbers) / len(numbers), 6)
-    if task == "open":
-        found["texts"] = measures.texts(records)
-    if turned := [r for r in scored if "rotations" in r]:
-        found["position_bias"] = measures.position_bias(turned)
-    return found
-
-
-def show(metrics: dict) -> None:
-    """The table at the end."""
-    if metrics["task"] == "perplexity":
-        print(
-            f"\n{metrics['n']} texts, {metrics['tokens']} tokens: perplexity {metrics['perplexity']:.2f} per token, "
-            f"{metrics['bits_per_byte']:.4f} bits per byte"
-        )
-        return
-
-    def line(name, part):
-        low, high = part["accuracy_ci95"]
-        beside = (
-            f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}" if part["majority_class"] else f"{'':8} {'':9}"
-        )
-        print(f"{name[:28]:28} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} {beside}")
-
-    what = {"safety": "declined", "open": "exact"}.get(metrics["task"], "accuracy")
-    print(f"\n{'':28} {'rows':>6} {what:>8}   {'95 % interval':16} {'chance':>8} {'majority':>9}")
-    line("all", metrics)
-    for key in ("by_topic", "by_source"):
-        for name, part in metrics[key].items() if len(metrics[key]) > 1 else ():
-            line(name, part)
-    if "classes" in metrics:
-        print(
-            f"macro F1 {metrics['classes']['macro']['f1']:.3f}"
-            + (f", expected calibration error {metrics['calibration']['ece']:.3f}" if "calibration" in metrics else "")
-        )
-    if "texts" in metrics:
-        print("  ".join(f"{name} {value:.1f}" for name, value in metrics["texts"].items()))
-    if "position_bias" in metrics:
-        print(
-            "answers by position "
-            + ", ".join(f"{p:.1%}" for p in metrics["position_bias"]["answered_by_position"])
-            + f"; the same answer in all rotations: {metrics['position_bias']['same_answer_in_all']:.1%} of rows"
-            + " ({:.1%} to {:.1%})".format(*metrics["position_bias"]["same_answer_in_all_ci95"])
-        )
-    print(f"protocol {metrics['protocol']}, {metrics['n_invalid']} answers invalid, {metrics['n_too_long']} prompts too long")
-
-
 # ---------------------------------------------------------------------------------------------- main
 
 
@@ -239,17 +231,20 @@ def main() -> None:
     task, output_dir = tasks.task_of(rows[0]), Path(args.output_dir)
     shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
-    settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data")} | {
+    settings = {
+        k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data", "train_data")
+    } | {
         "protocol": protocol,
         "data_sha256": digest,
         "model_sha256": engines.fingerprint(args.model),
         "shots_sha256": engines.text_sha256(json.dumps(shots)),
+        "train_sha256": sha256(args.train_data) if args.train_data else None,
     }
     partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
         partial.unlink(missing_ok=True)  # killed between the last two steps
         print(f"already done: {output_dir}")
-        return show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
+        return summary.show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
 
     started, clock = time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic()
     engine = load_engine(args, output_dir)
@@ -257,20 +252,25 @@ def main() -> None:
     asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]
     prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
+    scored_beside = score_baselines(args, engine, rows, shots, protocol, output_dir)
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
     metrics = {
-        **summary(records, task, protocol),
+        **summary.summary(records, task, protocol),
+        "baselines": scored_beside,
         "task": task,
         "protocol": protocol,
         "model": args.model,
+        "model_name": named(args),
         "precision": engine.precision,
         "data": args.data,
         "shots": args.shots,
         "shot_ids": shot_ids,
         "permutations": args.permutations,
-        "max_new_tokens": predict.new_tokens(protocol, args) if protocol in ("generate", "capitulo") else None,
+        "num_samples": args.num_samples,
+        "temperature": args.temperature,
+        "max_new_tokens": predict.new_tokens(protocol, args, task, engine.window) if protocol in tasks.FREE else None,
         "data_sha256": digest,
         "template_sha256": engine.template_sha256,
         "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
@@ -283,12 +283,12 @@ def main() -> None:
         Run(started, clock),
         args,
         output_dir,
-        [p for p in (args.data, args.shots_data) if p and p != "general"],
+        [p for p in (args.data, args.shots_data, args.train_data) if p and p != "general"],
         {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
     write_json(output_dir / "metrics.json", metrics)
     partial.unlink()
-    show(metrics)
+    summary.show(metrics)
     print(f"done: {output_dir} (metrics.json, predictions.jsonl)")
 
 

@@ -1,8 +1,9 @@
 """What may be said of a comparison, and no more: sentences from verdicts, in the reader's language."""
 
 from reporting.language import Language
-from scoring.comparing import CONSTANT, FIRST_LOOK, Comparison, Result
+from scoring.comparing import FIRST_LOOK, Comparison, Result
 from scoring.evaluations import EQUAL, Evaluation
+from scoring.summary import CONSTANT
 
 TESTS = {
     "mcnemar": "exact McNemar test",

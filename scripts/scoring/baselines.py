@@ -7,6 +7,7 @@ the model itself finds likeliest with the question hidden, which shows what the 
 """
 
 import collections
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,11 +46,25 @@ def pairs_of(path: str, tested: list[dict]) -> tuple[list[str], list[str], int]:
     return texts, answers, left_out
 
 
+def shared_ends(texts: list[str]):
+    """A function that cuts off what all these texts begin and end with, in whole words."""
+    words = [text.split() for text in texts]
+
+    def shared(lists: list[list[str]]) -> int:
+        lowest, highest = min(lists), max(lists)
+        return len(list(itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))))
+
+    before, after = shared(words), shared([one[::-1] for one in words])
+    return lambda text: " ".join(text.split()[before : -after or None])
+
+
 def tfidf(rows: list[dict], train_data: str) -> Baseline | None:
     """The bag of words fitted to the training rows whose answer is one of the labels; None where there are not two classes."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
+    from threadpoolctl import threadpool_limits
 
     texts, answers, left_out = pairs_of(train_data, rows)
     labels = {label for row in rows for label in row["labels"]}
@@ -57,10 +72,17 @@ def tfidf(rows: list[dict], train_data: str) -> Baseline | None:
     if len({answer for _, answer in kept}) < 2:
         print(f"note: no bag of words beside the model: the answers in {train_data} are not the test's labels")
         return None
-    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2 if len(kept) > 200 else 1)
-    model = make_pipeline(words, LogisticRegression(C=10, max_iter=2000))
-    model.fit(*zip(*kept, strict=True))
-    chances = model.predict_proba([tasks.user_text(row) for row in rows])
+    # What every prompt repeats (instruction, labels) says nothing and takes weight from the words that do.
+    cut = shared_ends([text for text, _ in kept] + [tasks.user_text(row) for row in rows])
+    pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression(max_iter=2000, tol=1e-3))
+    grid = {"tfidfvectorizer__ngram_range": [(1, 1), (1, 2)], "logisticregression__C": [1, 10, 100]}
+    fewest = min(collections.Counter(answer for _, answer in kept).values())
+    model = pipeline
+    if fewest >= 3:  # the settings by cross-validation on the training rows, so that the rival is no straw man
+        model = GridSearchCV(pipeline, grid, cv=3)
+    with threadpool_limits(1):  # products this small take sixty times as long on two busy cores as on one
+        model.fit([cut(text) for text, _ in kept], [answer for _, answer in kept])
+    chances = model.predict_proba([cut(tasks.user_text(row)) for row in rows])
     predictions = {}
     for row, chance in zip(rows, chances, strict=True):  # of the row's own labels, as the model is asked
         own = {c: p for c, p in zip(model.classes_, chance, strict=True) if c in row["labels"]}

@@ -16,7 +16,6 @@ from scoring.evaluations import MEASURES, Evaluation, baselines_of, measured_by
 from scoring.statistics import Interval
 
 FIRST_LOOK = 100  # rows; fewer are "a first look", whatever the test says
-CONSTANT = 0.9  # share of one answer among the predictions that is warned of
 
 
 @dataclass

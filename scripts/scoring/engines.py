@@ -7,9 +7,9 @@ the whole run; the vocabulary's logits are computed at the last prompt token and
 
 Every engine has: name, precision, template_sha256, text(messages) -> the rendered prompt, encode(messages) -> ids,
 option(text) -> ids, log_likelihoods([(prompt ids, [option ids, ...]), ...]) -> [[float, ...], ...] in nats,
-generate([prompt ids, ...], max_new_tokens) -> [(text, finished), ...] and token_nats(ids); `window` is the longest
-sequence it takes, `reserve(tokens)` makes room for the longest that will come, `close()` gives it back. GGUF files
-and URLs are in engines_llama.py.
+generate([prompt ids, ...], max_new_tokens, temperature, seed) -> [(text, finished), ...] and token_nats(ids); `window` is
+the longest sequence it takes, `reserve(tokens)` makes room for the longest that will come, `close()` gives it back. GGUF
+files are in engines_llama.py, URLs in engines_url.py.
 """
 
 import hashlib
@@ -105,13 +105,14 @@ class HuggingFace:
         chosen = {} if dtype == "auto" else {"dtype": getattr(torch, dtype)}
         # Asked for more than the model was made for, Unsloth stretches its positions, and every score changes.
         self.window = window_of(model)
-        self.model = self._load(model, int(min(max_length, self.window)), load_in_4bit, chosen)
+        self.longest = int(min(max_length, self.window))
+        self.model = self._load(model, self.longest, load_in_4bit, chosen)
         FastLanguageModel.for_inference(self.model)
         self.model.eval()
         if not has_cuda():
             processor.use_onednn_layout(self.model)
         self.device = next(self.model.parameters()).device
-        self.prefix, self.cache, self.packed = [], None, None
+        self.prefix, self.cache, self.pairs, self.packed = [], None, False, None
         end = self.tokenizer.convert_tokens_to_ids(self.renderer.end)
         known = self.model.generation_config.eos_token_id
         self.ends = sorted({end, *(known if isinstance(known, list) else [known] if known is not None else [])})
@@ -191,26 +192,60 @@ class HuggingFace:
             return
         with torch.inference_mode():
             out = self.model(input_ids=torch.tensor([common_part], device=self.device), use_cache=True, logits_to_keep=1)
-        layers = getattr(out.past_key_values, "layers", None)
-        if not layers or any(type(layer).__name__ != "DynamicLayer" for layer in layers):
-            return  # sliding windows and recurrent states are not plain keys and values: no shared beginning
-        self.prefix, self.cache = common_part, [(layer.keys, layer.values) for layer in layers]
+        made = out.past_key_values
+        layers = getattr(made, "layers", None)
+        # Unsloth's own decoder, on a GPU, gives and takes one (keys, values) a layer.
+        self.pairs = isinstance(made, tuple | list) and all(isinstance(one, tuple) and len(one) == 2 for one in made)
+        if self.pairs:
+            self.prefix, self.cache = common_part, list(made)
+        elif layers and all(type(layer).__name__ == "DynamicLayer" for layer in layers):
+            self.prefix, self.cache = common_part, [(layer.keys, layer.values) for layer in layers]
+        else:  # sliding windows and recurrent states are not plain keys and values
+            print(
+                "note: the prompts' shared beginning is computed for every row: this model's cache is not plain keys and values"
+            )
 
     def log_likelihoods(self, requests: list[tuple[list[int], list[list[int]]]]) -> list[list[float]]:
         """Summed log-probability (nats) of each option after its prompt; equal to one pass an option, but quicker."""
         if self.packed is None:
             self.packed = self._check_packed(requests[:1])
-        return (self._packed if self.packed else self._one_by_one)(requests)
+        return self._in_parts(requests) if self.packed else self._one_by_one(requests)
+
+    def _in_parts(self, requests) -> list[list[float]]:
+        """`_packed`, in halves where a batch is longer than the model was loaded for (Unsloth would cut it) or memory is short."""
+        import torch
+
+        width = max(len(prompt) for prompt, _ in requests)
+        depth = max(sum(len(option) - 1 for option in options) for _, options in requests)
+        if width + depth <= self.longest:
+            try:
+                return self._packed(requests)
+            except torch.OutOfMemoryError:
+                if len(requests) == 1 and len(requests[0][1]) == 1:
+                    raise UserError("batch_tokens: not even one row fits in the GPU's memory; lower --max_length") from None
+                torch.cuda.empty_cache()
+        if len(requests) > 1:
+            half = len(requests) // 2
+            return self._in_parts(requests[:half]) + self._in_parts(requests[half:])
+        prompt, options = requests[0]
+        if len(options) == 1:
+            return self._one_by_one(requests)
+        half = len(options) // 2
+        return [self._in_parts([(prompt, options[:half])])[0] + self._in_parts([(prompt, options[half:])])[0]]
 
     def _check_packed(self, requests) -> bool:
         """Whether this model honours the tree mask and the cache (a patched kernel may not), by comparing once."""
         prompt, options = requests[0]
-        probe = [(prompt, options), (prompt + prompt[len(self.prefix) :], options)]  # two lengths: padding is tried too
+        own = len(prompt) - len(self.prefix)
+        probe = [(prompt, options), (prompt[: len(self.prefix) + (own + 1) // 2], options)]  # two lengths: padding is tried too
+        fitting = [option for option in options if len(prompt) + len(option) <= self.longest][:2]
+        if sum(map(len, options)) + len(prompt) > self.longest and fitting:
+            probe = [(one, fitting[:1]) for one, _ in probe]
         try:
             found = [
                 abs(a - b) / len(option)
                 for one, two in zip(self._packed(probe), self._one_by_one(probe), strict=True)
-                for a, b, option in zip(one, two, options, strict=True)
+                for a, b, option in zip(one, two, probe[0][1], strict=True)
             ]
             difference = sum(found) / len(found)
         except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
@@ -271,6 +306,9 @@ class HuggingFace:
     def _cached(self, rows: int) -> dict:
         if not self.cache:
             return {"use_cache": False}
+        if self.pairs:
+            shape = (rows, -1, -1, -1)
+            return {"past_key_values": [(k.expand(shape), v.expand(shape)) for k, v in self.cache], "use_cache": True}
         from transformers import DynamicCache
 
         cache = DynamicCache()
@@ -307,8 +345,27 @@ class HuggingFace:
             scores.append(row)
         return scores
 
-    def generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[tuple[str, bool]]:
-        """Greedy continuation of each prompt: (text without control tokens, whether it ended by itself)."""
+    def generate(
+        self, prompts: list[list[int]], max_new_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[tuple[str, bool]]:
+        """Continuation of each prompt, greedy at temperature 0: (text without control tokens, whether it ended by itself)."""
+        import torch
+
+        how = {"do_sample": False}
+        if temperature > 0:
+            torch.manual_seed(seed)
+            how = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
+
+        try:
+            return self._generate(prompts, max_new_tokens, how)
+        except torch.OutOfMemoryError:
+            if len(prompts) == 1:
+                raise UserError("batch_tokens: not even one row fits in the GPU's memory; lower --max_new_tokens") from None
+            torch.cuda.empty_cache()
+        half, rest = len(prompts) // 2, (max_new_tokens, temperature, seed)
+        return self.generate(prompts[:half], *rest) + self.generate(prompts[half:], *rest)
+
+    def _generate(self, prompts: list[list[int]], max_new_tokens: int, how: dict) -> list[tuple[str, bool]]:
         import torch
 
         width = max(map(len, prompts))
@@ -320,7 +377,7 @@ class HuggingFace:
                 input_ids=ids,
                 attention_mask=mask,
                 max_new_tokens=max_new_tokens,
-                do_sample=False,
+                **how,
                 pad_token_id=pad,
                 eos_token_id=self.ends,
                 use_cache=True,

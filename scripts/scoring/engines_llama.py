@@ -1,19 +1,13 @@
-"""Models in llama.cpp (a GGUF file) and behind an OpenAI-compatible URL, with the calls of scoring/engines.py.
+"""A GGUF file in llama.cpp's library, with the calls of scoring/engines.py.
 
-Gguf reads the file's own chat template and vocabulary, so that Renderer asks it as it asks a Hugging Face model; all
-options of a row run in one batch, the prompt's tokens belonging to every option's sequence. Url sends messages: the
-template is the server's own, likelihoods are not to be had, and what differs from other engines is said by compare.py.
+It reads the file's own chat template and vocabulary, so that Renderer asks it as it asks a Hugging Face model; all options
+of a row run in one batch, the prompt's tokens belonging to every option's sequence.
 """
 
 import array
 import itertools
-import json
 import os
 import re
-import time
-import urllib.error
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from common.errors import UserError
@@ -24,9 +18,6 @@ from scoring.engines import shared_beginning, text_sha256
 from data_prep.chat_template import Renderer, TemplateError, set_template
 
 SEQUENCES = 16  # options a batch
-TRIES = 6
-BUSY = (408, 409, 425, 429, 500, 502, 503, 504)  # worth another try; other refusals are lasting
-TOO_LONG = re.compile(r"context.{0,20}(?:length|size|window)|exceed_context|too long|maximum.{0,20}tokens", re.I)
 
 
 ADDED = 1 << 3 | 1 << 4  # llama.h: LLAMA_TOKEN_ATTR_CONTROL, LLAMA_TOKEN_ATTR_USER_DEFINED
@@ -191,16 +182,21 @@ class Gguf:
             for spot, option in zip(spots, options, strict=True)
         ]
 
-    def generate(self, prompts, max_new_tokens):
-        """Greedy continuation: (text without control tokens, whether it ended by itself)."""
-        answers = []
+    def generate(self, prompts, max_new_tokens, temperature=0.0, seed=0):
+        """Continuation, greedy at temperature 0: (text without control tokens, whether it ended by itself)."""
+        import numpy
+
+        answers, generator = [], numpy.random.default_rng(seed)
         with quiet(self.log):
             for prompt in prompts:
                 self.context.kv_cache_clear()
                 self._decode([(t, i, [0], i == len(prompt) - 1) for i, t in enumerate(prompt)])
                 said, index, ended = [], len(prompt) - 1, False
                 while len(said) < max_new_tokens and not ended:
-                    token = int(self._log_probabilities(index).argmax())
+                    scores = self._log_probabilities(index)
+                    if temperature > 0:  # the largest of scores with Gumbel noise is a draw from their softmax
+                        scores = scores / temperature + generator.gumbel(size=len(scores))
+                    token = int(scores.argmax())
                     ended = self.vocab.is_eog(token)
                     if not ended:
                         said.append(token)
@@ -226,61 +222,3 @@ class Gguf:
     @property
     def first_token(self) -> int:
         return self.vocab.token_bos() if self.vocab.token_bos() >= 0 else self.vocab.token_eos()
-
-
-class Url:
-    """A server that speaks OpenAI's chat completions. `name` is the model's name there; the key is $OPENAI_API_KEY."""
-
-    template_sha256, precision, prefix, window = "the server's own", "as served", (), float("inf")
-
-    def __init__(self, url: str, name: str):
-        self.name, self.served = url, name
-        self.address = url.rstrip("/") + ("" if url.rstrip("/").endswith("/chat/completions") else "/chat/completions")
-        print("note: template and thinking are the server's own; --template and --enable_thinking change nothing here")
-
-    def reserve(self, tokens: int) -> None:
-        """The server's affair."""
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def text(self, messages: list[dict]) -> str:
-        return "\n\n".join(f"{m['role']}: {m['content']}" for m in messages)
-
-    def encode(self, messages: list[dict]) -> list[dict]:
-        return messages  # what is sent; its length in tokens is the server's affair
-
-    def generate(self, prompts: list[list[dict]], max_new_tokens: int) -> list[tuple[str | None, bool]]:
-        """Greedy answers, four requests at a time; None for a prompt longer than the server's context."""
-        with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(lambda messages: self._ask(messages, max_new_tokens), prompts))
-
-    def _ask(self, messages, max_new_tokens):
-        body = {"model": self.served, "messages": messages, "temperature": 0, "max_tokens": max_new_tokens}
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get("OPENAI_API_KEY"):
-            headers["Authorization"] = f"Bearer {key}"
-        for attempt in range(TRIES):
-            wait = 2**attempt / 4
-            try:
-                call = urllib.request.Request(self.address, json.dumps(body).encode(), headers)
-                with urllib.request.urlopen(call, timeout=300) as answer:
-                    choice = json.load(answer)["choices"][0]
-                return choice["message"].get("content") or "", choice.get("finish_reason") == "stop"
-            except urllib.error.HTTPError as error:
-                said = error.read().decode(errors="replace")
-                if error.code in (400, 413) and TOO_LONG.search(said):
-                    return None, False
-                reason = f"HTTP {error.code} {said[:200]}"
-                if error.code not in BUSY:
-                    break
-                asked = error.headers.get("Retry-After") or ""
-                wait = min(float(asked), 60) if asked.isdigit() else wait
-            except (OSError, ValueError, KeyError, IndexError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                if "Connection refused" in reason and attempt > 1:
-                    break  # nobody is there
-            time.sleep(wait)
-        raise UserError(
-            f"model: {self.address} does not answer ({reason}); what was scored is kept: start the same command again to go on"
-        )

@@ -105,7 +105,7 @@ def read_evaluations(arguments: list[str], names: list[str], allow: list[str]) -
         folders = folders_of(argument)
         metrics = [json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8")) for folder in folders]
         rows = [{row["id"]: row for row in read_rows(Path(folder, "predictions.jsonl"))} for folder in folders]
-        name = names[i] if names else model_name(metrics[0].get("model") or folders[0])
+        name = names[i] if names else metrics[0].get("model_name") or model_name(metrics[0].get("model") or folders[0])
         found.append(Evaluation(name, folders, metrics, rows))
     for label in (lambda e: f"{e.name} ({Path(e.folders[0]).name})", lambda e: e.folders[0]):
         if len({e.name for e in found}) < len(found):

@@ -142,6 +142,23 @@ def position_bias(records: list[dict]) -> dict:
     }
 
 
+def samples(records: list[dict]) -> dict:
+    """What --num_samples shows: the accuracy of single answers, its spread over the samples, and how far they agree."""
+    import statistics
+
+    rounds = list(zip(*(r["sample_answers"] for r in records), strict=True))
+    golds = [r["gold"] for r in records]
+    single = [sum(a == g for a, g in zip(answers_, golds, strict=True)) / len(golds) for answers_ in rounds]
+    votes = [max(collections.Counter(r["sample_answers"]).values()) / len(rounds) for r in records]
+    return {
+        "num_samples": len(rounds),
+        "accuracy_mean": round(sum(single) / len(single), 6),
+        "accuracy_sd": round(statistics.stdev(single), 6) if len(single) > 1 else 0.0,
+        "accuracy_by_sample": [round(one, 6) for one in single],
+        "agreement": round(sum(votes) / len(votes), 6),
+    }
+
+
 def texts(records: list[dict]) -> dict:
     """BLEU and chrF of the corpus (sacrebleu), mean ROUGE-1, 2 and L F1 (rouge-score), all from 0 to 100."""
     import sacrebleu

@@ -4,6 +4,7 @@ import collections
 import json
 import math
 import time
+import zlib
 from pathlib import Path
 
 from common.files import write_text
@@ -42,7 +43,8 @@ def record_of(row: dict, prompt: str, prediction: str | None, **more) -> dict:
 
 def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args) -> list[dict]:
     """Predictions of a batch of rows, in their order."""
-    turns = range(args.permutations)
+    samples = args.num_samples
+    turns = [by for by in range(args.permutations) for _ in range(samples)]
     asked = [tasks.rotated(row, by) for row in rows for by in turns]
     prompts = [engine.encode(tasks.messages_of(row, shots)) for row in asked]
     if protocol in tasks.LIKELIHOOD:
@@ -51,14 +53,17 @@ def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args
         if protocol == "text_norm":
             found = [[s / len(t) for s, t in zip(ss, ts, strict=True)] for ss, ts in zip(found, texts, strict=True)]
     else:
-        found = engine.generate(prompts, new_tokens(protocol, args))
+        longest = new_tokens(protocol, args, tasks.task_of(rows[0]), engine.window)
+        # A seed of the batch's own, so that what a kill cut short is drawn again as it was.
+        seed = zlib.crc32(f"{args.seed} {rows[0]['id']}".encode())
+        found = engine.generate(prompts, longest, args.temperature, seed)
     records = []
     for i, row in enumerate(rows):
         mine = found[i * len(turns) : (i + 1) * len(turns)]
         if any(one[0] is None for one in mine):  # the server refused the prompt for its length
             records.append(too_long(engine, row, shots))
             continue
-        read = read_scores if protocol in tasks.LIKELIHOOD else read_texts
+        read = read_scores if protocol in tasks.LIKELIHOOD else read_samples if samples > 1 else read_texts
         prediction, more = read(row, mine, protocol)
         records.append(record_of(row, engine.text(tasks.messages_of(row, shots)), prediction, **more))
     return records
@@ -81,7 +86,8 @@ def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str
             mean[name] += probability / len(found)
         answered.append((by, max(names, key=here.get)))
     if len(found) == 1:
-        return answered[0][1], {"scores": {name: round(here[name], 5) for name in names}}
+        mass = {"option_mass": round(min(1.0, sum(map(math.exp, here.values()))), 6)} if protocol == "letter" else {}
+        return answered[0][1], {"scores": {name: round(here[name], 5) for name in names}, **mass}
     scores = {name: round(math.log(max(mean[name], 1e-300)), 5) for name in names}
     return max(names, key=scores.get), {"scores": scores, "rotations": rotations_of(row, answered)}
 
@@ -94,8 +100,9 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
         if task == "open":
             same = tasks.normalised(answers.plain(output)) == tasks.normalised(row["answer"])
             answer = row["answer"] if same else answers.plain(output) or None
-        elif task == "safety":
-            answer = {True: "declined", False: "complied", None: None}[refusals.declined(output)]
+        elif task in ("safety", "over_refusal"):
+            declining, complying = ("declined", "complied") if task == "safety" else ("declined", "answered")
+            answer = {True: declining, False: complying, None: None}[refusals.declined(output)]
         elif protocol == "capitulo":
             answer = answers.capitulo_letter(output)
         else:
@@ -108,6 +115,14 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
     if len(found) > 1:
         more |= {"outputs": [output for output, _ in found], "rotations": rotations_of(row, answered)}
     return valid.most_common(1)[0][0] if valid else None, more
+
+
+def read_samples(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple[str | None, dict]:
+    """The most frequent valid answer of several samples (of equal ones the first), and each sample's own."""
+    answered = [answers.extract(output, tasks.options_of(row)) for output, _ in found]
+    valid = collections.Counter(answer for answer in answered if answer is not None)
+    more = {"output": found[0][0], "finished": all(done for _, done in found), "outputs": [output for output, _ in found]}
+    return valid.most_common(1)[0][0] if valid else None, {**more, "sample_answers": answered}
 
 
 def rotations_of(row: dict, answered: list[tuple[int, str | None]]) -> list[dict]:
@@ -161,9 +176,12 @@ def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
     return [json.loads(line) for line in lines[:rows]], done
 
 
-def new_tokens(protocol: str, args) -> int:
+def new_tokens(protocol: str, args, task: str, window: float) -> int:
     """Longest free answer in tokens; the study's procedure takes 10."""
-    return 10 if protocol == "capitulo" else args.max_new_tokens
+    if protocol == "capitulo" or args.max_new_tokens:
+        return 10 if protocol == "capitulo" else args.max_new_tokens
+    wanted = (128 if task in ("safety", "over_refusal") else 512) + 4096 * bool(args.enable_thinking)
+    return int(min(wanted, window // 2))
 
 
 def what_fits(engine, rows, prompts, protocol, args) -> tuple[list[int], dict[int, int]]:
@@ -176,28 +194,41 @@ def what_fits(engine, rows, prompts, protocol, args) -> tuple[list[int], dict[in
     fits, beside = [], {}
     for i, row in enumerate(rows):
         texts = tasks.continuations(row, protocol) if protocol in tasks.LIKELIHOOD else []
-        answers_of_row = [len(engine.option(text)) for text in texts] or [new_tokens(protocol, args)]
+        answers_of_row = [len(engine.option(text)) for text in texts] or [
+            new_tokens(protocol, args, tasks.task_of(row), engine.window)
+        ]
         if len(prompts[i]) <= args.max_length and len(prompts[i]) + max(answers_of_row) <= engine.window:
             fits.append(i)
             beside[i] = sum(answers_of_row)
     return fits, beside
 
 
+def cut_batches(engine, fits: list[int], prompts, beside: dict[int, int], protocol: str, args) -> list[list[int]]:
+    """Row numbers in batches; what all prompts share is computed once and counts for none of them."""
+    asked = args.permutations * args.num_samples
+    if at_once := getattr(engine, "concurrency", 0):  # a server: rows are requests, tokens are its affair
+        return [fits[at : at + 4 * at_once] for at in range(0, len(fits), 4 * at_once)]
+    shared = len(engine.prefix) if protocol in tasks.LIKELIHOOD else 0
+    # An answer is made token by token: what a pass takes is the prompt, and little of what comes.
+    after = (lambda i: min(beside[i], 64)) if protocol in tasks.FREE else beside.__getitem__
+    cost = [max(1, len(prompts[i]) - shared + after(i)) * asked for i in fits]
+    return [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
+
+
 def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> tuple[list[dict], float | None]:
     """Records of all rows, in no order, appended as they come, and the seconds a row."""
     fits, beside = what_fits(engine, rows, prompts, protocol, args)
-    cost = [(len(prompts[i]) + beside[i]) * args.permutations for i in fits]
-    batches = [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
-    records, done = resume(partial, batches)
-    if records:
-        print(f"goes on after {len(records)} of {len(fits)} rows")
-    if fits and done < len(batches):
+    if fits:
         windowed = int(min(args.max_length, engine.window)) + 1
         engine.reserve(windowed if protocol == "perplexity" else max(len(prompts[i]) + beside[i] for i in fits))
         if protocol in tasks.LIKELIHOOD:
             turned = (tasks.rotated(rows[i], by) for i in fits for by in range(1, args.permutations))
             more = [engine.encode(tasks.messages_of(row, shots)) for row in turned]
             engine.share_prefix([*(prompts[i] for i in fits), *more])
+    batches = cut_batches(engine, fits, prompts, beside, protocol, args)
+    records, done = resume(partial, batches)
+    if records:
+        print(f"goes on after {len(records)} of {len(fits)} rows")
     clock, before = time.monotonic(), len(records)
     with open(partial, "a", encoding="utf-8") as file:
         for number, batch in enumerate(batches[done:], done + 1):

@@ -5,6 +5,7 @@ Tasks, told by the rows' `task` or shape:
   classification  {"id", "text", "labels": [...], "label"}
   open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE
   safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (refusals.declined)
+  over_refusal    {"id", "task": "over_refusal", "prompt"}: harmless requests that sound harmful, the share that is answered
   perplexity      {"id", "text"} or {"id", "conversations"}: of the text, or of the assistant's turns
 
 Protocols for multiple choice and classification (the first option that scores highest is the answer):
@@ -28,12 +29,14 @@ from common.files import read_rows
 from data_prep.chat_template import INSTRUCTIONS, TemplateError, scoring_prompt, to_messages
 
 LIKELIHOOD = ("letter", "text", "text_norm")
-PROTOCOLS = ("auto", *LIKELIHOOD, "generate", "capitulo")
+FREE = ("generate", "capitulo", "judge")
+PROTOCOLS = ("auto", *LIKELIHOOD, *FREE)
 NEEDED = {
     "mcq": ("question", "options", "answer"),
     "classification": ("text", "labels", "label"),
     "open": ("question", "answer"),
     "safety": ("prompt",),
+    "over_refusal": ("prompt",),
     "perplexity": (),
 }
 CHOICE = ("mcq", "classification")
@@ -59,7 +62,8 @@ def options_of(row: dict) -> dict[str, str]:
 
 
 def gold_of(row: dict) -> str | None:
-    return "declined" if task_of(row) == "safety" else row.get(ANSWERS.get(task_of(row)))
+    by_task = {"safety": "declined", "over_refusal": "answered"}
+    return by_task.get(task_of(row)) or row.get(ANSWERS.get(task_of(row)))
 
 
 def check_row(row: dict) -> list[str]:

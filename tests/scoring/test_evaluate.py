@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 import evaluate
 from bench_scoring import agreement, medmcqa_rows, write_rows
 from common.errors import UserError
-from scoring import answers, engines, engines_llama, measures, predict, refusals, tasks
+from scoring import answers, engines, engines_llama, measures, predict, refusals, summary, tasks
 
 LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
 
@@ -384,7 +384,7 @@ def test_scores_that_are_no_numbers_are_an_invalid_answer():
     prediction, more = predict.read_scores(ROW, [[float("nan"), -1.0]], "letter")
     assert prediction is None and more["scores"] is None
     records = [predict.record_of(ROW, "", prediction, **more), predict.record_of(ROW, "", "A", scores={"A": -1.0, "B": -2.0})]
-    found = evaluate.summary(records, "mcq", "letter")
+    found = summary.summary(records, "mcq", "letter")
     assert found["n_invalid"] == 1 and found["accuracy"] == 0.5 and sum(b["n"] for b in found["calibration"]["bins"]) == 1
 
 

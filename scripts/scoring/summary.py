@@ -1,0 +1,114 @@
+"""metrics.json's measured part, and the table that the terminal shows of it. Used by evaluate.py."""
+
+from scoring import measures, tasks
+
+CONSTANT = 0.9  # share of one answer among the predictions that is warned of
+UNFINISHED = 0.05  # share of answers cut short that is warned of
+
+
+def summary(records: list[dict], task: str, protocol: str) -> dict:
+    """metrics.json's measured part."""
+    if task == "perplexity":
+        return {**measures.perplexity(records), "by_source": {}}
+    found = {
+        **measures.share(records),
+        "n_too_long": sum(bool(r.get("too_long")) for r in records),
+        "by_topic": measures.grouped(records, "topic"),
+        "by_source": measures.grouped(records, "source"),
+    }
+    for key in ("origin", "year"):
+        if any(key in r for r in records):
+            found[f"by_{key}"] = measures.grouped(records, key)
+    scored = [r for r in records if not r.get("too_long")]
+    if task in tasks.CHOICE:
+        found["classes"] = measures.classes(records)
+        found["predicted"] = measures.distribution(records, "prediction")
+        found["gold"] = measures.distribution(records, "gold")
+    # Only letters are answers of one length: over texts, confidence measures their lengths (seen: 0.82 where text_norm had 0.05).
+    if protocol == "letter" and (numbers := [r for r in scored if r["scores"]]):
+        found["calibration"] = measures.calibration(numbers)
+        if all("option_mass" in r for r in numbers):
+            found["option_mass"] = round(sum(r["option_mass"] for r in numbers) / len(numbers), 6)
+    if task == "open" and protocol != "judge":
+        found["texts"] = measures.texts(records)
+    if generated := [r for r in scored if "finished" in r]:
+        found["n_unfinished"] = sum(not r["finished"] for r in generated)
+    if sampled := [r for r in scored if "sample_answers" in r]:
+        found["samples"] = measures.samples(sampled)
+    if turned := [r for r in scored if "rotations" in r]:
+        found["position_bias"] = measures.position_bias(turned)
+    return found
+
+
+def show(metrics: dict) -> None:
+    """The table at the end."""
+    if metrics["task"] == "perplexity":
+        print(
+            f"\n{metrics['n']} texts, {metrics['tokens']} tokens: perplexity {metrics['perplexity']:.2f} per token, "
+            f"{metrics['bits_per_byte']:.4f} bits per byte"
+        )
+        return
+    if judge := metrics.get("judge"):
+        print(
+            f"\n{metrics['n']} answers, judge {judge['model']}: {100 * judge['score']:.1f} of 100, {judge['n_unread']} not marked"
+        )
+        return
+    what = {"safety": "declined", "over_refusal": "answered", "open": "exact"}.get(metrics["task"], "accuracy")
+    print(f"\n{'':40} {'rows':>6} {what:>8}   {'95 % interval':16} {'chance':>8} {'majority':>9}")
+    show_share("all", metrics)
+    for baseline in metrics.get("baselines") or ():
+        show_share(baseline["name"], baseline)
+    for key in ("by_topic", "by_source", "by_origin", "by_year"):
+        for name, part in metrics.get(key, {}).items() if len(metrics.get(key, {})) > 1 else ():
+            show_share(name, part)
+    if "classes" in metrics:
+        print(
+            f"macro F1 {metrics['classes']['macro']['f1']:.3f}"
+            + (f", expected calibration error {metrics['calibration']['ece']:.3f}" if "calibration" in metrics else "")
+            + (f", probability on the options {metrics['option_mass']:.1%}" if "option_mass" in metrics else "")
+        )
+    if "texts" in metrics:
+        print("  ".join(f"{name} {value:.1f}" for name, value in metrics["texts"].items()))
+    if "position_bias" in metrics:
+        show_positions(metrics["position_bias"])
+    if "samples" in metrics:
+        print(
+            "one answer alone: {accuracy_mean:.1%} (standard deviation {accuracy_sd:.1%} over {num_samples})".format(
+                **metrics["samples"]
+            )
+        )
+    print(f"protocol {metrics['protocol']}, {metrics['n_invalid']} answers invalid, {metrics['n_too_long']} prompts too long")
+    for warning in warnings_of(metrics):
+        print(f"note: {warning}")
+
+
+def show_share(name: str, part: dict) -> None:
+    """A line of the table."""
+    low, high = part["accuracy_ci95"]
+    beside = f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}" if part["majority_class"] else f"{'':8} {'':9}"
+    print(f"{name[:40]:40} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} {beside}")
+
+
+def show_positions(bias: dict) -> None:
+    print(
+        "answers by position "
+        + ", ".join(f"{p:.1%}" for p in bias["answered_by_position"])
+        + f"; the same answer in all rotations: {bias['same_answer_in_all']:.1%} of rows"
+        + " ({:.1%} to {:.1%})".format(*bias["same_answer_in_all_ci95"])
+    )
+
+
+def warnings_of(metrics: dict) -> list[str]:
+    """What makes a score say less than it seems to."""
+    found, n = [], metrics["n"]
+    if spread := metrics.get("predicted"):
+        answer, times = max(spread.items(), key=lambda item: item[1])
+        if times > CONSTANT * n:
+            found.append(f"one answer, {answer!r}, stands in {times} of {n} predictions; such a score says little of the model")
+    if metrics.get("n_unfinished", 0) > UNFINISHED * n:
+        found.append(
+            f"{metrics['n_unfinished']} of {n} answers were cut at {metrics['max_new_tokens']} tokens; raise --max_new_tokens"
+        )
+    if metrics["protocol"] in tasks.LIKELIHOOD:
+        found.append("scored by likelihood: which option is likeliest, not what the model writes; --protocol generate asks it to")
+    return found
