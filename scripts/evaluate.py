@@ -47,7 +47,7 @@ from common.files import read_rows, sha256, write_json, write_text
 from common.models import adapter_config, check_model_name
 from common.runs import Run, finish_run
 from llamacpp.files import is_gguf
-from scoring import baselines, engines, predict, summary, tasks
+from scoring import baselines, engines, judge, predict, summary, tasks
 from scoring.evaluations import model_name
 
 from data_prep.chat_template import TEMPLATES
@@ -95,6 +95,14 @@ class Args:
     """the model's name at the URL"""
     concurrency: int = 8
     """requests at a time to the URL"""
+    judge: str | None = None
+    """the model that marks free answers (protocol judge): a URL, a GGUF or a folder"""
+    judge_model: str = "default"
+    """the judge's name at its URL"""
+    judge_against: str | None = None
+    """output folder of another model's evaluation: the judge compares the two answers, in both orders"""
+    human_marks: str | None = None
+    """marks that people gave (JSONL: id, output, mark from 0 to 1): the judge's agreement with them is measured"""
     limit: int = 0
     """score the first so many rows only; 0: all"""
     seed: int = 3407
@@ -104,12 +112,16 @@ class Args:
         found = [] if is_url(self.model) else check_model_name(self.model)
         if Path(self.model).is_file() and not is_gguf(self.model):
             found.append(f"model: {self.model} is a file, but no GGUF; give a folder, a GGUF or a URL")
-        for name in ("data", "shots_data", "train_data"):
+        for name in ("data", "shots_data", "train_data", "human_marks"):
             path = getattr(self, name)
             if path and (name, path) != ("data", "general") and not Path(path).is_file():
                 found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
         if self.shots and not self.shots_data:
             found.append("shots: needs --shots_data, the training rows that examples are drawn from")
+        if (self.protocol == "judge") != bool(self.judge):
+            found.append("judge: --protocol judge and --judge MODEL belong together")
+        if self.judge_against and not Path(self.judge_against, "predictions.jsonl").is_file():
+            found.append(f"judge_against: {self.judge_against} holds no predictions.jsonl; is the evaluation finished?")
         if self.num_samples > 1 and self.temperature <= 0:
             found.append("num_samples: without --temperature all answers would be the same; 0.7 is usual")
         if self.num_samples > 1 and self.permutations > 1:
@@ -167,6 +179,18 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     if most and args.permutations > most:
         raise UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
     return rows, protocol, digest
+
+
+def judge_answers(args: Args, rows: list[dict], records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
+    """The records with the judge's marks, and metrics.json's `judge`."""
+    as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
+    judging = judge.Judge(load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length)
+    other = {row["id"]: row for row in read_rows(Path(args.judge_against, "predictions.jsonl"))} if args.judge_against else {}
+    marked = judge.mark_all(judging, {row["id"]: row for row in rows}, records, other)
+    human = read_rows(args.human_marks, judge.check_mark) if args.human_marks else []
+    found = {"judge": judge.summary(judging, marked, rows, human)}
+    judging.engine.close()
+    return marked, found
 
 
 def score_baselines(args: Args, engine, rows: list[dict], shots: list[dict], protocol: str, output_dir: Path) -> list[dict]:
@@ -252,24 +276,24 @@ def main() -> None:
     asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]
     prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
+    judged = {}
+    if protocol == "judge":
+        records, judged = judge_answers(args, rows, records, output_dir)
     scored_beside = score_baselines(args, engine, rows, shots, protocol, output_dir)
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
+    same = ("model", "data", "shots", "permutations", "num_samples", "temperature")
     metrics = {
         **summary.summary(records, task, protocol),
+        **judged,
         "baselines": scored_beside,
         "task": task,
         "protocol": protocol,
-        "model": args.model,
+        **{name: getattr(args, name) for name in same},
         "model_name": named(args),
         "precision": engine.precision,
-        "data": args.data,
-        "shots": args.shots,
         "shot_ids": shot_ids,
-        "permutations": args.permutations,
-        "num_samples": args.num_samples,
-        "temperature": args.temperature,
         "max_new_tokens": predict.new_tokens(protocol, args, task, engine.window) if protocol in tasks.FREE else None,
         "data_sha256": digest,
         "template_sha256": engine.template_sha256,

@@ -13,16 +13,15 @@ files are in engines_llama.py, URLs in engines_url.py.
 """
 
 import hashlib
-import itertools
 import os
 
 from common import models, processor
 from common.errors import UserError
 from common.models import adapter_config, has_cuda, is_adapter, load_tokenizer, virtual_tokens_of
+from scoring.packing import pack, shared_beginning
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
 
-LEAST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
 # Nats a token, on average over the options, that two ways to compute one score may differ by in rounding. Seen on
 # SmolLM2-135M: 5e-6 in float32, 0.05 in bfloat16; where the mask is not honoured, 0.8 to 1.0.
 TOLERANCE = {"torch.float32": 1e-3, "torch.float16": 0.1, "torch.bfloat16": 0.4}
@@ -56,14 +55,6 @@ def fingerprint(model: str) -> str:
                 file.seek(-(1 << 20), os.SEEK_END)
                 digest.update(file.read())
     return digest.hexdigest()
-
-
-def shared_beginning(prompts: list[list[int]]) -> list[int]:
-    """What all prompts begin with, short of a whole prompt; nothing where it is too short to be worth a cache."""
-    lowest, highest = min(prompts), max(prompts)  # what these two share, all share
-    equal = itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))
-    found = [token for token, _ in equal][: min(map(len, prompts)) - 1]
-    return found if len(prompts) > 1 and len(found) >= LEAST_PREFIX else []
 
 
 def window_of(model: str) -> float:
@@ -212,7 +203,7 @@ class HuggingFace:
         return self._in_parts(requests) if self.packed else self._one_by_one(requests)
 
     def _in_parts(self, requests) -> list[list[float]]:
-        """`_packed`, in halves where a batch is longer than the model was loaded for (Unsloth would cut it) or memory is short."""
+        """`_packed`, in halves where a batch is longer than the model was loaded for (Unsloth cuts it) or memory is short."""
         import torch
 
         width = max(len(prompt) for prompt, _ in requests)
@@ -258,49 +249,20 @@ class HuggingFace:
     def _packed(self, requests):
         import torch
 
-        start, prefix_length = len(self.prefix), len(self.prefix) if self.cache else 0
-        prompts = [prompt[start:] for prompt, _ in requests]
-        trees = [[option[:-1] for option in options] for _, options in requests]
-        width, depth = max(map(len, prompts)), max(sum(map(len, tree)) for tree in trees)
-        shape = (len(requests), width + depth)
-        ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-        seen = torch.zeros((len(requests), width + depth, prefix_length + width + depth), dtype=torch.bool)
-        seen[:, :, :prefix_length] = True
-        own = torch.arange(width + depth)
-        seen[:, own, prefix_length + own] = True  # a padded token sees itself: nothing at all would give NaN
-        where = []
-        for i, (prompt, tree) in enumerate(zip(prompts, trees, strict=True)):
-            first = width - len(prompt)
-            ids[i, first:width] = torch.tensor(prompt)
-            positions[i, first:width] = torch.arange(len(prompt)) + prefix_length
-            block = slice(prefix_length + first, prefix_length + width)
-            seen[i, first:width, block] = torch.ones(len(prompt), len(prompt)).tril().bool()
-            at, spots = width, []
-            for fed in tree:
-                here = slice(at, at + len(fed))
-                if fed:
-                    ids[i, here] = torch.tensor(fed)
-                    positions[i, here] = torch.arange(len(fed)) + prefix_length + len(prompt)
-                    seen[i, here, block] = True
-                    seen[i, here, prefix_length + at : prefix_length + at + len(fed)] = (
-                        torch.ones(len(fed), len(fed)).tril().bool()
-                    )
-                spots.append([0, *range(at - width + 1, at - width + 1 + len(fed))])
-                at += len(fed)
-            where.append(spots)
+        packed = pack([(prompt[len(self.prefix) :], options) for prompt, options in requests], len(self.prefix))
         dtype = self.model.dtype
-        mask = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[:, None]
+        mask = torch.zeros(packed.seen.shape, dtype=dtype).masked_fill(~packed.seen, torch.finfo(dtype).min)[:, None]
         with torch.inference_mode():
             out = self.model(
-                input_ids=ids.to(self.device),
-                position_ids=positions.to(self.device),
+                input_ids=packed.ids.to(self.device),
+                position_ids=packed.positions.to(self.device),
                 attention_mask=mask.to(self.device),
-                logits_to_keep=depth + 1,
+                logits_to_keep=packed.kept,
                 **self._cached(len(requests)),
             )
             return [
                 self._gather(out.logits[i], spots, options)
-                for i, (spots, (_, options)) in enumerate(zip(where, requests, strict=True))
+                for i, (spots, (_, options)) in enumerate(zip(packed.spots, requests, strict=True))
             ]
 
     def _cached(self, rows: int) -> dict:

@@ -13,7 +13,8 @@ from pathlib import Path
 from common.errors import UserError
 from common.machine import quiet
 from llamacpp import library
-from scoring.engines import shared_beginning, text_sha256
+from scoring.engines import text_sha256
+from scoring.packing import shared_beginning
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
 

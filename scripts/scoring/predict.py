@@ -98,8 +98,9 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
     for by, (output, _) in enumerate(found):
         turned = tasks.rotated(row, by)
         if task == "open":
-            same = tasks.normalised(answers.plain(output)) == tasks.normalised(row["answer"])
-            answer = row["answer"] if same else answers.plain(output) or None
+            gold = row.get("answer") or ""
+            same = bool(gold) and tasks.normalised(answers.plain(output)) == tasks.normalised(gold)
+            answer = gold if same else answers.plain(output) or None
         elif task in ("safety", "over_refusal"):
             declining, complying = ("declined", "complied") if task == "safety" else ("declined", "answered")
             answer = {True: declining, False: complying, None: None}[refusals.declined(output)]
@@ -109,7 +110,7 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
             answer = answers.extract(output, tasks.options_of(turned))
         answered.append((by, tasks.original(row, answer, by)))
     more = {"output": found[0][0], "finished": found[0][1]}
-    if task == "open":
+    if task == "open" and row.get("answer"):
         more["rouge_l"] = round(measures.rouge_of(answers.plain(found[0][0]), row["answer"])["rougeL"], 5)
     valid = collections.Counter(answer for _, answer in answered if answer is not None)
     if len(found) > 1:

@@ -3,7 +3,8 @@
 Tasks, told by the rows' `task` or shape:
   mcq             {"id", "question", "options": {"A": ...}, "answer": "A"}
   classification  {"id", "text", "labels": [...], "label"}
-  open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE
+  open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE; with or in the place of the
+                  answer "rubric": [{"criterion", "points"}], for a judge
   safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (refusals.declined)
   over_refusal    {"id", "task": "over_refusal", "prompt"}: harmless requests that sound harmful, the share that is answered
   perplexity      {"id", "text"} or {"id", "conversations"}: of the text, or of the assistant's turns
@@ -13,6 +14,7 @@ Protocols for multiple choice and classification (the first option that scores h
   text       log-likelihood of the option's text (of the label, in classification)
   text_norm  the same divided by the characters of the text, as acc_norm of lm-evaluation-harness
   generate   free greedy text, read by answers.extract; what cannot be read is counted as invalid, and as wrong
+  judge      free text, marked by another model (scripts/scoring/judge.py); open answers only
   capitulo   the case study's procedure: 10 new tokens, the first letter A to E found anywhere in the output
 """
 
@@ -34,10 +36,16 @@ PROTOCOLS = ("auto", *LIKELIHOOD, *FREE)
 NEEDED = {
     "mcq": ("question", "options", "answer"),
     "classification": ("text", "labels", "label"),
-    "open": ("question", "answer"),
+    "open": ("question",),
     "safety": ("prompt",),
     "over_refusal": ("prompt",),
     "perplexity": (),
+}
+FITTING = {  # protocols by task; generate alone for those that are not here
+    "mcq": ("auto", *LIKELIHOOD, "generate", "capitulo"),
+    "classification": ("auto", "text", "text_norm", "generate"),
+    "open": ("auto", "generate", "judge"),
+    "perplexity": ("auto",),
 }
 CHOICE = ("mcq", "classification")
 KEPT = ("case", "year", "origin")  # of a row, where it has them: rows of one case are drawn together, others are grouped
@@ -50,6 +58,7 @@ def task_of(row: dict) -> str:
         ("options", "mcq"),
         ("labels", "classification"),
         ("answer", "open"),
+        ("rubric", "open"),
         ("text", "perplexity"),
         ("conversations", "perplexity"),
     )
@@ -72,13 +81,22 @@ def check_row(row: dict) -> list[str]:
     if not isinstance(task, str) or task not in NEEDED:
         return [f"task: {task!r} is not one of {', '.join(NEEDED)}"]
     missing = [key for key in ("id", *NEEDED[task]) if row.get(key) in (None, "", [], {})]
+    if task == "open" and row.get("answer") in (None, "") and not row.get("rubric"):
+        missing.append("answer")
     if task == "perplexity" and not (row.get("text") or row.get("conversations")):
         missing.append("text or conversations")
     if missing:
         return [f"{row.get('id', 'a row')}: lacks {', '.join(missing)}"]
     if not isinstance(row["id"], str | int):
         return [f"id: {str(row['id'])[:40]} must be a text or a whole number"]
-    texts = [*(key for key in NEEDED[task] if key not in ("options", "labels")), "text", "instruction", "system", "language"]
+    texts = [
+        *(key for key in NEEDED[task] if key not in ("options", "labels")),
+        "text",
+        "answer",
+        "instruction",
+        "system",
+        "language",
+    ]
     wrong = [key for key in dict.fromkeys(texts) if key in row and row[key] is not None and not is_text(row[key])]
     if wrong:
         return [f"{row['id']}: {' and '.join(wrong)} must be text that is not empty"]
@@ -90,7 +108,7 @@ def check_row(row: dict) -> list[str]:
         said = any(m["role"] == "assistant" and m["content"].strip() for m in messages)
         return [] if said else [f"{row['id']}: the assistant says nothing, so there is nothing to score"]
     if task not in CHOICE:
-        return []
+        return rubric_problems(row)
     name, shape = ("options", dict) if task == "mcq" else ("labels", list)
     if not isinstance(row[name], shape):
         return [f"{row['id']}: {name} must be {'letter: text' if task == 'mcq' else 'a list of texts'}"]
@@ -103,6 +121,19 @@ def check_row(row: dict) -> list[str]:
         return [f"{row['id']}: the gold answer {gold_of(row)!r} is not among {', '.join(options_of(row))}"]
     if not row.get("instruction") and (task, row.get("language", "en")) not in INSTRUCTIONS:
         return [f"{row['id']}: language {row['language']!r} has no instruction; give `instruction`, or use en or pt"]
+    return []
+
+
+def rubric_problems(row: dict) -> list[str]:
+    """Problems of a row's rubric: a list of {"criterion": text, "points": number}, some points above zero."""
+    rubric = row.get("rubric")
+    if rubric is None:
+        return []
+    whole = isinstance(rubric, list) and all(
+        isinstance(one, dict) and is_text(one.get("criterion")) and isinstance(one.get("points"), int | float) for one in rubric
+    )
+    if not whole or not any(one["points"] > 0 for one in rubric):
+        return [f"{row['id']}: rubric must be a list of criterion and points, some of them above zero"]
     return []
 
 
@@ -124,9 +155,9 @@ def check_rows(rows: list[dict], protocol: str, path: str) -> str:
     tasks = sorted({task_of(row) for row in rows})
     if len(tasks) > 1:
         found.append(f"{path}: tasks {' and '.join(tasks)} are mixed; score one file a task")
-    fit = {"mcq": PROTOCOLS, "classification": ("auto", "text", "text_norm", "generate"), "perplexity": ("auto",)}.get(
-        tasks[0], ("auto", "generate")
-    )
+    fit = FITTING.get(tasks[0], ("auto", "generate"))
+    if tasks[0] == "open" and protocol != "judge" and not all(row.get("answer") for row in rows):
+        found.append(f"protocol: some rows of {path} have a rubric and no answer; score them with --protocol judge --judge MODEL")
     if protocol not in fit:
         found.append(f"protocol: {protocol} does not fit {tasks[0]} ({path}); use one of {', '.join(fit)}")
     if found:

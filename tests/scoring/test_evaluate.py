@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 import evaluate
 from bench_scoring import agreement, medmcqa_rows, write_rows
 from common.errors import UserError
-from scoring import answers, engines, engines_llama, measures, predict, refusals, summary, tasks
+from scoring import answers, engines, engines_llama, measures, packing, predict, refusals, summary, tasks
 
 LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
 
@@ -240,7 +240,7 @@ def test_shared_prompts_in_batches_score_as_one_sequence_each(engine, protocol):
             requests = [(p, options) for p, (_, options) in zip(prompts, requests, strict=True)]
             plain = engine._one_by_one(requests)
             engine.share_prefix(prompts)
-            assert len(engine.prefix) >= engines.LEAST_PREFIX and engine.cache
+            assert len(engine.prefix) >= packing.LEAST_PREFIX and engine.cache
         batched = engine._packed(requests)
         single = [engine._packed([request])[0] for request in requests]
         for one, two, three in zip(plain, batched, single, strict=True):

@@ -1,0 +1,157 @@
+"""A model as judge: rubrics, qualities, pairs in both orders, and how its trust is measured. The judge is scripted."""
+
+import json
+import sys
+
+import evaluate
+import numpy
+import pytest
+from common.errors import UserError
+from scoring import judge
+from test_beside_the_score import reply, server, write_rows  # noqa: F401  (server is a fixture)
+
+RUBRIC = [
+    {"criterion": "says to seek care", "points": 5},
+    {"criterion": "gives the dose", "points": 3},
+    {"criterion": "blames", "points": -4},
+]
+
+
+def met(value: bool) -> str:
+    return json.dumps({"met": value})
+
+
+ROWS = [{"id": f"q{i}", "question": f"Question {i}?", "rubric": RUBRIC} for i in range(3)]
+
+
+class Scripted:
+    """An engine that replies by a rule."""
+
+    window = float("inf")
+
+    def __init__(self, rule):
+        self.rule, self.asked = rule, []
+
+    def encode(self, messages):
+        return messages
+
+    def generate(self, prompts, max_new_tokens):
+        self.asked += [prompt[0]["content"] for prompt in prompts]
+        return [(self.rule(prompt[0]["content"]), True) for prompt in prompts]
+
+
+def test_a_rubric_s_points_make_the_mark():
+    rule = Scripted(lambda text: f"```json\n{met('seek care' in text or 'blames' in text)}\n```")
+    (marks,) = judge.mark_outputs(judge.Judge(rule, "j"), ROWS[:1], ["Go to hospital."])
+    assert marks.mark == pytest.approx((5 - 4) / 8) and marks.details == [True, False, True]
+    assert len(rule.asked) == 3 and all("Go to hospital." in text and "Question 0?" in text for text in rule.asked)
+    (below,) = judge.mark_outputs(judge.Judge(Scripted(lambda t: met("blames" in t)), "j"), ROWS[:1], ["x"])
+    assert below.mark == 0.0
+    (unread,) = judge.mark_outputs(judge.Judge(Scripted(lambda t: "I would say yes"), "j"), ROWS[:1], ["x"])
+    assert unread.mark is None
+
+
+def test_three_qualities_make_the_mark_of_a_row_without_rubric():
+    row = {"id": "1", "question": "Q?", "answer": "the reference"}
+    rule = Scripted(lambda text: 'Sure: {"helpful": 5, "honest": 4, "harmless": 3}')
+    (marks,) = judge.mark_outputs(judge.Judge(rule, "j"), [row], ["an answer"])
+    assert marks.mark == pytest.approx(0.75) and "the reference" in rule.asked[0]
+    for bad in (
+        '{"helpful": 5, "honest": 9, "harmless": 3}',
+        '{"helpful": 5}',
+        "",
+        '{"helpful": true, "honest": 4, "harmless": 3}',
+    ):
+        assert judge.by_qualities(judge.read_object(bad)).mark is None
+
+
+def test_a_judge_that_follows_the_order_has_called_a_tie():
+    row = {"id": "1", "question": "Q?", "answer": "r"}
+
+    def mark(rule):
+        return judge.mark_pairs(judge.Judge(Scripted(rule), "j"), [row], ["mine is long"], ["other"])[0].mark
+
+    assert mark(lambda text: '{"better": 1}') == 0.5
+    assert mark(lambda text: json.dumps({"better": 1 if text.index("mine is long") < text.index("other\n") else 2})) == 1.0
+    assert mark(lambda text: json.dumps({"better": 2 if text.index("mine is long") < text.index("other\n") else 1})) == 0.0
+    assert mark(lambda text: '{"better": "the first"}') is None
+
+
+def test_a_judge_behind_a_url_marks_and_is_compared(server, tiny_model, tmp_path, monkeypatch):  # noqa: F811
+    """The whole command: a tiny model answers, a scripted server judges, compare.py takes the marks like any score."""
+    import compare
+
+    data = write_rows(tmp_path / "t.jsonl", ROWS)
+    for name, met in (("a", "false"), ("b", "true")):
+        server.answer = lambda body, met=met: reply(
+            f'{{"met": {met if "blames" not in body["messages"][0]["content"] else "false"}}}'
+        )
+        how = ("--protocol", "judge", "--judge", server.url, "--max_new_tokens", "4", "--dtype", "float32")
+        arguments = ("--model", tiny_model, "--data", data, *how, "--output_dir", tmp_path / name)
+        monkeypatch.setattr(sys, "argv", ["scripts/evaluate.py", *map(str, arguments)])
+        evaluate.main()
+    metrics = json.loads((tmp_path / "b/metrics.json").read_text())
+    assert metrics["judge"]["score"] == 1.0 and metrics["judge"]["n_unread"] == 0 and len(server.asked) == 18
+    monkeypatch.setattr(sys, "argv", ["c", str(tmp_path / "a"), str(tmp_path / "b"), "--output_dir", str(tmp_path / "c")])
+    compare.main()
+    found = json.loads((tmp_path / "c/comparison.json").read_text())
+    assert found["measure"] == "judged" and found["comparisons"][0]["difference"] == 1.0
+    assert "judge&#39;s score" in (tmp_path / "c/comparison.html").read_text()
+
+
+def test_what_a_judge_needs_is_asked_for(tmp_path, tiny_model, monkeypatch):
+    def run(rows, *flags):
+        data = write_rows(tmp_path / "t.jsonl", rows)
+        arguments = ("--model", tiny_model, "--data", data, *flags, "--output_dir", tmp_path / "e")
+        monkeypatch.setattr(sys, "argv", ["scripts/evaluate.py", *map(str, arguments)])
+        evaluate.main()
+
+    with pytest.raises(UserError, match="--judge MODEL belong together"):
+        run(ROWS, "--protocol", "judge")
+    with pytest.raises(UserError, match="have a rubric and no answer"):
+        run(ROWS)
+    with pytest.raises(UserError, match="some of them above zero"):
+        run([{"id": "1", "question": "Q?", "rubric": [{"criterion": "x", "points": -1}]}])
+
+
+def test_agreement_with_people_is_kappa_and_bias():
+    """A judge that marks by length: agreement is poor, its error grows with length, the mean of both is people's."""
+    generator = numpy.random.default_rng(1)
+    human = [
+        {"id": "q0", "output": "x" * int(n), "mark": float(generator.random() < 0.5)} for n in generator.integers(1, 400, 60)
+    ]
+    rule = Scripted(lambda text: met(text.count("x") > 200 and "blames" not in text))
+    by_length = judge.Judge(rule, "j")
+    records = [
+        {"id": f"r{i}", "output": "x" * 300, "judged": 1.0, "judge_read": True, "judge_details": [True] * 3} for i in range(500)
+    ]
+    found = judge.agreement(by_length, records, {"q0": ROWS[0]}, human)
+    low, high = found["kappa_ci95"]
+    assert found["n"] == 60 and low <= found["kappa"] <= high and abs(found["kappa"]) < 0.35 and found["error_by_length"] > 0.3
+    people = sum(h["mark"] for h in human) / 60
+    assert found["prediction_powered_mean"] == pytest.approx(people, abs=0.12)  # the judge alone says 1.0
+    assert judge.kappa_interval([True, False] * 10, [True, False] * 10)[0] == 1.0
+    assert judge.kappa_interval([True, True, False, False] * 20, [True, False] * 40)[0] == pytest.approx(0, abs=0.01)
+
+
+def test_a_biased_judge_cannot_move_the_estimate():
+    """400 studies: people mark 60 answers, a judge that is too kind marks these and 1000 more; the truth is 0.4."""
+    generator, covered, widths = numpy.random.default_rng(0), 0, []
+    for _ in range(400):
+        truth = generator.random(1060) < 0.4
+        kind = truth | (generator.random(1060) < 0.3)
+        _, low, high = judge.ppi_mean(truth[:60], kind[:60], kind[60:])
+        covered += low <= 0.4 <= high
+        widths.append(high - low)
+    assert covered / 400 >= 0.92
+    assert numpy.mean(widths) < 0.8 * 2 * 1.96 * (0.4 * 0.6 / 60) ** 0.5  # narrower than people alone
+
+
+def test_prediction_powered_inference_agrees_with_the_package():
+    package = pytest.importorskip("ppi_py", reason="pip install ppi-python")
+    generator = numpy.random.default_rng(3)
+    truth = (generator.random(800) < 0.4).astype(float)
+    kind = numpy.maximum(truth, generator.random(800) < 0.3).astype(float)
+    _, low, high = judge.ppi_mean(truth[:100], kind[:100], kind[100:])
+    theirs = package.ppi_mean_ci(truth[:100], kind[:100], kind[100:], alpha=0.05)
+    assert (low, high) == pytest.approx([float(v[0]) for v in theirs], abs=0.003)
