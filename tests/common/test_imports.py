@@ -71,3 +71,14 @@ def test_what_lies_in_scripts_is_run_by_a_user(path):
 def test_no_file_or_folder_shadows_a_library():
     ours = {p.name.removesuffix(".py") for p in SCRIPTS.iterdir() if p.suffix == ".py" or p.is_dir()} - {"__pycache__"}
     assert ours & (set(packages_distributions()) | set(sys.stdlib_module_names)) <= {"evaluate"}
+
+
+def test_names_of_test_files_differ():
+    """pytest imports tests and their helpers by bare name: of two alike, one would get the other's."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "sitecustomize.py"]
+    assert len(names) == len(set(names))
+
+
+def test_paths_that_make_names_exist():
+    words = {word for word in (ROOT / "Makefile").read_text(encoding="utf-8").split() if word.startswith("tests/")}
+    assert words and all((ROOT / word).exists() for word in words), words

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT, run_script
-from planted import FAULTS, Server, asked, make_plan
+from planted_answers import FAULTS, Server, asked, make_plan
 
 from data_prep.synthesis import checks
 from data_prep.synthesis.candidates import Candidate, Passage, read_candidates

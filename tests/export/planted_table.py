@@ -14,7 +14,7 @@ from export.proof.gates import Findings  # noqa: E402
 from export.proof.metadata import check_metadata  # noqa: E402
 from export.proof.tensors import check_tensors  # noqa: E402
 from llamacpp.files import read_header  # noqa: E402
-from planted import Planted  # noqa: E402
+from planted_gguf import Planted  # noqa: E402
 
 
 def row(fault: str, where: str, findings: Findings, harmless: bool = False) -> bool:

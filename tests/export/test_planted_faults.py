@@ -14,7 +14,7 @@ from export.proof.gates import GATES, Findings, Task
 from export.proof.record import Reference
 from llamacpp.files import read_header
 from llamacpp.tools import CONVERTER_FOLDER, INSTALL
-from planted import Planted
+from planted_gguf import Planted
 
 if not list(CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py")):
     pytest.skip(f"llama.cpp's converter is not in .tools; run: make setup, or: {INSTALL}", allow_module_level=True)
