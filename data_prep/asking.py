@@ -8,6 +8,7 @@ from data_prep.errors import UserError
 from data_prep.keys import unclear
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
+from data_prep.turns import role_of, speakers_of
 from data_prep.values import LINE, split_stem
 
 
@@ -39,11 +40,27 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
             f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
             f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
         )
+    asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
+    if best.reading.shape in ("qa", "alpaca") and not said and asked and share(asked.values, _holds_dialogue) >= 0.3:
+        raise UserError(
+            f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
+            f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
+        )
     if best.unused and not said:
         raise UserError(_left_out(best, columns, shown))
     rate = best.key.rate if best.key else 1.0
     sure = rate * (0.99 if not others else min(0.99, 0.5 + (best.score - others[0].score) / 6))
     return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
+
+
+TAGGED = re.compile(r"<\|?(user|human|patient|bot|assistant|doctor|gpt)\|?>|\[(user|human|patient|bot|assistant|doctor)\]", re.I)
+
+
+def _holds_dialogue(value) -> bool:
+    """Whether a text holds turns of both sides: `<user>: … <bot>: …`, or lines that begin with a speaker."""
+    said = [next(g for g in hit.groups() if g) for hit in TAGGED.finditer(str(value))] + speakers_of(str(value))
+    sides = {role_of(speaker, {}) for speaker in said}
+    return len(said) > 2 and {"human", "gpt"} <= sides
 
 
 EXAM = re.compile(

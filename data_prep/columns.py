@@ -76,6 +76,12 @@ def _talks(value) -> bool:
     return len(set(map(plain, speakers_of(value)))) >= 2
 
 
+def _repeats_itself(column: Column) -> bool:
+    """Whether values come again, as topics do and titles do not."""
+    looked = min(len(column.values), LOOKED_AT)
+    return looked < 20 or column.distinct <= looked / 2
+
+
 FITS = {  # our name -> whether a column's values can be that
     "options": lambda c: c.kind in ("list", "object", "text") and share(c.values, lambda v: len(options_of(v)) > 1) >= 0.6,
     "conversations": lambda c: c.kind in ("turns", "list", "object") and share(c.values, _talks) >= 0.5,
@@ -85,7 +91,7 @@ FITS = {  # our name -> whether a column's values can be that
     "label": lambda c: c.kind in ("text", "number", "bool") and c.length <= 100,
     "split": lambda c: share(c.values, lambda v: isinstance(v, str) and v.strip().casefold() in SPLITS) >= 0.95,
     "language": lambda c: c.kind == "text" and c.length <= 25,
-    "topic": lambda c: c.kind in ("text", "number") and c.length <= 200,
+    "topic": lambda c: c.kind in ("text", "number") and c.length <= 200 and _repeats_itself(c),
     "status": lambda c: c.kind == "text" and c.length <= 40,
     "image": lambda c: c.kind != "empty",
     "prompt": lambda c: c.kind in ("text", "turns", "number"),

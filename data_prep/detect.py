@@ -80,13 +80,14 @@ def _nested_rows(columns: dict[str, Column]) -> str:
     """A column that holds lists of questions with their answers; "" where there is none, or where the rows have their own."""
     if any("question" in ALIASES.get(plain(c), ()) and columns[c].kind == "text" for c in columns):
         return ""
+    found = []
     for column in columns.values():
         items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
             if {"question", "answer"} <= names:
-                return column.name
-    return ""
+                found.append(column.name)
+    return found[0] if len(found) == 1 else ""
 
 
 def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[Wish, Known | None]:

@@ -187,6 +187,14 @@ KNOWN = (
         "github:wyim/aci-bench",
     ),
     Known(
+        "AI Medical Chatbot",
+        "Description Patient Doctor",
+        (_wish("qa", question="Patient", answer="Doctor"),),
+        "",
+        "see its page",
+        "hf:ruslanmv/ai-medical-chatbot",
+    ),
+    Known(
         "RAGPharma",
         "query gold choices nome",
         (_wish("mcq", question="query", options="choices", answer="gold"),),

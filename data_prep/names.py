@@ -20,7 +20,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
     "text": "text texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
-    "messages": "messages mensagens turns chat",
+    "messages": "messages mensagens turns chat contents",
     "dialogue": "dialogue dialog dialogo diálogo transcript",
     "instruction": "instruction instrucao instrução",
     "input": "input entrada",
@@ -30,7 +30,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected": "rejected rejeitada dispreferred",
     "completion": "completion respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp explicacao explicação rationale solution comentario comentário justificativa",
+    "explanation": "explanation exp answerexplanation explanationquestion explicacao explicação rationale solution comentario comentário justificativa",
     "thought": "complexcot cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
     "titulo título title origem area área theme tema questiontype category",

@@ -91,6 +91,9 @@ def records_of(value, depth: int = 3) -> list | None:
     for form in (_by_split, _columnar, _pandas):
         if (found := form(value)) is not None:
             return found
+    apart = [found for v in value.values() if isinstance(v, dict) and (found := _by_split(v)) is not None]
+    if len(apart) == 1:  # {"data": {"train": [...], "test": [...]}}
+        return apart[0]
     nested = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict) and not is_turns(v)]
     if value and all(isinstance(v, dict) for v in value.values()):
         return [{"_key": key, **v} for key, v in value.items()]

@@ -14,7 +14,7 @@ SPEAKER = re.compile(
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
 ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor")
-TEXT_KEYS = ("value", "content", "text", "message", "utterance", "texto", "mensagem")
+TEXT_KEYS = ("value", "content", "text", "message", "utterance", "parts", "texto", "mensagem")
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
 SIDES = ("human", "gpt", "system", "tool", "third", "drop", "text")  # text: no speaker, the line goes on with the turn
 NAMED = re.compile(r"[A-ZÀ-Ý][\w.'-]*(?:[ _-][\w.'()-]+){0,2}")  # how a speaker's name looks at the start of a line
@@ -117,6 +117,8 @@ def _message(message: dict) -> Turn:
         raise Unreadable(f"a turn has no role: its names are '{', '.join(map(str, message))}'"[:200])
     if not is_missing(message.get("tool_calls")) or not is_missing(message.get("function_call")):
         return Turn("tool", "")
+    if message.get("weight") == 0:  # OpenAI's mark of an answer that is not to be learnt
+        raise Unreadable("an answer of weight 0, which is not to be trained: every answer of these rows is")
     key = next((k for k in TEXT_KEYS if k in message and k != "role"), None)
     if key is None:
         raise Unreadable(f"a turn has no text: its names are '{', '.join(map(str, message))}'"[:200])

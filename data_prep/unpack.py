@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import re
 from pathlib import Path
 
 from data_prep.errors import UserError
@@ -89,13 +90,32 @@ def _western(path: Path, shown: str) -> str:
                 sample += line if len(sample) < 2**18 else b""
     if utf8 and other:
         raise UserError(f"{shown}:{other}: is not UTF-8, while line {utf8} is: the file mixes encodings; save it again as UTF-8")
-    import charset_normalizer
-
-    # Western encodings only: on short texts the library otherwise offers exotic ones. NEL and C1 controls tell latin-1.
-    best = charset_normalizer.from_bytes(sample, cp_isolation=["cp1252", "latin_1", "cp850", "mac_roman"]).best()
-    if best is None:
+    found = max(WESTERN, key=lambda encoding: _reads_well(sample, encoding))
+    if _reads_well(sample, found) <= 0:
         raise UserError(f"{shown}:{other}: no encoding fits; save the file as UTF-8")
-    return best.encoding
+    return found
+
+
+WESTERN = ("cp1252", "latin_1", "cp850", "mac_roman")  # the first of equals is taken
+ACCENTED = re.compile(
+    r"(?<=[A-Za-z])[àáâãäçèéêëíñóôõöúüß]|\b[àáâéêíóôúçñüö](?=[a-z])|[ÀÁÂÃÉÊÍÓÔÕÚÇÑÜÖÄ](?=[A-Za-zÀ-ÿ])|\b[ÀÁÉÓàéó]\b"
+)
+SIGNS = re.compile(r"[åæìîïòøùûýÿ“”‘’–—…•·°ºª¹²³±µ§£€×½¼≤≥®©™«»¿¡]")  # seldom letters tell less than the usual ones
+
+
+def _reads_well(sample: bytes, encoding: str) -> float:
+    """Share of the characters beyond ASCII that stand as letters and signs do in Western texts; 0 where it cannot be read so.
+
+    Ours, as charset-normalizer takes a short text of Windows for one of a Macintosh ("aÁ„o" for "ação").
+    """
+    try:
+        text = sample.decode(encoding)
+    except UnicodeDecodeError:
+        return 0.0
+    if any("\x80" <= c < "\x85" or "\x85" < c < "\xa0" for c in text):
+        return 0.0
+    beyond = sum(c > "\x7f" for c in text)
+    return (len(ACCENTED.findall(text)) + 0.5 * len(SIGNS.findall(text))) / max(1, beyond)
 
 
 def open_text(path: Path, shown: str, newline: str | None = None):

@@ -199,6 +199,7 @@ SETS = {  # name: (raw row, further rows that show how the key is written, what 
         QA,
     ),
     "RAGPharma": ({"query": ASKED, "id": 5, "nome": "x", "gold": 2, "choices": TEXTS, "answer_model": "Insulin."}, [{"gold": 0}], MCQ),
+    "AI Medical Chatbot": ({"Description": "What is gout?", "Patient": "What is gout?", "Doctor": "A disease of the joints."}, [], QA),
     "MedSafetyBench": ({"": 0, "harmful_medical_request": "What is gout?", "safe_response": "A disease of the joints."}, [], QA),
     "COVID-QA": (
         {"question": "What is gout?", "answer": "A disease of the joints.", "answer_html": "<p>A disease.</p>", "link": "x", "name": "n",

@@ -279,6 +279,7 @@ ASKED = [
     ("numbers.jsonl", lines({"question": Q, "options": ["1", "2", "3"], "answer": 2}), "answer_base: text"),
     ("pred.jsonl", lines({"question": Q, "options": ["x", "y"], "answer": "B", "pred": "A"}), "ignore: [pred]"),
     ("letters.jsonl", lines(*({"question": f"{Q}{i}", "options": ["x", "y"], "answer": "AB"[i], "coluna": "BA"[i]} for i in (0, 1))), "ignore: [coluna]"),
+    ("bot.jsonl", lines({"instruction": "<user>: q <bot>: a <user>: r", "output": "b"}), "holds whole dialogues"),
     ("exam.txt", "\n".join(f"Questão {i}\nQual?\na) x\nb) y\nc) z\nd) w\n" for i in range(4)), "questions with lettered options"),
     ("prompts.jsonl", lines(*({"text": f"Qual {i}?\nA) x\nB) y\nC) z"} for i in range(3))), "questions with lettered options"),
     ("turns.jsonl", lines({"question": Q, "answer": "a", "extra": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}), "extra"),
@@ -299,3 +300,33 @@ def test_the_pasted_lines_work(tmp_path):
     assert [row["good"] for row in rows] == [False, True]
     sources, rows = read(tmp_path, "a.jsonl", content, ignore=["physician_label"])
     assert rows[0]["task"] == "open" and "physician_label" in sources[0].reading.unused
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin_1", "cp850", "mac_roman"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ação é não",
+        "¿Cuál es la dosis en niños?",
+        "Größe und Übelkeit, möglich",
+        "ATENÇÃO: NÃO USAR",
+        "Á beira",
+        "5 µg ± 2",
+        "à l'hôpital, été",
+    ],
+)
+def test_short_texts_in_western_encodings(tmp_path, encoding, text):
+    content = f"question;answer\nq?;{text}\n"
+    try:
+        _, rows = read(tmp_path, "a.csv", content.encode(encoding))
+    except UnicodeEncodeError:
+        pytest.skip("this encoding has no such character")
+    assert rows[0]["answer"] == text
+
+
+def test_splits_within_an_object_and_answers_of_weight_0(tmp_path):
+    value = {"data": {"train": [{"question": "q?", "answer": "x"}], "test": [{"question": "r?", "answer": "y"}]}}
+    sources, rows = read(tmp_path, "a.json", json.dumps(value))
+    assert [row["answer"] for row in rows] == ["x", "y"] and sources[0].reading.fields["split"] == "split"
+    said = [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": w}]} for w in (1, 0)]
+    assert "weight 0" in read(tmp_path, "b.jsonl", lines(*said))[1][1]
