@@ -14,6 +14,8 @@ BOILERPLATE = re.compile(
     re.I | re.M,
 )
 
+SPACES = re.compile("[\u00a0\u2007\u202f\u3000\t]")
+HARD = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]")
 ITEM = re.compile(r"^( *)((?:[-•*]|\d{1,2}[.)]|[a-z][.)]) +)(?=\S)", re.M)
 
 
@@ -35,16 +37,18 @@ def whitespace(text: str) -> str:
 
     Lines that are list items keep how deep they stand, two spaces a level; other lines begin at the margin.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = re.sub("[\u00a0\u2007\u202f\u3000\t]", " ", text)
-    text = re.sub("[\u200b\u200c\u2060\ufeff\u00ad]|[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
-    text = re.sub(r"(?<=[^\s]) {2,}[-•*] +(?=\S)", "\n- ", text)
-    text = re.sub(r"(?:^|(?<=\n))( *)[-•*] +(?=\S)", r"\1- ", text)
-    depths = sorted({len(item[1]) for item in ITEM.finditer(text)})
+    text = HARD.sub("", SPACES.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
+    if "- " in text or "• " in text or "* " in text:
+        text = re.sub(r"(?<=[^\s]) {2,}[-•*] +(?=\S)", "\n- ", text)
+        text = re.sub(r"(?:^|(?<=\n))( *)[-•*] +(?=\S)", r"\1- ", text)
+    depths = sorted({len(item[1]) for item in ITEM.finditer(text)}) if "\n " in text else []
     if len(depths) > 1:
         text = ITEM.sub(lambda item: "\0" * depths.index(len(item[1])) + item[2], text)
-    text = re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", text))
-    return re.sub(r"\n{3,}", "\n\n", text).strip().replace("\0", "  ")
+    if "  " in text:
+        text = re.sub(r" {2,}", " ", text)
+    if "\n" in text:
+        text = re.sub(r"\n{3,}", "\n\n", re.sub(r" *\n *", "\n", text))
+    return text.strip().replace("\0", "  ")
 
 
 def boilerplate(text: str) -> str:

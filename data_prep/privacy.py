@@ -98,20 +98,25 @@ PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and s
 }
 TYPES = tuple(PATTERNS)
 COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
-# Where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, or a "given" name first.
+# What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name.
 NAMES = [
-    (regex.compile(rf"(?<=\b(?:{TITLE})\s+)(?<!\b(?:{TITLE})\s+(?-i:\n)\s*){RUN}"), "any"),
-    (regex.compile(rf"(?<=\b(?:{SAID})[ ]+){RUN}"), "any"),
+    ("Dr Sr Mr Ms Miss Prof Enf Dona outor enhora octor urse".split(), regex.compile(rf"\b(?:{TITLE})[ ]+({RUN})"), "any"),
+    ("name is|nome é|chamo|chama".split("|"), regex.compile(rf"\b(?:{SAID})[ ]+({RUN})"), "any"),
     (
+        ("ame:", "ame :", "AME:", "AME :", "ome", "OME", "ãe", "ÃE", "Fili"),
         regex.compile(
-            rf"(?<=(?<!(?i:brand|trade|generic|drug|product|chemical|proprietary|medic\w+|common|test|file|gene|species|comercial|user)[ ]){LABEL}\s*:[ ]*){RUN}"
+            rf"(?<!(?i:brand|trade|generic|drug|product|chemical|proprietary|medic\w+|common|test|file|gene|species|comercial|user)[ ]){LABEL}\s*:[ ]*({RUN})"
         ),
         "two",
     ),
-    (regex.compile(rf"(?<=\b{ROLE}(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+){RUN}"), "given"),
-    (regex.compile(rf"(?<=\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+){RUN}"), "given"),
-    (regex.compile(rf"(?<=(?<!M\.[ ])\bD[.ª][ ]?){RUN}"), "given"),
-    (regex.compile(rf"(?<=\bnamed[ ]){RUN}"), "given"),
+    (
+        "acient ACIENT atient ATIENT ãe Pai pai ilho ilha spos companhant édic esponsáv suári".split(),
+        regex.compile(rf"\b{ROLE}(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+({RUN})"),
+        "given",
+    ),
+    (("DR", "SR", "ENF"), regex.compile(rf"\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+({RUN})"), "given"),
+    (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
+    (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
 ]
 # A given name and a surname, both known, are a name without anything before them; institutions and eponyms are not.
 BARE = re.compile(
@@ -125,40 +130,54 @@ INSTITUTION = re.compile(
 EPONYMS = frozenset(
     {"oswaldo cruz", "carlos chagas", "adolfo lutz", "vital brazil", "thomas addison", "james parkinson", "paula souza"}
 )
-NAME_LIKE = regex.compile(
-    rf"\b(?:{TITLE})\s+\p{{Lu}}|\b(?:{SAID}|named) +\p{{Lu}}|{LABEL}\s*:|\b{ROLE}\b.{{0,14}}?[\s:]\p{{Lu}}|\b(?:DRA?|SRA?|SRTA|ENF)\b|\bD[.ª]"
-)
 # The cheap screen: which forms a text could interest at all. Each is wider than its patterns.
-NUMBER_LIKE = regex.compile(r"\d[\d .()/-]{6}")
-CNPJ_LIKE = regex.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
-CONTEXTS = {  # what a number of the type has before it
-    "RG": regex.compile(r"\bRG\b|R\.G\.|dentidade"),
-    "CRM": regex.compile(r"CRM|COREN|CRO|CRF|CRP|CRN|CREMESP|CREFITO"),
-    "CEP": regex.compile(r"CEP"),
-    "SSN": regex.compile(r"SSN|ocial [Ss]ecurity"),
-    "ADDRESS": regex.compile(
+DIGIT = re.compile("[0-9]")
+NUMBER_LIKE = re.compile(r"\d[\d .()/-]{6}")
+CNPJ_LIKE = re.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
+# What a text must hold for a type to be looked for; those in lower case are told in lower case.
+PIECES = {
+    "RG": ("RG", "R.G.", "dentidade"),
+    "CRM": ("CRM", "COREN", "CRO", "CRF", "CRP", "CRN", "CRE"),
+    "CEP": ("CEP",),
+    "SSN": ("SSN", "ocial Security", "ocial security"),
+}
+LOW_PIECES = {
+    "BIRTH_DATE": ("nasc", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
+    "RECORD": (
+        "prontu",
+        "matr",
+        "atendimento",
+        "registro hosp",
+        "mrn",
+        "medical rec",
+        "record n",
+        "chart n",
+        "patient id",
+        "account n",
+    ),
+    "EMAIL": ("@", "(at)", "[at]"),
+    "URL": ("://", "www.", ".com/"),
+}
+CONTEXTS = {
+    "ADDRESS": re.compile(
         rf"\b(?:{STREET})\b|\b(?:[Rr]ua|RUA|R\.|[Aa]v|AVENIDA|[Tt]rav|[Aa]lam|[Rr]odov|[Pp]ra[çc]a|[Ee]strada)"
     ),
-    "IP": regex.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]"),
-    "BIRTH_DATE": regex.compile(r"(?i)nasc|\bd\.?n\b|\bd\.?o\.?b\b|birth|\bborn\b"),
-    "RECORD": regex.compile(
-        r"(?i)prontu|matr[íi]cula|atendimento|registro hosp|\bmrn\b|medical record|record n|chart n|patient id|account n"
-    ),
+    "IP": re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]"),
 }
-PIECES = {"EMAIL": ("@", "(at)", "[at]"), "URL": ("://", "www.", ".com/")}
 
 
 def possible(text: str) -> list[str]:
     """Types of personal data that a text could hold, by its letters alone."""
     low = text.lower()
-    found = ["NAME"] if NAME_LIKE.search(text) or BARE.search(text) else []
-    if any(c in low for c in "0123456789"):
+    found = ["NAME"] if BARE.search(text) or any(piece in text for pieces, _, _ in NAMES for piece in pieces) else []
+    if DIGIT.search(text):
         if NUMBER_LIKE.search(text):
             found += ["CPF", "CNPJ", "CNS", "CARD", "SSN", "PHONE", "CEP"]
         elif CNPJ_LIKE.search(text):
             found.append("CNPJ")
-        found += [k for k, sign in CONTEXTS.items() if k not in found and sign.search(text)]
-    return found + [kind for kind, pieces in PIECES.items() if any(piece in low for piece in pieces)]
+        found += [k for k, sign in CONTEXTS.items() if sign.search(text)]
+        found += [k for k, pieces in PIECES.items() if k not in found and any(piece in text for piece in pieces)]
+    return found + [kind for kind, pieces in LOW_PIECES.items() if any(piece in low for piece in pieces)]
 
 
 def _digits(text: str) -> list[int]:
@@ -248,7 +267,7 @@ def _name_length(run: str, needs: str, after: str) -> int:
     if kinds[0] in NO_NAMES or kinds[0] in LINKS:
         return 0
     capitals = all(w.isupper() for w in words if len(w) > 2)
-    known = [k in GIVEN or k in SURNAMES for k in kinds]
+    known = [k in GIVEN or k in SURNAMES or k[:2] in ("o'", "d'") for k in kinds]  # O'Neil, D'Ávila
     if (needs == "given" or capitals) and kinds[0] not in GIVEN:
         return 0
     taken, labelled = 1, needs == "two" and len(words) <= 6 and not re.match(r" ?\w", after)
@@ -266,10 +285,12 @@ def _name_length(run: str, needs: str, after: str) -> int:
 
 
 def _names(text: str):
-    for pattern, needs in NAMES:
-        for hit in pattern.finditer(text):
-            if length := _name_length(hit.group(), needs, text[hit.end() : hit.end() + 2]):
-                yield hit.start(), hit.start() + length, "NAME"
+    """Names by the title, label or role before them."""
+    for pieces, pattern, needs in NAMES:
+        if any(piece in text for piece in pieces):
+            for hit in pattern.finditer(text):
+                if length := _name_length(hit[1], needs, text[hit.end() : hit.end() + 2]):
+                    yield hit.start(1), hit.start(1) + length, "NAME"
 
 
 def _bare_names(text: str):
@@ -304,7 +325,8 @@ def find(text: str) -> list[tuple[int, int, str]]:
         check = VALID.get(kind, bool)
         hits += [(*hit.span(), kind) for p in COMPILED[kind] for hit in p.finditer(text) if check(hit.group())]
         if kind == "NAME":
-            hits += [*_names(text), *_bare_names(text)]
+            hits += _bare_names(text)
+            hits += _names(text)
     taken: list[tuple[int, int, str]] = []
     for start, end, kind in sorted(hits, key=lambda h: (ORDER.index(h[2]), h[0] - h[1], h[0])):
         if all(end <= a or start >= b for a, b, _ in taken):
