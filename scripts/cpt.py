@@ -42,6 +42,8 @@ class Args(TrainingArgs):
     """train the input and output embeddings in full: for a new language or script; needs memory for both"""
     embedding_learning_rate: float = 1e-5
     """peak learning rate of the embeddings"""
+    loraplus_lr_ratio: float | None = None
+    """LoRA+: the second matrix of each adapter learns so many times faster (Hayou et al. 2024, arXiv 2402.12354, take 16)"""
     learning_rate: float = 5e-5  # Unsloth's for continued pre-training
     warmup_steps: float = 0.03
     weight_decay: float = 0.01
@@ -98,10 +100,11 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             args,
             held_out,
             embedding_learning_rate=args.embedding_learning_rate if args.train_embeddings else None,
+            loraplus_lr_ratio=args.loraplus_lr_ratio,
             max_length=args.max_length,
-            packing=False,
             include_num_input_tokens_seen="non_padding",  # Unsloth's loss on a GPU drops TRL's own count
             dataset_num_proc=1,
+            packing=False,
             train_sampling_strategy="group_by_length",
         )
     )

@@ -22,7 +22,7 @@ all answers become one.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from common.arguments import check_at_least, parse_args
@@ -33,6 +33,7 @@ from scoring import tasks
 from training import adapters, pipeline, rewards, trainer
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
+from training.rules import load_rules
 from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, prompt_messages
@@ -49,6 +50,13 @@ class Args(TrainingArgs):
     """held-out rows of the same shape; their mean reward is logged at every epoch's end"""
     reward_model: str | None = None
     """folder of reward.py whose score is the reward; without it a right answer is"""
+    rewards: list[str] = field(default_factory=list)
+    """reward functions, summed: right_answer, right_letter, format, length, reward_model, or module:function of your own
+    (of TRL's shape); without any right_answer, or reward_model where one is given"""
+    reward_weights: list[float] = field(default_factory=list)
+    """one a reward function; without any all weigh 1"""
+    rules: str | None = None
+    """file of rewards by rule (scripts/training/rules.py), added to the others"""
     output_dir: str = "runs/grpo"
     adapter: Literal[adapters.MERGEABLE] = "qlora"
     num_generations: int = 8
@@ -80,7 +88,7 @@ class Args(TrainingArgs):
             )
         if self.reward_model and not is_adapter(self.reward_model):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
-        return found
+        return found + rewards.problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -110,10 +118,11 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
     tokens = [renderer.encode_prompt(messages) for messages in prompts]
     refuse_long_rows(rows, [len(t) for t in tokens], args.max_length, path)
     unanswered = [id_ for id_, row in zip(ids, rows, strict=True) if tasks.gold_of(row) is None]
-    if unanswered and not args.reward_model:
+    if unanswered and set(rewards.names_of(args)) & set(rewards.NEED_GOLD):
         raise UserError(
             f"{path}: {len(unanswered)} rows have no right answer to reward, first {unanswered[:3]}; pass --reward_model"
         )
+    columns = load_rules(args.rules).columns if args.rules else set()
     template = dict(add_generation_prompt=True, enable_thinking=args.enable_thinking, return_dict=False)
     by_trl = [tokenizer.apply_chat_template(messages, **template) for messages in prompts]
     unlike = [id_ for id_, a, b in zip(ids, tokens, by_trl, strict=True) if a != b]
@@ -123,6 +132,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         )
     encoded = [
         {"prompt": messages, "options": json.dumps(tasks.options_of(row)), "gold": tasks.gold_of(row) or ""}
+        | {name: row.get(name) or "" for name in columns}
         for messages, row in zip(prompts, rows, strict=True)
     ]
     counts = Counts(len(rows), sum(map(len, tokens)), 0, 0, max(map(len, tokens)) + args.max_completion_length)
@@ -147,6 +157,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from trl import GRPOConfig, GRPOTrainer
 
     model = adapters.attach(model, args)
+    functions, weights = rewards.functions(args, Renderer(tokenizer, args.enable_thinking))
     config = GRPOConfig(
         **trainer_config(
             args,
@@ -155,15 +166,15 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             max_completion_length=args.max_completion_length,
             temperature=args.temperature,
             beta=args.beta,
+            reward_weights=weights,
             chat_template_kwargs={"enable_thinking": args.enable_thinking},
             per_device_eval_batch_size=args.num_generations,
         )
     )
-    renderer = Renderer(tokenizer, args.enable_thinking)
     with float32_adapters(model):
         return GRPOTrainer(
             model=model,
-            reward_funcs=rewards.from_model(args.reward_model, renderer) if args.reward_model else rewards.right_answer(args),
+            reward_funcs=functions,
             args=config,
             processing_class=tokenizer,
             train_dataset=tokenised(train),

@@ -141,7 +141,6 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             max_length=args.max_length,
             dataset_num_proc=1,
             train_sampling_strategy="sequential",
-            per_device_eval_batch_size=args.per_device_train_batch_size,
         )
     )
     with float32_adapters(model):

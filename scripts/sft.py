@@ -27,7 +27,7 @@ from common.errors import UserError
 from training import adapters, pipeline, quickstart
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row, sample
-from training.trainer import float32_adapters, trainer_config
+from training.trainer import check_packing, float32_adapters, row_joining, trainer_config
 
 from data_prep.chat_template import IGNORED, Renderer, TemplateError, to_messages
 
@@ -44,6 +44,8 @@ class Args(TrainingArgs):
     """train the rows' think blocks; off, Qwen3's empty think block is part of the prompt"""
     max_length: int = 2048
     """longest row in tokens; longer ones are cut on the right, and counted"""
+    packing: bool = False
+    """join short rows to sequences of max_length tokens, each seeing itself alone; needs a GPU, changes the rows a step"""
     learning_rate: float = 2e-4  # QLoRA's and Unsloth's
     warmup_steps: float = 0.03  # QLoRA's
     weight_decay: float = 0.01  # Unsloth's
@@ -107,15 +109,15 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             args,
             held_out,
             max_length=args.max_length,
-            packing=False,
             include_num_input_tokens_seen="non_padding",  # Unsloth's loss on a GPU drops TRL's own count
             dataset_num_proc=1,
-            # Rows of like length together: medical questions are short and uneven, and padding costs as much as text.
-            train_sampling_strategy="group_by_length",
+            **row_joining(args),
         )
     )
     with float32_adapters(model):
-        return SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
+        trainer = SFTTrainer(model=model, args=config, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
+    check_packing(trainer, args)
+    return trainer
 
 
 # ---------------------------------------------------------------------------------------------- main

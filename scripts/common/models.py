@@ -128,9 +128,12 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
 
     quiet_libraries()
     virtual = virtual_tokens_of(model)  # Unsloth loads every adapter to be trained further, which PEFT refuses for these
-    found, tokenizer = FastLanguageModel.from_pretrained(
-        model_name=virtual or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **kwargs
-    )
+    if virtual and has_cuda():
+        found, tokenizer = load_plain(virtual, load_in_4bit), load_tokenizer(model)
+    else:
+        found, tokenizer = FastLanguageModel.from_pretrained(
+            model_name=virtual or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
+        )
     if virtual:
         from peft import PeftModel
 
@@ -138,6 +141,31 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     if not has_cuda():
         processor.optimize_for_cpu(found)
     return found, tokenizer
+
+
+def exact_name(model: str) -> dict[str, bool]:
+    """Keywords that keep Unsloth from asking for its own 4-bit copy of a hub model, where the hub is out of reach."""
+    import huggingface_hub
+
+    offline = huggingface_hub.constants.HF_HUB_OFFLINE and not Path(model).exists()
+    return {"use_exact_model_name": True} if offline else {}
+
+
+def load_plain(model: str, load_in_4bit: bool):
+    """A model by transformers alone, for adapters of virtual tokens on a GPU.
+
+    Unsloth replaces the forward of PEFT's model that inserts them (unsloth/models/qwen3.py, pre_patch): they would train,
+    and change, nothing.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    dtype = torch.bfloat16 if not torch.cuda.is_available() or torch.cuda.is_bf16_supported(False) else torch.float16
+    nf4 = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+    place = {"device_map": {"": 0}} if torch.cuda.is_available() else {}
+    return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, quantization_config=nf4 if load_in_4bit else None, **place)
 
 
 def virtual_tokens_of(model: str) -> str | None:

@@ -123,10 +123,11 @@ def hardware() -> dict:
 
 
 def peak_memory_gb() -> dict[str, float]:
-    """Largest resident memory of this process and, with CUDA, largest allocated GPU memory, in 10^9 bytes."""
+    """Largest resident memory of this process and, with CUDA, largest allocated and reserved GPU memory, in 10^9 bytes."""
     unit = 1 if platform.system() == "Darwin" else 1024
     peak = {"ram": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         peak["gpu"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+        peak["gpu_reserved"] = round(torch.cuda.max_memory_reserved() / 1e9, 2)
     return peak

@@ -21,12 +21,13 @@ import os
 from pathlib import Path
 
 from common.errors import UserError
-from common.models import adapter_config, is_adapter, virtual_tokens_of
+from common.models import adapter_config, has_cuda, is_adapter, virtual_tokens_of
 
 KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "peanut")
 LOW_RANK = KINDS[:6]
 MERGEABLE = (*KINDS[:7], "peanut")
 BY_UNSLOTH = KINDS[:3]
+VIRTUAL = ("prefix", "prompt")
 IN_16_BITS = ("lora", "pissa", "full", "peanut")
 PRICE = {
     "dora": "a weight norm a step: about half the speed",
@@ -76,7 +77,7 @@ def attach(model, args, **more):
 
     if isinstance(model, PeftModel) or args.adapter == "full":
         return model
-    if args.adapter in BY_UNSLOTH:
+    if args.adapter in BY_UNSLOTH or (args.adapter in ("dora", "pissa") and has_cuda()):
         from unsloth import FastLanguageModel
 
         asked = dict(
@@ -90,7 +91,12 @@ def attach(model, args, **more):
             max_seq_length=args.max_length,
             use_gradient_checkpointing="unsloth" if args.gradient_checkpointing else False,
         )
-        return FastLanguageModel.get_peft_model(model, **(asked | more))
+        # On a GPU Unsloth attaches these two as well, with its checkpointing; its fused kernels leave DoRA's layers out.
+        asked |= {"dora": {"use_dora": True}, "pissa": {"init_lora_weights": "pissa_niter_16"}}.get(args.adapter, {})
+        model = FastLanguageModel.get_peft_model(model, **(asked | more))
+        if args.adapter == "pissa":
+            model.save_pretrained(Path(args.output_dir, ".start"))
+        return model
     return _by_peft(model, args)
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from common.arguments import check_at_least
 from common.models import check_model_name
+from export.card import hub_problems
 from training import adapters
 
 from data_prep.chat_template import TEMPLATES
@@ -85,6 +86,12 @@ class TrainingArgs:
     """stop after so many checkpoints without a better held-out figure, and keep the best; 0: never"""
     report_to: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
     """experiment tracker; wandb without a key logs offline"""
+    push_to_hub: bool = False
+    """upload the result with its model card when all is saved"""
+    hub_model_id: str | None = None
+    """repository for --push_to_hub, OWNER/NAME"""
+    hub_private_repo: bool = True
+    """make that repository private"""
     trainer: dict[str, Any] = field(default_factory=dict)
     """for experts: further fields of TRL's configuration class as they are, e.g. {neftune_noise_alpha: 5}"""
     dry_run: bool = False
@@ -109,6 +116,13 @@ class TrainingArgs:
             found.append(f"learning_rate: {self.learning_rate} is not between 0 and 1")
         if not self.target_modules:
             found.append("target_modules: names no layer")
+        if getattr(self, "packing", False) and self.adapter in adapters.VIRTUAL:
+            found.append(f"packing: {self.adapter} stands before each row, so rows cannot be joined")
+        package = {"wandb": "wandb", "tensorboard": "tensorboard", "trackio": "trackio"}.get(self.report_to)
+        if package and importlib.util.find_spec(package) is None:
+            found.append(f"report_to: {package} is not installed; run: pip install {package}")
+        if self.push_to_hub:
+            found += hub_problems(self.hub_model_id)
         return found + adapters.problems(self) + self._trainer_problems()
 
     def _trainer_problems(self) -> list[str]:
@@ -138,7 +152,6 @@ SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, an
     "resume_from_checkpoint": "an interrupted run is resumed by itself",
     "remove_unused_columns": "rows are tokenised already",
     "disable_tqdm": "progress is printed a line a step",
-    "push_to_hub": "uploads are made when all is saved",
 }
 
 

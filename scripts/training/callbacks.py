@@ -75,8 +75,11 @@ class Trend:
             )
 
 
-def refuse_nan(trainer, ids: list) -> None:
-    """Make the trainer stop at the first loss that is not finite, naming the rows of that batch by `ids`, in place."""
+def refuse_nan(trainer, ids: list, rows=None) -> None:
+    """Make the trainer stop at the first loss that is not finite, naming the rows of that batch by `ids`, in place.
+
+    `rows`: the tokenised rows that `ids` name, where packing has replaced the trainer's own.
+    """
     import torch
 
     collate, compute = trainer.data_collator, trainer.compute_loss
@@ -90,6 +93,8 @@ def refuse_nan(trainer, ids: list) -> None:
 
     def rows_of(inputs) -> list:
         sequences = sequences_of(inputs)
+        if rows is not None and "packed_seq_lengths" in inputs:
+            return [id_ for id_, row in zip(ids, rows, strict=True) if first_tokens(row) in sequences]
         batch = [tokens for feature in recent if (tokens := first_tokens(feature)) and any(_begins(s, tokens) for s in sequences)]
         return [id_ for id_, row in zip(ids, trainer.train_dataset, strict=False) if first_tokens(row) in batch]
 

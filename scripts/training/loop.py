@@ -18,18 +18,18 @@ from training import callbacks, checkpoints, model_card
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
 
 
-def train(trainer, run: Run, args, ids: list) -> dict:
+def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
     """Train, from the last checkpoint where there is one; returns the metrics of the run.
 
     Writes `metrics.jsonl` (one line a log step) and `loss.png`, and prints a line for each step logged. `ids` name the
-    training rows, in order. Raises CheckFailed for a loss that is not finite, or explodes, naming the batch's rows, and for
+    tokenised `rows`, in order. Raises CheckFailed for a loss that is not finite, or explodes, naming the batch's rows, and for
     a full disk; out of memory the script starts itself anew with half the batch (`restart_with_smaller_batch`).
     """
     output_dir = Path(args.output_dir)
     checkpoint = checkpoints.last(output_dir)
     log = output_dir / "metrics.jsonl"
     _prepare(trainer, run, args, checkpoint, log)
-    callbacks.refuse_nan(trainer, ids)
+    callbacks.refuse_nan(trainer, ids, rows)
     try:
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except (RuntimeError, MemoryError) as error:  # CUDA's is a RuntimeError too
@@ -110,3 +110,15 @@ def finish(trainer, tokenizer, run: Run, args, metrics: dict, plan=None) -> None
     write_text(Path(args.output_dir, "README.md"), model_card.card(args, run, metrics, files))
     finish_run(run, args, args.output_dir, files, metrics, memory=plan.record() if plan else None)
     print(f"done:  {args.output_dir} (model or adapter, tokenizer, README.md, run.json, metrics.jsonl, loss.png)")
+    if args.push_to_hub:
+        print(f"pushed: {push(Path(args.output_dir), args.hub_model_id, args.hub_private_repo)}")
+
+
+def push(folder: Path, repository: str, private: bool) -> str:
+    """Upload a result without its checkpoints to a repository, made where there is none. Returns its address."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    url = api.create_repo(repository, private=private, exist_ok=True)
+    api.upload_folder(repo_id=repository, folder_path=folder, ignore_patterns=["checkpoint-*/**", ".*", "settings.json"])
+    return str(url)

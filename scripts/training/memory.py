@@ -5,6 +5,7 @@ tests/benchmarks/bench_memory.py measures real runs against them, and RESULTS-me
 """
 
 import json
+import math
 import os
 import subprocess
 from dataclasses import asdict, dataclass
@@ -68,16 +69,33 @@ def activations(config: dict, tokens: int, checkpointing: bool, gpu: bool, full:
     return tokens * layer * (1 if checkpointing else layers)
 
 
-def logits(config: dict, tokens: int, method: str, gpu: bool) -> float:
-    """Bytes of the vocabulary's logits: in pieces where Unsloth's loss is at work, whole and in float32 in TRL's own."""
+def logits(config: dict, tokens: int, method: str, gpu: bool, free_memory: float) -> float:
+    """Bytes of the vocabulary's logits that lie in memory at once. `free_memory`: bytes, beside the weights.
+
+    sft, cpt    GPU: Unsloth's fused loss takes 16 bytes a logit in chunks of half the free memory, 4 GiB at most, and a
+                number of chunks that is a multiple of 4 (unsloth_zoo 2026.10.9, fused_losses/cross_entropy_loss.py:225-304).
+                Processor: 2**24 logits at a time (unsloth_zoo/cpu/ops.py); copies of the output head were measured to take
+                13.6 bytes a weight.
+    dpo, kto,   chunks of TRL's fused head (TRL 1.15, dpo_trainer.py:930, trainer/utils.py:1545). GPU: Unsloth's kernel, 512
+    grpo        to 4096 rows of float32 logits (unsloth_zoo/fused_losses/fused_linear.py:136-155). Processor: TRL's tiles of
+                4096 x 32768, float32, with their gradient (trl/kernels/chunked_logprob.py).
+    simpo, orpo whole logits, in 16 bits and twice in float32 (trl/experimental/cpo/cpo_trainer.py:824-848): TRL's own loss
+    reward      none
+    """
+    vocabulary, hidden = config["vocab_size"], config["hidden_size"]
     if method == "reward":
         return 0
+    if method in ("simpo", "orpo"):
+        return tokens * vocabulary * (4 + 4 + 2)
     if method in ("sft", "cpt"):
-        if gpu:
-            return min(tokens, 1024) * config["vocab_size"] * (4 + 4)
-        # unsloth_zoo.cpu.ops takes 2**24 logits at a time; copies of the output head were measured to take 13.6 bytes a weight.
-        return 2**24 * (4 + 4) + 13.6 * config["vocab_size"] * config["hidden_size"]
-    return tokens * config["vocab_size"] * (4 + 4 + 2)
+        if not gpu:
+            return 2**24 * (4 + 4) + 13.6 * vocabulary * hidden
+        whole, target = 16.0 * tokens * vocabulary, max(min(free_memory / 2, 4 * 2**30), 2**20)
+        return whole if whole <= target else whole / (4 * math.ceil(whole / target / 4))
+    if not gpu:
+        return min(tokens, 4096) * min(vocabulary, 32768) * (4 + 4)
+    rows = 2 ** int(math.log2(max(tokens * hidden / vocabulary, 1)))
+    return min(tokens, max(512, min(rows, 4096))) * vocabulary * 4
 
 
 @dataclass
@@ -92,6 +110,8 @@ class Estimate:
     """gradients grow as activations are freed: the larger of the two"""
     logits: float
     libraries: float
+    reward_model: float = 0
+    """GRPO's, in 16 bits"""
 
     @property
     def total(self) -> float:
@@ -146,7 +166,9 @@ class Plan:
         }
 
 
-def estimate(config: dict, args, method: str, longest: int, gpu: bool, dequantized: bool = False) -> Estimate:
+def estimate(
+    config: dict, args, method: str, longest: int, gpu: bool, dequantized: bool = False, free_memory: float = math.inf
+) -> Estimate:
     """Peak memory of a run.
 
     Args:
@@ -156,6 +178,7 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool, dequantiz
         longest: tokens of the longest sequence.
         gpu: whether a GPU trains.
         dequantized: NF4 weights are dequantised once, see `choose`.
+        free_memory: bytes free before the run; on a GPU Unsloth's loss takes as much as there is, up to 4 GiB.
     """
     linear, embeddings, norms = adapters.total_parameters(config)
     trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
@@ -178,9 +201,16 @@ def estimate(config: dict, args, method: str, longest: int, gpu: bool, dequantiz
         adapters=held,
         optimizer=(2 if gpu and "8bit" in args.optim else 8) * trainable,
         activations_or_gradients=max(kept, 4 * trainable),
-        logits=logits(config, tokens, method, gpu),
+        logits=logits(config, tokens, method, gpu, free_memory - weights - held),
         libraries=OVERHEAD["gpu" if gpu else "ram"],
+        reward_model=_reward_model(args),
     )
+
+
+def _reward_model(args) -> float:
+    """Bytes of the reward model that GRPO scores with: its base in 16 bits (training/rewards.py); 0 where there is none."""
+    folder = getattr(args, "reward_model", None)
+    return 2.0 * sum(adapters.total_parameters(read_config(folder))) if folder else 0.0
 
 
 def _kept_attention(config: dict, tokens: int, longest: int, checkpointing: bool, kept: float) -> float:
@@ -268,7 +298,7 @@ def plan(args, method: str, longest: int) -> Plan | None:
     try:
         config = read_config(args.model)
         choice = choose(config, args, method, longest, here.gpu, here.free)
-        need = estimate(config, args, method, longest, here.gpu, choice.dequantize_nf4)
+        need = estimate(config, args, method, longest, here.gpu, choice.dequantize_nf4, here.free)
     except (KeyError, OSError, ValueError) as error:
         choose(None, args, method, longest, here.gpu, here.free)
         print(f"memory: not estimated, {args.model} is of a shape that the arithmetic does not know ({error})")
@@ -276,7 +306,7 @@ def plan(args, method: str, longest: int) -> Plan | None:
     weights = "NF4, dequantised once" if choice.dequantize_nf4 else "NF4" if adapters.in_4bit(args) else "as --adapter says"
     print(f"choice: weights {weights}; activations {'recomputed' if args.gradient_checkpointing else 'kept'} ({choice.reason})")
     result = Plan(need, here.free, verdict(need.total, here.free), choice.dequantize_nf4)
-    parts = ", ".join(f"{name.replace('_', ' ')} {value / GIGA:.2f}" for name, value in asdict(need).items())
+    parts = ", ".join(f"{name.replace('_', ' ')} {value / GIGA:.2f}" for name, value in asdict(need).items() if value)
     print(
         f"memory: about {need.total / GIGA:.1f} GB of {here.name}, {here.free / GIGA:.1f} of {here.total / GIGA:.1f} GB "
         f"are free: {result.verdict} ({parts})"

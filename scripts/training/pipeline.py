@@ -8,15 +8,26 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.errors import UserError
 from common.files import read_rows
-from common.models import find_model, load_tokenizer
+from common.models import find_model, has_cuda, load_tokenizer
 from common.runs import Run, start_run
 from training import loop, memory, trainer
 
 from data_prep.chat_template import set_template
 
 # Fields that may change when an interrupted run is resumed; the effective batch must not, `begin` sees to that.
-MAY_CHANGE = ("dry_run", "logging_steps", "save_steps", "report_to", "per_device_train_batch_size", "gradient_accumulation_steps")
+MAY_CHANGE = (
+    "dry_run",
+    "logging_steps",
+    "save_steps",
+    "report_to",
+    "push_to_hub",
+    "hub_model_id",
+    "hub_private_repo",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ def run(args, method: Method) -> None:
     """Train by `method`; `args` is the script's Args."""
     if method.complete:
         method.complete(args)
+    if getattr(args, "packing", False) and not has_cuda():
+        raise UserError("packing: needs a CUDA GPU; on a processor rows of like length are batched instead")
     rows = read_rows(args.data, method.check_row)
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
     find_model(args.model)
@@ -58,8 +71,9 @@ def run(args, method: Method) -> None:
         return show_config(args)
 
     model = method.load_model(args, tokenizer, plan) if method.load_model else trainer.load_model(args, plan)
+    show_attention()
     fitted = method.make_trainer(args, model, tokenizer, data.rows, held_out)
-    metrics = loop.train(fitted, started, args, data.ids)
+    metrics = loop.train(fitted, started, args, data.ids, data.rows)
     loop.finish(fitted, tokenizer, started, args, data.counts.record() | metrics, plan)
 
 
@@ -68,6 +82,17 @@ def begin(args) -> Run:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     batch = processes * args.per_device_train_batch_size * args.gradient_accumulation_steps
     return start_run(args, args.output_dir, MAY_CHANGE, effective_batch=batch)
+
+
+def show_attention() -> None:
+    """Print what computes attention on a GPU, by Unsloth's own order of choice (unsloth/utils/attention_dispatch.py)."""
+    if not has_cuda():
+        return
+    from unsloth.utils import attention_dispatch as found
+
+    names = {"HAS_FLASH_ATTENTION": "flash-attn", "HAS_XFORMERS": "xformers"}
+    kernels = [name for flag, name in names.items() if getattr(found, flag, False)]
+    print(f"attention: {', '.join(kernels) or 'PyTorch (xformers and flash-attn do not load beside this build of torch)'}")
 
 
 def show_config(args) -> None:

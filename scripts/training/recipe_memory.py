@@ -46,7 +46,7 @@ def stage_need(stage: Stage, config: dict, training: memory.Memory, ram: memory.
         return Need(stage.name, ram, *export_needs(config, args))
     longest = args.max_length + getattr(args, "max_completion_length", 0)
     choice = memory.choose(config, args, stage.script, longest, training.gpu, training.free)
-    need = memory.estimate(config, args, stage.script, longest, training.gpu, choice.dequantize_nf4).total
+    need = memory.estimate(config, args, stage.script, longest, training.gpu, choice.dequantize_nf4, training.free).total
     return Need(stage.name, training, need, memory.disk(config, args))
 
 

@@ -3,12 +3,94 @@
 `completions` is a list of [{"role": "assistant", "content": text}]. Importing this file imports no torch.
 """
 
+import importlib
 import json
+import sys
+from pathlib import Path
 
+from common.errors import UserError
 from common.models import has_cuda
 from export.adapter_folder import base_of
 from scoring import answers
+from training.rules import load_rules
 from training.trainer import dtype
+
+BUILT_IN = ("right_answer", "right_letter", "format", "length", "reward_model")
+NEED_GOLD = ("right_answer", "right_letter")  # rows without a right answer cannot be scored by these
+
+
+def names_of(args) -> list[str]:
+    """The reward functions asked for; without any, the reward model's where there is one, else the right answer."""
+    return args.rewards or (["reward_model"] if args.reward_model else [] if args.rules else ["right_answer"])
+
+
+def problems(args) -> list[str]:
+    """What is wrong with the names, weights and rules, found without a model."""
+    found, names = [], names_of(args)
+    for name in names:
+        if name not in BUILT_IN and ":" not in name:
+            found.append(f"rewards: {name} is neither one of {', '.join(BUILT_IN)} nor module:function")
+    if args.reward_weights and len(args.reward_weights) != len(names):
+        found.append(f"reward_weights: {len(args.reward_weights)} weights for {len(names)} rewards ({', '.join(names)})")
+    if ("reward_model" in names) != bool(args.reward_model):
+        found.append("reward_model: give a folder of reward.py, and name reward_model among --rewards where you name any")
+    if args.rules and not Path(args.rules).is_file():
+        found.append(f"rules: there is no file {args.rules}")
+    return found
+
+
+def functions(args, renderer) -> tuple[list, list[float]]:
+    """TRL's reward functions and their weights, in the order of `rewards`, the rules last. Raises UserError."""
+    made = {
+        "right_answer": lambda: right_answer(args),
+        "right_letter": lambda: right_letter,
+        "format": lambda: format,
+        "length": lambda: length(args, renderer.tokenizer),
+        "reward_model": lambda: from_model(args.reward_model, renderer),
+    }
+    names = names_of(args)
+    found = [made[name]() if name in made else by_name(name) for name in names]
+    weights = list(args.reward_weights or [1.0] * len(names))
+    if args.rules:
+        rules = load_rules(args.rules)
+        found, weights = found + rules.reward_functions(), weights + rules.weights
+    return found, weights
+
+
+def by_name(name: str):
+    """A function of the user's own, `module:function`, the module found from the working directory too. Raises UserError."""
+    module, _, function = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"rewards: {name} cannot be had ({error}); give module:function, the module in this folder") from None
+    finally:
+        sys.path.pop(0)
+    if not callable(found):
+        raise UserError(f"rewards: {name} is no function")
+    return found
+
+
+def right_letter(completions, options, gold, **rest):
+    """1 where the answer is the right option's letter alone, as a deployed exam form wants it, else 0."""
+    texts = [c[0]["content"].strip().rstrip(".)") for c in completions]
+    return [1.0 if text == g else 0.0 for text, g in zip(texts, gold, strict=True)]
+
+
+def format(completions, options, **rest):
+    """1 where an answer can be read, right or wrong, else 0."""
+    return [float(answers.extract(c[0]["content"], json.loads(o)) is not None) for c, o in zip(completions, options, strict=True)]
+
+
+def length(args, tokenizer):
+    """1 for an empty answer, 0 for one of max_completion_length tokens: shorter is better, so weigh it low."""
+
+    def length(completions, **rest):
+        sizes = [len(tokenizer(c[0]["content"], add_special_tokens=False)["input_ids"]) for c in completions]
+        return [1 - min(size / args.max_completion_length, 1) for size in sizes]
+
+    return length
 
 
 def right_answer(args):

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from common import models, processor
+from common.errors import UserError
 from common.models import has_cuda
 from training import adapters
 
@@ -30,7 +31,7 @@ def trainer_config(args, eval_dataset=None, **method) -> dict:
         num_train_epochs=args.num_train_epochs,
         max_steps=args.max_steps,
         per_device_train_batch_size=args.per_device_train_batch_size,
-        per_device_eval_batch_size=1,
+        per_device_eval_batch_size=args.per_device_train_batch_size,  # what trains fits, without gradients, too
         gradient_accumulation_steps=args.gradient_accumulation_steps,
         gradient_checkpointing=args.gradient_checkpointing,
         bf16=supports_bf16(),
@@ -47,6 +48,23 @@ def trainer_config(args, eval_dataset=None, **method) -> dict:
         **_evaluation(args, eval_dataset),
     )
     return ours | method | args.trainer
+
+
+def row_joining(args) -> dict:
+    """How SFT fills a batch: packed, joined without padding (Unsloth's choice on a GPU), or rows of like length.
+
+    Where rows are joined, like lengths gain nothing and make the order less random. Virtual tokens stand before a row, so
+    rows cannot be joined.
+    """
+    strategy = "random" if has_cuda() and args.adapter not in adapters.VIRTUAL else "group_by_length"
+    joined = {"padding_free": False} if args.adapter in adapters.VIRTUAL else {}
+    return {"packing": args.packing, "eval_packing": False, "train_sampling_strategy": strategy} | joined
+
+
+def check_packing(trainer, args) -> None:
+    """UserError where Unsloth turned packing off for this model (unsloth/trainer.py, PADDING_FREE_BLOCKLIST and hybrids)."""
+    if args.packing and not trainer.args.packing:
+        raise UserError("packing: Unsloth packs no rows for this architecture; leave --packing out")
 
 
 def _evaluation(args, eval_dataset) -> dict:
@@ -84,6 +102,8 @@ def load_model(args, plan=None, max_length: int | None = None):
     more = {}
     if args.adapter == "full":
         more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
+    if args.adapter in adapters.VIRTUAL and has_cuda():
+        return models.load_plain(args.model, adapters.in_4bit(args))
     model = models.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
     if plan and plan.dequantize_nf4:
         processor.dequantize_nf4(model)

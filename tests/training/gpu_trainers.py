@@ -54,6 +54,8 @@ def plain_models() -> None:
 
         if isinstance(model, PeftModel):
             return model
+        if args.adapter in adapters.VIRTUAL:
+            return adapters._by_peft(model, args)
         made = get_peft_model(model, LoraConfig(r=4, target_modules=args.target_modules, task_type="CAUSAL_LM"))
         made.for_training, made.for_inference = (lambda *a, **k: made.train()), (lambda *a, **k: made.eval())
         return made
@@ -94,7 +96,9 @@ class Case:
         self.method, self.out = name, folder / "_".join([name, *(f.strip("-") for f in flags if f.startswith("--"))])
         data = folder / f"{name}.jsonl"
         data.write_text("".join(json.dumps(row) + "\n" for row in rows_of(name)))
-        where = ["--model", model, "--data", str(data), "--eval_data", str(data), "--output_dir", str(self.out)]
+        held_out = folder / f"{name}_held_out.jsonl"
+        held_out.write_text("".join(json.dumps(row) + "\n" for row in rows_of(name)[:4]))
+        where = ["--model", model, "--data", str(data), "--eval_data", str(held_out), "--output_dir", str(self.out)]
         more = ["--num_generations", "4", "--max_completion_length", "8"] if name == "grpo" else []
         self.script = script = __import__(name)
         self.args = args = parse_args(script.Args, "", [*where, *FLAGS, *more, *flags])
@@ -103,35 +107,41 @@ class Case:
         self.data = make(read_rows(data), self.tokenizer, args, str(data))
         self.run = pipeline.begin(args)
         loaded = script.load_model(args, self.tokenizer) if hasattr(script, "load_model") else trainer.load_model(args)
-        self.trainer = script.make_trainer(args, loaded, self.tokenizer, self.data.rows, self.data.rows)
+        held_out_rows = make(read_rows(held_out), self.tokenizer, args, str(held_out)).rows
+        self.trainer = script.make_trainer(args, loaded, self.tokenizer, self.data.rows, held_out_rows)
 
     def train(self) -> dict:
         from training import loop
 
-        return loop.train(self.trainer, self.run, self.args, self.data.ids)
+        return loop.train(self.trainer, self.run, self.args, self.data.ids, self.data.rows)
 
     def records(self) -> list[dict]:
         return [json.loads(line) for line in (self.out / "metrics.jsonl").read_text().splitlines()]
 
 
 def two_steps(case: Case) -> dict:
-    """Train, evaluate, save; then resume from the first checkpoint."""
-    import shutil
-
-    metrics = case.train()
-    collator = case.trainer.data_collator
-    found = {
-        "trainer": type(case.trainer).__mro__[0].__module__ + " " + type(case.trainer).__name__,
+    """Train, evaluate, save."""
+    metrics, collator = case.train(), case.trainer.data_collator
+    kind = type(case.trainer)
+    return {
+        "trainer": kind.__name__,
         "padding_free": bool(getattr(collator, "padding_free", False)),
+        "eval_batch": case.trainer.args.per_device_eval_batch_size,
         "metrics": metrics,
         "records": case.records(),
-        "trained": sum(p.grad is not None for p in case.trainer.model.parameters() if p.requires_grad),
     }
+
+
+def resume(case: Case) -> dict:
+    """Train, then again from the first checkpoint."""
+    import shutil
+
+    case.train()
+    whole = case.records()
     shutil.rmtree(case.out / "checkpoint-2")
     again = Case(case.method, case.out.parent, case.args.model)
     again.train()
-    found["resumed"] = again.records()
-    return found
+    return {"whole": whole, "resumed": again.records()}
 
 
 def packing(case: Case) -> dict:
@@ -155,14 +165,13 @@ def nan(case: Case) -> dict:
     import torch
     from common.errors import CheckFailed
 
-    head = case.trainer.model.get_output_embeddings() if not hasattr(case.trainer.model, "base_model") else None
     norm = next(p for n, p in case.trainer.model.named_parameters() if n.endswith("model.norm.weight"))
     with torch.no_grad():
         norm[3] = float("nan")
     try:
         case.train()
     except CheckFailed as error:
-        return {"error": str(error), "head": head is not None}
+        return {"error": str(error)}
     return {"error": ""}
 
 
@@ -177,8 +186,8 @@ def early_stopping(case: Case) -> dict:
     }
 
 
-CHECKS = {"": two_steps, "packing": packing, "nan": nan, "stop": early_stopping}
-MORE_FLAGS = {"packing": ["--packing", "true"], "stop": ["--early_stopping_patience", "1"], "nan": []}
+CHECKS = {"": two_steps, "resume": resume, "prefix": two_steps, "packing": packing, "nan": nan, "stop": early_stopping}
+MORE_FLAGS = {"packing": ["--packing", "true"], "stop": ["--early_stopping_patience", "1"], "prefix": ["--adapter", "prefix"]}
 
 
 def main() -> None:
@@ -188,7 +197,9 @@ def main() -> None:
     for name in cases:
         method, _, check = name.partition(":")
         try:
-            result = CHECKS[check](Case(method, Path(folder) / (check or "steps"), model, *MORE_FLAGS.get(check, [])))
+            place = Path(folder) / (check or "steps")
+            place.mkdir(parents=True, exist_ok=True)
+            result = CHECKS[check](Case(method, place, model, *MORE_FLAGS.get(check, [])))
         except Exception:  # each case is a test of its own
             result = {"failed": traceback.format_exc()}
         print("RESULT " + json.dumps({"case": name} | result), flush=True)

@@ -1,0 +1,85 @@
+"""What a GPU would train with, run on a processor: every script under the trainers that Unsloth generates for CUDA.
+
+One process for all cases (gpu_trainers.py), because importing and generating takes most of the time.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+METHODS = ("sft", "cpt", "dpo", "simpo", "orpo", "kto", "reward")
+CASES = (*METHODS, "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix", "grpo:stop")
+
+
+@pytest.fixture(scope="module")
+def results(tiny_model, tmp_path_factory) -> dict[str, dict]:
+    """What each case reported, by its name."""
+    folder = tmp_path_factory.mktemp("gpu_trainers")
+    command = [sys.executable, "tests/training/gpu_trainers.py", folder, tiny_model, *CASES]
+    done = subprocess.run(
+        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, env=os.environ | {"TMPDIR": str(folder)}
+    )
+    lines = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    assert len(lines) == len(CASES), done.stdout[-2000:] + done.stderr[-2000:]
+    return {line["case"]: line for line in lines}
+
+
+def result_of(results, case) -> dict:
+    assert "failed" not in results[case], results[case]["failed"]
+    return results[case]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_trains_two_steps_and_evaluates(results, method):
+    found = result_of(results, method)
+    assert found["trainer"].startswith("Unsloth") and found["metrics"]["steps"] == 2
+    steps = [r for r in found["records"] if "loss" in r]
+    held_out = [r for r in found["records"] if "eval_loss" in r]
+    assert [r["step"] for r in steps] == [1, 2] and all(0 < float(r["loss"]) < 20 and r["grad_norm"] > 0 for r in steps)
+    assert held_out and 0 < held_out[-1]["eval_loss"] < 20 and found["eval_batch"] == 4
+
+
+def test_dpo_begins_at_ln_2(results):
+    first = next(r for r in result_of(results, "dpo")["records"] if "loss" in r)
+    assert float(first["loss"]) == pytest.approx(0.6931, abs=1e-3)
+
+
+@pytest.mark.parametrize("method", ["sft", "cpt"])
+def test_tokens_are_counted_and_sft_joins_rows_without_padding(results, method):
+    found = result_of(results, method)
+    tokens = [r["num_input_tokens_seen"] for r in found["records"] if "loss" in r]
+    assert 0 < tokens[0] < tokens[1]
+    assert found["padding_free"] == (method == "sft")  # UnslothTrainer, which cpt.py needs for its rates, pads
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_a_resumed_run_takes_the_step_that_the_whole_one_took(results, method):
+    found = result_of(results, f"{method}:resume")
+    whole, resumed = ([r["loss"] for r in found[name] if "loss" in r] for name in ("whole", "resumed"))
+    assert resumed == pytest.approx(whole, abs=1e-5) and len(whole) == 2
+
+
+def test_packed_documents_and_their_labels_are_those_that_were_encoded(results):
+    found = result_of(results, "sft:packing")
+    assert found["documents"] > 4 and all(found["same"]) and found["held_out"] <= 4
+
+
+def test_a_loss_that_is_no_number_names_the_batch_alone(results):
+    error = result_of(results, "sft:nan")["error"]
+    assert "the loss is nan at step 1" in error and error.count("q") == 4, error
+
+
+def test_virtual_tokens_are_trained(results):
+    """With Unsloth's own model their gradients are None, and nothing says so."""
+    steps = [r for r in result_of(results, "sft:prefix")["records"] if "loss" in r]
+    assert len(steps) == 2 and all(r["grad_norm"] > 0 for r in steps) and not results["sft:prefix"]["padding_free"]
+
+
+def test_grpo_stops_by_the_reward_and_larger_is_better(results):
+    found = result_of(results, "grpo:stop")
+    assert found["watched"] == "eval_reward" and found["larger"] is True and found["metrics"]["best_checkpoint"]
+    assert any("eval_reward" in r for r in found["records"])
