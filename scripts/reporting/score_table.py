@@ -92,12 +92,13 @@ def beside(row: Row) -> str:
 
 
 def lines_of(rows: list[Row]) -> list[list[str]]:
-    head = ["evaluation", "protocol", "right", "accuracy", "95 % interval", "chance", "not read", "published"]
+    head = ["evaluation", "model", "protocol", "right", "accuracy", "95 % interval", "chance", "not read", "published"]
     return [
         head,
         *(
             [
                 row.name,
+                row.model[-40:],
                 row.protocol,
                 f"{row.n_correct} of {row.n}",
                 percent(row.accuracy),

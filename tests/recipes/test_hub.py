@@ -68,7 +68,7 @@ def recipe(name: str, out: Path, hub: LocalHub, cache: Path, *flags, code: int =
 
 
 def with_variables(**values) -> list[str]:
-    small = "--max_steps 1 --max_length 512 --per_device_train_batch_size 2 --gradient_accumulation_steps 1 --logging_steps 1"
+    small = "--max_steps 2 --max_length 512 --per_device_train_batch_size 2 --gradient_accumulation_steps 1 --logging_steps 1"
     asked = {"model": "qwen/tiny-qwen3", "train_flags": small, "score_flags": "--limit 4", "quantization": "q8_0"} | values
     return ["--variables", json.dumps(asked)]
 
