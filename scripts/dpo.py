@@ -1,7 +1,7 @@
 """Direct preference optimisation (DPO): make the chosen answer likelier than the rejected one, close to a reference.
 
     python scripts/dpo.py --model runs/bode/sft --data data/bode/preferences.jsonl --output_dir runs/bode/dpo
-    python scripts/dpo.py --config recipes/dr_bode/dpo.yaml --beta 0.05
+    python scripts/dpo.py --config recipes/dr_bode/ours/dpo.yaml --beta 0.05
     python scripts/dpo.py --model models/smollm2-135m-instruct --data pairs.jsonl --dry_run
 
 Input   JSONL of preference rows, {"prompt": ..., "chosen": ..., "rejected": ...}, each a string or a list of messages,

@@ -161,12 +161,19 @@ def assert_parses(command: list[str]) -> None:
     assert recipe.command_problems(["python", *command]) == []
 
 
+OWN = {  # what only a user can bring
+    "classification": {"rows": "recipes/rehearsal/labelled.csv"},
+    "guidelines": {"guides": "recipes/rehearsal/text.jsonl", "exam": "recipes/rehearsal/labelled.csv"},
+    "preferences_from_people": {"votes": "recipes/rehearsal"},
+}
+
+
 def recipe_commands() -> list[tuple[str, list[str]]]:
     from chain import recipe
 
     found = []
     for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")):
-        own = {"rows": "recipes/rehearsal/labelled.csv"} if path.parent.name == "classification" else {}  # the user's file
+        own = OWN.get(path.parent.name, {})
         for rehearse in (False, True):
             if rehearse and path.parent.name == "quickstart":
                 continue  # it has no network to be spared
