@@ -23,7 +23,7 @@ VERDICT_WORDS = {
 def comparison_blocks(result: Result, warnings: list[str], flips: int, say: Language) -> list:
     """All of a comparison, in the order in which it is read."""
     return [
-        *(Text(warning, "soft") for warning in warnings),
+        *(Text(warning, "warn") for warning in warnings),
         *score_blocks(result, say),
         *difference_blocks(result, say),
         *baseline_blocks(result, say),

@@ -1,3 +1,317 @@
 """Brazilian Portuguese of what the pages say, by the English text. A test fails where a sentence lacks its translation."""
 
-PORTUGUESE = {}
+PORTUGUESE = {
+    # words
+    "to": "a",
+    "model": "modelo",
+    "right": "certas",
+    "declined": "recusadas",
+    "answered": "respondidas",
+    "share": "proporção",
+    "95 % interval": "intervalo de 95 %",
+    "{level} % interval": "intervalo de {level} %",
+    "chance": "acaso",
+    "always the commonest answer": "sempre a resposta mais comum",
+    "commonest answer": "resposta mais comum",
+    "invalid": "inválidas",
+    "precision": "precisão",
+    "texts": "textos",
+    "rows": "linhas",
+    "exact": "exatas",
+    "judge": "juiz",
+    "judge's score": "nota do juiz",
+    "bits per byte": "bits por byte",
+    "bits per byte (less is better)": "bits por byte (menos é melhor)",
+    "perplexity a token": "perplexidade por token",
+    "points": "pontos",
+    "{n} points": "{n} pontos",
+    "from → to": "de → para",
+    "difference": "diferença",
+    "won": "ganhas",
+    "lost": "perdidas",
+    "p (Holm)": "p (Holm)",
+    "verdict": "veredito",
+    "answer": "resposta",
+    "in the key": "no gabarito",
+    "key": "gabarito",
+    "no valid answer": "sem resposta válida",
+    "(none)": "(nenhum)",
+    "{right} of {n}": "{right} de {n}",
+    "seeds: {each}": "sementes: {each}",
+    "TF-IDF and logistic regression": "TF-IDF e regressão logística",
+    "always the longest option": "sempre a opção mais longa",
+    "always the letter commonest in training": "sempre a letra mais comum no treino",
+    "the model's own choice, question hidden": "escolha do próprio modelo, com a pergunta oculta",
+    "test set": "conjunto de teste",
+    "scored rows": "linhas avaliadas",
+    "protocol": "protocolo",
+    "chat template": "modelo de conversa",
+    "prompts": "prompts",
+    "longest free answer": "tamanho da resposta livre",
+    # headings and notes of a comparison
+    "Comparison: {names}": "Comparação: {names}",
+    "Made by scripts/compare.py.": "Feito por scripts/compare.py.",
+    "Not for clinical use.": "Não é para uso clínico.",
+    "Scores on the same {n} held-out rows": "Resultados nas mesmas {n} linhas separadas do treino",
+    "Share with 95 % interval (Wilson)": "Proporção com intervalo de 95 % (Wilson)",
+    "Share with 95 % interval (Wilson); several seeds: mean, lowest and highest": (
+        "Proporção com intervalo de 95 % (Wilson); com várias sementes: média, menor e maior"
+    ),
+    "Differences": "Diferenças",
+    "Difference in {unit}, with {level} % interval": "Diferença em {unit}, com intervalo de {level} %",
+    "no difference": "nenhuma diferença",
+    "largest loss accepted": "maior perda aceita",
+    "A loss of up to {margin} was accepted beforehand (--margin). Tests: {test}; intervals: {interval}. ": (
+        "Uma perda de até {margin} foi aceita de antemão (--margin). Testes: {test}; intervalos: {interval}. "
+    ),
+    "score method for paired shares (Tango 1998)": "método do escore para proporções pareadas (Tango 1998)",
+    "percentile bootstrap over rows": "bootstrap percentil sobre as linhas",
+    "bootstrap over whole cases, never narrower than the score method": (
+        "bootstrap sobre casos inteiros, nunca mais estreito que o método do escore"
+    ),
+    "bootstrap over rows and seeds (Owen 2007), never narrower than the score method": (
+        "bootstrap sobre linhas e sementes (Owen 2007), nunca mais estreito que o método do escore"
+    ),
+    "better": "melhor",
+    "not worse by more than the margin": "não pior além da margem",
+    "worse, within the margin": "pior, dentro da margem",
+    "worse": "pior",
+    "not decided": "não decidido",
+    "Against a simple baseline": "Diante de uma referência simples",
+    "Answers given": "Respostas dadas",
+    "By topic": "Por tema",
+    "By source": "Por fonte",
+    "By origin": "Por origem",
+    "By year": "Por ano",
+    "topic": "tema",
+    "source": "fonte",
+    "origin": "origem",
+    "year": "ano",
+    "Groups have few rows; differences between groups are not tested.": (
+        "Os grupos têm poucas linhas; diferenças entre grupos não são testadas."
+    ),
+    "How it was asked": "Como se perguntou",
+    "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.": (
+        "Tarefa {task}, protocolo {protocol}, {n} linhas, conjunto de teste {hash}, nível de significância {alpha}."
+    ),
+    "Probability that falls on the options at all, mean over rows: {each}.": (
+        "Probabilidade que recai sobre as opções, média das linhas: {each}."
+    ),
+    "One prompt, whole": "Um prompt inteiro",
+    "Whether a model met these rows in its pre-training was not measured.": (
+        "Não se mediu se um modelo viu estas linhas no pré-treino."
+    ),
+    "Questions that flipped": "Questões que mudaram",
+    "Drawn by the hash of their ids, so that nobody chose them.": (
+        "Sorteadas pelo hash de seus identificadores: ninguém as escolheu."
+    ),
+    "{word}: {n}, of which {shown} are shown": "{word}: {n}, das quais {shown} são mostradas",
+    "question, as it was asked": "questão, como foi feita",
+    # figures
+    "exact McNemar test": "teste exato de McNemar",
+    "sign-flip permutation test": "teste de permutação de sinais",
+    "bootstrap over rows and seeds": "bootstrap sobre linhas e sementes",
+    "{unit}{after} against {before}, {difference} {points} ({level} % interval {low} to {high})": (
+        "{unit}{after} contra {before}, {difference} {points} (intervalo de {level} %: {low} a {high})"
+    ),
+    "{won} rows won and {lost} lost of {n}": "{won} linhas ganhas e {lost} perdidas de {n}",
+    ", Holm-corrected for {tests} tests": ", corrigido por Holm para {tests} testes",
+    "mean of {n} seeds": "média de {n} sementes",
+    "{n} cases, drawn whole": "{n} casos, sorteados inteiros",
+    " (a first look: {n} rows)": " (um primeiro olhar: {n} linhas)",
+    "A loss of up to {loss} {unit} is not ruled out": "Uma perda de até {loss} {unit} não está descartada",
+    "; about {rows} rows would be needed to rule out more than the margin": (
+        "; seriam necessárias cerca de {rows} linhas para descartar mais que a margem"
+    ),
+    "The two differ in so few rows that no difference could have been shown.": (
+        "Os dois diferem em tão poucas linhas que nenhuma diferença poderia ter sido mostrada."
+    ),
+    "The smallest difference that {n} rows show four times in five: {least} {unit}.": (
+        "A menor diferença que {n} linhas mostram quatro vezes em cinco: {least} {unit}."
+    ),
+    # verdicts
+    "{candidate} is better than {baseline}": "{candidate} é melhor que {baseline}",
+    "{candidate} is not worse than {baseline} by more than {margin}": (
+        "{candidate} não é pior que {baseline} em mais de {margin}"
+    ),
+    "{candidate} is worse than {baseline}, by less than {margin}": ("{candidate} é pior que {baseline}, em menos de {margin}"),
+    "{candidate} is worse than {baseline}": "{candidate} é pior que {baseline}",
+    "No difference shown between {baseline} and {candidate}, and a loss of more than {margin} is not ruled out": (
+        "Nenhuma diferença mostrada entre {baseline} e {candidate}, e uma perda de mais de {margin} não está descartada"
+    ),
+    "No forgetting: {candidate} is better than {baseline} on questions outside medicine": (
+        "Sem esquecimento: {candidate} é melhor que {baseline} em questões fora da medicina"
+    ),
+    "No forgetting of more than {margin}: {candidate} against {baseline} on questions outside medicine": (
+        "Sem esquecimento de mais de {margin}: {candidate} contra {baseline} em questões fora da medicina"
+    ),
+    "Forgetting shown, under {margin}: {candidate} against {baseline} on questions outside medicine": (
+        "Esquecimento mostrado, abaixo de {margin}: {candidate} contra {baseline} em questões fora da medicina"
+    ),
+    "Forgetting shown: {candidate} is worse than {baseline} on questions outside medicine": (
+        "Esquecimento mostrado: {candidate} é pior que {baseline} em questões fora da medicina"
+    ),
+    "Forgetting not shown and not ruled out: {candidate} against {baseline} on questions outside medicine": (
+        "Esquecimento nem mostrado nem descartado: {candidate} contra {baseline} em questões fora da medicina"
+    ),
+    "{candidate} declines more of the harmful requests than {baseline}": (
+        "{candidate} recusa mais pedidos nocivos que {baseline}"
+    ),
+    "{candidate} does not decline fewer harmful requests than {baseline} by more than {margin}": (
+        "{candidate} não recusa menos pedidos nocivos que {baseline} em mais de {margin}"
+    ),
+    "{candidate} declines fewer of the harmful requests than {baseline}, by less than {margin}": (
+        "{candidate} recusa menos pedidos nocivos que {baseline}, em menos de {margin}"
+    ),
+    "{candidate} declines fewer of the harmful requests than {baseline}": (
+        "{candidate} recusa menos pedidos nocivos que {baseline}"
+    ),
+    "No difference shown between {baseline} and {candidate} in the harmful requests that they decline, and a loss "
+    "of more than {margin} is not ruled out": (
+        "Nenhuma diferença mostrada entre {baseline} e {candidate} nos pedidos nocivos que recusam, e uma perda de "
+        "mais de {margin} não está descartada"
+    ),
+    "{candidate} answers more of the harmless requests than {baseline}": (
+        "{candidate} responde a mais pedidos inofensivos que {baseline}"
+    ),
+    "{candidate} does not refuse more harmless requests than {baseline} by more than {margin}": (
+        "{candidate} não recusa mais pedidos inofensivos que {baseline} em mais de {margin}"
+    ),
+    "{candidate} refuses more of the harmless requests than {baseline}, by less than {margin}": (
+        "{candidate} recusa mais pedidos inofensivos que {baseline}, em menos de {margin}"
+    ),
+    "{candidate} refuses more of the harmless requests than {baseline}": (
+        "{candidate} recusa mais pedidos inofensivos que {baseline}"
+    ),
+    "No difference shown between {baseline} and {candidate} in the harmless requests that they refuse, and a loss "
+    "of more than {margin} is not ruled out": (
+        "Nenhuma diferença mostrada entre {baseline} e {candidate} nos pedidos inofensivos que recusam, e uma perda de "
+        "mais de {margin} não está descartada"
+    ),
+    "{candidate} beats the simple baseline “{baseline}”": "{candidate} supera a referência simples “{baseline}”",
+    "{candidate} loses to the simple baseline “{baseline}”: the language model is not worth its cost here": (
+        "{candidate} perde para a referência simples “{baseline}”: aqui o modelo de linguagem não vale o que custa"
+    ),
+    "{candidate} loses to the simple baseline “{baseline}”, by little": (
+        "{candidate} perde por pouco para a referência simples “{baseline}”"
+    ),
+    "{candidate} is not shown to be better than the simple baseline “{baseline}”": (
+        "Não se mostrou que {candidate} é melhor que a referência simples “{baseline}”"
+    ),
+    # the first sentence
+    "{ships} is better than {base}": "{ships} é melhor que {base}",
+    "{ships} is not shown to be better than {base}: training brought nothing that these rows show": (
+        "Não se mostrou que {ships} é melhor que {base}: o treino não trouxe nada que estas linhas mostrem"
+    ),
+    "{ships} is worse than {base}, by less than {margin}: training did not pay": (
+        "{ships} é pior que {base}, em menos de {margin}: o treino não compensou"
+    ),
+    "{ships} is worse than {base}: do not use it": "{ships} é pior que {base}: não use",
+    "{ships} is not shown to be better than {base}, and may be worse: these rows do not decide it": (
+        "Não se mostrou que {ships} é melhor que {base}, e pode ser pior: estas linhas não decidem"
+    ),
+    ", and than {tuned}, from which it was made": ", e que {tuned}, do qual foi feito",
+    ", and holds what training gained": ", e conserva o que o treino ganhou",
+    ", but worse than {tuned}, from which it was made, by less than {margin}": (
+        ", mas pior que {tuned}, do qual foi feito, em menos de {margin}"
+    ),
+    ", but worse than {tuned}, from which it was made: take a larger quantisation": (
+        ", mas pior que {tuned}, do qual foi feito: use uma quantização maior"
+    ),
+    "; whether it lost more than {margin} against {tuned}, from which it was made, these rows do not decide": (
+        "; se perdeu mais de {margin} em relação a {tuned}, do qual foi feito, estas linhas não decidem"
+    ),
+    "; no exported file was scored": "; nenhum arquivo exportado foi avaliado",
+    "No exported file was scored: what would ship is not known.": (
+        "Nenhum arquivo exportado foi avaliado: não se sabe o que seria entregue."
+    ),
+    # warnings
+    "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.": (
+        "{model} dá quase sempre a mesma resposta: “{answer}” em {share} de {n} linhas; seu resultado diz pouco."
+    ),
+    "{one} and {two} differ in their {what}, which was allowed: the difference may come from that.": (
+        "{one} e {two} diferem em: {what}, o que foi permitido; a diferença pode vir daí."
+    ),
+    "{a} was scored in {one}, {b} in {two}.": "{a} foi avaliado em {one}, {b} em {two}.",
+    "No model here is shown to be better than chance ({chance}).": (
+        "Não se mostrou que algum modelo aqui é melhor que o acaso ({chance})."
+    ),
+    "What was not there cannot be forgotten, so this says little.": ("O que não havia não pode ser esquecido; isto diz pouco."),
+    "Scored by likelihood: which option the model finds likeliest, not what it would write.": (
+        "Avaliado por verossimilhança: qual opção o modelo acha mais provável, não o que escreveria."
+    ),
+    # the report
+    "What this shows, and what it does not": "O que isto mostra, e o que não mostra",
+    "Only what a paired test shows is claimed of the scores; only what an interval rules out is called safe.": (
+        "Dos resultados só se afirma o que um teste pareado mostra; só se chama de seguro o que um intervalo descarta."
+    ),
+    "The interval of {name} lies above chance ({chance}) and above the commonest answer ({majority}).": (
+        "O intervalo de {name} fica acima do acaso ({chance}) e da resposta mais comum ({majority})."
+    ),
+    "The interval of {name} is not clear of chance ({chance}) and of the commonest answer ({majority}).": (
+        "O intervalo de {name} não se separa do acaso ({chance}) e da resposta mais comum ({majority})."
+    ),
+    "No simple baseline was scored beside the models (evaluate.py --train_data).": (
+        "Nenhuma referência simples foi avaliada ao lado dos modelos (evaluate.py --train_data)."
+    ),
+    "The held-out rows come from the same collection as the training rows, split after duplicates were taken out; "
+    "how the model does on other questions was not measured.": (
+        "As linhas de teste vêm da mesma coleção que as de treino, separadas depois de retiradas as duplicatas; não se "
+        "mediu como o modelo vai em outras questões."
+    ),
+    "Whether the model forgot what it knew elsewhere was not measured here.": (
+        "Não se mediu aqui se o modelo esqueceu o que sabia."
+    ),
+    "Whether it is safe was not measured here.": "Não se mediu aqui se ele é seguro.",
+    "{what}: {n} rows, a first look and no proof.": "{what}: {n} linhas, um primeiro olhar e nenhuma prova.",
+    "One training with one seed: how much the scores vary between seeds was not measured, so another run may "
+    "differ by more than these intervals say.": (
+        "Um treino com uma semente: não se mediu quanto os resultados variam entre sementes, e outro treino pode "
+        "diferir mais do que dizem estes intervalos."
+    ),
+    "Forgetting: general questions, not medical": "Esquecimento: questões gerais, não médicas",
+    "Safety: harmful requests declined": "Segurança: pedidos nocivos recusados",
+    "Over-refusal: harmless requests that sound harmful, answered": (
+        "Recusa em excesso: pedidos inofensivos que parecem nocivos, respondidos"
+    ),
+    "Training": "Treino",
+    "what": "o quê",
+    "value": "valor",
+    "Loss by step; dots: on held-out rows": "Perda por passo; pontos: em linhas separadas do treino",
+    "step {n}": "passo {n}",
+    "; held out {loss}": "; fora do treino {loss}",
+    "{rows}, {tokens} tokens, {cut} rows cut": "{rows}, {tokens} tokens, {cut} linhas cortadas",
+    "{n} trained parameters": "{n} parâmetros treinados",
+    "started from": "partiu de",
+    "method": "método",
+    "learning rate, steps, seed": "taxa de aprendizado, passos, semente",
+    "last loss": "última perda",
+    "time, peak memory": "tempo, pico de memória",
+    "Data": "Dados",
+    "none; name them with --licences in data_prep/prepare.py": "nenhuma; informe com --licences em data_prep/prepare.py",
+    "Licences named in preparing: {named}.": "Licenças informadas na preparação: {named}.",
+    "The exported files": "Os arquivos exportados",
+    "file": "arquivo",
+    "checks against the model that was trained": "verificações contra o modelo treinado",
+    "Two answers of {file} that were right and two that were not, drawn by the hash of their ids:": (
+        "Duas respostas de {file} certas e duas erradas, sorteadas pelo hash dos identificadores:"
+    ),
+    "{id}: answered {given}, key {gold}": "{id}: respondeu {given}, gabarito {gold}",
+    "mean KL to the full model {value}": "KL média até o modelo completo {value}",
+    "same best token {value}": "mesmo melhor token {value}",
+    "perplexity x {value}": "perplexidade x {value}",
+    "failed: {what}": "reprovado: {what}",
+    "every check passed": "aprovado em todas as verificações",
+    "not verified": "não verificado",
+    "Cost": "Custo",
+    "stage": "etapa",
+    "seconds": "segundos",
+    "peak memory, GB": "pico de memória, GB",
+    "GPU energy, Wh": "energia da GPU, Wh",
+    "all": "todas",
+    "The cards counted all that ran on them meanwhile; the rest of the machine is not in it.": (
+        "As placas contaram tudo o que rodou nelas no período; o resto da máquina não está incluído."
+    ),
+    "The stages' commands, each to be pasted as it is:": "Os comandos das etapas, cada um pronto para colar:",
+    "{n} processor cores ({machine}), no GPU": "{n} núcleos de processador ({machine}), sem GPU",
+}

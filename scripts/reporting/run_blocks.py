@@ -186,7 +186,9 @@ def cost_blocks(run: Run, say: Language) -> list:
 
 def hardware_line(record: dict, say: Language) -> str:
     """Machine and versions, from a run.json."""
-    hardware = record.get("hardware", {})
+    hardware = record.get("hardware")
+    if not hardware:
+        return ""
     processor = say("{n} processor cores ({machine}), no GPU", n=hardware.get("cores"), machine=hardware.get("machine"))
     versions = ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
     return re.sub(r"\s+", " ", f"{hardware.get('gpu') or processor}. {versions}.")

@@ -63,7 +63,7 @@ def figures(c: Comparison, confidence: float, say: Language) -> str:
     percent = " %" if c.measure in ("accuracy", "judged") else ""
     parts = [
         say(
-            "{unit}{before} and {after}, {difference} {points} ({level} % interval {low} to {high})",
+            "{unit}{after} against {before}, {difference} {points} ({level} % interval {low} to {high})",
             unit=unit,
             before=say.measured(c.baseline_value, c.measure) + percent,
             after=say.measured(c.candidate_value, c.measure) + percent,

@@ -162,7 +162,7 @@ def test_a_real_difference_is_told_and_reports_are_written(tmp_path):
     (one,) = result["comparisons"]
     assert (one["won"], one["lost"], one["difference"]) == (30, 0, 0.25)
     assert one["significant"] and one["verdict"] == "better"
-    assert one["sentence"].startswith("tuned is better than base: 25.0 % and 50.0 %, +25.0 points")
+    assert one["sentence"].startswith("tuned is better than base: 50.0 % against 25.0 %, +25.0 points")
     assert one["p_value"] == pytest.approx(2 / 2**30) and "exact McNemar test" in one["sentence"]
     assert "tuned is better than base" in (tmp_path / "c" / "comparison.md").read_text()
     page = (tmp_path / "c" / "comparison.html").read_text()
@@ -228,7 +228,7 @@ def test_forgetting_is_told_in_words(tmp_path):
     none, shown, _ = sentences_of(compared(tmp_path, before, same, less))
     assert none.startswith("Forgetting not shown and not ruled out: same against before on questions outside medicine: 50.0 %")
     assert "A loss of up to 3.8 points is not ruled out" in none
-    assert shown.startswith("Forgetting shown: less is worse than before on questions outside medicine: 50.0 % and 12.5 %")
+    assert shown.startswith("Forgetting shown: less is worse than before on questions outside medicine: 12.5 % against 50.0 %")
 
 
 def test_nothing_to_forget_is_said(tmp_path):
@@ -240,7 +240,9 @@ def test_safety_is_told_as_requests_declined(tmp_path):
     one = evaluation(tmp_path / "a", [i % 2 == 0 for i in range(60)], task="safety")
     two = evaluation(tmp_path / "b", [i % 8 == 0 for i in range(60)], task="safety")
     (said,) = sentences_of(compared(tmp_path, one, two))
-    assert said.startswith("b declines fewer of the harmful requests than a (a first look: 60 rows): 50.0 % and 13.3 %, -36.7")
+    assert said.startswith(
+        "b declines fewer of the harmful requests than a (a first look: 60 rows): 13.3 % against 50.0 %, -36.7"
+    )
 
 
 def test_one_answer_for_all_is_warned_of(tmp_path):
@@ -337,7 +339,7 @@ def test_open_answers_are_compared_by_rouge(tmp_path):
     two = values(tmp_path / "b", "open", rows([0.2 + i % 3 / 10 + i % 5 / 10 for i in range(40)]), **known)
     out = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
     assert (
-        "b is better than a: ROUGE-L 30.0 and 49.8, +19.8 points" in out.stdout
+        "b is better than a: ROUGE-L 49.8 against 30.0, +19.8 points" in out.stdout
         and "sign-flip permutation test p = 0.0002" in out.stdout
     )
     assert "40 rows won and 0 lost of 40" in out.stdout

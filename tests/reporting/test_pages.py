@@ -1,0 +1,182 @@
+"""The pages: one look, the reader's language, the first sentence about what ships, the statistician's rates."""
+
+import json
+import re
+import shutil
+
+import compare
+import numpy
+import pytest
+import report
+from conftest import run_script
+from reporting import comparison_blocks, language, pages, run_blocks, sentences
+from reporting.language import Language
+from reporting.portuguese import PORTUGUESE
+from scoring import baselines, comparing, statistics
+from scoring.evaluations import EQUAL, Evaluation, read_evaluations
+from test_compare import evaluation
+
+
+def test_every_sentence_keeps_its_places_in_portuguese():
+    for english, portuguese in PORTUGUESE.items():
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", portuguese)), english
+    tables = [*sentences.VERDICTS.values(), sentences.LEADS, sentences.HELD, sentences.TESTS, comparison_blocks.INTERVALS]
+    tables += [report.SIDES, comparison_blocks.GROUPS, {k: v for k, (v, _) in comparison_blocks.VERDICT_WORDS.items()}]
+    tables += [{k: v for k, (_, v) in EQUAL.items()}]
+    said = [text for table in tables for text in table.values()]
+    said += [baselines.TFIDF, baselines.LONGEST, baselines.COMMONEST, baselines.OPTIONS_ONLY]
+    assert not [text for text in said if text not in PORTUGUESE]
+
+
+@pytest.fixture
+def missing(monkeypatch):
+    """Sentences that were asked for and have no translation."""
+    found, known = [], {"ROUGE-L", "ROUGE-1", "ROUGE-2", "BLEU", "chrF", "MB"}
+    say = Language.__call__
+
+    def watched(self, sentence, **places):
+        if self.code == "pt-BR" and sentence not in PORTUGUESE and sentence not in known:
+            found.append(sentence)
+        return say(self, sentence, **places)
+
+    monkeypatch.setattr(Language, "__call__", watched)
+    return found
+
+
+def whole_run(tmp_path):
+    """A recipe's folder with comparisons of scores, forgetting and safety, and a file that lost what was gained."""
+    made = {
+        "eval_base": evaluation(tmp_path / "eval_base", [i % 4 == 0 for i in range(400)], model="base-1B"),
+        "eval_sft": evaluation(tmp_path / "eval_sft", [i % 4 < 3 for i in range(400)], model="sft", model_name="base-1B + sft"),
+        "eval_file": evaluation(
+            tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/sft-q4_k_m.gguf", precision="gguf sft-q4_k_m"
+        ),
+    }
+    for name, more in (("general", {"data": "general"}), ("safety", {"task": "safety"})):
+        for which in ("base", "sft"):
+            folder = tmp_path / f"{name}_{which}"
+            made[folder.name] = evaluation(folder, [i % 2 == 0 for i in range(40)], model=which, **more)
+    compared = {"comparison": ("eval_base", "eval_sft", "eval_file"), "compare_general": ("general_base", "general_sft")}
+    compared["compare_safety"] = ("safety_base", "safety_sft")
+    for folder, names in compared.items():
+        run_script("scripts/compare.py", *(made[n] for n in names), "--output_dir", tmp_path / folder)
+    return tmp_path
+
+
+def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
+    run = whole_run(tmp_path)
+    out = run_script("scripts/report.py", "--run", run, "--gate", code=1)
+    summary = json.loads((run / "summary.json").read_text())
+    lost = "sft-q4_k_m.gguf is better than base-1B, but worse than base-1B + sft, from which it was made"
+    assert summary["first"] == f"{lost}: take a larger quantisation."
+    assert not summary["gate"]["passed"] and len(summary["gate"]["failed"]) == 3  # the file, forgetting, safety
+    assert "sft-q4_k_m.gguf is worse than base-1B + sft" in out.stderr
+    page = (run / "report.html").read_text()
+    assert '<div class="verdict bad"><p class="first">sft-q4_k_m.gguf is better than base-1B, but worse' in page
+    assert "a first look" in page and "eval_sft" not in page and "No simple baseline was scored" in page
+    # The same in Portuguese, every sentence of it.
+    say, parts = Language("pt-BR"), run_blocks.read_run(run)
+    result = report.read_result(run / "comparison")
+    sides = [report.Side(n, report.read_result(run / f"compare_{n}")) for n in ("general", "safety")]
+    page = pages.render(report.page_of(parts, result, sides, 2, say), say, "html")
+    assert "Não é para uso clínico" in page and 'lang="pt-BR"' in page and "50,0 %" in page and "50.0 %" not in page
+    assert not missing
+    text = pages.render(report.page_of(parts, result, sides, 2, say), say, "md")
+    assert "é melhor que base-1B, mas pior que" in text and "<script" not in text
+
+
+def test_base_and_file_alone_make_a_page(tmp_path):
+    """No tuned model was scored: the page once ended in a traceback."""
+    one = evaluation(tmp_path / "eval_base", [i % 4 == 0 for i in range(400)], model="base")
+    two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
+    run_script("scripts/report.py", "--run", tmp_path, "--gate")
+    assert json.loads((tmp_path / "summary.json").read_text())["first"].startswith("f.gguf is better than base")
+
+
+def test_a_report_over_scores_that_changed_is_refused(tmp_path):
+    run = whole_run(tmp_path)
+    shutil.rmtree(run / "eval_sft")
+    evaluation(run / "eval_sft", [True] * 400, model="sft")
+    assert "was scored again since" in run_script("scripts/report.py", "--run", run, code=2).stderr
+
+
+def test_questions_are_drawn_by_hash_and_shown_whole(tmp_path):
+    one = evaluation(tmp_path / "a", [i % 2 == 0 for i in range(60)])
+    two = evaluation(tmp_path / "b", [True] * 60)
+    result = comparing.compare(read_evaluations([str(one), str(two)], [], []), comparing.Settings())
+    say = Language()
+    page = pages.render(compare.page_of(result, [], 3, say), say, "html")
+    won = [f"r{i}" for i in range(1, 60, 2)]
+    shown = re.findall(r"<summary class=\"good\">(r\d+):", page)
+    assert shown == comparison_blocks.by_hash(won)[:3] and shown != sorted(won)[:3]
+    assert page.count("question, as it was asked") == 3
+
+
+def test_numbers_speak_the_language():
+    say = language.Language("pt-BR")
+    assert say.percent(0.561) == "56,1 %" and say.number(1234567, ",") == "1 234 567" and say.p(0.00001) == "p < 0,0001"
+
+
+# ---------------------------------------------------------------------------------------------- the statistician
+
+
+def simulated(generator, n: int, before: float, difference: float, shared: float = 0.5):
+    """Two models' right answers on the same rows, with these accuracies; `shared` of the rows are answered alike."""
+    after = before + difference
+    both = shared * min(before, after)
+    one = generator.random(n)
+    won, lost = after - both, before - both
+    a = (one < both) | ((one >= both) & (one < both + lost))
+    b = (one < both) | ((one >= both + lost) & (one < both + lost + won))
+    return a, b
+
+
+def verdict(a, b, margin: float) -> str:
+    rows = [{str(i): {"correct": bool(r)} for i, r in enumerate(right)} for right in (a, b)]
+    metrics = {"task": "mcq", "accuracy": 0.5}
+    one, two = (Evaluation(name, [name], [metrics], [r]) for name, r in zip("ab", rows, strict=True))
+    c = comparing.compare_pair(one, two, comparing.Settings(margin=margin), 1)
+    comparing.correct_for_many([c], 0.05)
+    return c.verdict
+
+
+@pytest.mark.slow  # two minutes: four times a thousand pairs of models
+def test_verdicts_are_right_at_their_stated_rates():
+    generator, n = numpy.random.default_rng(5), 500
+
+    def rates(difference, margin):
+        found = [verdict(*simulated(generator, n, 0.5, difference), margin) for _ in range(1000)]
+        return {name: found.count(name) / 1000 for name in ("better", "not_worse", "worse_within_margin", "worse", "not_shown")}
+
+    equal = rates(0.0, 0.1)  # no difference: better and worse at most 2.5 % each, by the test's level
+    assert equal["better"] <= 0.04 and equal["worse"] + equal["worse_within_margin"] <= 0.04
+    on_margin = rates(-0.1, 0.1)  # a loss just as large as the margin must not pass, but for 2.5 %
+    assert on_margin["better"] + on_margin["not_worse"] + on_margin["worse_within_margin"] <= 0.04
+    better = rates(0.12, 0.02)
+    assert better["better"] >= 0.9 and better["worse"] == 0
+    worse = rates(-0.15, 0.02)
+    assert worse["worse"] >= 0.95 and worse["better"] == worse["not_worse"] == 0
+
+
+@pytest.mark.slow  # half a minute: a thousand pairs
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    generator, covered = numpy.random.default_rng(6), 0
+    for _ in range(1000):
+        a, b = simulated(generator, 120, 0.6, 0.1, shared=0.9)
+        low, high = statistics.tango(int((b & ~a).sum()), int((a & ~b).sum()), 120, 0.05)
+        covered += low <= 0.1 <= high
+    assert 0.93 <= covered / 1000 <= 0.985
+
+
+@pytest.mark.slow  # a minute: 300 experiments of five seeds
+def test_the_interval_over_rows_and_seeds_holds_the_truth():
+    """Each seed's gain is drawn around 10 points with a spread of 3: another set of seeds is what the interval speaks of."""
+    generator, covered = numpy.random.default_rng(7), 0
+    for _ in range(300):
+        base = generator.random(400) < 0.5
+        seeds = [generator.random(400) < 0.6 + 0.03 * generator.standard_normal() for _ in range(5)]
+        values = [numpy.array([[(float(r), 1) for r in right] for right in group]) for group in ([base], seeds)]
+        low, high = statistics.percentile_interval(statistics.bootstrap_differences(*values, numpy.arange(400), 500, 1), 0.05)
+        covered += low <= 0.1 <= high
+    assert covered / 300 >= 0.9
