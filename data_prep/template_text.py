@@ -11,6 +11,7 @@ from data_prep.messages import Answer, TemplateError, split_thought
 from data_prep.template_sources import template_source, training_twins, without_marks
 
 USER, ANSWER, THOUGHT = "qzxuser", "qzxanswer", "qzxthought"  # texts of the probes
+OTHER_THOUGHTS = re.compile(r"<\|channel|\[THINK\]|<\|begin_of_thought")
 STRIPS = (str, str.strip, str.lstrip, str.rstrip, lambda text: text.lstrip("\n"))  # what templates do to an answer's ends
 
 
@@ -86,7 +87,10 @@ class Template:
         self.end = self.control_pattern.findall(self.closing)[-1]
         self._thought_keys, self.plain, self._around = (), self._lead_in(prompt, [user, answer]), None
         if self.enable_thinking:
-            for keys in (("reasoning_content", "thinking"), ("reasoning_content",), ("thinking",), ()):
+            forms = [("reasoning_content", "thinking"), ("reasoning_content",), ("thinking",), ()]
+            if OTHER_THOUGHTS.search(own_template(self.tokenizer)):
+                forms.pop()  # Gemma 4 thinks in a channel: where it shows none, a think block would be another language
+            for keys in forms:
                 self._thought_keys = keys
                 said = self._lead_in(prompt, [user, self.message(Answer(THOUGHT, ANSWER))])
                 if said is not None and said.count(THOUGHT) == 1:

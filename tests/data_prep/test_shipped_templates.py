@@ -104,6 +104,9 @@ def test_with_thinking_on_thoughts_are_trained_and_earlier_ones_follow_the_templ
         return
     renderer = Renderer(set_template(tokenizer), enable_thinking=True)
     rows = renderer.encode_turns(THOUGHTS)
+    if name in ("gemma4", "gemma4_v2", "gemma4_v3", "gemma4_v4"):  # no thought in a last answer: none is trained, counted
+        assert [row.thoughts_left_out for row in rows] == [3] and len(runs(rows[0].labels)) == 3
+        return
     trained = [tokenizer.decode(run) for row in rows for run in runs(row.labels)]
     for i in (1, 3, 5):
         [text] = [t for t in trained if TURNS[i]["content"] in t]
@@ -162,3 +165,38 @@ def test_answers_left_out_are_told_once():
         warnings.simplefilter("error")
         assert sum(len(runs(row.labels)) for row in renderer.encode_turns(THOUGHTS)) == 3
         renderer.encode(THOUGHTS[:2])
+
+
+def unsloths() -> dict[str, str]:
+    """The templates that Unsloth gives its users, read out of its source (importing it wants a GPU)."""
+    import ast
+    import importlib.util
+    from pathlib import Path
+
+    package = Path(importlib.util.find_spec("unsloth").submodule_search_locations[0])
+    found = {}
+    for node in ast.parse((package / "chat_templates.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.endswith("_template"):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    return {name: text for name, text in found.items() if isinstance(text, str) and "{%" in text}
+
+
+def test_unsloths_templates_train_every_answer_once():
+    templates = unsloths()
+    assert len(templates) > 15
+    refused = []
+    for name, source in templates.items():
+        tokenizer = tokenizer_for(source)
+        try:
+            rows = Renderer(set_template(tokenizer), enable_thinking=False).encode_turns(TURNS)
+        except TemplateError:
+            refused.append(name)
+            continue
+        trained = [tokenizer.decode(run) for row in rows for run in runs(row.labels)]
+        assert len(trained) == 3 and all(sum(TURNS[i]["content"] in t for t in trained) == 1 for i in (1, 3, 5)), name
+    assert set(refused) <= {"gemma4_thinking_template"}
+    own = tokenizer_for(templates["qwen3_template"])
+    assert set_template(own).chat_template != templates["qwen3_template"], "Unsloth's Qwen3 is known by what it renders"
