@@ -122,3 +122,25 @@ def test_folding_is_stable(text):
 @given(SOME.map("".join) | SOME.map(" ".join) | st.text(max_size=30))
 def test_folding_is_stable_thousands(text):
     check_fold(text)
+
+
+def test_prepare_keeps_questions_that_differ_in_a_figure_and_a_chain_loses_only_neighbours(tmp_path):
+    import json
+
+    from data_prep.options import Args
+    from data_prep.prepare import prepare
+
+    tablet = "Um paciente encontra comprimidos brancos, redondos e lisos de {} mm no frasco sem rótulo do avô. O que pode ser?"
+    words = [f"palavra{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(80)]
+    rows = [{"question": tablet.format(n), "answer": "Procure um farmacêutico."} for n in (6, 8, 11)]
+    rows += [{"question": f"O paciente tem pH {sign} 7,35 na gasometria de hoje?", "answer": "Depende do caso."} for sign in "<>"]
+    rows += [{"question": " ".join(words[i : i + 30]) + "?", "answer": "Sim, em todos."} for i in range(40)]
+    (tmp_path / "raw.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    manifest = prepare(Args(inputs=[str(tmp_path / "raw.jsonl")], output_dir=str(tmp_path / "out"), test_size=0))
+    asked = [
+        json.loads(line)["conversations"][0]["value"]
+        for line in (tmp_path / "out" / "train.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert {tablet.format(n) for n in (6, 8, 11)} <= set(asked) and sum("7,35" in text for text in asked) == 2
+    chain = sum("palavra" in text for text in asked)
+    assert 8 <= chain < 40 and manifest["counts"]["near-duplicate"] == 40 - chain
