@@ -69,8 +69,8 @@ def loop(model, prompts: list[list[int]]) -> None:
 def speed(model: str, count: int, loop_count: int) -> None:
     """Seconds a row of the study's loop and of evaluate.py's protocols, in one process.
 
-    The loop runs on `loop_count` rows spread evenly over the rows, with the model as the study loaded it (NF4, Unsloth's
-    own choice of 16 bits) and in the arithmetic that evaluate.py takes. The processor's seconds are given beside the
+    The loop runs on `loop_count` rows spread evenly over the rows, with the model as the study loaded it (bfloat16), over
+    NF4 weights and in the arithmetic that evaluate.py takes. The processor's seconds are given beside the
     clock's, for a machine that does other work as well.
     """
     import torch
@@ -90,8 +90,8 @@ def speed(model: str, count: int, loop_count: int) -> None:
     prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     spread = prompts[:: max(1, count // loop_count)][:loop_count]
     loads = {
-        "study's loop, NF4 as in the study": {"load_in_4bit": True},
-        "study's loop, bfloat16": {"load_in_4bit": False},
+        "the same loop, NF4": {"load_in_4bit": True},
+        "study's loop, bfloat16 as in the study": {"load_in_4bit": False},
         "study's loop, float32": {"load_in_4bit": False, "dtype": torch.float32},
     }
     for name, how in loads.items():
@@ -105,7 +105,8 @@ def speed(model: str, count: int, loop_count: int) -> None:
         engine.generate(prompts[:1], 2)  # warm
         for protocol in ("letter", "text") if dtype == "float32" else ("letter",):
             with tempfile.TemporaryDirectory() as folder:
-                args = argparse.Namespace(permutations=1, max_new_tokens=64, batch_tokens=2048, max_length=2048)
+                how = {"batch_tokens": 2048, "max_length": 2048, "num_samples": 1, "temperature": 0.0, "enable_thinking": False}
+                args = argparse.Namespace(permutations=1, max_new_tokens=64, seed=1, **how)
                 partial = Path(folder, "p.jsonl")
                 engine.packed = None
                 timed(
