@@ -122,7 +122,11 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         raise UserError(
             f"{path}: {len(unanswered)} rows have no right answer to reward, first {unanswered[:3]}; pass --reward_model"
         )
-    columns = load_rules(args.rules).columns if args.rules else set()
+    rules = load_rules(args.rules) if args.rules else None
+    named = zip(ids, rows, strict=True) if rules else ()
+    if problems := [f"{path}: row {i}: {problem}" for i, row in named for problem in rules.row_problems(row)]:
+        raise UserError(problems[:10])
+    columns = rules.columns if rules else set()
     template = dict(add_generation_prompt=True, enable_thinking=args.enable_thinking, return_dict=False)
     by_trl = [tokenizer.apply_chat_template(messages, **template) for messages in prompts]
     unlike = [id_ for id_, a, b in zip(ids, tokens, by_trl, strict=True) if a != b]
@@ -132,7 +136,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         )
     encoded = [
         {"prompt": messages, "options": json.dumps(tasks.options_of(row)), "gold": tasks.gold_of(row) or ""}
-        | {name: row.get(name) or "" for name in columns}
+        | {name: row[name] for name in columns}
         for messages, row in zip(prompts, rows, strict=True)
     ]
     counts = Counts(len(rows), sum(map(len, tokens)), 0, 0, max(map(len, tokens)) + args.max_completion_length)

@@ -5,6 +5,7 @@ One preference in all: a full, polite sentence over a scrap. The organs asked of
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, ends_the_same_after_a_kill, run_script
@@ -94,6 +95,25 @@ def test_rewarded_answers_become_likelier_by_grpo(letters, tmp_path):
     before = next(line["reward"] for line in found if "reward" in line)  # by chance 0.55: a wrong letter gives 0.1
     after = next(line["eval_reward"] for line in reversed(found) if "eval_reward" in line)
     assert 0.3 < before < 0.8 and after > before + 0.15 and after > 0.8
+
+
+@pytest.mark.slow
+def test_answers_that_please_a_rule_become_likelier_by_grpo(letters, tmp_path):
+    """Prompts without a right answer, and a rule that wants B: held-out answers go from chance to B."""
+    rows = [json.loads(line) for line in Path(letters[letters.index("--data") + 1]).read_text().splitlines()]
+    from data_prep.chat_template import scoring_prompt
+
+    data, held_out, rules = (tmp_path / name for name in ("prompts.jsonl", "held_out.jsonl", "rules.yaml"))
+    prompts = [json.dumps({"id": row["id"], "prompt": scoring_prompt(row)}) + "\n" for row in rows]
+    data.write_text("".join(prompts[:80]))
+    held_out.write_text("".join(prompts[80:]))
+    rules.write_text("rules:\n  - {name: b, type: regex, pattern: '^B', ignore_case: false}\n")
+    more = ["--data", data, "--eval_data", held_out, "--rules", rules, "--max_steps", 24, "--output_dir", tmp_path / "out"]
+    run_script(*letters, *more)
+    found = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
+    before = next(line["reward"] for line in found if "reward" in line)
+    after = next(line["eval_reward"] for line in reversed(found) if "eval_reward" in line)
+    assert 0.2 < before < 0.8 and after > before + 0.15 and after > 0.8
 
 
 @pytest.mark.slow

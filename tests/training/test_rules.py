@@ -1,6 +1,9 @@
 """Rules of a file: each kind on answers that hold and break it, and every mistake in the file with its line."""
 
+import json
+
 import pytest
+from conftest import run_script
 from training.rules import load_rules
 
 PASSAGE = "Give 0.5 mg of adrenaline into the thigh and call for help; repeat it after 5 minutes if needed."
@@ -86,3 +89,20 @@ bad: 0.9
 def test_files_that_hold_no_rules_are_refused(tmp_path, text):
     with pytest.raises(Exception, match="rules:"):
         rules_of(tmp_path, text)
+
+
+def test_grpo_is_rewarded_by_rules(tmp_path, tiny_model):
+    """One step on prompts with passages: every rule's reward is logged by its name; rows without a passage are refused."""
+    (tmp_path / "rules.yaml").write_text(FILE, encoding="utf-8")
+    data = tmp_path / "prompts.jsonl"
+    data.write_text("".join(json.dumps({"prompt": f"Dose {i}?", "passage": PASSAGE}) + "\n" for i in range(8)))
+    flags = ["--model", tiny_model, "--data", data, "--rules", tmp_path / "rules.yaml", "--output_dir", tmp_path / "out"]
+    few = ["--num_generations", 4, "--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 1]
+    run_script("scripts/grpo.py", *flags, *few, "--max_completion_length", 8, "--max_steps", 1)
+    logged = (tmp_path / "out/metrics.jsonl").read_text()
+    assert all(f"rewards/rule_{name}/mean" in logged for name in ("dose", "no_mark", "short", "answers", "cites", "figures"))
+    dry = [*flags[:-1], tmp_path / "other", "--dry_run"]
+    data.write_text('{"id": "a", "prompt": "Dose?"}\n')
+    assert "row a: lacks passage" in run_script("scripts/grpo.py", *dry, code=2).stderr
+    (tmp_path / "rules.yaml").write_text("rules: []")
+    assert "must hold `rules`" in run_script("scripts/grpo.py", *dry, code=2).stderr
