@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zipfile
 
 import pytest
@@ -330,3 +331,38 @@ def test_splits_within_an_object_and_answers_of_weight_0(tmp_path):
     assert [row["answer"] for row in rows] == ["x", "y"] and sources[0].reading.fields["split"] == "split"
     said = [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": w}]} for w in (1, 0)]
     assert "weight 0" in read(tmp_path, "b.jsonl", lines(*said))[1][1]
+
+
+PASTED = [case for case in ASKED]
+PASTED += [
+    ("roles.jsonl", lines({"conversations": [{"from": "juiz: 2", "value": "q"}, TALK[1]]}), "roles"),
+    ("twice.csv", "question,answer,answer\nq?,x,y\n", "answer (2)"),
+]
+
+
+@pytest.mark.parametrize("name, content, words", PASTED, ids=[case[0] for case in PASTED])
+def test_pasted_lines_are_read_from_a_config(tmp_path, name, content, words):
+    """The first answer that an error offers, pasted into a YAML file as it stands, is one."""
+    from data_prep.arguments import parse_args
+
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError) as error:
+        read(tmp_path, name, content)
+    first = re.split("(?i)paste", str(error.value), maxsplit=1)[1].split("\n", 1)[1].split("\n       or\n")[0]
+    (tmp_path / "c.yaml").write_text(
+        "\n".join(line.strip() for line in first.splitlines()) + f"\ninputs: ['{tmp_path / name}']\n"
+    )
+    args = parse_args(Args, "", [str(tmp_path / "c.yaml")])
+    [source] = find_sources(args)
+    assert source.reading and any(isinstance(convert(r.raw, reading, args), dict) for r, reading in all_records([source]))
+
+
+def test_ranked_answers_of_mediqa_keep_their_marks(tmp_path):
+    answer = '<Answer AID="1" ReferenceRank="{0}" ReferenceScore="{0}"><AnswerURL>u</AnswerURL><AnswerText>Text {0}.</AnswerText></Answer>'
+    answers = "".join(answer.format(n) for n in (1, 2, 3, 4))
+    xml = f'<Set><Question QID="1"><QuestionText>Is it?</QuestionText><AnswerList>{answers}</AnswerList></Question></Set>'
+    sources, rows = read(tmp_path, "a.xml", xml)
+    assert [(row["prompt"], row["completion"], row["good"]) for row in rows] == [
+        ("Is it?", f"Text {n}.", n > 2) for n in (1, 2, 3, 4)
+    ]
+    assert sources[0].reading.known.startswith("MEDIQA")
