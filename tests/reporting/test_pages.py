@@ -154,7 +154,7 @@ def test_verdicts_are_right_at_their_stated_rates():
     on_margin = rates(-0.1, 0.1)  # a loss just as large as the margin must not pass, but for 2.5 %
     assert on_margin["better"] + on_margin["not_worse"] + on_margin["worse_within_margin"] <= 0.04
     better = rates(0.12, 0.02)
-    assert better["better"] >= 0.9 and better["worse"] == 0
+    assert 0.86 <= better["better"] <= 0.96 and better["worse"] == 0  # 0.93 by Connor; the exact test takes a little less
     worse = rates(-0.15, 0.02)
     assert worse["worse"] >= 0.95 and worse["better"] == worse["not_worse"] == 0
 
