@@ -48,7 +48,7 @@ WEAK = r"\b(?:alternativa|opção|opcao|option|choice|letra|letter|item)\b"
 KINDS = (FINAL, STRONG, WEAK)  # the strongest first
 CUES = [re.compile(rf"(?:{kind})({FILLER}){LETTER}", re.I) for kind in KINDS]
 CALLED_RIGHT = re.compile(
-    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|letra|a|the)\s+){LETTER}\s*(?:[^.\n]{{0,60}}?\s)?"
+    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|letra|a|the)\s+){LETTER}(?!\s+(?:alternativa|opção|opcao|letra|resposta|option|choice|answer)\b)\s*(?:[^.\n]{{0,60}}?\s)?"
     r"(?:is|é|está|esta)\s+(?:the |a |o )?(?:\w+ )?(?:correct|right|best|correta|certa|answer|resposta|alternativa)\b",
     re.I,
 )
@@ -76,7 +76,7 @@ DENIED_AFTER = re.compile(
     r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem)\s*[\(\[]?(?-i:[A-J])[\)\]]?)*"
     r"\s*(?:\b(?:is|are|was|were|can|could|should|must|be|been|está|estão|esta|é|são|foi|foram|seria|parece|pode|podem|deve|devem|"
     r"ser|sido)\b\s*)*"
-    rf"(?:\b(?:clearly|claramente|also|também|both|todas|all)\b\s*)?\b{DENIAL}\b",
+    rf"(?:\b(?:clearly|claramente|also|também|both|todas|all)\b\s*)?\b{DENIAL}\b(?!\s+(?:options?|answers?|choices?|alternativas?|opç))",
     re.I,
 )
 DENIED_BEFORE = re.compile(
