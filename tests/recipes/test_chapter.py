@@ -22,6 +22,7 @@ PRINTED = {
         "gradient_accumulation_steps": 4,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.05,
+        "max_grad_norm": 0.3,
         "optim": "paged_adamw_32bit",
         "template": "user_assistant",
     },
