@@ -233,15 +233,15 @@ def test_a_poor_generator_gets_nearly_nothing_through(smollm2, tmp_path):
     try:
         line = next(line for line in process.stdout if line.startswith("API:"))
         url = line.split()[1]
-        data = write(tmp_path / "passages.jsonl", make_plan(8).passages)
-        words = ["--data", data, "--generator", url, "--kinds", "qa,mcq", "--max_tokens", 400, "--parallel", 1]
+        data = write(tmp_path / "passages.jsonl", [{**p, "text": p["text"][:800]} for p in make_plan(5).passages])
+        words = ["--data", data, "--generator", url, "--kinds", "qa,mcq", "--max_tokens", 250, "--parallel", 1]
         command = [sys.executable, "data_prep/synthesize.py", *map(str, words), "--output_dir", str(tmp_path / "out")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, env={**os.environ})
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3000, env={**os.environ})
         assert done.returncode in (0, 2), done.stderr[-2000:]
     finally:
         process.terminate()
         process.wait()
     kept, refused = read(tmp_path / "out/train.jsonl"), read(tmp_path / "out/rejects.jsonl")
     print(f"{len(kept)} kept, {len(refused)} refused", {row["reason"] for row in refused})
-    assert len(refused) >= 16 and len(kept) <= 0.1 * (len(kept) + len(refused))
+    assert len(refused) >= 10 and len(kept) <= 0.1 * (len(kept) + len(refused))
     assert all(asked({"question": row["content"]}) for row in refused)
