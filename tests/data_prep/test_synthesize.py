@@ -233,7 +233,7 @@ def test_a_poor_generator_gets_nearly_nothing_through(smollm2, tmp_path):
     try:
         line = next(line for line in process.stdout if line.startswith("API:"))
         url = line.split()[1]
-        data = write(tmp_path / "passages.jsonl", [{**p, "text": p["text"][:800]} for p in make_plan(5).passages])
+        data = write(tmp_path / "passages.jsonl", [{**p, "text": p["text"][:800]} for p in make_plan(8).passages[:5]])
         words = ["--data", data, "--generator", url, "--kinds", "qa,mcq", "--max_tokens", 250, "--parallel", 1]
         command = [sys.executable, "data_prep/synthesize.py", *map(str, words), "--output_dir", str(tmp_path / "out")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3000, env={**os.environ})
