@@ -1,6 +1,7 @@
 """tests/gpu/run.py: its whole course on a processor with tiny shapes; and it goes on where it stopped."""
 
 import json
+import os
 
 import pytest
 from conftest import run_script
@@ -20,5 +21,6 @@ def test_the_course_for_a_card_is_rehearsed(tiny_model, tmp_path):
 
 
 def test_without_a_card_it_says_what_to_do(tmp_path):
-    done = run_script("tests/gpu/run.py", "--folder", tmp_path, "--results", tmp_path / "r.jsonl", code=1)
+    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    done = run_script("tests/gpu/run.py", "--folder", tmp_path, "--results", tmp_path / "r.jsonl", code=1, env=env)
     assert "--rehearse" in done.stderr and not (tmp_path / "r.jsonl").exists()
