@@ -76,7 +76,7 @@ def plan_needs(plan: Plan, folder: Path) -> Needs:
     """Disk and memory of this export."""
     adapter = is_adapter(plan.model)
     config = adapter_config(plan.model)
-    whole = bool(config.get("modules_to_save") or config.get("trainable_token_indices"))
+    whole = bool(config.get("modules_to_save") or config.get("trainable_token_indices")) or preflight.multimodal(folder)
     tokens = plan.max_tokens * plan.verify
     if plan.kind == "merged":
         return needs_of(folder, ["bf16"], proof_tokens=0, merged=False, untuned=False, whole=whole)
@@ -94,6 +94,8 @@ def check_before(plan: Plan) -> Problems:
     if not folder:
         return found
     if gguf:
+        if preflight.multimodal(folder):
+            print(f"note: {plan.base} sees or hears too; only its text part goes into the GGUF (no mmproj file is made)")
         with contextlib.suppress(UserError):  # that it is missing stands in the problems already
             found.wrong += preflight.unknown_architecture(folder, find_converter(plan.llama_cpp))
         found.wrong += preflight.tokenizer_problems(Path(plan.model))

@@ -91,6 +91,11 @@ def read_config(folder: Path) -> dict:
         raise UserError(f"model: {folder / 'config.json'} cannot be read ({error}); is the folder complete?") from None
 
 
+def multimodal(folder: Path) -> bool:
+    """Whether the model sees or hears too; of such a model only the text part goes into a GGUF."""
+    return bool({"vision_config", "audio_config"} & set(read_config(folder)))
+
+
 def tokenizer_problems(folder: Path) -> list[str]:
     """A byte-level tokenizer that says byte_fallback (GGUF imports do) becomes a SentencePiece one, and llama.cpp aborts."""
     path = folder / "tokenizer.json"
