@@ -81,7 +81,7 @@ STAGES = [
     ),
     Stage(
         "compare",
-        ["scripts/compare.py", "{inputs}/eval", "{inputs}/eval_gguf", "--allow", "[template,precision]", "--output_dir", "{out}"],
+        ["scripts/compare.py", "{inputs}/eval", "{inputs}/eval_gguf", "--allow", "[template]", "--output_dir", "{out}"],
         ["eval/metrics.json", "eval/predictions.jsonl", "eval_gguf/predictions.jsonl"],
         ["comparison.json"],
     ),
