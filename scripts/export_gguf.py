@@ -32,7 +32,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.machine import end_with_parent, part_command
-from common.models import adapter_config, is_adapter, local_folder
+from common.models import adapter_config, damaged_files, is_adapter, local_folder
 from export.adapter_folder import adapter_problems, base_of, folder_problems, lora_problems, quantized
 from export.card import hub_problems, push
 from export.plan import STAGES, Plan, check_before
@@ -86,6 +86,8 @@ class Args:
         found = []
         if not adapter and not (Path(self.model) / "config.json").is_file():
             found.append(f"model: {self.model} is no folder with adapter_config.json or config.json; is the run finished?")
+        if broken := damaged_files(Path(self.model), weights=False):  # export/weight_files.py reads those
+            return found + broken
         if adapter:
             found += self.problems_of_adapter()
         if not adapter and quantized(self.model):

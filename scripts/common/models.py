@@ -42,11 +42,36 @@ def adapter_config(model: str | Path) -> dict:
         raise UserError(f"model: {path} cannot be read ({error}); is the folder complete?") from None
 
 
+def damaged_files(folder: Path, field: str = "model", weights: bool = True) -> list[str]:
+    """Files of a model folder that are not whole: JSON that is none, safetensors shorter or longer than their headers say.
+
+    Half a copy, a full disk or a power cut leave such files; the libraries end in a traceback that names none. Weights
+    themselves are not read, so a bit that turned in one goes unseen.
+    """
+    found = []
+    for path in sorted([*folder.glob("*.json"), *(folder.glob("*.safetensors") if weights else ())]):
+        try:
+            if path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+                continue
+            with open(path, "rb") as file:  # huggingface/safetensors, "Format"
+                size = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(min(size, path.stat().st_size)))
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            if 8 + size + max(ends, default=0) != path.stat().st_size:
+                raise ValueError("its size is not what its header says")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            found.append(f"{field}: {path} is damaged ({str(error)[:120]}); was it copied to its end?")
+    return found
+
+
 def check_model_name(model: str, field: str = "model") -> list[str]:
-    """Problems of a model argument that can be told without loading: a path that is not there."""
+    """Problems of a model argument that can be told without loading: a path that is not there, a file that is not whole."""
     path = Path(model)
-    if path.is_file() or (path / "config.json").is_file() or is_adapter(model):
+    if path.is_file():
         return []
+    if (path / "config.json").is_file() or is_adapter(model):
+        return damaged_files(path, field)
     if path.is_dir():
         return [f"{field}: {model} holds neither config.json nor adapter_config.json; is the run finished?"]
     if model.count("/") != 1 or model.startswith((".", "/", "~", "models/", "runs/")):

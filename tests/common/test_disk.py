@@ -1,9 +1,10 @@
-"""A disk that takes no more is one clear error, whichever library was writing."""
+"""A disk that takes no more, and a file that is not whole, are one clear error, whichever library met them."""
 
 import resource
 
 import pytest
-from conftest import ROOT, run_script
+from common.models import damaged_files
+from conftest import ROOT, answer_at_once, run_script
 
 from data_prep.errors import disk_problem
 
@@ -22,7 +23,7 @@ def test_prepare_says_that_the_disk_is_full(tmp_path):
     run_script(*command)
 
 
-@pytest.mark.parametrize("most", [100, 20_000, 1_000_000])  # the settings, a checkpoint's adapter, the tokenizer
+@pytest.mark.parametrize("most", [20_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 1_000_000))])
 def test_training_says_that_the_disk_is_full(tiny_model, tiny_rows, tmp_path, most):
     command = ["scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", *TRAIN, "--output_dir", tmp_path]
     said = run_script(*command, code=2, preexec_fn=small_files(most)).stderr
@@ -39,3 +40,30 @@ def test_only_a_disk_is_taken_for_one():
             raise RuntimeError("could not save") from cause
     except RuntimeError as error:
         assert disk_problem(error) == "cannot write: No space left on device"
+
+
+@pytest.mark.parametrize(
+    "script, name",
+    [
+        ("sft.py", "config.json"),
+        ("sft.py", "tokenizer.json"),
+        ("evaluate.py", "model.safetensors"),
+        ("chat.py", "tokenizer_config.json"),
+        ("export_gguf.py", "config.json"),
+        ("export_gguf.py", "tokenizer.json"),
+    ],
+)
+def test_a_model_file_that_is_not_whole_is_named(tiny_model, tmp_path, script, name):
+    """Half a copy: one error before anything heavy is imported, not a traceback of a library's."""
+    for path in (ROOT / tiny_model).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / name).unlink()
+    whole = (ROOT / tiny_model / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
+    rows = ["--data", "recipes/rehearsal/exam.jsonl", "--output_dir", tmp_path / "e"] if script == "evaluate.py" else []
+    said = answer_at_once(f"scripts/{script}", "--model", tmp_path, *rows).stderr
+    assert f"{tmp_path / name} is damaged" in said
+
+
+def test_whole_models_are_taken_for_whole(tiny_model, tiny_sft, smollm2):
+    assert [damaged_files(ROOT / folder) for folder in (tiny_model, tiny_sft, smollm2)] == [[], [], []]
