@@ -73,11 +73,10 @@ def code_files(script: Path, seen: set[Path] | None = None) -> set[Path]:
 
 
 def templates_of(files: set[Path]) -> list[Path]:
-    """Files that are no Python, lie beside the code or in a room of scripts/, and are named in it (report.html.jinja)."""
-    places = {p.parent for p in files} | {p.parent for room in ("scripts", "data_prep") for p in (ROOT / room).rglob("*.jinja")}
-    named = set().union(*(strings_of(p) for p in files))
-    found = [p for place in places for p in place.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc", ".md")]
-    return sorted(p for p in found if p.name in named)
+    """Files that are no Python and lie beside the code or below it in its room: templates, prompts, styles."""
+    rooms = {p.parent for p in files} - {ROOT, ROOT / "scripts", ROOT / "data_prep"}
+    found = {p for room in rooms if ROOT in room.parents for p in room.rglob("*") if p.is_file()}
+    return sorted(p for p in found if p.suffix not in (".py", ".pyc", ".md"))
 
 
 @functools.cache

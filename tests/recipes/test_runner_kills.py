@@ -158,7 +158,7 @@ def test_code_is_hashed_without_comments_and_docstrings(tmp_path, text, same):
 def test_templates_and_packages_belong_to_a_stage():
     report = ROOT / "scripts/report.py"
     named = {p.name for p in prints.templates_of(prints.code_files(report))}
-    assert {"report.html.jinja", "report.md.jinja"} <= named
+    assert {"page.html.jinja", "page.md.jinja"} <= named and "keys.js" not in named
     packages = prints.packages_of(ROOT / "scripts/sft.py")
     assert {"torch", "transformers", "trl", "peft", "unsloth", "unsloth_zoo"} <= set(packages)
     assert "torch" not in prints.packages_of(ROOT / "data_prep/prepare.py") and "torch" not in prints.packages_of(report)
