@@ -229,6 +229,18 @@ def load_engine(args: Args, output_dir: Path):
 # ---------------------------------------------------------------------------------------------- going on, ending
 
 
+def settings_of(args: Args, protocol: str, digest: str, shots: list[dict]) -> dict:
+    """What must be equal for an evaluation to be gone on with: the fields, and hashes in the place of files."""
+    files = ("output_dir", "data", "shots_data", "train_data")
+    return {k: v for k, v in dataclasses.asdict(args).items() if k not in files} | {
+        "protocol": protocol,
+        "data_sha256": digest,
+        "model_sha256": engines.fingerprint(args.model),
+        "shots_sha256": engines.text_sha256(json.dumps(shots)),
+        "train_sha256": sha256(args.train_data) if args.train_data else None,
+    }
+
+
 def check_folder(output_dir: Path, settings: dict) -> bool:
     """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
     noted = output_dir / "settings.json"
@@ -255,15 +267,7 @@ def main() -> None:
     task, output_dir = tasks.task_of(rows[0]), Path(args.output_dir)
     shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
-    settings = {
-        k: v for k, v in dataclasses.asdict(args).items() if k not in ("output_dir", "data", "shots_data", "train_data")
-    } | {
-        "protocol": protocol,
-        "data_sha256": digest,
-        "model_sha256": engines.fingerprint(args.model),
-        "shots_sha256": engines.text_sha256(json.dumps(shots)),
-        "train_sha256": sha256(args.train_data) if args.train_data else None,
-    }
+    settings = settings_of(args, protocol, digest, shots)
     partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
         partial.unlink(missing_ok=True)  # killed between the last two steps
