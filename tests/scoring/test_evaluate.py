@@ -91,7 +91,11 @@ def test_a_run_writes_what_the_contract_says(scored, mcq):
 def whole(engine, mcq, tmp_path_factory):
     """An evaluation made in this process in many small batches: its arguments, its folder, its lines as they came."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    arguments = command("models/tiny-qwen3", mcq, folder, "--batch_tokens", "200", "--limit", "30")
+    arguments = [
+        *command("models/tiny-qwen3", mcq, folder, "--batch_tokens", "200", "--limit", "30"),
+        "--question_hidden",
+        "false",
+    ]
     lines, unlink = [], Path.unlink
 
     def keep(path, *more, **named):  # what stood in the partial file before it went
