@@ -12,6 +12,7 @@ from export import preflight
 from export.needs import Needs, needs_of
 from llamacpp.tools import find_converter
 
+PREFERENCE = ("dpo.py", "orpo.py", "kto.py", "simpo.py", "grpo.py")  # these make some answers likelier than others, not all
 STAGES = ("sft", "dpo", "orpo", "kto", "simpo", "cpt", "grpo", "merged", "adapter")  # a run's folder names the file then
 
 
@@ -51,6 +52,10 @@ class Plan:
         began = training_config(self.model).get("model")
         return began if began and not is_adapter(began) and local_folder(began) else None
 
+    def learned_preferences(self) -> bool:
+        """Whether the last training need not have made right answers likelier."""
+        return run_record(self.model).get("script") in PREFERENCE
+
     def compares(self) -> bool:
         """Whether the untuned model is made too, for its answers to be compared."""
         return self.verify and bool(self.rows()) and bool(self.untuned())
@@ -64,10 +69,18 @@ class Problems:
     short: list[str] = field(default_factory=list)
 
 
+def run_record(model: str) -> dict:
+    """run.json of the training that made the model; {} where there is none."""
+    try:
+        return json.loads((Path(model) / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
 def training_config(model: str) -> dict:
     """The settings that the model was trained with, where its run.json tells."""
     try:
-        return json.loads((Path(model) / "run.json").read_text(encoding="utf-8"))["config"]
+        return run_record(model)["config"]
     except (OSError, KeyError, ValueError):
         return {}
 
