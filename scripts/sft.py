@@ -76,15 +76,13 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
     """
     from datasets import Dataset
 
-    renderer = Renderer(tokenizer, args.enable_thinking)
-    encoded, ids = [renderer.encode(to_messages(row), args.max_length) for row in rows], ids_of(rows)
+    renderer, ids = Renderer(tokenizer, args.enable_thinking), ids_of(rows)
+    encoded = [renderer.encode(to_messages(row), args.max_length) for row in rows]
     trained = [sum(label != IGNORED for label in e["labels"]) for e in encoded]
     if 0 in trained:
         empty = [id_ for id_, n in zip(ids, trained, strict=True) if not n]
-        raise UserError(
-            f"{path}: {len(empty)} of {len(rows)} rows have no trained token within max_length "
-            f"{args.max_length}, first {empty[:3]}; raise --max_length or shorten them in data_prep"
-        )
+        said = f"{len(empty)} of {len(rows)} rows have no trained token within max_length {args.max_length}, first {empty[:3]}"
+        raise UserError(f"{path}: {said}; raise --max_length or shorten them in data_prep")
     lengths = [len(e["input_ids"]) for e in encoded]
     counts = Counts(len(rows), sum(lengths), sum(trained), sum(e["truncated"] for e in encoded), max(lengths))
     summary = [
@@ -92,8 +90,8 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         f"{counts.truncated_rows} rows cut at {args.max_length}",
         *sample(encoded[0], tokenizer),
     ]
-    columns = {name: [e[name] for e in encoded] for name in ("input_ids", "labels")}
-    return TrainingData(Dataset.from_dict(columns), counts, ids, summary)
+    dataset = Dataset.from_dict({name: [e[name] for e in encoded] for name in ("input_ids", "labels")})
+    return TrainingData(dataset, counts, ids, summary)
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer

@@ -53,65 +53,43 @@ class Text(NamedTuple):
     given: int | None
 
 
-def make_app(store: Store, settings: Settings):
-    """The ASGI application."""
-    import jinja2
-    from starlette.applications import Starlette
-    from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
-    from starlette.routing import Route
+class Pages:
+    """What each address answers; handlers are plain functions where they only read and write the store."""
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html.jinja")
+    def __init__(self, store: Store, settings: Settings):
+        import jinja2
 
-    def refuse(status: int, text: str = "Not found"):
-        return PlainTextResponse(text, status, HEADERS)
+        self.store, self.settings = store, settings
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.template = environment.get_template("page.html.jinja")
 
-    def page(base: str, rater: Rater, task: Task | None, notice: str = "", status: int = 200):
-        values = page_values(store, settings, rater, task)
-        return HTMLResponse(template.render(**values, base=base, notice=notice), status, HEADERS)
+    def page(self, base: str, rater: Rater, task: Task | None, notice: str = "", status: int = 200):
+        from starlette.responses import HTMLResponse
 
-    def answer_get(request):
+        values = page_values(self.store, self.settings, rater, task)
+        return HTMLResponse(self.template.render(**values, base=base, notice=notice), status, HEADERS)
+
+    def get(self, request):
+        """GET /r/TOKEN: the rater's next question, or the one at `place`."""
         token = request.path_params["token"]
-        rater = store.rater(token)
+        rater = self.store.rater(token)
         if rater is None:
             return refuse(404)
-        asked = request.query_params.get("place", "")
-        return page(f"/r/{token}", rater, store.task(rater, int(asked) if re.fullmatch(r"[0-9]{1,9}", asked) else None))
+        place = place_of(request.query_params.get("place", ""))
+        return self.page(f"/r/{token}", rater, self.store.task(rater, place))
 
-    def answer_post(token: str, action: str, form: dict[str, str]):
-        rater, base = store.rater(token), f"/r/{token}"
-        if rater is None or action not in ("vote", "language"):
-            return refuse(404)
-        place = int(form["place"]) if re.fullmatch(r"[0-9]{1,9}", form.get("place", "")) else None
-        if action == "language":
-            if form.get("language") in WORDS:
-                store.set_language(rater, form["language"])
-            return RedirectResponse(f"{base}?place={place}" if place else base, 303, HEADERS)
-        task = store.task(rater, place) if place else None
-        words = WORDS[rater.language]
-        try:
-            if task is None:
-                raise BadVote("unknown")
-            store.record(rater, task, value_of(form, settings.mode, task, settings.rubric))
-        except BadVote as error:
-            answer = page(base, rater, task, words[str(error)], 400)
-            answer.headers["X-Notice"] = urllib.parse.quote(words[str(error)])
-            return answer
-        return RedirectResponse(base, 303, HEADERS)
-
-    async def post(request):
+    async def post(self, request):
+        """POST /r/TOKEN/vote or /r/TOKEN/language: a form, bounded, from a page of ours."""
         from starlette.concurrency import run_in_threadpool
 
         origin, host = request.headers.get("origin"), request.headers.get("host", "")
-        if origin is not None and urllib.parse.urlsplit(origin).netloc.lower() not in (host.lower(), *settings.origins):
+        if origin is not None and urllib.parse.urlsplit(origin).netloc.lower() not in (host.lower(), *self.settings.origins):
             return refuse(403, "This vote came from another page")
         body = b""
         async for chunk in request.stream():
@@ -122,17 +100,63 @@ def make_app(store: Store, settings: Settings):
             form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=64))
         except ValueError:
             return refuse(400, "Not a form")
-        token, action = request.path_params["token"], request.path_params["action"]
-        return await run_in_threadpool(answer_post, token, action, form)
+        return await run_in_threadpool(self.take, request.path_params["token"], request.path_params["action"], form)
 
-    def static(request):
-        name = request.path_params["name"]
-        return FileResponse(HERE / name, headers=HEADERS) if name in ("style.css", "keys.js") else refuse(404)
+    def take(self, token: str, action: str, form: dict[str, str]):
+        """A vote, or the choice of a language."""
+        from starlette.responses import RedirectResponse
 
+        rater, base = self.store.rater(token), f"/r/{token}"
+        if rater is None or action not in ("vote", "language"):
+            return refuse(404)
+        place = place_of(form.get("place", ""))
+        if action == "language":
+            if form.get("language") in WORDS:
+                self.store.set_language(rater, form["language"])
+            return RedirectResponse(f"{base}?place={place}" if place else base, 303, HEADERS)
+        task = self.store.task(rater, place) if place else None
+        try:
+            if task is None:
+                raise BadVote("unknown")
+            self.store.record(rater, task, value_of(form, self.settings.mode, task, self.settings.rubric))
+        except BadVote as error:
+            said = WORDS[rater.language][str(error)]
+            answer = self.page(base, rater, task, said, 400)
+            answer.headers["X-Notice"] = urllib.parse.quote(said)
+            return answer
+        return RedirectResponse(base, 303, HEADERS)
+
+
+def place_of(text: str) -> int | None:
+    """A place as it stands in an address or a form; None for anything else."""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def refuse(status: int, text: str = "Not found"):
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(text, status, HEADERS)
+
+
+def static(request):
+    from starlette.responses import FileResponse
+
+    name = request.path_params["name"]
+    return FileResponse(HERE / name, headers=HEADERS) if name in ("style.css", "keys.js") else refuse(404)
+
+
+def make_app(store: Store, settings: Settings):
+    """The ASGI application."""
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.routing import Route
+
+    pages = Pages(store, settings)
     return Starlette(
         routes=[
-            Route("/r/{token}", answer_get, methods=["GET"]),
-            Route("/r/{token}/{action:str}", post, methods=["POST"]),
+            Route("/r/{token}", pages.get, methods=["GET"]),
+            Route("/r/{token}/{action:str}", pages.post, methods=["POST"]),
             Route("/static/{name}", static, methods=["GET"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=settings.hosts, www_redirect=False)],
