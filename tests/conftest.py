@@ -80,6 +80,13 @@ def answer_at_once(*args, code: int = 2, **kwargs) -> subprocess.CompletedProces
     return done
 
 
+# In a new network namespace even 127.0.0.1 is down; llama.cpp's server is asked there. SIOCSIFFLAGS of netdevice(7), IFF_UP.
+LOOPBACK = """import fcntl, os, socket, struct, sys
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 1))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def run_without_network(log: Path, *args, **kwargs) -> subprocess.CompletedProcess:
     """`run_script` where no network is, asserting that nothing outside this machine was asked for.
 
@@ -88,6 +95,8 @@ def run_without_network(log: Path, *args, **kwargs) -> subprocess.CompletedProce
     alone = ("unshare", "--net") if os.getuid() == 0 else ("unshare", "--map-root-user", "--net")
     if subprocess.run([*alone, "true"], capture_output=True).returncode:
         alone = ()
+    else:
+        alone = (*alone, sys.executable, "-c", LOOPBACK)
     path = os.pathsep.join(filter(None, (str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH"))))
     done = run_script(*args, before=alone, env={**os.environ, "PYTHONPATH": path, "NETWORK_LOG": str(log)}, **kwargs)
     asked = log.read_text(encoding="utf-8") if log.exists() else ""

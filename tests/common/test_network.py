@@ -15,6 +15,12 @@ def test_a_call_outside_is_caught_in_a_child_too(tmp_path, call):
         run_without_network(tmp_path / "asked.txt", "-c", code)
 
 
+def test_this_machine_itself_can_be_asked(tmp_path):
+    """llama.cpp's server is, on 127.0.0.1, by the export's proof."""
+    code = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname(), 5)"
+    run_without_network(tmp_path / "asked.txt", "-c", code)
+
+
 @pytest.mark.rehearsal  # half a minute
 def test_preparing_training_and_scoring_ask_for_nothing(tiny_model, tiny_rows, tmp_path):
     data, sft = tmp_path / "data", tmp_path / "sft"
