@@ -58,7 +58,7 @@ class Args:
     """where the stages write; without it runs/NAME, or runs/NAME-rehearsal"""
     rehearse: bool = False
     """run every stage with a tiny random model and a few rows: proves that the chain works, says nothing of scores"""
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str | int | float] = field(default_factory=dict)
     """values for the recipe's variables, for instance '{model: Qwen/Qwen3-0.6B}'"""
     seeds: int | list[int] = 0
     """train and score with so many seeds, or with these, for instance '[1, 2, 3]'; 0: as the recipe says, else one"""
@@ -112,7 +112,7 @@ def prepare(args: Args, folder: Path, out: Path) -> Run:
     if args.update_hub:
         manifest.revisions, manifest.chosen = {}, {}
     chooser = hub.Chooser(manifest.chosen, manifest.revisions, {}, [], [])
-    recipe = read(folder, out, args.rehearse, args.variables, args.seeds, chooser)
+    recipe = read(folder, out, args.rehearse, {k: str(v) for k, v in args.variables.items()}, args.seeds, chooser)
     said, problems = hub.check(recipe, manifest.revisions, {p for s in recipe.stages for p in s.outputs})
     problems = [*chooser.problems, *problems]
     manifest.chosen = chooser.chosen

@@ -299,9 +299,8 @@ def module_of(script: Path):
     """A script as a module, under a name that cannot collide with a library's."""
     import importlib.util
 
-    for folder in (script.parent, ROOT):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    if str(ROOT) not in sys.path:  # not the script's own folder: data_prep/report.py would pass for scripts/report.py
+        sys.path.insert(0, str(ROOT))
     spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -36,7 +36,7 @@ def test_every_locked_package_has_its_licence_in_the_table():
 
 
 def test_make_help_lists_every_target():
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M)) - {"python"}
     assert {line.split()[1] for line in said.splitlines()} == targets and len(targets) > 8
