@@ -33,8 +33,8 @@ test: setup-dev  ## set up, then all default tests (10 minutes on 2 cores, no GP
 test-fast: setup-dev  ## the tests that load no model (2 minutes)
 	$(BIN)/python -m pytest -q tests/common tests/recipes/test_run_recipe.py tests/reporting tests/scoring/test_evaluate_answers.py tests/data_prep/test_prepare.py
 
-rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny model (10 minutes)
-	$(BIN)/python -m pytest -m rehearsal --dist load
+rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny model (40 minutes)
+	$(BIN)/python -m pytest -m "$(or $(MARKS),rehearsal)" --dist load
 
 faults: setup-dev  ## stages killed at random moments, damaged files, full disks (hours; FAULTS=minutes sets how long)
 	$(BIN)/python tests/faults/faults.py --minutes $(or $(FAULTS),120)

@@ -167,6 +167,7 @@ for kind, name in (("model", "tester/adapter"), ("dataset", "tester/rows")):
 
 
 @pytest.mark.rehearsal
+@pytest.mark.slow  # not in CI: minutes each
 @pytest.mark.parametrize("name", ["sft", "dr_bode"])
 def test_recipe_runs_end_to_end_through_hub_ids_and_then_offline(hub, tmp_path, name):
     out, cache = tmp_path / "out", tmp_path / "cache"

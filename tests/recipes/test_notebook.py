@@ -23,6 +23,7 @@ def with_parameters(**values):
 
 
 @pytest.mark.rehearsal
+@pytest.mark.slow  # not in CI: Dr. Bode's whole chain
 def test_notebook_runs_whole(tiny_model, tmp_path):
     notebook = with_parameters(FULL=False, OUT=str(tmp_path / "bode"), QUESTION="O que é febre?")
     NotebookClient(notebook, timeout=1500, resources={"metadata": {"path": str(ROOT / "recipes")}}).execute()
