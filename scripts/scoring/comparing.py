@@ -163,7 +163,7 @@ def compare_pair(one: Evaluation, two: Evaluation, settings: Settings, tests: in
     measure, alpha = two.measure, settings.alpha
     values = one.values(ids), two.values(ids)
     before, after = map(statistics.value_of, values)
-    clusters, clustered = clusters_of(one, ids)
+    clusters, clustered = clusters_of(two, ids)  # a simple baseline's rows know no case
     # Differences of the rows, scaled so that their mean is the difference of the measure.
     scale = len(ids) / values[0][..., 1].mean(axis=0).sum()
     differences = (values[1][..., 0].mean(axis=0) - values[0][..., 0].mean(axis=0)) * scale

@@ -288,6 +288,13 @@ def test_rows_of_one_case_count_as_one(tmp_path):
     (found,) = compared(tmp_path, one, two)["comparisons"]
     assert (found["clusters"], found["test"], found["interval"]) == (8, "sign_flip", "cluster_bootstrap")
     assert not found["significant"] and "8 cases, drawn whole" in found["sentence"]
+    # A rule's answers, as evaluate.py writes them, tell no case: the model's rows do.
+    rule = [{"baseline": "rule", "id": f"r{i}", "prediction": "A", "gold": "A", "correct": i % 4 == 0} for i in range(120)]
+    (one / "baselines.jsonl").write_text("\n".join(map(json.dumps, rule)))
+    metrics = json.loads((one / "metrics.json").read_text())
+    (one / "metrics.json").write_text(json.dumps({**metrics, "baselines": [{"name": "rule", **measures.share(rule)}]}))
+    (found,) = compared(tmp_path, one, two)["against_baselines"]
+    assert (found["clusters"], found["test"], found["significant"]) == (8, "sign_flip", False)
 
 
 def values(folder, task, rows, **metrics):
