@@ -92,7 +92,7 @@ def page_of(result: comparing.Result, warnings: list[str], flips: int, say: Lang
     """The page of a comparison."""
     first, *more = (sentences.sentence(c, result.kind, result.confidence, say) for c in result.comparisons)
     opening = [] if result.kind in ("general", "safety") else sentences.opening(result, say)
-    decisive = [c for c in result.comparisons if c.candidate == (result.deployed or result.tuned).name]
+    decisive = [c for c in result.comparisons if c.candidate == result.ships.name]
     return Page(
         title=say("Comparison: {names}", names=" · ".join(e.name for e in result.evaluations)),
         first=opening[0] if opening else first,

@@ -73,17 +73,10 @@ class Side:
         return next(c for c in self.result.comparisons if c.candidate == last)
 
 
-def decisive(result: Result) -> list[Comparison]:
-    """The comparisons that decide about what ships: against the first model, and against the one that it was made from."""
-    ships = result.deployed or result.tuned
-    pairs = [(result.evaluations[0].name, ships.name), (result.tuned.name, ships.name)]
-    return [c for a, b in pairs if a != b and (c := result.between(a, b))]
-
-
 def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language) -> list[str]:
     """What the page shows, and what it does not."""
-    ships, found = result.deployed or result.tuned, []
-    found.append(say("Only what a paired test shows is claimed of the scores; only what an interval rules out is called safe."))
+    ships = result.ships
+    found = [say("Only what a paired test shows is claimed of the scores; only what an interval rules out is called safe.")]
     chance, majority = ships.first.get("chance"), (ships.first.get("majority_class") or {}).get("accuracy")
     if chance is not None and result.measure == "accuracy":
         above = ships.first["accuracy_ci95"][0] > max(chance, majority or 0)
@@ -133,7 +126,7 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
     record = (
         run.trainings[-1][1] if run.trainings else run_blocks.read_json(Path(result.evaluations[0].folders[0], "run.json"), {})
     )
-    deciding = [*decisive(result), *(side.last for side in sides)]
+    deciding = [*result.decisive, *(side.last for side in sides)]
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]
     return Page(
@@ -189,7 +182,7 @@ def main() -> None:
     folder, say = Path(args.run), Language(args.language)
     run, result = run_blocks.read_run(folder), read_result(folder / "comparison")
     sides = [Side(n, read_result(folder / f"compare_{n}")) for n in SIDES if (folder / f"compare_{n}/comparison.json").is_file()]
-    failed = [c for c in [*decisive(result), *(side.last for side in sides)] if not c.passes]
+    failed = [c for c in [*result.decisive, *(side.last for side in sides)] if not c.passes]
     page = page_of(run, result, sides, args.flips, say)
     write_text(folder / "report.html", render(page, say, "html"))
     write_text(folder / "report.md", render(page, say, "md"))

@@ -131,12 +131,8 @@ def opening(result: Result, say: Language) -> list[str]:
 
     Where no file was scored, the tuned model takes its place, and the page says that the file is not known.
     """
-    base, tuned, deployed = result.evaluations[0].name, result.tuned, result.deployed
-    subject = deployed or tuned
-    pairs = [(base, subject.name)] + ([(tuned.name, deployed.name)] if deployed and deployed is not tuned else [])
-    found = [c for a, b in pairs if a != b and (c := result.between(a, b))]
-    said = [sentence(c, result.kind, result.confidence, say) for c in found]
-    if deployed is None and result.kind not in ("general", "safety", "over_refusal"):
+    said = [sentence(c, result.kind, result.confidence, say) for c in result.decisive]
+    if result.deployed is None and result.kind not in SIDES:
         said.append(say("No exported file was scored: what would ship is not known."))
     return said
 
@@ -213,7 +209,7 @@ HELD = {
 
 def lead(result: Result, say: Language) -> str:
     """Is it better, and may the file be used? One sentence, no figures."""
-    base, tuned, ships = result.evaluations[0], result.tuned, result.deployed or result.tuned
+    base, tuned, ships = result.evaluations[0], result.tuned, result.ships
     main = result.between(base.name, ships.name)
     margin = margin_text(main, say)
     text = say(LEADS[main.verdict], ships=ships.name, base=base.name, margin=margin)

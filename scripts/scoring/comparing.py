@@ -124,6 +124,17 @@ class Result:
         """The last model that is no file made for shipping."""
         return ([e for e in self.evaluations[1:] if not e.is_gguf] or self.evaluations[1:])[-1]
 
+    @property
+    def ships(self) -> Evaluation:
+        """What the page is about: the file, or the tuned model where no file was scored."""
+        return self.deployed or self.tuned
+
+    @property
+    def decisive(self) -> list[Comparison]:
+        """What decides about it: against the first model, and against the one that it was made from."""
+        pairs = [(self.evaluations[0].name, self.ships.name), (self.tuned.name, self.ships.name)]
+        return [c for a, b in pairs if a != b and (c := self.between(a, b))]
+
 
 def compare(evaluations: list[Evaluation], settings: Settings) -> Result:
     """Every model against the first and against its neighbour; baselines against every trained model, a family of their own."""
