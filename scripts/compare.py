@@ -20,13 +20,15 @@ Method. Rows are paired by id. Shares: McNemar's exact test (binomial, two-sided
 difference (Tango 1998), by which a loss larger than --margin is ruled out or not (non-inferiority). Open answers are
 compared by the mean ROUGE-L of their rows, judged ones by the mean of their marks, texts by bits per byte: percentile
 bootstrap over rows, and the sign-flip permutation test (scipy). Rows that share a `case` are drawn and flipped together.
-Several seeds: bootstrap over rows and seeds (Owen 2007). Holm's correction over all pairs with the first model and
-neighbours in the order given; intervals are not corrected. The smallest difference that so many rows show with 80 %
-power: Connor 1987, at alpha divided by the number of tests. A row without a valid answer counts as wrong.
+Several seeds: bootstrap over rows and seeds (Owen 2007). Holm's correction over all pairs with the first model,
+neighbours in the order given, and the last GGUF with the last model that is none; intervals are not corrected. The
+smallest difference that so many rows show with 80 % power: Connor 1987, at alpha divided by the number of tests. A row
+without a valid answer counts as wrong.
 
 A verdict is better; not_worse (a larger loss than the margin is ruled out); worse_within_margin; worse; or not_shown (too
-few rows to rule the loss out). --gate ends with exit code 1 unless the last model's verdict against the first, and
-against its neighbour, is one of the first three. For bits per byte the margin is in percent of the first model's.
+few rows to rule the loss out). --gate ends with exit code 1 unless the last model's verdict against the first, its
+neighbour, and what a GGUF was made from, is one of the first three. For bits per byte the margin is in percent of the
+first model's.
 
 Different test sets, protocols, prompts or templates are refused, naming which; --allow template (or another) compares
 all the same and says so first in every report.

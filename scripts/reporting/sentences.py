@@ -216,6 +216,6 @@ def lead(result: Result, say: Language) -> str:
     held = result.between(tuned.name, ships.name) if ships is not tuned else None
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
-    elif held is None:
+    elif result.deployed is None:
         text += say("; no exported file was scored")
     return text + "."

@@ -9,6 +9,7 @@ A verdict is one of
   not_shown            no difference shown, but a loss larger than the margin is not ruled out either: too few rows
 """
 
+import itertools
 from dataclasses import dataclass, field
 
 from scoring import statistics
@@ -137,16 +138,21 @@ class Result:
 
 
 def compare(evaluations: list[Evaluation], settings: Settings) -> Result:
-    """Every model against the first and against its neighbour; baselines against every trained model, a family of their own."""
-    pairs = [(0, i) for i in range(1, len(evaluations))] + [(i - 1, i) for i in range(2, len(evaluations))]
-    comparisons = [compare_pair(evaluations[a], evaluations[b], settings, len(pairs)) for a, b in pairs]
-    correct_for_many(comparisons, settings.alpha)
-    baselines, against = baselines_of(evaluations), []
-    if strongest := max(baselines, key=lambda b: b.first["accuracy"], default=None):
-        rivals = evaluations[1:]
-        against = [compare_pair(strongest, e, settings, len(rivals)) for e in rivals]
-        correct_for_many(against, settings.alpha)
-    return Result(evaluations, baselines, comparisons, against, settings)
+    """Every model against the first and its neighbour, and what ships against the model that it was made from.
+
+    Baselines against every trained model are a family of their own.
+    """
+    result = Result(evaluations, baselines_of(evaluations), [], [], settings)
+    first, *rivals = evaluations
+    pairs = [(first, e) for e in rivals] + list(itertools.pairwise(rivals))
+    if result.ships is not result.tuned and not any(a is result.tuned and b is result.ships for a, b in pairs):
+        pairs.append((result.tuned, result.ships))  # of several files, the last has another file before it
+    result.comparisons += [compare_pair(a, b, settings, len(pairs)) for a, b in pairs]
+    correct_for_many(result.comparisons, settings.alpha)
+    if strongest := max(result.baselines, key=lambda b: b.first["accuracy"], default=None):
+        result.against_baselines += [compare_pair(strongest, e, settings, len(rivals)) for e in rivals]
+        correct_for_many(result.against_baselines, settings.alpha)
+    return result
 
 
 def correct_for_many(comparisons: list[Comparison], alpha: float) -> None:

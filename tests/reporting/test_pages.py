@@ -91,7 +91,28 @@ def test_base_and_file_alone_make_a_page(tmp_path):
     two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
     run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
     run_script("scripts/report.py", "--run", tmp_path, "--gate")
-    assert json.loads((tmp_path / "summary.json").read_text())["first"].startswith("f.gguf is better than base")
+    assert json.loads((tmp_path / "summary.json").read_text())["first"] == "f.gguf is better than base."
+
+
+def test_of_two_files_the_last_is_held_against_the_model_that_it_was_made_from(tmp_path):
+    """Its neighbour is the other file: the loss went untested, and the page said that no file was scored."""
+    rights = {"base": 1, "sft": 3, "q8": 3, "q4": 2}
+    made = [
+        evaluation(
+            tmp_path / f"eval_{name}",
+            [i % 4 < right for i in range(400)],
+            model=f"x/{name}",
+            precision=f"gguf {name}" if name.startswith("q") else "float32",
+        )
+        for name, right in rights.items()
+    ]
+    run_script("scripts/compare.py", *made, "--output_dir", tmp_path / "comparison")
+    pairs = [
+        (c["baseline"], c["candidate"]) for c in json.loads((tmp_path / "comparison/comparison.json").read_text())["comparisons"]
+    ]
+    assert pairs == [("base", "sft"), ("base", "q8"), ("base", "q4"), ("sft", "q8"), ("q8", "q4"), ("sft", "q4")]
+    assert "q4 is worse than sft" in run_script("scripts/report.py", "--run", tmp_path, "--gate", code=1).stderr
+    assert "but worse than sft, from which it was made" in json.loads((tmp_path / "summary.json").read_text())["first"]
 
 
 def test_a_report_over_scores_that_changed_is_refused(tmp_path):
