@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from scoring.comparing import Comparison, Result, Settings
-from scoring.evaluations import Evaluation, baselines_of, read_evaluations
+from scoring.evaluations import EQUAL, Evaluation, baselines_of, read_evaluations
 from scoring.statistics import Interval
 
 # What of metrics.json stands in comparison.json for programs; the folders hold all of it.
@@ -54,9 +54,9 @@ def read_result(folder: Path) -> Result:
         raise UserError(
             f"{folder}: names evaluations that are not here: {', '.join(missing)}; start in the same folder as before"
         )
-    everything = ["data", "rows", "protocol", "template", "prompts", "tokens"]  # compare.py has judged that
+    everything = list(EQUAL)  # compare.py has judged that
     evaluations = read_evaluations([",".join(m["folders"]) for m in models], [m["name"] for m in models], everything)
-    changed = [e.name for e, m in zip(evaluations, models, strict=True) if e.first.get("accuracy") != m["accuracy"]]
+    changed = [e.name for e, m in zip(evaluations, models, strict=True) if _model(e) != m]
     if changed:
         raise UserError(f"{folder}: {', '.join(changed)} was scored again since; run scripts/compare.py again")
     settings = Settings(**{f.name: stored[f.name] for f in dataclasses.fields(Settings)})

@@ -14,7 +14,7 @@ from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
 from scoring import baselines, comparing, statistics
 from scoring.evaluations import EQUAL, Evaluation, read_evaluations
-from test_compare import evaluation
+from test_compare import evaluation, values
 
 
 def test_every_sentence_keeps_its_places_in_portuguese():
@@ -120,6 +120,23 @@ def test_a_report_over_scores_that_changed_is_refused(tmp_path):
     shutil.rmtree(run / "eval_sft")
     evaluation(run / "eval_sft", [True] * 400, model="sft")
     assert "was scored again since" in run_script("scripts/report.py", "--run", run, code=2).stderr
+
+
+def test_a_report_over_texts_or_seeds_that_changed_is_refused(tmp_path):
+    """Perplexity has no accuracy, and a second seed is not the first folder: neither was looked at."""
+    texts = [{"nats": 100.0 + i % 7, "bytes": 200} for i in range(80)]
+    known = {"precision": "float32", "perplexity": 9.0}
+    one, two = (values(tmp_path / name, "perplexity", texts, bits_per_byte=0.7, **known) for name in "ab")
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "texts/comparison")
+    metrics = json.loads((two / "metrics.json").read_text())
+    (two / "metrics.json").write_text(json.dumps({**metrics, "bits_per_byte": 0.6}))
+    assert "b was scored again since" in run_script("scripts/report.py", "--run", tmp_path / "texts", code=2).stderr
+    base = evaluation(tmp_path / "base", [i % 2 == 0 for i in range(40)])
+    seeds = [evaluation(tmp_path / f"s{i}", [True] * 30 + [False] * 10, model="sft", model_sha256=str(i)) for i in range(2)]
+    run_script("scripts/compare.py", base, ",".join(map(str, seeds)), "--output_dir", tmp_path / "seeds/comparison")
+    shutil.rmtree(seeds[1])
+    evaluation(seeds[1], [True] * 40, model="sft", model_sha256="1")
+    assert "sft was scored again since" in run_script("scripts/report.py", "--run", tmp_path / "seeds", code=2).stderr
 
 
 def test_questions_are_drawn_by_hash_and_shown_whole(tmp_path):
