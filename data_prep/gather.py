@@ -1,5 +1,6 @@
 """The first pass: every record is converted, cleaned, masked, told from duplicates and leaks; the rest is stored."""
 
+import collections
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from data_prep.reading import Reading, Wish
 from data_prep.rows import plain_row, split_of
 from data_prep.sources import SAMPLE, Source, all_records, several_kinds
 from data_prep.split import quality
-from data_prep.tally import Leak, Tally
+from data_prep.tally import Leak, Tally, same_for_all
 
 AT_ONCE = 1000  # rows whose signatures are made together
 RANK = {"": 0, "train": 0, "validation": 1, "test": 2}
@@ -211,29 +212,56 @@ def protected(args: Args) -> Protected | None:
     """
     if not args.eval_files:
         return None
-    rows, ids = [], {}
+    rows, ids, unread = [], {}, collections.Counter()
     for name in args.eval_files:
         for file in input_files(name):
-            records = [r for r in file_records(file) if not r.bad]
+            everything = list(file_records(file))
+            records = [r for r in everything if not r.bad]
+            unread.update(r.bad for r in everything if r.bad)
             if records and set(records[0].raw) == {"_key", "_value"}:
                 ids |= {str(r.raw["_key"]): f"{file.shown}:{r.line}" for r in records}
             elif records:
-                rows += _questions_of(records, file.shown)
+                rows += _questions_of(records, file.shown, unread)
     if not rows and not ids:
         raise UserError(f"eval_files: {', '.join(args.eval_files)} hold no question that could be read")
     print(f"protected: {len(rows) + len(ids):,} evaluation rows" + (f", {len(ids):,} of them by their ids alone" if ids else ""))
+    if unread:
+        why = "; ".join(f"{n} x {reason}" for reason, n in unread.most_common(3))
+        print(f"warning: {unread.total():,} evaluation rows could not be read, so nothing is held against them: {why}")
     return Protected(rows, args.leak_threshold, ids)
 
 
-def _questions_of(records: list[Record], shown: str) -> list[tuple[str, str, str]]:
-    """(place, question, the rest) of each evaluation row. Columns that go unused do not matter here."""
-    args, open_rows = Args(good_score=1.0), records[0].raw.get("task") == "open"
-    reading = None if open_rows else find_reading([r.raw for r in records[:SAMPLE]], Wish(good_score=1.0), shown, strict=False)
+def _questions_of(records: list[Record], shown: str, unread: collections.Counter) -> list[tuple[str, str, str]]:
+    """(place, question, the rest) of each evaluation row. Columns that go unused do not matter here.
+
+    Rows of a test.jsonl are plain rows already, and may be of several tasks; a reading is for the others. `unread` counts
+    why rows could not be read.
+    """
+    args = Args(good_score=1.0)
+    foreign = [r.raw for r in records if not _is_scoring_row(r.raw)]
+    reading = find_reading(foreign[:SAMPLE], Wish(good_score=1.0), shown, strict=False) if foreign else None
     found = []
     for record in records:
-        for raw in [record.raw] if reading is None else explode_row(record.raw, reading.explode):
-            row = {**raw, "task": "open"} if reading is None else convert(raw, reading, args)
-            if isinstance(row, dict):
-                asked, rest, _ = key_parts(row)
-                found.append((f"{shown}:{record.line}", asked, rest))
+        if _is_scoring_row(record.raw):
+            made = [record.raw]
+        else:
+            made = [convert(raw, reading, args) for raw in explode_row(record.raw, reading.explode)]
+        for row in made:
+            if isinstance(row, str):
+                unread[same_for_all(row)] += 1
+                continue
+            asked, rest, _ = key_parts(row)
+            found.append((f"{shown}:{record.line}", asked, rest))
     return found
+
+
+SCORED = {"mcq": ("question", "answer"), "classification": ("text", "label"), "open": ("question", "answer")}
+
+
+def _is_scoring_row(raw: dict) -> bool:
+    """Whether a row says its task and holds what a row of that task needs, as those of test.jsonl do."""
+    texts = [raw.get(name) for name in SCORED.get(str(raw.get("task")), ())]
+    if raw.get("task") == "mcq":
+        options = raw.get("options")
+        texts += [*options.values(), options.get(str(raw.get("answer")))] if isinstance(options, dict) else [None]
+    return bool(texts) and all(text and isinstance(text, str) for text in texts)

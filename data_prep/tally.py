@@ -11,6 +11,11 @@ LEFT_OUT = ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", 
 MOST_EXAMPLES, OF_A_KIND = 24, 2
 
 
+def same_for_all(reason: str) -> str:
+    """A reason without what differs from row to row (`values.Unreadable`), to be counted."""
+    return reason.split(" '")[0].rstrip(":")
+
+
 @dataclass
 class Example:
     """A passage before and after the rules that changed it first. Personal data are hidden on both sides."""
@@ -58,7 +63,7 @@ class Tally:
         self.rejects.write({"kind": kind, "reason": reason, "file": file, "line": line, "row": raw})
         self.kinds[kind] += 1
         if kind == "rejected":
-            self.reasons[reason.split(" '")[0].rstrip(":")] += 1
+            self.reasons[same_for_all(reason)] += 1
 
     def wants_example(self, rules: list[str]) -> bool:
         return self.shown[", ".join(rules)] < OF_A_KIND and len(self.examples) < MOST_EXAMPLES

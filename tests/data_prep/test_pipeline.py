@@ -104,6 +104,28 @@ def test_rows_of_the_mix_pass_every_check(tmp_path):
         run(tmp_path, tmp_path / "a.jsonl", test_size=0, near_duplicates="off", name="two", **options)
 
 
+def test_every_row_of_a_test_file_protects_whatever_its_task(tmp_path, capsys):
+    choice, open_row, label = questions(3)
+    rows = [
+        {"task": "mcq", "question": choice["question"], "options": {"A": "Pain.", "B": "Fever."}, "answer": "B"},
+        {"task": "open", **open_row, "language": "en"},
+        {"task": "classification", "text": label["question"], "labels": ["drug", "organ"], "label": "drug"},
+    ]
+    data = write(tmp_path / "a.jsonl", questions())
+    for order in (rows, rows[::-1], [rows[1], rows[2], rows[0]]):
+        options = {"eval_files": [write(tmp_path / "test.jsonl", order)], "near_duplicates": "off", "test_size": 0}
+        manifest, made = run(tmp_path, data, **options)
+        assert manifest["leaks"] == {"exact": 3}
+        assert asked(made["train"]) == {row["question"] for row in questions()[3:]}
+    assert "could not be read" not in capsys.readouterr().out
+    foreign = [{"question": row["question"], "options": ["x", "y"], "answer": "B"} for row in questions(4)]
+    foreign[0]["options"] = ["x"]
+    run(tmp_path, data, eval_files=[write(tmp_path / "exam.jsonl", foreign)], near_duplicates="off")
+    said = capsys.readouterr().out
+    assert "protected: 3 evaluation rows" in said and "1 evaluation rows could not be read" in said
+    assert "1 x fewer than two options" in said
+
+
 def test_thinking_is_trained_or_left_out_and_counted(tmp_path):
     rows = [row | {"Complex_CoT": "Let me think."} for row in questions()]
     data = write(tmp_path / "a.jsonl", rows)
