@@ -69,8 +69,9 @@ def exploded(rows: list[dict], column: str) -> list[dict]:
 
 
 def explode_row(raw: dict, column: str) -> list[dict]:
+    """A row for each item of the column's list; without items the row itself, so that it is counted and its reason listed."""
     items = from_literal(raw.get(column)) if column else None
-    if not isinstance(items, list):
+    if not isinstance(items, list) or not items:
         return [raw]
     rest = {k: v for k, v in raw.items() if k != column}
     return [{**rest, **item} if isinstance(item, dict) else {**rest, column: item} for item in items]

@@ -258,6 +258,15 @@ def test_the_page_shows_how_files_were_read_and_hides_personal_data(tmp_path):
     assert "529.982" in (tmp_path / "out/rejects.jsonl").read_text() or "not masked there" in page
 
 
+def test_a_record_whose_list_is_empty_is_a_reject(tmp_path):
+    rows = [{"title": f"Of {row['question']}", "questions": [row]} for row in questions()]
+    rows[3]["questions"] = []
+    manifest, made = run(tmp_path, write(tmp_path / "a.jsonl", rows), test_size=0)
+    assert manifest["counts"]["rows read"] == 20 and len(made["train"]) == 19
+    [left] = made["rejects"]
+    assert (left["line"], left["reason"], left["row"]) == (4, "no question", rows[3])
+
+
 def test_a_script_says_what_it_asks(tmp_path):
     data = write(tmp_path / "a.jsonl", [row | {"label_ok": i % 2} for i, row in enumerate(questions())])
     said = run_script("data_prep/prepare.py", data, "--output_dir", tmp_path / "out", code=2).stderr
