@@ -10,14 +10,15 @@ import numpy as np
 
 from data_prep import outputs
 from data_prep.choose import SPLITS, present_groups, splits_of
+from data_prep.detect import explode_row
 from data_prep.duplicates import fold
 from data_prep.errors import UserError
 from data_prep.files import Output, progress
-from data_prep.gather import FirstPass, Rows
+from data_prep.gather import RANK, FirstPass, Rows
 from data_prep.options import Args
 from data_prep.preview import Lengths
 from data_prep.read import input_files
-from data_prep.sources import Source, explode_row, reading_of
+from data_prep.sources import Source, reading_of
 from data_prep.split import hashed
 from data_prep.tally import Tally
 
@@ -48,7 +49,7 @@ def write_rows(rows: Rows, order: np.ndarray, args: Args, tally: Tally, lengths:
     with progress(len(order), "writing", " rows") as bar:
         for i in order.tolist():
             row, record = rows.store.get(i)
-            row = {"id": f"{row['source'][:40]}-{rows.keys[i]:016x}", **row}
+            row = with_id(row, rows.keys[i])
             if row["task"] == "classification":
                 row = {k: v for k, v in row.items() if k != "label"} | {"labels": labels, "label": row["label"]}
             if rows.task == "preference" and row["task"] == "graded":
@@ -69,14 +70,21 @@ def write_rows(rows: Rows, order: np.ndarray, args: Args, tally: Tally, lengths:
     return written
 
 
-def _write_one(row: dict, record, split: str, task: str, args: Args, tally: Tally, lengths: Lengths, written: Written) -> None:
+def with_id(row: dict, key: int) -> dict:
+    """The plain row with its id: where it comes from, and the digest of its text."""
+    return {"id": f"{row['source'][:40]}-{key:016x}", **row}
+
+
+def _write_one(row: dict, record, split: str, task: str, args: Args, tally: Tally, lengths: Lengths, written: Written) -> bool:
+    """Whether the plain row could be written; where not, it is listed."""
     made = made_of(row, split, task, args, lengths)
     if isinstance(made, str):
         tally.reject(record, "rejected", made)
-        return
+        return False
     tally.thoughts += holds_thought(row)
     written.put(made, split, row.get("label", row["topic"]), task)
     tally.added["added: second rows of pairs"] += len(made) - 1
+    return True
 
 
 def holds_thought(row: dict) -> bool:
@@ -101,6 +109,8 @@ def made_of(row: dict, split: str, task: str, args: Args, lengths: Lengths) -> l
         return "a graded answer below the mark from which one is good"
     if kind in ("preference", "text"):
         return f"{kind} rows are not for sft; pass --task {kind}"
+    if kind == "classification" and "labels" not in row:
+        return "a label of a file that is mixed in: which labels to offer beside it is not told"
     if split == "test":
         return [outputs.scoring(row, args)]
     found = outputs.conversation(row, args)
@@ -126,8 +136,9 @@ def _pair_up(prompts: dict, args: Args, tally: Tally, written: Written) -> None:
 def mix(first: FirstPass, written: Written, lengths: Lengths) -> None:
     """Add general rows to training until they are the asked share of it.
 
-    They come in the order of a hash and pass what every row passes: cleaning, masking, exact duplicates, the leak check. What
-    that leaves out is listed and counted. Raises UserError where too few are left.
+    They come in the order of a hash and pass what every row passes: cleaning, masking, exact duplicates, the leak check. Rows
+    that their own file holds out are not trained on. What that leaves out is listed and counted. Raises UserError where too
+    few are left.
     """
     args, tally = first.args, first.tally
     if first.rows.task != "sft":
@@ -146,15 +157,11 @@ def mix(first: FirstPass, written: Written, lengths: Lengths) -> None:
         told = [t for record, reading in some if (t := first.tell(record, reading))]
         tally.added["added: mixed in"] += len(some)
         for one, leak in zip(told, first.leaks(told), strict=True):
-            row = {"id": f"{one.record.source[:40]}-{one.key:016x}", **one.row}
             if leak:
                 continue
-            made = made_of(row, "train", "sft", args, lengths)
-            if isinstance(made, str):
-                tally.reject(one.record, "rejected", made)
+            if RANK[one.split]:
+                tally.reject(one.record, "not asked for", f"its own file holds it out, in its {one.split} split")
                 continue
-            tally.thoughts += holds_thought(row)
-            written.put(made, "train", row["topic"], "sft")
-            taken += 1
+            taken += _write_one(with_id(one.row, one.key), one.record, "train", "sft", args, tally, lengths, written)
     if taken < wanted:
         raise UserError(f"mix: {path} has {taken} rows that can be used, a share of {share} needs {wanted}; lower the share")

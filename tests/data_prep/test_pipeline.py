@@ -104,6 +104,21 @@ def test_rows_of_the_mix_pass_every_check(tmp_path):
         run(tmp_path, tmp_path / "a.jsonl", test_size=0, near_duplicates="off", name="two", **options)
 
 
+def test_the_mix_trains_no_row_that_its_own_file_holds_out_and_no_label(tmp_path):
+    data = write(tmp_path / "a.jsonl", questions())
+    verses = [{"question": f"Write a line of verse on {d}, please.", "answer": f"O {d}, thou art fair."} for d in DRUGS[:12]]
+    general = [row | {"split": ("train", "test")[i % 2]} for i, row in enumerate(verses)]
+    general += [row | {"split": "test"} for row in questions(4)]
+    options = {"test_size": 0.3, "near_duplicates": "off"}
+    wanted = round(len(run(tmp_path, data, **options)[1]["train"]) / 3)
+    manifest, made = run(tmp_path, data, mix=f"{write(tmp_path / 'general.jsonl', general)}:0.25", **options)
+    mixed = asked([row for row in made["train"] if row["source"] == "general"])
+    assert len(mixed) == wanted and mixed <= {row["question"] for row in verses[::2]}
+    labels = [{"text": row["question"], "label": "verse"} for row in verses]
+    with pytest.raises(UserError, match="mix: .* has 0 rows that can be used"):
+        run(tmp_path, data, mix=f"{write(tmp_path / 'labels.jsonl', labels)}:0.1", name="labels", **options)
+
+
 def test_every_row_of_a_test_file_protects_whatever_its_task(tmp_path, capsys):
     choice, open_row, label = questions(3)
     rows = [
