@@ -45,7 +45,7 @@ def write_rows(rows: Rows, order: np.ndarray, args: Args, tally: Tally, lengths:
     written = Written({name: Output(out / f"{name}.jsonl") for name in SPLITS}, present=present_groups(rows, order))
     splits = splits_of(rows, order, args)
     labels = args.labels or [name for name in written.present if name]
-    prompts: dict[str, list] = collections.defaultdict(list)
+    prompts: dict[tuple[str, str], list] = collections.defaultdict(list)  # (split, question): its graded answers
     with progress(len(order), "writing", " rows") as bar:
         for i in order.tolist():
             row, record = rows.store.get(i)
@@ -53,7 +53,7 @@ def write_rows(rows: Rows, order: np.ndarray, args: Args, tally: Tally, lengths:
             if row["task"] == "classification":
                 row = {k: v for k, v in row.items() if k != "label"} | {"labels": labels, "label": row["label"]}
             if rows.task == "preference" and row["task"] == "graded":
-                prompts[fold(outputs.prompt_text(row["prompt"]))].append((splits[i], row, record))
+                prompts[splits[i], fold(outputs.prompt_text(row["prompt"]))].append((row, record))
             else:
                 _write_one(row, record, splits[i], rows.task, args, tally, lengths, written)
             bar.update()
@@ -118,14 +118,14 @@ def made_of(row: dict, split: str, task: str, args: Args, lengths: Lengths) -> l
 
 
 def _pair_up(prompts: dict, args: Args, tally: Tally, written: Written) -> None:
-    """Preference rows of graded answers: pairs within each question."""
-    for same in prompts.values():
-        pairs, unused = outputs.pairs_of_answers([row for _, row, _ in same], args)
-        written.put(pairs, same[0][0], same[0][1]["topic"], "preference")
+    """Preference rows of graded answers: pairs within each question, of answers in one split."""
+    for (split, _), same in prompts.items():
+        pairs, unused = outputs.pairs_of_answers([row for row, _ in same], args)
+        written.put(pairs, split, same[0][0]["topic"], "preference")
         tally.joined += bool(pairs)
         why = "as good as the chosen answer" if pairs else "no answer to the same question with another mark"
         left = {row["id"] for row in unused}
-        for _, row, record in same:
+        for row, record in same:
             if row["id"] in left:
                 tally.reject(record, "rejected", why)
 

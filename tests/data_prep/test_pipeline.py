@@ -51,6 +51,19 @@ def test_a_split_column_keeps_its_splits_apart(tmp_path):
     assert manifest["readings"][str(tmp_path / "a.jsonl")]["fields"]["split"] == "split"
 
 
+def test_pairs_of_graded_answers_stay_in_the_split_of_their_answers(tmp_path):
+    rows = [
+        {"question": row["question"], "answer": f"{split} {said} {row['answer']}", "score": mark, "split": split}
+        for row in questions()
+        for split in ("train", "test")
+        for said, mark in (("Right:", 1), ("Wrong:", 0))
+    ]
+    _, made = run(tmp_path, write(tmp_path / "a.jsonl", rows), shape="graded", task="preference")
+    for split in ("train", "test"):
+        assert len(made[split]) == 20
+        assert all(row[side].startswith(split) for row in made[split] for side in ("chosen", "rejected"))
+
+
 def test_of_a_text_in_two_splits_the_row_to_measure_with_stays(tmp_path):
     one, *rest = questions()
     value = {
@@ -111,11 +124,11 @@ def test_the_mix_trains_no_row_that_its_own_file_holds_out_and_no_label(tmp_path
     general += [row | {"split": "test"} for row in questions(4)]
     options = {"test_size": 0.3, "near_duplicates": "off"}
     wanted = round(len(run(tmp_path, data, **options)[1]["train"]) / 3)
-    manifest, made = run(tmp_path, data, mix=f"{write(tmp_path / 'general.jsonl', general)}:0.25", **options)
+    _, made = run(tmp_path, data, mix=f"{write(tmp_path / 'general.jsonl', general)}:0.25", **options)
     mixed = asked([row for row in made["train"] if row["source"] == "general"])
     assert len(mixed) == wanted and mixed <= {row["question"] for row in verses[::2]}
     labels = [{"text": row["question"], "label": "verse"} for row in verses]
-    with pytest.raises(UserError, match="mix: .* has 0 rows that can be used"):
+    with pytest.raises(UserError, match=r"mix: .* has 0 rows that can be used"):
         run(tmp_path, data, mix=f"{write(tmp_path / 'labels.jsonl', labels)}:0.1", name="labels", **options)
 
 
