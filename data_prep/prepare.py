@@ -177,9 +177,8 @@ def main() -> None:
         print("train.jsonl is empty: every row is held out")
     elif not counts["test"] and args.test_size:
         print(f"test.jsonl is empty: none of {counts['rows read']:,} rows fell into it; raise --test_size or give more rows")
-    print(
-        f"done: {args.output_dir} (train.jsonl, test.jsonl, report.html, manifest.json; what was left out and why: rejects.jsonl)"
-    )
+    page = "report.html, " if args.html_report else ""
+    print(f"done: {args.output_dir} (train.jsonl, test.jsonl, {page}manifest.json; what was left out and why: rejects.jsonl)")
 
 
 if __name__ == "__main__":

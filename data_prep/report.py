@@ -121,6 +121,8 @@ def write_report(manifest: dict, tally, lengths, out: Path, as_page: bool) -> No
     write_text(out / "report.json", json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     if as_page:
         write_text(out / "report.html", page(report))
+    else:
+        (out / "report.html").unlink(missing_ok=True)  # of an earlier run: it would tell of other rows
 
 
 def readings_table(readings: dict[str, dict]) -> str:

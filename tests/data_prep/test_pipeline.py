@@ -284,6 +284,8 @@ def test_the_page_shows_how_files_were_read_and_hides_personal_data(tmp_path):
     assert "How the files were read" in page and "extra_note" in page and "year" in page
     assert "529.982" not in page and "529.982" not in report and "[CPF]" in page
     assert "529.982" in (tmp_path / "out/rejects.jsonl").read_text() or "not masked there" in page
+    run(tmp_path, data, html_report=False)
+    assert not (tmp_path / "out/report.html").exists(), "the page of an earlier run stands beside other rows"
 
 
 def test_a_record_whose_list_is_empty_is_a_reject(tmp_path):
