@@ -72,6 +72,14 @@ def _ranked(question: str, answer) -> dict:
     return row | {"reference_score": answer.get("ReferenceScore", ""), "reference_rank": answer.get("ReferenceRank", "")}
 
 
+def line_numbers(text: str, places: list[int]):
+    """The line, from 1, of each place in a text; places in their order."""
+    line, at = 1, 0
+    for place in places:
+        line, at = line + text.count("\n", at, place), place
+        yield line
+
+
 # ---------------------------------------------------------------------------------------------- exams in Markdown
 
 QUESTION_HEAD = re.compile(r"^(?:#{1,6}[ \t]*|\*\*[ \t]*)(?:Quest[ãa]o|Question|Pregunta)[ \t]+(\d+)\b[^\n]*$", re.M | re.I)
@@ -125,9 +133,7 @@ def markdown_file(path: Path, shown: str, siblings: list[Path]):
     bodies = [text[h.end() : n.start() if n else len(text)] for h, n in zip(heads, [*heads[1:], None], strict=True)]
     own = all(OWN_KEY.search(body) for body in bodies)
     keys, key_file = ({}, path.name) if own else _key_of(path, shown, siblings)
-    line, at = 1, 0
-    for head, body in zip(heads, bodies, strict=True):
-        line, at = line + text.count("\n", at, head.start()), head.start()
+    for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, bodies, strict=True):
         number = int(head[1])
         answer, status = (OWN_KEY.search(body)[1], "") if own else keys.pop(number, (None, ""))
         yield line, _exam_question(number, OWN_KEY.sub("", body) if own else body, answer, status, key_file), 0
@@ -193,7 +199,7 @@ def dialogues_in(text: str) -> list[tuple[int, str]]:
         begins, ends = [0, *(b for _, b in cuts)], [*(a for a, _ in cuts), len(text)]
         parts = [(b, text[b:e].strip()) for b, e in zip(begins, ends, strict=True) if text[b:e].strip()]
         if len(parts) > 1 and all(len(_speakers(part)) > 1 for _, part in parts):
-            return [(text.count("\n", 0, begin) + 1, part) for begin, part in parts]
+            return list(zip(line_numbers(text, [b for b, _ in parts]), (part for _, part in parts), strict=True))
     return [(1, text.strip())]
 
 

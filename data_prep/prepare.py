@@ -27,8 +27,8 @@ in the asked shares within each topic; it stays where it is when rows are append
 A file that has splits of its own keeps them. Same input and seed: same bytes out.
 """
 
+import collections
 import importlib.metadata
-import importlib.util
 import json
 import sys
 from dataclasses import asdict
@@ -84,8 +84,6 @@ def prepare(args: Args) -> dict:
 
 def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, picked: dict) -> dict:
     """manifest.json: what came in, how it was read, what was done, what went out. Finishes the files that it lists."""
-    import collections
-
     from data_prep import outputs
     from data_prep.read import sha256
 
@@ -106,8 +104,7 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
         "selection": picked,
         "tokens": lengths.summary(),
         "inputs": {
-            s.shown: ({"sha256": sha256(s.file.path)} if s.file else {})
-            | {"rows": sum(n for f, n in tally.files.items() if f == s.shown or (not s.file and f.startswith(s.shown)))}
+            s.shown: {"sha256": sha256(s.file.path), "rows": tally.files[s.shown]} if s.file else {"rows": rows_of_hub(s, tally)}
             for s in sources
         },
         "eval_files": {name: sha256(Path(name)) for name in args.eval_files},
@@ -116,6 +113,11 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
         "balance": outputs.balance(written.preferences, task) if written.preferences else {},
         "outputs": {file.path.name: file.finish() for file in files},
     }
+
+
+def rows_of_hub(source, tally) -> int:
+    """Rows read of a hub set, whose splits are counted apart (`read.hub_records`)."""
+    return sum(n for name, n in tally.files.items() if name == source.shown or name.startswith(f"{source.shown}:"))
 
 
 def versions() -> dict[str, str]:

@@ -44,7 +44,7 @@ def find_sources(args: Args) -> list[Source]:
     sources = [Source(name, f.shown, f, siblings) for name, f in files]
     sources += [Source(name, name, None) for name in args.inputs if name.startswith("hf:")]
     wishes = read_readings(args.reading) if args.reading else {}
-    if lost := [name for name in wishes if name not in {s.shown for s in sources}]:
+    if lost := sorted(wishes.keys() - {s.shown for s in sources}):
         raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
     problems = []
     for source in sources:
