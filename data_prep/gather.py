@@ -32,8 +32,10 @@ class Told(NamedTuple):
     asked: str
     rest: str
     answer: str
-    folded: str
-    key: int
+    question: str  # what is asked, folded
+    folded: str  # the whole text
+    key: int  # its digest
+    answer_key: int
     passage: str
     split: str  # that the file puts it into, or ""
 
@@ -88,17 +90,19 @@ class FirstPass:
         if row["task"] == "classification" and wanted and row["label"] not in wanted:
             return tally.reject(record, "not asked for", f"label {row['label']!r} is not among --labels")
         asked, rest, answer = key_parts(row)
-        passage = fold(row.pop("context", ""))
-        folded = f"{fold(asked)} | {fold(rest)}"
+        passage, question, rest_folded = fold(row.pop("context", "")), fold(asked), fold(rest)
+        folded = f"{question} | {rest_folded}"
         if passage:  # by its number, as the length of a passage would drown the question
             folded += f" | {digest(passage):020} {digest(passage[::-1]):020}"
-        told = Told(record, row, asked, rest, answer, folded, digest(folded), passage, split_of(record, reading))
+        answer_key = digest(rest_folded if answer == rest else fold(answer))
+        split = split_of(record, reading)
+        told = Told(record, row, asked, rest, answer, question, folded, digest(folded), answer_key, passage, split)
         tally.clock.mark("exact duplicates")
         return None if self._is_duplicate(told) else told
 
     def _is_duplicate(self, told: Told) -> bool:
         """Whether the text was seen. Of a text in two splits of the source the row to measure with stays."""
-        record, here = told.record, Earlier(told.record.file, told.record.line, digest(fold(told.answer)), RANK[told.split])
+        record, here = told.record, Earlier(told.record.file, told.record.line, told.answer_key, RANK[told.split])
         earlier = self.seen.get(told.key)
         if earlier is None or here.rank > earlier.rank:
             if earlier is not None:
@@ -137,7 +141,7 @@ class FirstPass:
         """For each row whether it is like a protected one; these are listed."""
         if self.guard is None:
             return [False] * len(some)
-        near = self.guard.candidates(signatures([fold(t.asked) for t in some]))
+        near = self.guard.candidates(signatures([t.question for t in some]))
         found = [self.guard.by_id(t.record.raw) or self.guard.match(t.asked, t.rest, near[i]) for i, t in enumerate(some)]
         for told, leak in zip(some, found, strict=True):
             if leak:
@@ -153,8 +157,8 @@ class FirstPass:
         # The raw row is kept with the plain one: a row left out later is listed as it was read.
         rows.store.add([row, told.record])
         rows.keys.append(told.key)
-        rows.questions.append(digest(told.passage or fold(told.asked)))  # rows on one passage stay in one split
-        rows.answers.append(digest(fold(told.answer)))
+        rows.questions.append(digest(told.passage or told.question))  # rows on one passage stay in one split
+        rows.answers.append(told.answer_key)
         rows.figures.append(digest(figures(told.folded)))
         group = row["label"] if row["task"] == "classification" else row["topic"]
         rows.groups.append(self.groups.setdefault(group, len(self.groups)))
