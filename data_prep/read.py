@@ -150,33 +150,26 @@ def _parts(file: InputFile, exclude: list[str]) -> list[InputFile]:
     return [file._replace(shown=f"{file.shown}#{sheet}", sheet=sheet) for sheet in sheets]
 
 
-_unpacked: dict[tuple[str, float], Path] = {}
-
-
 def _members(file: InputFile, exclude: list[str]) -> list[InputFile]:
-    """An archive's data files, unpacked into a folder that goes when the process ends."""
-    key = (str(file.path.resolve()), file.path.stat().st_mtime)
+    """An archive's data files, unpacked into a folder that goes when the process ends. Raises UserError for archives in it."""
     try:
         with zipfile.ZipFile(file.path) as archive:
             names = [
                 i for i in archive.infolist() if not i.is_dir() and _is_data(Path(i.filename)) and "__MACOSX" not in i.filename
             ]
             names = [i for i in names if not any(Path(i.filename).match(pattern) for pattern in exclude)]
+            if inner := [Path(i.filename).name for i in names if i.filename.lower().endswith(".zip")]:
+                raise UserError(f"{file.shown}: holds an archive of its own; unpack it, or --exclude '[{', '.join(inner)}]'")
             total = sum(i.file_size for i in names)
             if len(names) > MOST_MEMBERS or total > MOST_UNPACKED or total > max(2**28, MOST_RATIO * file.path.stat().st_size):
                 raise UserError(f"{file.shown}: unpacks to far more than its size ({len(names)} files, {total:,} bytes)")
-            if key not in _unpacked:
-                folder = tempfile.TemporaryDirectory(prefix="prepare_")
-                atexit.register(folder.cleanup)
-                for info in names:
-                    archive.extract(info, folder.name)  # leaves out "..", drives and a leading slash
-                _unpacked[key] = Path(folder.name)
+            folder = tempfile.TemporaryDirectory(prefix="prepare_")
+            atexit.register(folder.cleanup)
+            files = sorted({Path(archive.extract(info, folder.name)) for info in names})  # no "..", drive or leading slash
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
         raise UserError(f"{file.shown}: cannot be unpacked ({error})") from None
-    root = _unpacked[key]
-    files = sorted(p for p in root.rglob("*") if p.is_file() and p.suffix.lower() != ".zip")
     return [
-        InputFile(p, f"{file.shown}/{shown_name(p.relative_to(root))}", f"{file.source}-{p.name.split('.')[0]}", "")
+        InputFile(p, f"{file.shown}/{shown_name(p.relative_to(folder.name))}", f"{file.source}-{p.name.split('.')[0]}", "")
         for p in files
     ]
 

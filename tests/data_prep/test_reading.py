@@ -10,6 +10,7 @@ import pytest
 from data_prep.convert import convert
 from data_prep.errors import UserError
 from data_prep.options import Args
+from data_prep.read import input_files
 from data_prep.sources import all_records, find_sources
 
 Q = "Qual o tratamento da gota aguda no adulto?"
@@ -196,6 +197,15 @@ def test_sheets_archives_and_repeated_headers(tmp_path):
     args = Args(inputs=[str(tmp_path / "a.zip")])
     found = {record.file.rpartition(".zip/")[2]: record.raw["answer"] for record, _ in all_records(find_sources(args))}
     assert set(found.values()) == {"x", "y"} and not (tmp_path.parent / "evil.csv").exists()
+    assert len(input_files(str(tmp_path / "a.zip"), ["*.csv"])) == 1
+    assert len(input_files(str(tmp_path / "a.zip"))) == 2, "what the inputs leave out, eval_files may hold"
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.writestr("r.csv", "question,answer\nr?,y\n")
+        archive.write(tmp_path / "a.zip", "inner.zip")
+    with pytest.raises(UserError, match=r"outer\.zip: holds an archive of its own; unpack it, or --exclude '\[inner\.zip\]'"):
+        input_files(str(tmp_path / "outer.zip"))
+    [kept] = input_files(str(tmp_path / "outer.zip"), ["inner.zip"])
+    assert kept.path.name == "r.csv"
     with pytest.raises(UserError, match=r"answer \(2\)"):
         read(tmp_path, "twice.csv", "question,answer,answer\nq?,x,y\n")
 
