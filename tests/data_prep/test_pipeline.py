@@ -151,7 +151,7 @@ def test_every_row_of_a_test_file_protects_whatever_its_task(tmp_path, capsys):
     run(tmp_path, data, eval_files=[write(tmp_path / "exam.jsonl", foreign)], near_duplicates="off")
     said = capsys.readouterr().out
     assert "protected: 3 evaluation rows" in said and "1 evaluation rows could not be read" in said
-    assert "1 x fewer than two options" in said
+    assert "1 x no right answer: the key is not among the options" in said
 
 
 def test_thinking_is_trained_or_left_out_and_counted(tmp_path):
