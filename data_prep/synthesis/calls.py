@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.errors import UserError
+from data_prep.files import json_line
 
 
 class Model(NamedTuple):
@@ -49,13 +50,13 @@ class Caller:
         self.lock, self.clients = threading.Lock(), {}
         self.done, self.reused, self.reserved, self.spent = {}, 0, 0, [0, 0]
         self.under_way: dict[str, Future] = {}
-        text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
-        whole = text[: text.rfind("\n") + 1]  # the last line of a killed run may be cut
-        for line in whole.splitlines():
+        written = path.read_bytes() if path.is_file() else b""
+        whole = written[: written.rfind(b"\n") + 1]  # the last line of a killed run may be cut
+        for line in whole.splitlines():  # of bytes: a text's own U+2028 ends no line
             self._keep(json.loads(line))
-        if whole != text:
-            path.write_text(whole, encoding="utf-8")
-        self.file = open(path, "a", encoding="utf-8")
+        if whole != written:
+            os.truncate(path, len(whole))
+        self.file = open(path, "ab")
         self.before = set(self.done)
 
     def usage(self) -> Usage:
@@ -99,7 +100,7 @@ class Caller:
         record = {"key": key, "model": model.name, "text": text, "prompt_tokens": prompt_tokens}
         record |= {"completion_tokens": completion_tokens, "counted_by": "server" if counted else "estimate"}
         with self.lock:
-            self.file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self.file.write(json_line(record))
             self.file.flush()
             os.fsync(self.file.fileno())
             self._keep(record)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from annotation.sources import Answer, Question, without_thinking
 from common.errors import UserError
-from common.files import write_json
+from common.files import whole_lines, write_json, write_text
 from llamacpp.files import is_gguf
 
 
@@ -41,9 +41,9 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
     write_json(noted, settings)
     names = [Path(model).name if not model.startswith("http") else sampling.url_model for model in models]
     names = names if len(set(names)) == len(names) else models
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    lines = whole_lines(path)
+    rows = [json.loads(line) for line in lines]
+    write_text(path, b"".join(lines).decode())
     done = {(row["system"], row["id"]) for row in rows}
     for model, name in zip(models, names, strict=True):
         left = [q for q in questions if (name, q.name) not in done]

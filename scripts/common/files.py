@@ -44,6 +44,15 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
     return rows
 
 
+def whole_lines(path: str | Path) -> list[bytes]:
+    """Lines of a JSONL file that another run was appending to, without the last one where a kill cut it; [] for no file.
+
+    Cut at line ends alone: str.splitlines() would cut inside a text that holds U+2028 or U+0085, too.
+    """
+    lines = Path(path).read_bytes().splitlines(keepends=True) if Path(path).is_file() else []
+    return lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with open(path, "rb") as file:

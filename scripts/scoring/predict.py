@@ -7,7 +7,7 @@ import time
 import zlib
 from pathlib import Path
 
-from common.files import write_text
+from common.files import whole_lines, write_text
 from scoring import answers, measures, refusals, tasks
 
 from data_prep.chat_template import to_messages
@@ -167,13 +167,12 @@ def score_text(engine, row: dict, max_length: int) -> dict:
 
 def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
     """Predictions already made and the number of batches they fill; a batch that was cut short is scored again."""
-    lines = partial.read_text(encoding="utf-8").splitlines(keepends=True) if partial.exists() else []
-    whole = sum(line.endswith("\n") for line in lines)
+    lines = whole_lines(partial)
     done = rows = 0
-    while done < len(batches) and rows + len(batches[done]) <= whole:
+    while done < len(batches) and rows + len(batches[done]) <= len(lines):
         rows += len(batches[done])
         done += 1
-    write_text(partial, "".join(lines[:rows]))
+    write_text(partial, b"".join(lines[:rows]).decode())
     return [json.loads(line) for line in lines[:rows]], done
 
 

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from common.files import read_rows, write_json, write_text
+from common.files import read_rows, whole_lines, write_json, write_text
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -38,3 +38,11 @@ def test_all_bad_lines_come_in_one_error(tmp_path):
     with pytest.raises(UserError) as error:
         read_rows(path)
     assert [p.split(": ")[0] for p in error.value.problems] == [f"{path}:2", f"{path}:3"]
+
+
+def test_lines_of_a_killed_run_are_cut_at_line_ends_alone(tmp_path):
+    """U+2028, U+0085 and U+2029 in a text end no line; a last line that a kill cut, even inside a letter, is left out."""
+    rows, path = [{"text": "a\u2028b\u0085c\u2029d"}, {"text": "é"}], tmp_path / "partial.jsonl"
+    whole = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    path.write_bytes(whole + '{"text": "é'.encode()[:-1])
+    assert [json.loads(line) for line in whole_lines(path)] == rows and whole_lines(tmp_path / "none") == []

@@ -12,6 +12,7 @@ from conftest import ROOT, run_script
 from planted_answers import FAULTS, Server, asked, make_plan
 
 from data_prep.synthesis import checks
+from data_prep.synthesis.calls import Caller
 from data_prep.synthesis.candidates import Candidate, Passage, read_candidates
 
 
@@ -98,6 +99,16 @@ def test_killed_and_started_again_nothing_is_paid_for_twice(server, plan, tmp_pa
     assert first - done == calls.read_text().count("\n") - finished, "only unfinished calls were made"
     run_script(*command)
     assert len(server.asked) == first and read(tmp_path / "out/train.jsonl") == rows and len(rows) > 40
+
+
+def test_answers_with_line_separators_are_read_again(tmp_path):
+    """U+2028 and U+0085 stand in JSON as they are, and end no line; what a kill cut inside a letter goes."""
+    record = {"key": "k", "text": "a\u2028b\u0085c", "prompt_tokens": 1, "completion_tokens": 2, "counted_by": "server"}
+    whole = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    (tmp_path / "calls.jsonl").write_bytes(whole + '{"key": "é'.encode()[:-1])
+    caller = Caller(tmp_path / "calls.jsonl")
+    caller.close()
+    assert caller.done == {"k": record} and (tmp_path / "calls.jsonl").read_bytes() == whole
 
 
 def test_the_budget_of_tokens_stops_and_says_so(server, plan, tmp_path):
