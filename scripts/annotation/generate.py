@@ -1,17 +1,21 @@
 """Writes the answers that raters will rank: several a question, sampled, appended to a file as they come.
 
 A folder or hub id is sampled through the scoring engine (the weights and prompts that evaluate.py scores), a GGUF file through
-llama.cpp's server in this process, a URL through OpenAI's client.
+llama.cpp's server in this process, a URL as evaluate.py asks one.
 """
 
 import json
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from annotation.sources import Answer, Question, without_thinking
 from common.errors import UserError
 from common.files import whole_lines, write_json, write_text
+from common.machine import quiet
 from llamacpp.files import is_gguf
+from llamacpp.server import start_server
+from scoring.engines_url import Url
 
 
 class Sampling(NamedTuple):
@@ -34,7 +38,7 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
     """
     settings = {"models": models, "data_sha256": digest, **sampling._asdict()}
     noted, path = folder / "generation.json", folder / "answers.jsonl"
-    if noted.is_file() and (before := json.loads(noted.read_text(encoding="utf-8"))) != json.loads(json.dumps(settings)):
+    if noted.is_file() and (before := json.loads(noted.read_text(encoding="utf-8"))) != settings:
         changed = "; ".join(f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v)
         raise UserError(f"output_dir: {folder} holds answers of other settings ({changed}); choose another folder, or delete it")
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,66 +71,34 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
 def sampled(model: str, questions: list[Question], sampling: Sampling, folder: Path):
     """The sampled answers to each question in turn."""
     if model.startswith(("http://", "https://")):
-        yield from _from_url(model, sampling.url_model, questions, sampling)
+        yield from _drawn(Url(model, sampling.url_model, concurrency=1), questions, sampling)
     elif is_gguf(model):
-        from common.machine import quiet
-        from llamacpp.server import start_server
-
-        with quiet(folder / "llama.log"):
-            server = start_server(model, sampling.max_length + sampling.max_new_tokens, enable_thinking=sampling.enable_thinking)
-            yield from _from_url(f"{server.listening_address}/v1", "default", questions, sampling)
-    else:
-        yield from _from_folder(model, questions, sampling)
-
-
-def _from_url(url: str, name: str, questions: list[Question], sampling: Sampling):
-    import os
-
-    import openai
-
-    client = openai.OpenAI(base_url=url, api_key=os.environ.get("OPENAI_API_KEY") or "none", max_retries=4)
-    for question in questions:
-        texts = []
-        for number in range(sampling.num_generations):
+        log = folder / "llama.log"
+        with quiet(log):
             try:
-                answer = client.chat.completions.create(
-                    model=name,
-                    messages=question.messages,
-                    temperature=sampling.temperature,
-                    max_tokens=sampling.max_new_tokens,
-                    seed=sampling.seed + number,
+                server = start_server(
+                    model, sampling.max_length + sampling.max_new_tokens, enable_thinking=sampling.enable_thinking
                 )
-            except openai.OpenAIError as error:
-                raise UserError(
-                    f"model: {url} does not answer ({' '.join(str(error).split())[:200]}); what was written is kept: start again"
-                ) from None
-            texts.append(answer.choices[0].message.content or "")
-        yield texts
+            except Exception as error:
+                raise UserError(f"model: llama.cpp cannot load {model} ({error}); what it said: {log}") from None
+            url = f"{server.listening_address}/v1"
+            yield from _drawn(Url(url, "default", concurrency=1, quiet=True), questions, sampling)
+    else:
+        from scoring import engines
+
+        engine = engines.HuggingFace(model, sampling.template, sampling.enable_thinking, "auto", False, sampling.max_length)
+        yield from _drawn(engine, questions, sampling)
 
 
-def _from_folder(model: str, questions: list[Question], sampling: Sampling):
-    import torch
-    from scoring import engines
-
-    engine = engines.HuggingFace(model, sampling.template, sampling.enable_thinking, "auto", False, sampling.max_length)
-    pad = engine.tokenizer.pad_token_id if engine.tokenizer.pad_token_id is not None else engine.ends[0]
-    for number, question in enumerate(questions):
-        ids = torch.tensor([engine.encode(question.messages)], device=engine.device)
-        if ids.shape[1] > sampling.max_length:
-            raise UserError(f"data: row {question.name} has {ids.shape[1]} tokens; raise --max_length ({sampling.max_length})")
-        torch.manual_seed(sampling.seed + number)
-        with torch.inference_mode():
-            out = engine.model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                max_new_tokens=sampling.max_new_tokens,
-                do_sample=True,
-                temperature=sampling.temperature,
-                top_p=1.0,
-                top_k=0,
-                num_return_sequences=sampling.num_generations,
-                pad_token_id=pad,
-                eos_token_id=engine.ends,
-            )
-        yield [engine.tokenizer.decode(row, skip_special_tokens=True) for row in out[:, ids.shape[1] :].tolist()]
+def _drawn(engine, questions: list[Question], sampling: Sampling):
+    """Answers by an engine of scoring/; each question has a seed of its own, so that a run that goes on draws as one alone."""
+    for question in questions:
+        prompt = engine.encode(question.messages)  # for a server the messages; how long they are it says itself, by None
+        if len(prompt) > sampling.max_length:
+            raise UserError(f"data: row {question.name} has {len(prompt)} tokens; raise --max_length ({sampling.max_length})")
+        seed = zlib.crc32(f"{sampling.seed} {question.name}".encode())
+        found = engine.generate([prompt] * sampling.num_generations, sampling.max_new_tokens, sampling.temperature, seed)
+        if any(text is None for text, _ in found):
+            raise UserError(f"data: row {question.name} is longer than {engine.name} takes; shorten it")
+        yield [text for text, _ in found]
     engine.close()
