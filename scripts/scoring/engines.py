@@ -324,8 +324,10 @@ class HuggingFace:
             if len(prompts) == 1:
                 raise UserError("batch_tokens: not even one row fits in the GPU's memory; lower --max_new_tokens") from None
             torch.cuda.empty_cache()
-        half, rest = len(prompts) // 2, (max_new_tokens, temperature, seed)
-        return self.generate(prompts[:half], *rest) + self.generate(prompts[half:], *rest)
+        half = len(prompts) // 2
+        first = self.generate(prompts[:half], max_new_tokens, temperature, seed)
+        # With the same seed the samples of one prompt would come out twice.
+        return first + self.generate(prompts[half:], max_new_tokens, temperature, seed + half)
 
     def _generate(self, prompts: list[list[int]], max_new_tokens: int, how: dict) -> list[tuple[str, bool]]:
         import torch

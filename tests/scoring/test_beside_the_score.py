@@ -205,6 +205,22 @@ def test_a_batch_that_is_too_much_is_taken_in_halves(engine, monkeypatch, how):
     engine.packed = None
 
 
+def test_samples_of_one_prompt_differ_where_memory_halves_a_batch(engine, monkeypatch):
+    import torch
+
+    made = engine._generate
+
+    def limited(prompts, *how):
+        if len(prompts) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return made(prompts, *how)
+
+    monkeypatch.setattr(engine, "_generate", limited)
+    prompt = engine.encode([{"role": "user", "content": "What is asthma?"}])
+    found = engine.generate([prompt] * 4, 8, temperature=1.0, seed=1)
+    assert len(found) == 4 and found[:2] != found[2:]
+
+
 def test_a_decoder_that_gives_pairs_shares_its_beginning_too(engine, monkeypatch):
     """Unsloth's decoder on a GPU returns (keys, values) pairs; the shared beginning was given up without a word."""
     from transformers import DynamicCache
