@@ -7,12 +7,7 @@ else here needs. Alpha is ours too: the library `krippendorff` is under the GPL.
 
 from typing import NamedTuple
 
-
-class Interval(NamedTuple):
-    """A 95 % interval, and over what it was taken."""
-
-    low: float
-    high: float
+from scoring.statistics import Interval, wilson
 
 
 class WinRate(NamedTuple):
@@ -57,15 +52,20 @@ def win_rate(scores: list[float], questions: list[str], raters: list[int]) -> Wi
     return WinRate(mean, these, _interval(mean, variance, min(n_questions, n_raters)))
 
 
-def _interval(mean: float, variance: float, clusters: int) -> Interval:
-    from scipy.stats import binomtest, t
+def half_width(variance: float, clusters: int) -> float:
+    """Half of the 95 % interval of a mean, by t with (clusters - 1) degrees of freedom."""
+    from scipy.stats import t
 
+    return float(t.ppf(0.975, clusters - 1)) * variance**0.5
+
+
+def _interval(mean: float, variance: float, clusters: int) -> Interval:
     if clusters < 2:
         return Interval(0.0, 1.0)
     if variance < 1e-12:
-        found = binomtest(round(mean * clusters), clusters).proportion_ci(method="wilson")
-        return Interval(min(float(found.low), mean), max(float(found.high), mean))
-    half = float(t.ppf(0.975, clusters - 1)) * variance**0.5
+        low, high = wilson(round(mean * clusters), clusters)
+        return Interval(min(low, mean), max(high, mean))
+    half = half_width(variance, clusters)
     return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
 

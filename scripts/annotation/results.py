@@ -22,9 +22,10 @@ import itertools
 import random
 from typing import NamedTuple
 
-from annotation.agreement import alpha, bradley_terry, win_rate
+from annotation.agreement import alpha, bradley_terry, clustered_variance, half_width, win_rate
 from annotation.modes import Mark, Outcome, marks_of, outcomes_of
 from annotation.store import AnswerRow, Store, Vote
+from scoring.statistics import wilson
 
 RESAMPLES = 1000
 
@@ -174,17 +175,13 @@ def systems_of(material: Material, systems: list[str]) -> list[dict]:
 
 def mean_of(values: list[float], questions: list[str], share: bool) -> dict:
     """Mean with a 95 % interval clustered by question; a share's within 0 and 1."""
-    from annotation.agreement import clustered_variance
-
     if share:
         rate = win_rate(values, questions, [0] * len(values))
         return {"mean": round(rate.rate, 4), "ci95": [round(x, 4) for x in rate.these_raters], "n": len(values)}
-    from scipy.stats import t
-
     mean, groups = sum(values) / len(values), len(set(questions))
     if groups < 2:
         return {"mean": round(mean, 4), "ci95": None, "n": len(values)}
-    half = float(t.ppf(0.975, groups - 1)) * clustered_variance(values, questions) ** 0.5
+    half = half_width(clustered_variance(values, questions), groups)
     return {"mean": round(mean, 4), "ci95": [round(mean - half, 4), round(mean + half, 4)], "n": len(values)}
 
 
@@ -263,13 +260,11 @@ def share_of(hits: list[bool]) -> dict:
 
     if not hits:
         return {"share": None, "ci95": None, "n": 0, "p_value": None}
-    test = binomtest(sum(hits), len(hits))
-    interval = test.proportion_ci(method="wilson")
     return {
         "share": round(sum(hits) / len(hits), 4),
-        "ci95": [round(float(interval.low), 4), round(float(interval.high), 4)],
+        "ci95": [round(x, 4) for x in wilson(sum(hits), len(hits))],
         "n": len(hits),
-        "p_value": round(float(test.pvalue), 6),
+        "p_value": round(float(binomtest(sum(hits), len(hits)).pvalue), 6),
     }
 
 
