@@ -284,21 +284,20 @@ def serve(args: Args, store: Store) -> None:
 def export(args: Args) -> None:
     """Writes the result, or training rows with what was left out."""
     store = Store(args.export)
-    found = results.result(store)
+    material = results.read(store)  # once: people may be voting
+    found = results.result(material)
     print("\n".join(found["words"]))
     if args.task == "result":
-        material = results.read(store)
         write_json(Path(args.export, "result.json"), found)
         verdicts = rows.vote_rows(material)
         write_text(Path(args.export, "verdicts.jsonl"), "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in verdicts))
         print(f"done: {args.export} (result.json, verdicts.jsonl)")
         return
     check_tested(args, store.settings()["tested"])
-    material, questions = results.read(store), store.questions()
     if args.task == "preference":
-        made = rows.preference_rows(material, questions)
+        made = rows.preference_rows(material, store.questions())
     else:
-        made = rows.feedback_rows(material, questions, args.good_score, args.bad_score)
+        made = rows.feedback_rows(material, store.questions(), args.good_score, args.bad_score)
     write_rows(args, made)
 
 

@@ -56,9 +56,8 @@ def read(store: Store) -> Material:
     return Material(mode, votes, outcomes_of(votes, mode), marks_of(votes), store.answers(), store.counts())
 
 
-def result(store: Store) -> dict:
+def result(material: Material) -> dict:
     """result.json; see the module's docstring."""
-    material = read(store)
     voted = [v for v in material.votes if not v.value.get("skipped")]
     raters = sorted({v.rater for v in voted})
     systems = sorted({name for answer in material.answers.values() for name in answer.systems})

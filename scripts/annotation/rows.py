@@ -117,12 +117,11 @@ def _opinions(material: Material, good: float, bad: float):
 
 
 def vote_rows(material: Material) -> list[dict]:
-    """Every verdict with its text, to hold a model judge against: no names, raters by number."""
-    numbers = {rater: n for n, rater in enumerate(sorted({v.rater for v in material.votes}), 1)}
+    """Every verdict with its text, to hold a model judge against: no names, raters by number, as in result.json."""
     rows = [
         {
             "question": o.question,
-            "rater": numbers[o.rater],
+            "rater": o.rater,
             "first": material.answers[o.first].text,
             "second": material.answers[o.second].text,
             "first_systems": material.answers[o.first].systems,
@@ -135,7 +134,7 @@ def vote_rows(material: Material) -> list[dict]:
     return rows + [
         {
             "question": m.question,
-            "rater": numbers[m.rater],
+            "rater": m.rater,
             "answer": material.answers[m.answer].text,
             "systems": material.answers[m.answer].systems,
             "criterion": m.criterion,

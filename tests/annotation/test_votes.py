@@ -151,7 +151,7 @@ def test_the_better_system_is_found_and_position_and_length_are_told(tmp_path):
         return {"preferred": task.answers[better][0]}
 
     vote_all(store, choose)
-    found = results.result(store)
+    found = results.result(results.read(store))
     [row] = found["comparisons"]
     assert (row["from"], row["to"], row["n_votes"], row["n_questions"]) == ("bad", "good", 120, 60)
     assert row["won"] >= 60 and row["significant"] and 0.6 < row["win_rate"] < 0.9
@@ -167,23 +167,33 @@ def test_the_better_system_is_found_and_position_and_length_are_told(tmp_path):
 def test_one_rater_alone_is_said_to_be_that(tmp_path):
     store = make_store(tmp_path, {"a": texts(5, "x"), "b": texts(5, "y")}, raters=1)
     vote_all(store, lambda r, task, shown: {"tie": "bad"})
-    found = results.result(store)
+    found = results.result(results.read(store))
     assert found["one_rater"] and found["words"][0].startswith("One rater alone") and found["agreement"]["alpha"] is None
     [row] = found["comparisons"]
     assert row["ties"] == row["both_bad"] == 5 and row["win_rate"] == 0.5 and not row["significant"]
 
 
+def test_a_rater_has_one_number_in_all_files(tmp_path):
+    """The first rater has not voted yet: the second is number 2 in result.json and in verdicts.jsonl."""
+    store = make_store(tmp_path, {"a": texts(3, "x"), "b": texts(3, "y")})
+    rater = store.rater(store.tokens[1])
+    store.record(rater, store.task(rater), {"tie": "good"})
+    material = results.read(store)
+    assert [r["votes"] for r in results.result(material)["raters"]] == [0, 1]
+    assert [r["rater"] for r in rows.vote_rows(material)] == [2]
+
+
 def test_the_same_text_is_not_asked_about_and_counted(tmp_path):
     store = make_store(tmp_path, {"a": ["same", "x", "u"], "b": ["same", "y", "v"]}, raters=1)
     vote_all(store, lambda r, task, shown: {"preferred": task.answers[0][0]})
-    [row] = results.result(store)["comparisons"]
+    [row] = results.result(results.read(store))["comparisons"]
     assert row["n_votes"] == 2 and row["same_text"] == 1
 
 
 def test_skipped_votes_count_as_none(tmp_path):
     store = make_store(tmp_path, {"a": texts(3, "x"), "b": texts(3, "y")}, raters=1)
     vote_all(store, lambda r, task, shown: {"skipped": True})
-    found = results.result(store)
+    found = results.result(results.read(store))
     assert found["n_skipped"] == 3 and found["n_votes"] == 0 and found["words"] == ["Nobody has voted yet."]
 
 
@@ -196,7 +206,7 @@ def test_a_rubric_gives_means_and_agreement_by_criterion(tmp_path):
         return {"scores": {"helpful": quality, "honest": draw.randint(1, 5)}, "remark": ""}
 
     vote_all(store, choose)
-    found = results.result(store)
+    found = results.result(results.read(store))
     marks = {s["name"]: s["marks"]["helpful"]["mean"] for s in found["systems"]}
     assert marks == {"a": 2, "b": 4}
     by_criterion = found["agreement"]["by_criterion"]
