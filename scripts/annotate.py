@@ -34,6 +34,7 @@ unless --allow_test_rows says so: a model trained on them can no longer be measu
 
 import json
 import os
+import random
 import socket
 import urllib.parse
 from dataclasses import dataclass, field
@@ -160,23 +161,18 @@ class Args:
 def gather(args: Args) -> sources.Material:
     """What is voted on: read, or written by the models first."""
     if args.answers:
-        material = sources.read_material(args.answers, args.data)
-    else:
-        questions = sources.read_questions(args.data)
+        questions, answers, tested = sources.read_material(args.answers, args.data)
         questions = drawn(questions, args)
+    else:
+        questions, tested = drawn(sources.read_questions(args.data), args), False
         sampling = generate.Sampling(**{name: getattr(args, name) for name in generate.Sampling._fields})
         answers = generate.write_answers(args.model, questions, sampling, sha256(args.data), Path(args.output_dir))
-        known = {q.name for q in questions}
-        return sources.Material(questions, [a for a in answers if a.question in known], tested=False)
-    questions = drawn(material.questions, args)
     known = {q.name for q in questions}
-    return sources.Material(questions, [a for a in material.answers if a.question in known], material.tested)
+    return sources.Material(questions, [a for a in answers if a.question in known], tested)
 
 
 def drawn(questions: list[sources.Question], args: Args) -> list[sources.Question]:
     """`limit` of the questions, drawn at random, in their order."""
-    import random
-
     if not args.limit or args.limit >= len(questions):
         return questions
     chosen = set(random.Random(args.seed).sample(range(len(questions)), args.limit))
