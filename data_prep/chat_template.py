@@ -46,7 +46,6 @@ __all__ = [
     "Renderer",
     "TemplateError",
     "answer_text",
-    "encode",
     "encode_prompt",
     "prompt_messages",
     "scoring_prompt",
@@ -94,7 +93,7 @@ class Renderer:
         self.tokenizer = tokenizer
         self.enable_thinking = enable_thinking in (True, "on")
         self.template = Template(tokenizer, self.enable_thinking)
-        self.end, self.trains_every_turn = self.template.end, self.template.trains_every_turn
+        self.end = self.template.end
         self.control_pattern = self.template.control_pattern
         self.control_ids = {tokenizer.convert_tokens_to_ids(t) for t in self.template.control}
         self._space_first = self._puts_space_first_only()
@@ -244,11 +243,6 @@ class Renderer:
     def decode_text(self, text: str) -> list[int]:
         """Token ids of plain text that follows the prompt (an option to be scored); never control tokens."""
         return self._plain_ids(self.template.lead + text, self.template.anchor)[0]
-
-
-def encode(messages: list[dict], tokenizer, enable_thinking: bool | str = False, max_length: int | None = None) -> Encoded:
-    """`Renderer.encode` for one conversation."""
-    return Renderer(tokenizer, enable_thinking).encode(messages, max_length)
 
 
 def encode_prompt(messages: list[dict], tokenizer, enable_thinking: bool | str = False) -> list[int]:

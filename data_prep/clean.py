@@ -3,9 +3,7 @@
 import re
 import unicodedata
 
-from data_prep.html_text import ENTITY, TAG, html_to_text
-
-__all__ = ["CHECKS", "ENTITY", "NAMES", "RULES", "TAG", "clean_text", "each_text"]
+from data_prep.html_text import html_to_text
 
 BOILERPLATE = re.compile(
     r"^(?:click here[^\n]*|read more\.?|last updated[^\n]{0,40}|share this page|copyright \d{4}[^\n]*|all rights reserved\.?"

@@ -155,9 +155,7 @@ class Template:
         prompt = self.apply(messages[:place], generate=True)
         if not text.startswith(prompt):
             return None
-        for content in dict.fromkeys(
-            f(answer.content) for f in (str, str.strip, str.lstrip, str.rstrip, lambda t: t.lstrip("\n"))
-        ):
+        for content in dict.fromkeys(strip(answer.content) for strip in STRIPS):
             if answer.thought and self._around:
                 said = f"{self._around[0]}{answer.thought}{self._around[1]}{content}{self.closing}"
             elif self.plain is not None:
