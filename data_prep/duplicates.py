@@ -64,11 +64,16 @@ def band_keys(matrix: np.ndarray, band: int) -> np.ndarray:
     """One uint64 a row for a band: rows with equal ones are candidates."""
     width = PERMUTATIONS // BANDS
     part = matrix[:, band * width : (band + 1) * width].astype(np.uint64)
-    key = np.full(len(matrix), np.uint64(0xCBF29CE484222325))
-    for column in part.T:
-        key = (key ^ column) * np.uint64(0x100000001B3)
-        key ^= key >> np.uint64(29)
-    return key
+    return _chained(np.zeros(len(matrix), np.uint64), part)
+
+
+def _chained(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """uint64: each key with the last axis of `values` hashed into it."""
+    keys = keys + np.uint64(0xCBF29CE484222325)
+    for column in np.moveaxis(values, -1, 0):
+        keys = (keys ^ column) * np.uint64(0x100000001B3)
+        keys ^= keys >> np.uint64(29)
+    return keys
 
 
 def near_duplicates(matrix: np.ndarray, threshold: float, apart: np.ndarray, order: np.ndarray | None = None) -> np.ndarray:
@@ -181,11 +186,7 @@ class Protected:
     def _loose_keys(matrix: np.ndarray) -> np.ndarray:
         """uint64, shape (rows, PERMUTATIONS // 3): one number for each band, of the band and its three values."""
         parts = matrix[:, : PERMUTATIONS // 3 * 3].reshape(len(matrix), -1, 3).astype(np.uint64)
-        keys = np.arange(parts.shape[1], dtype=np.uint64) + np.uint64(0xCBF29CE484222325)
-        for column in range(3):
-            keys = (keys ^ parts[:, :, column]) * np.uint64(0x100000001B3)
-            keys ^= keys >> np.uint64(29)
-        return keys
+        return _chained(np.arange(parts.shape[1], dtype=np.uint64), parts)
 
     def candidates(self, matrix: np.ndarray) -> list[list[int]]:
         """For each signature of a training row's question the evaluation rows that may be near it."""
