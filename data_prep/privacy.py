@@ -35,27 +35,8 @@ STREET = (
     r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
 )
 CALLING = r"(?:[Tt]el(?:efone|ephone)?s?|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
-PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and stays
-    "CPF": [r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?![\w-]|[.,]\d)"],
-    "CNPJ": [r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)"],
-    "CNS": [r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)"],
-    "CARD": [
-        r"(?<![\w.,-])[3-6]\d{3}([ -]?)\d{4}\1\d{4}\1\d{4}(?![\w-]|[.,]\d)",
-        r"(?<=\b(?:[Cc]ard|[Cc]artão)\b[^\d\n]{0,30})(?<!\d)\d{12,19}(?!\d)",
-    ],
-    "SSN": [
-        r"(?<![\w.,/-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])",
-        rf"(?<=\b(?:SSN|[Ss]ocial [Ss]ecurity){NUMBER}(?:is )?)\d{{3}}[ -]?\d{{2}}[ -]?\d{{4}}\b",
-    ],
-    "RG": [
-        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s*\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
-    ],
-    "CRM": [
-        rf"(?<=\b(?:CRM|COREN|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
-        rf"(?<=\bCR[PFN])[-/ (]*{UF}\b\)?[-/: ]*(?:n[ºo°.]{{1,2}}\s*)?\d{{3,6}}\b|(?<=\bCRP[ :-]{{0,2}})\d{{2}}/\d{{3,6}}\b",
-        rf"(?<=\bCR[PFN]\s*(?:n[ºo°.]{{1,2}})?\s*:?\s*)\d{{3,6}}\s?[-/]\s?{UF}\b",
-        r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s*|:\s*)?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
-    ],
+# Type: patterns. Where two overlap the type that stands first here is taken; what stands in a lookbehind is context and stays.
+PATTERNS = {
     "EMAIL": [
         r"[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b",
         r"\b[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
@@ -69,6 +50,35 @@ PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and s
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\d)",
         r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![\w:])",
     ],
+    "CNS": [r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)"],
+    "CNPJ": [r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)"],
+    "CPF": [r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?![\w-]|[.,]\d)"],
+    "SSN": [
+        r"(?<![\w.,/-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])",
+        rf"(?<=\b(?:SSN|[Ss]ocial [Ss]ecurity){NUMBER}(?:is )?)\d{{3}}[ -]?\d{{2}}[ -]?\d{{4}}\b",
+    ],
+    "CARD": [
+        r"(?<![\w.,-])[3-6]\d{3}([ -]?)\d{4}\1\d{4}\1\d{4}(?![\w-]|[.,]\d)",
+        r"(?<=\b(?:[Cc]ard|[Cc]artão)\b[^\d\n]{0,30})(?<!\d)\d{12,19}(?!\d)",
+    ],
+    "RG": [
+        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s*\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
+    ],
+    "CRM": [
+        rf"(?<=\b(?:CRM|COREN|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
+        rf"(?<=\bCR[PFN])[-/ (]*{UF}\b\)?[-/: ]*(?:n[ºo°.]{{1,2}}\s*)?\d{{3,6}}\b|(?<=\bCRP[ :-]{{0,2}})\d{{2}}/\d{{3,6}}\b",
+        rf"(?<=\bCR[PFN]\s*(?:n[ºo°.]{{1,2}})?\s*:?\s*)\d{{3,6}}\s?[-/]\s?{UF}\b",
+        r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s*|:\s*)?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
+    ],
+    "RECORD": [
+        rf"(?<=(?i:\b(?:prontu[áa]rio|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record|record (?:number|no\.?)|chart (?:number|no\.?)"
+        rf"|patient id|account (?:number|no\.?)){NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
+    ],
+    "BIRTH_DATE": [
+        rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
+        rf"|born(?: on)?)[.:]*\s*(?:o dia\s*)?)){DATE}"
+    ],
+    "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "PHONE": [
         r"(?<![\w.,/-])(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<![\w.,/-])\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
@@ -81,18 +91,9 @@ PATTERNS = {  # type: patterns; what stands in a lookbehind is the context and s
         rf"(?<=\b{CALLING}\b\.?\s?[:\s]\s?)\+?[\d(][\d() .-]{{6,17}}\d(?!\w)",
         rf"(?<=\b(?:{CALLING}|messages to|answering at)\b[^.\d\n]{{0,20}}[ ])\(?\d{{2,4}}\)?(?:[ .-]\d{{2,4}}){{2,4}}(?![\w/%-]|[.,]\d)",
     ],
-    "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "ADDRESS": [
         rf"(?<![\w.,/-])\d{{1,5}}[A-Z]?[ ](?:[NSEW]\.?[ ])?(?:{WORD}[ ]|\d+(?:st|nd|rd|th)[ ]){{1,3}}(?:{STREET})\b\.?(?:,?[ ](?:[Aa]pt|[Ss]uite|[Ss]te|[Uu]nit|#)\.?[ ]?\w+)?",
         r"\b(?:[Rr]ua|R\.|[Aa]v(?:enida)?\.?|[Tt]ravessa|[Aa]lameda|[Rr]odovia|[Pp]raça|[Ee]strada|RUA|AVENIDA)[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)(?:[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)){0,6},?[ ]?(?:n[º°.o]{1,2}[ ]?)?\d{1,5}\b(?:[ ]?[,-][ ]?(?:apto?|ap|bloco|casa)\.?[ ]?\w+)*",
-    ],
-    "BIRTH_DATE": [
-        rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
-        rf"|born(?: on)?)[.:]*\s*(?:o dia\s*)?)){DATE}"
-    ],
-    "RECORD": [
-        rf"(?<=(?i:\b(?:prontu[áa]rio|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record|record (?:number|no\.?)|chart (?:number|no\.?)"
-        rf"|patient id|account (?:number|no\.?)){NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
     ],
     "NAME": [],  # found by `_names`
 }
@@ -230,24 +231,6 @@ def likely_phone(text: str) -> bool:
 
 
 VALID = {"CPF": valid_cpf, "CNPJ": valid_cnpj, "CNS": valid_cns, "CARD": valid_card, "IP": likely_ip, "PHONE": likely_phone}
-ORDER = (
-    "EMAIL",
-    "URL",
-    "IP",
-    "CNS",
-    "CNPJ",
-    "CPF",
-    "SSN",
-    "CARD",
-    "RG",
-    "CRM",
-    "RECORD",
-    "BIRTH_DATE",
-    "CEP",
-    "PHONE",
-    "ADDRESS",
-    "NAME",
-)
 
 
 def _plain(word: str) -> str:
@@ -262,7 +245,8 @@ HOUSES = frozenset(
 
 def _name_length(run: str, needs: str, after: str) -> int:
     """How many characters of a run of capitalised words are a name; 0 where none is. `needs` as in NAMES, `after` what follows."""
-    words = regex.findall(r"\S+", run)
+    found = list(re.finditer(r"\S+", run))
+    words = [word.group() for word in found]
     kinds = [_plain(w) for w in words]
     if kinds[0] in NO_NAMES or kinds[0] in LINKS:
         return 0
@@ -280,8 +264,7 @@ def _name_length(run: str, needs: str, after: str) -> int:
         taken = n + 1
     if needs == "two" and taken < 2 and kinds[0] not in GIVEN:
         return 0
-    ends = [match.end() for match in regex.finditer(r"\S+", run)]
-    return ends[taken - 1]
+    return found[taken - 1].end()
 
 
 def _names(text: str):
@@ -296,8 +279,8 @@ def _names(text: str):
 def _bare_names(text: str):
     """Given name and surname, both known, wherever they stand."""
     for hit in BARE.finditer(text):
-        ends = [m.end() for m in re.finditer(r"\S+", hit.group())]
-        kinds = [_plain(hit.group()[m.start() : m.end()]) for m in re.finditer(r"\S+", hit.group())]
+        words = list(re.finditer(r"\S+", hit.group()))
+        ends, kinds = [word.end() for word in words], [_plain(word.group()) for word in words]
         first = next((n for n, kind in enumerate(kinds[:-1]) if kind in GIVEN), None)
         if first is None or (INSTITUTION.search(text[max(0, hit.start() - 14) : hit.start()]) and first == 0):
             continue
@@ -325,7 +308,7 @@ def find(text: str) -> list[tuple[int, int, str]]:
             hits += _bare_names(text)
             hits += _names(text)
     taken: list[tuple[int, int, str]] = []
-    for start, end, kind in sorted(hits, key=lambda h: (ORDER.index(h[2]), h[0] - h[1], h[0])):
+    for start, end, kind in sorted(hits, key=lambda h: (TYPES.index(h[2]), h[0] - h[1], h[0])):
         if all(end <= a or start >= b for a, b, _ in taken):
             taken.append((start, end, kind))
     return sorted(taken)
