@@ -64,14 +64,12 @@ def _plain(marked: str) -> str:
 
 def _walk(node, out: list[str], depth: int) -> None:
     """Append the text of a node and of what it holds; `depth` counts the lists around it."""
+    if node.text:
+        out.append(_layout(node.text, node) if len(node) else node.text)
     for child in node:
-        if node.text is not None and child is node[0]:
-            out.append(_layout(node.text, node))
         _element(child, out, depth)
         if child.tail:
             out.append(_layout(child.tail, child))
-    if len(node) == 0 and node.text is not None:
-        out.append(node.text)
 
 
 def _layout(text: str, beside) -> str:
