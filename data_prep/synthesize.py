@@ -41,7 +41,7 @@ from data_prep.files import write_text
 from data_prep.synthesis import checks
 from data_prep.synthesis.calls import Caller, Model
 from data_prep.synthesis.candidates import KINDS, Candidate, Passage, Reject, read_candidates
-from data_prep.synthesis.inputs import LEAST_PASSAGE, asked_of, read_jsonl, read_passages
+from data_prep.synthesis.inputs import LEAST_PASSAGE, read_jsonl, read_passages, seed_questions
 from data_prep.synthesis.sieve import UNCHECKED, Settings, filtered, leak_check
 
 
@@ -148,7 +148,7 @@ class Job(NamedTuple):
     seed: int
 
 
-def jobs_of(args: Args, passages: list[Passage], prompts: dict[str, str]) -> list[Job]:
+def jobs_of(args: Args, passages: list[Passage], seeds: list[str], prompts: dict[str, str]) -> list[Job]:
     """All calls, in a fixed order: each kind of each passage, then self-instruct."""
     found = []
     for passage in passages:
@@ -159,7 +159,6 @@ def jobs_of(args: Args, passages: list[Passage], prompts: dict[str, str]) -> lis
     if "instruct" in args.kinds:
         import py3langid
 
-        seeds = [asked for asked, _ in map(asked_of, read_jsonl(args.seeds)) if asked.strip()]
         if len(seeds) < 3:
             raise UserError(f"seeds: {args.seeds} holds {len(seeds)} questions; give at least 3")
         language, draw = py3langid.classify(" ".join(seeds)[:4000])[0], random.Random(args.seed)
@@ -208,11 +207,16 @@ def row_of(candidate: Candidate, generator: str) -> dict:
     }
 
 
-def mixed(args: Args, rows: list[dict]) -> list[dict]:
-    """All real rows and as many synthetic ones as the share allows, in a random order."""
-    real = read_jsonl(args.mix_into)
+def read_real(path: str) -> list[dict]:
+    """Rows to mix into. Raises UserError where some are synthetic already."""
+    real = read_jsonl(path)
     if already := sum(bool(row.get("synthetic")) for row in real):
-        raise UserError(f"mix_into: {args.mix_into} holds {already} synthetic rows already; give the real rows")
+        raise UserError(f"mix_into: {path} holds {already} synthetic rows already; give the real rows")
+    return real
+
+
+def mixed(args: Args, real: list[dict], rows: list[dict]) -> list[dict]:
+    """All real rows and as many synthetic ones as the share allows, in a random order."""
     most = int(len(real) * args.max_share / (1 - args.max_share))
     draw = random.Random(args.seed)
     found = real + draw.sample(rows, min(most, len(rows)))
@@ -229,13 +233,13 @@ def manifest_of(
 ) -> dict:
     usage = caller.usage()
     cost = (usage.prompt_tokens * args.price_input + usage.completion_tokens * args.price_output) / 1e6
-    unchecked = sum(r.stage == UNCHECKED for r in rejects)
+    unchecked, asked = sum(r.stage == UNCHECKED for r in rejects), len(rows) + len(rejects)
     files = [p for p in (args.data, args.seeds, args.mix_into, *args.eval_files) if p]
     return {
         "synthetic": True,
         "generator": {"name": args.generator_model, "url": args.generator},
         "judge": {"name": args.judge_model, "url": args.judge} if args.judge else "the generator itself",
-        "words": f"{len(rows)} of {funnel[1][1]} generated items were kept ({len(rows) / max(1, funnel[1][1]):.1%})."
+        "words": f"{len(rows)} of {asked} generated items were kept ({len(rows) / max(1, asked):.1%})."
         + (f" {unchecked} were not checked, for the budget of tokens was spent." if unchecked else ""),
         "funnel": funnel,
         "reasons": dict(collections.Counter(f"{r.stage}: {r.reason}" for r in rejects).most_common()),
@@ -255,39 +259,37 @@ def manifest_of(
     }
 
 
-def write_out(args: Args, manifest: dict, rows: list[dict], rejects: list[Reject]) -> None:
+def write_out(args: Args, manifest: dict, rows: list[dict], rejects: list[Reject], real: list[dict]) -> None:
     from data_prep.synthesis.page import page
 
     out, refused = Path(args.output_dir), [reject._asdict() for reject in rejects]
     write_text(out / "rejects.jsonl", lines(refused))
     write_text(out / "report.html", page(manifest, rows, refused))
     write_text(out / "train.jsonl", lines(rows))
-    if args.mix_into and rows:
-        found = mixed(args, rows)
+    if real and rows:
+        found = mixed(args, real, rows)
         share = sum(bool(row.get("synthetic")) for row in found) / len(found)
         manifest["mixed"] = {"rows": len(found), "synthetic_share": round(share, 4), "max_share": args.max_share}
         write_text(out / "mixed.jsonl", lines(found))
     write_text(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
 
 
-def settings_of(args: Args, caller: Caller, prompts: dict[str, str]) -> Settings:
-    """Who checks, and what nothing may repeat."""
+def asker_of(args: Args, caller: Caller, prompts: dict[str, str]) -> checks.Asker:
+    """Who checks: the judge, or else the generator itself; and the base."""
     judge = Model(args.judge, args.judge_model) if args.judge else Model(args.generator, args.generator_model)
-    base = Model(args.base, args.base_model) if args.base else None
-    seeds = [asked for asked, _ in map(asked_of, read_jsonl(args.seeds))] if args.seeds else []
-    asker = checks.Asker(caller, judge, base, prompts)
-    return Settings(asker, args.eval_files, args.leak_threshold, seeds, args.near_threshold)
+    return checks.Asker(caller, judge, Model(args.base, args.base_model) if args.base else None, prompts)
 
 
 def synthesize(args: Args) -> dict:
     """The whole of it; returns the manifest. Raises UserError where nothing is kept."""
     out = Path(args.output_dir)
+    # All files are read first: what is wrong with one ends it before anything is paid for.
     prompts = checks.read_prompts(args.prompts)
     passages, short = read_passages(args.data, args.passage_chars, args.limit) if args.data else ([], 0)
-    leak_check(args.eval_files, args.leak_threshold)  # an unreadable file of evaluation rows ends it before anything is paid for
-    if args.mix_into:
-        mixed(args, [])
-    jobs = jobs_of(args, passages, prompts)
+    seeds = seed_questions(args.seeds) if args.seeds else []
+    leaks = leak_check(args.eval_files, args.leak_threshold)
+    real = read_real(args.mix_into) if args.mix_into else []
+    jobs = jobs_of(args, passages, seeds, prompts)
     out.mkdir(parents=True, exist_ok=True)
     caller = Caller(out / "calls.jsonl", args.budget_tokens, args.parallel)
     print(
@@ -296,16 +298,16 @@ def synthesize(args: Args) -> dict:
     try:
         candidates, rejects, undone = generate(args, caller, jobs)
         asked = len(candidates) + len(rejects)
-        kept, funnel = filtered(settings_of(args, caller, prompts), candidates, rejects)
+        settings = Settings(asker_of(args, caller, prompts), leaks, seeds, args.near_threshold)
+        kept, funnel = filtered(settings, candidates, rejects)
     finally:
         caller.close()
     rows = [row_of(candidate, args.generator_model) for candidate in kept]
     funnel = [("calls of the generator", len(jobs) - undone), ("items", asked), *funnel]
     if undone:
-        funnel.insert(0, ("calls that the budget left undone", undone))
-        funnel = [*funnel[1:], funnel[0]]
+        funnel.append(("calls that the budget left undone", undone))
     manifest = manifest_of(args, prompts, caller, funnel, rejects, rows)
-    write_out(args, manifest, rows, rejects)
+    write_out(args, manifest, rows, rejects, real)
     return manifest
 
 

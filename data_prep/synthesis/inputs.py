@@ -28,6 +28,11 @@ def read_jsonl(path: str) -> list[dict]:
     return rows
 
 
+def seed_questions(path: str) -> list[str]:
+    """What the rows of a file ask; rows that ask nothing are left out."""
+    return [asked for asked, _ in map(asked_of, read_jsonl(path)) if asked.strip()]
+
+
 def pieces(text: str, most: int) -> list[str]:
     """The text cut at paragraphs, else at sentences, into pieces of at most `most` characters (a longer sentence stays whole)."""
     parts = [p for p in re.split(r"\n\s*\n", text.strip()) if p.strip()]

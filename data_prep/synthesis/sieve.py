@@ -1,5 +1,6 @@
 """The filter's stages in their order, each refusal kept with its stage and reason."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from data_prep.synthesis import checks
@@ -89,8 +90,7 @@ class Settings(NamedTuple):
     """What the filter needs beside the candidates."""
 
     asker: checks.Asker
-    eval_files: list[str]
-    leak_threshold: float
+    leaks: Callable[[list[Candidate]], list[str]]
     seeds: list[str]
     near_threshold: float
 
@@ -109,7 +109,7 @@ def filtered(
     left = stage("language", "in the passage's language", candidates, [checks.language(c) for c in candidates])
     left = stage("grounding", "grounded in the passage", left, [checks.grounding(c) if c.passage else "" for c in left])
     left = stage("personal data", "without personal data", left, [checks.personal(c) for c in left])
-    left = stage("leak", "no evaluation row", left, leak_check(settings.eval_files, settings.leak_threshold)(left))
+    left = stage("leak", "no evaluation row", left, settings.leaks(left))
     left = stage("duplicate", "not asked before", left, duplicate_reasons(left))
     ask = asker.caller.map
     left = stage("self-consistency", "self-consistent", left, ask(lambda c: checks.consistency(asker, c), left))
