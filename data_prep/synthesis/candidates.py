@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 from data_prep.chat_template import scoring_prompt
 
-KINDS = ("qa", "mcq", "dialogue", "cot", "instruct")
+NEEDED = {  # texts that an item of each kind has, beside its evidence, options or turns
+    "qa": ("question", "answer"),
+    "mcq": ("question", "answer"),
+    "dialogue": (),
+    "cot": ("question", "reasoning", "answer"),
+    "instruct": ("question", "answer"),
+}
+KINDS = tuple(NEEDED)
 # The row is used without its passage, so a question that points to it cannot be answered.
 POINTS = re.compile(
     r"\b(?:the|this|given|above|following)\s+(?:passage|text|excerpt|paragraph)\b"
@@ -117,9 +124,7 @@ def read_item(item, kind: str, passage: Passage | None, language: str) -> Candid
     """One item as a candidate, or what is wrong with its form."""
     if not isinstance(item, dict):
         return "an item that is no object"
-    needed = {"qa": ["question", "answer"], "mcq": ["question", "answer"], "cot": ["question", "reasoning", "answer"]}
-    needed |= {"instruct": ["question", "answer"], "dialogue": []}
-    texts = {name: item.get(name) for name in [*needed[kind], *(["evidence"] if passage else [])]}
+    texts = {name: item.get(name) for name in (*NEEDED[kind], *(["evidence"] if passage else []))}
     if lacking := [name for name, text in texts.items() if not isinstance(text, str) or not text.strip()]:
         return f"lacks {', '.join(lacking)}"
     candidate = Candidate(kind, passage, language, **{name: text.strip() for name, text in texts.items()})

@@ -151,7 +151,7 @@ def consistency(asker: Asker, candidate: Candidate) -> str:
 
 
 def same(asker: Asker, candidate: Candidate, other: str) -> bool:
-    """Whether another answer says the same: equal texts do, numbers that differ do not, else the generator is asked."""
+    """Whether another answer says the same: equal texts do, an empty or withheld one does not, else the judge is asked."""
     one, two = fold(candidate.answer), fold(other)
     if not two or "NOT ANSWERED" in other:
         return False

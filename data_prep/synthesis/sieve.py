@@ -10,26 +10,6 @@ from data_prep.synthesis.inputs import asked_of, read_jsonl
 UNCHECKED = "budget"
 
 
-class Sieve:
-    """Refuses candidates stage by stage and keeps each refusal."""
-
-    def __init__(self, rejects: list[Reject]):
-        self.rejects = rejects
-
-    def known(self, stage: str, candidates: list[Candidate], reasons: list[str | None]) -> list[Candidate]:
-        """Those without a reason; None stands for what the budget left unchecked, which is not kept."""
-        kept = []
-        for candidate, reason in zip(candidates, reasons, strict=True):
-            if reason == "":
-                kept.append(candidate)
-            else:
-                why = (stage, reason) if reason else (UNCHECKED, "not checked: the budget of tokens was spent")
-                self.rejects.append(
-                    Reject(*why, candidate.kind, candidate.passage.id if candidate.passage else "", content_of(candidate))
-                )
-        return kept
-
-
 def content_of(candidate: Candidate) -> dict:
     parts = ("question", "options", "answer", "reasoning", "turns", "evidence")
     return {name: getattr(candidate, name) for name in parts if getattr(candidate, name)}
@@ -98,11 +78,19 @@ class Settings(NamedTuple):
 def filtered(
     settings: Settings, candidates: list[Candidate], rejects: list[Reject]
 ) -> tuple[list[Candidate], list[tuple[str, int]]]:
-    """The candidates that hold, and the funnel: (stage, how many are left after it)."""
-    sieve, asker, funnel = Sieve(rejects), settings.asker, [("of good form", len(candidates))]
+    """The candidates that hold, and the funnel: (stage, how many are left after it). Refusals go to `rejects`."""
+    asker, funnel = settings.asker, [("of good form", len(candidates))]
 
     def stage(name: str, shown: str, left: list[Candidate], reasons: list[str | None]) -> list[Candidate]:
-        kept = sieve.known(name, left, reasons)
+        """Those without a reason; None stands for what the budget left unchecked, which is not kept."""
+        kept = []
+        for candidate, reason in zip(left, reasons, strict=True):
+            if reason == "":
+                kept.append(candidate)
+                continue
+            why = (name, reason) if reason else (UNCHECKED, "not checked: the budget of tokens was spent")
+            where = candidate.passage.id if candidate.passage else ""
+            rejects.append(Reject(*why, candidate.kind, where, content_of(candidate)))
         funnel.append((shown, len(kept)))
         return kept
 
