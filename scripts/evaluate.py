@@ -122,6 +122,8 @@ class Args:
             found.append("judge: --protocol judge and --judge MODEL belong together")
         if self.judge_against and not Path(self.judge_against, "predictions.jsonl").is_file():
             found.append(f"judge_against: {self.judge_against} holds no predictions.jsonl; is the evaluation finished?")
+        if self.judge_against and self.human_marks:
+            found.append("human_marks: are of single answers, and with --judge_against the judge marks pairs; give one of them")
         if self.num_samples > 1 and self.temperature <= 0:
             found.append("num_samples: without --temperature all answers would be the same; 0.7 is usual")
         if self.num_samples > 1 and self.permutations > 1:
@@ -181,13 +183,30 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     return rows, protocol, digest
 
 
-def judge_answers(args: Args, rows: list[dict], records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
-    """The records with the judge's marks, and metrics.json's `judge`."""
+def judge_data(args: Args, rows: list[dict]) -> tuple[dict, list[dict]]:
+    """The other model's predictions, by id, and people's marks; raises UserError where they are not of these rows."""
+    other = {row["id"]: row for row in read_rows(Path(args.judge_against, "predictions.jsonl"))} if args.judge_against else {}
+    human, ids = read_rows(args.human_marks, judge.check_mark) if args.human_marks else [], {row["id"] for row in rows}
+    lacking = [str(i) for i in ids if "output" not in other.get(i, {})] if args.judge_against else []
+    if lacking:
+        raise UserError(
+            f"judge_against: {args.judge_against} holds no free answer to {len(lacking)} of these rows, one of them "
+            f"{min(lacking)}; score the same rows there with --protocol generate or judge"
+        )
+    strange = sum(row["id"] not in ids for row in human)
+    if human and strange == len(human):
+        raise UserError(f"human_marks: no id of {args.human_marks} is that of a scored row")
+    if strange:
+        print(f"note: {strange} of {len(human)} marks in {args.human_marks} are of rows that are not scored, and are left out")
+    return other, human
+
+
+def judge_answers(args: Args, rows: list[dict], records: list[dict], given: tuple, output_dir: Path) -> tuple[list[dict], dict]:
+    """The records with the judge's marks, and metrics.json's `judge`; `given` by `judge_data`."""
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
     judging = judge.Judge(load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length)
-    other = {row["id"]: row for row in read_rows(Path(args.judge_against, "predictions.jsonl"))} if args.judge_against else {}
+    other, human = given
     marked = judge.mark_all(judging, {row["id"]: row for row in rows}, records, other)
-    human = read_rows(args.human_marks, judge.check_mark) if args.human_marks else []
     found = {"judge": judge.summary(judging, marked, rows, human)}
     judging.engine.close()
     return marked, found
@@ -267,6 +286,7 @@ def main() -> None:
     task, output_dir = tasks.task_of(rows[0]), Path(args.output_dir)
     shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
+    given = judge_data(args, rows)
     settings = settings_of(args, protocol, digest, shots)
     partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
@@ -282,7 +302,7 @@ def main() -> None:
     records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
     judged = {}
     if protocol == "judge":
-        records, judged = judge_answers(args, rows, records, output_dir)
+        records, judged = judge_answers(args, rows, records, given, output_dir)
     scored_beside = score_baselines(args, engine, rows, shots, protocol, output_dir)
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
