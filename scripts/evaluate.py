@@ -204,7 +204,7 @@ def judge_data(args: Args, rows: list[dict]) -> tuple[dict, list[dict]]:
 def judge_answers(args: Args, rows: list[dict], records: list[dict], given: tuple, output_dir: Path) -> tuple[list[dict], dict]:
     """The records with the judge's marks, and metrics.json's `judge`; `given` by `judge_data`."""
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
-    judging = judge.Judge(load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length)
+    judging = judge.Judge(load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens)
     other, human = given
     marked = judge.mark_all(judging, {row["id"]: row for row in rows}, records, other)
     found = {"judge": judge.summary(judging, marked, rows, human)}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scoring.answers import plain
+from scoring.predict import make_batches
 from scoring.tasks import is_text, user_text
 
 CRITERION = """You check one criterion of an answer to a medical question.
@@ -61,14 +62,23 @@ class Judge:
     engine: Any
     name: str
     max_length: int = 2048
+    batch_tokens: int = 2048
 
     def ask(self, texts: list[str]) -> list[dict | None]:
-        """The JSON object of each reply; None where there is none."""
+        """The JSON object of each reply; None where there is none, or where the prompt is too long (it is never cut)."""
         prompts = [self.engine.encode([{"role": "user", "content": text}]) for text in texts]
-        if prompts and self.engine.window != float("inf"):
-            self.engine.reserve(max(map(len, prompts)) + NEW_TOKENS)
-        found = self.engine.generate(prompts, NEW_TOKENS) if prompts else []
-        return [read_object(reply) for reply, _ in found]
+        lengths = {i: len(p) for i, p in enumerate(prompts) if len(p) <= min(self.max_length, self.engine.window - NEW_TOKENS)}
+        if len(lengths) < len(prompts):
+            print(f"note: {len(prompts) - len(lengths)} of the judge's prompts are too long for it (--max_length)")
+        replies: list[str | None] = [None] * len(prompts)
+        if lengths:
+            self.engine.reserve(max(lengths.values()) + NEW_TOKENS)
+        fits = list(lengths)
+        for batch in make_batches([lengths[i] + 64 for i in fits], self.batch_tokens):
+            mine = [fits[j] for j in batch]
+            for i, (reply, _) in zip(mine, self.engine.generate([prompts[i] for i in mine], NEW_TOKENS), strict=True):
+                replies[i] = reply
+        return [read_object(reply) for reply in replies]
 
 
 class Marks(NamedTuple):
@@ -180,7 +190,7 @@ def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dic
         "n_unread": len(records) - len(read),
         "length_correlation": rank_correlation([len(r["output"] or "") for r in read], [r["judged"] for r in read]),
     }
-    pairs = [r["judge_details"] for r in read if len(r["judge_details"]) == 2 and "rubric" not in r]
+    pairs = [r["judge_details"] for r in read if len(r["judge_details"]) == 2]
     if pairs and all(isinstance(v, int) and not isinstance(v, bool) for pair in pairs for v in pair):
         firsts = [v == 1 for pair in pairs for v in pair if v]
         found["first_position_share"] = round(sum(firsts) / len(firsts), 6) if firsts else None
@@ -204,12 +214,14 @@ def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) 
     marked = mark_outputs(judge, [rows[h["id"]] for h in known], [h["output"] for h in known])
     both = [(h["mark"], m.mark, len(h["output"])) for h, m in zip(known, marked, strict=True) if m.mark is not None]
     if len(both) < 2:
-        return {"n": len(both)}
+        return {"n": len(both), "n_unread": len(known) - len(both)}
     people, machine = [b[0] for b in both], [b[1] for b in both]
     kappa, low, high = kappa_interval([p >= 0.5 for p in people], [m >= 0.5 for m in machine])
-    mean = ppi_mean(people, machine, [r["judged"] for r in records])
+    # What could not be read counts as 0 among the records, so it does here: the judge must be the same on both sides.
+    mean = ppi_mean([h["mark"] for h in known], [m.mark or 0.0 for m in marked], [r["judged"] for r in records])
     return {
         "n": len(both),
+        "n_unread": len(known) - len(both),
         "kappa": kappa,
         "kappa_ci95": [low, high],
         "judge_minus_people": round(sum(machine) / len(both) - sum(people) / len(both), 6),

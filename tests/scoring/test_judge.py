@@ -30,13 +30,17 @@ class Scripted:
     window = float("inf")
 
     def __init__(self, rule):
-        self.rule, self.asked = rule, []
+        self.rule, self.asked, self.batches = rule, [], []
+
+    def reserve(self, tokens):
+        pass
 
     def encode(self, messages):
         return messages
 
     def generate(self, prompts, max_new_tokens):
         self.asked += [prompt[0]["content"] for prompt in prompts]
+        self.batches.append(len(prompts))
         return [(self.rule(prompt[0]["content"]), True) for prompt in prompts]
 
 
@@ -63,6 +67,30 @@ def test_three_qualities_make_the_mark_of_a_row_without_rubric():
         '{"helpful": true, "honest": 4, "harmless": 3}',
     ):
         assert judge.by_qualities(judge.read_object(bad)).mark is None
+
+
+class Counted(Scripted):
+    """A prompt is as many tokens as characters; one that is too long would be cut."""
+
+    window = 4000
+
+    def encode(self, messages):
+        return messages[0]["content"]
+
+    def generate(self, prompts, max_new_tokens):
+        assert all(len(prompt) + max_new_tokens <= self.window for prompt in prompts)
+        self.batches.append(len(prompts))
+        return [(self.rule(prompt), True) for prompt in prompts]
+
+
+def test_a_judge_is_asked_in_batches_and_never_with_what_is_too_long_for_it(capsys):
+    rule = Counted(lambda text: '{"helpful": 5, "honest": 5, "harmless": 5}' if "short 7." in text else "no mark")
+    rows = [{"id": str(i), "question": "Q?", "answer": "r"} for i in range(20)]
+    outputs = [f"short {i}." if i % 2 else "x" * 9000 for i in range(20)]
+    found = judge.mark_outputs(judge.Judge(rule, "j", 2048, 2048), rows, outputs)
+    assert [i for i, marks in enumerate(found) if marks.mark is not None] == [7]
+    assert sum(rule.batches) == 10 and max(rule.batches) == 5
+    assert "10 of the judge's prompts are too long" in capsys.readouterr().out
 
 
 def test_a_judge_that_follows_the_order_has_called_a_tie():
@@ -112,6 +140,43 @@ def test_what_a_judge_needs_is_asked_for(tmp_path, tiny_model, monkeypatch):
         run(ROWS)
     with pytest.raises(UserError, match="some of them above zero"):
         run([{"id": "1", "question": "Q?", "rubric": [{"criterion": "x", "points": -1}]}])
+
+
+def test_what_the_judge_is_given_is_looked_at_before_a_model_is_loaded(tmp_path, tiny_model, monkeypatch, capsys):
+    def run(*flags):
+        monkeypatch.setattr(evaluate, "load_engine", lambda *_: pytest.fail("a model is loaded"))
+        arguments = ("--model", tiny_model, "--data", write_rows(tmp_path / "t.jsonl", ROWS), "--protocol", "judge", "--judge")
+        monkeypatch.setattr(sys, "argv", ["e", *map(str, (*arguments, tiny_model, *flags, "--output_dir", tmp_path / "e"))])
+        evaluate.main()
+
+    (tmp_path / "other").mkdir()
+    write_rows(tmp_path / "other/predictions.jsonl", [{"id": "q0", "output": "x"}, {"id": "q1", "scores": {}}])
+    with pytest.raises(UserError, match="no free answer to 2 of these rows, one of them q1"):
+        run("--judge_against", tmp_path / "other")
+    marks = write_rows(tmp_path / "m.jsonl", [{"id": "q0", "output": "x", "mark": 2}])
+    with pytest.raises(UserError, match="a number from 0 to 1"):
+        run("--human_marks", marks)
+    with pytest.raises(UserError, match="give one of them"):
+        run("--human_marks", marks, "--judge_against", tmp_path / "other")
+    with pytest.raises(UserError, match="is that of a scored row"):
+        run("--human_marks", write_rows(tmp_path / "n.jsonl", [{"id": "zz", "output": "x", "mark": 1}]))
+
+
+def test_unread_marks_do_not_move_the_estimate():
+    """Every second mark cannot be read and counts as 0: left out on people's side alone, the mean came to a half of the truth."""
+    kinds = [(right, odd) for right in (True, False) for odd in (True, False)] * 20
+
+    def rule(text):
+        return "no mark" if "ODD" in text else met("RIGHT" in text and "blames" not in text)
+
+    human = [
+        {"id": "q0", "output": ("RIGHT" if right else "WRONG") + (" ODD" if odd else ""), "mark": float(right)}
+        for right, odd in kinds
+    ]
+    records = [{"judged": float(right and not odd)} for right, odd in kinds * 5]
+    found = judge.agreement(judge.Judge(Scripted(rule), "j"), records, {"q0": ROWS[0]}, human)
+    assert (found["n"], found["n_unread"], found["kappa"]) == (40, 40, 1.0)
+    assert found["prediction_powered_mean"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_agreement_with_people_is_kappa_and_bias():
