@@ -35,7 +35,8 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
         raise UserError(f"{shown}: {name} can be {' or '.join(map(str, both))}. Paste one:\n{lines}")
     if best.key and best.key.base == "?":
         raise unclear(shown, best.key)
-    if best.reading.shape == "text" and not said and _looks_like_exam(columns[best.reading.fields["text"]]):
+    text = columns.get(best.reading.fields.get("text", ""))
+    if best.reading.shape == "text" and not said and text and _looks_like_exam(text):
         raise UserError(
             f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
             f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"

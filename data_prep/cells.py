@@ -5,7 +5,7 @@ import re
 from data_prep.names import LANGUAGES, LETTERS
 from data_prep.reading import Reading
 from data_prep.turns import apart
-from data_prep.values import Option, Unreadable, is_missing, option_text, options_of, split_stem, text_of, unlettered
+from data_prep.values import Option, Unreadable, cell, is_missing, option_text, options_of, split_stem, text_of, unlettered
 
 
 class Cells:
@@ -15,14 +15,7 @@ class Cells:
         self.raw, self.reading, self.fields = raw, reading, reading.fields
 
     def value(self, name: str):
-        if name not in self.fields:
-            return None
-        column = self.fields[name]
-        value = self.raw.get(column)
-        if column not in self.raw and "." in column:  # a part of an object: ideal_completions_data.ideal_completion
-            for part in column.split("."):
-                value = (self.raw if part == column.split(".")[0] else value or {}).get(part)
-        return value
+        return cell(self.raw, self.fields[name]) if name in self.fields else None
 
     def text(self, name: str) -> str:
         return text_of(self.value(name), name.replace("_", " ")) if name in self.fields else ""
@@ -61,14 +54,14 @@ def plain_language(said: str) -> str:
 def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
     """(question without its options where they stand in it, else None; the options, blank ones with their position)."""
     if "options" in reading.fields:
-        return None, options_of(raw.get(reading.fields["options"]))
+        return None, options_of(cell(raw, reading.fields["options"]))
     if reading.option_columns:
         values = [raw.get(column) for column in reading.option_columns]
         if all(is_missing(v) for v in values):
             raise Unreadable("no options")
         texts = (option_text(v) for v in values)
         return None, unlettered([Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)])
-    return split_stem(text_of(raw.get(reading.fields["question"]), "question"))
+    return split_stem(text_of(cell(raw, reading.fields["question"]), "question"))
 
 
 def with_image(cells: Cells, question: str, args) -> str:

@@ -52,7 +52,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     chosen = choose(found, columns, wish, shown, strict, said)
     reading = dataclasses.replace(chosen.reading, explode=explode, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
-    reading = with_marks(reading, columns, wish, known, shown)
+    reading = with_marks(reading, sample, wish, known, shown)
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     evidence = (
@@ -201,7 +201,7 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
         called = candidates("options", free) or [c.name for c in free.values() if c.kind == "list" and _listed_options(c)]
         if called:
             fields["options"] = called[0]
-        elif not inline_options(fields["question"], columns):
+        elif fields["question"] not in columns or not inline_options(fields["question"], columns):
             return None
     elif "options" not in fields and not wish.option_columns and (called := candidates("options", free)):
         fields["options"], spread = called[0], []

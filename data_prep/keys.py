@@ -8,7 +8,7 @@ from data_prep.columns import Column
 from data_prep.errors import UserError
 from data_prep.names import ALIASES, ANNULLED, is_telling, plain, words_of
 from data_prep.reading import Reading, yaml_line
-from data_prep.values import Option, Unreadable, from_literal, is_missing, key_letters, key_text
+from data_prep.values import Option, Unreadable, cell, from_literal, is_missing, key_letters, key_text
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
 OF_A_MODEL = {
@@ -100,7 +100,7 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
     """How one column names options, if it does: the way that fits most of its values."""
     pairs = []
     for i, (raw, options) in enumerate(zip(sample, rows, strict=True)):
-        value = raw.get(column)
+        value = cell(raw, column)
         if (
             len(options) > 1
             and not is_missing(value)

@@ -13,6 +13,7 @@ from data_prep.outputs import ANSWER_INSTRUCTIONS
 from data_prep.read import Record
 from data_prep.reading import Reading
 from data_prep.tally import Tally, hidden
+from data_prep.values import cell
 
 AS_WRITTEN = ("label", "answer", "score", "good", "language", "task")  # of rows that are not open: names, no prose
 HALF = re.compile("[\ud800-\udfff]")
@@ -87,7 +88,7 @@ def _worthless(row: dict, args: Args) -> str:
 def _topic(record: Record, reading: Reading) -> str:
     if record.topic:
         return record.topic
-    value = record.raw.get(reading.fields.get("topic", ""))
+    value = cell(record.raw, reading.fields.get("topic", ""))
     return str(value).strip() if isinstance(value, str | int) else ""
 
 
@@ -112,7 +113,7 @@ def _instruction(row: dict, reading: Reading, args: Args) -> dict:
 
 def split_of(record: Record, reading: Reading) -> str:
     """The split that the file itself puts a row into, or ""."""
-    value = record.raw.get(reading.fields.get("split", ""))
+    value = cell(record.raw, reading.fields.get("split", ""))
     return SPLITS.get(value.strip().casefold().split("[")[0], "") if isinstance(value, str) else ""
 
 

@@ -4,25 +4,24 @@ import collections
 import contextlib
 import dataclasses
 
-from data_prep.columns import Column
 from data_prep.errors import UserError
 from data_prep.known import Known
 from data_prep.names import PAIRS_OF_SINGLES, plain
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.turns import NAMED, is_turns, role_of, speakers_of
-from data_prep.values import Unreadable, mark_of
+from data_prep.values import Unreadable, cell, mark_of
 
 
-def with_marks(reading: Reading, columns: dict[str, Column], wish: Wish, known: Known | None, shown: str) -> Reading:
+def with_marks(reading: Reading, sample: list[dict], wish: Wish, known: Known | None, shown: str) -> Reading:
     """From which mark an answer is good. Where marks do not go from 0 to 1 this is asked."""
-    column = reading.fields.get("label" if reading.shape == "feedback" else "score")
-    if reading.shape not in ("feedback", "graded") or column not in columns:
+    if reading.shape not in ("feedback", "graded"):
         return reading
+    column = reading.fields["label" if reading.shape == "feedback" else "score"]
     good = wish.good_score if wish.good_score is not None else known.good_score if known else None
     marks = []
-    for value in columns[column].values:
+    for raw in sample:
         with contextlib.suppress(Unreadable):
-            marks.append(mark_of(value))
+            marks.append(mark_of(cell(raw, column)))
     if good is None and marks and not 0 <= min(marks) <= max(marks) <= 1:
         raise UserError(
             f"{shown}: the marks of {column} go from {min(marks):g} to {max(marks):g}. From which one is an answer good? "
@@ -42,7 +41,7 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
     for name in TURNS:
         if column := reading.fields.get(name):
             for raw in sample:
-                value = raw.get(column)
+                value = cell(raw, column)
                 as_text = isinstance(value, str) and not is_turns(value)
                 if as_text and name not in ("dialogue", "conversations", "messages"):
                     continue

@@ -44,6 +44,17 @@ def from_literal(value):
     return value
 
 
+def cell(raw: dict, column: str):
+    """A row's value in a column, None where it has none. `a.b` is the part b of the object in a, unless a column is called so."""
+    if column in raw or "." not in column:
+        return raw.get(column)
+    value = raw
+    for part in column.split("."):
+        value = from_literal(value)
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
 def text_of(value, what: str = "text") -> str:
     """A text, a number or a list of these as text; "" where it is missing. Raises Unreadable for anything else."""
     if is_missing(value):

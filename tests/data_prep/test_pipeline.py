@@ -51,6 +51,32 @@ def test_a_split_column_keeps_its_splits_apart(tmp_path):
     assert manifest["readings"][str(tmp_path / "a.jsonl")]["fields"]["split"] == "split"
 
 
+def test_parts_of_objects_are_read_wherever_a_column_is(tmp_path):
+    rows = [
+        {**row, "meta": {"split": ("train", "test")[i % 2], "area": f"T{i % 3}", "nota": i % 5}}
+        for i, row in enumerate(questions())
+    ]
+    fields = {"question": "question", "answer": "answer", "split": "meta.split", "topic": "meta.area"}
+    manifest, made = run(tmp_path, write(tmp_path / "a.jsonl", rows), shape="qa", fields=fields)
+    assert asked(made["test"]) == {row["question"] for row in rows[1::2]} and set(manifest["groups"]) == {"T0", "T1", "T2"}
+    options = {"shape": "graded", "fields": {"question": "question", "completion": "answer", "score": "meta.nota"}}
+    with pytest.raises(UserError, match=r"the marks of meta\.nota go from 0 to 4"):
+        run(tmp_path, tmp_path / "a.jsonl", **options)
+    _, made = run(tmp_path, tmp_path / "a.jsonl", good_score=3, test_size=0, **options)
+    assert sum(row["label"] for row in made["train"]) == 8
+    exam = [{"data": {"q": row["question"], "o": ["x", "y", row["answer"]], "a": "C"}} for row in questions()]
+    fields = {"question": "data.q", "options": "data.o", "answer": "data.a"}
+    _, made = run(tmp_path, write(tmp_path / "exam.jsonl", exam), shape="mcq", fields=fields, test_size=1)
+    assert {(row["question"], row["options"][row["answer"]]) for row in made["test"]} == {
+        (row["question"], row["answer"]) for row in questions()
+    }
+    texts = [{"data": {"body": row["answer"]}} for row in questions()]
+    _, made = run(
+        tmp_path, write(tmp_path / "texts.jsonl", texts), fields={"text": "data.body"}, test_size=0, near_duplicates="off"
+    )
+    assert {row["text"] for row in made["train"]} == {row["answer"] for row in questions()}
+
+
 def test_pairs_of_graded_answers_stay_in_the_split_of_their_answers(tmp_path):
     rows = [
         {"question": row["question"], "answer": f"{split} {said} {row['answer']}", "score": mark, "split": split}
