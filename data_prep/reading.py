@@ -175,8 +175,21 @@ def read_readings(path: str) -> dict[str, Wish]:
     return {str(name): _wish(entry) for name, entry in value.items()}
 
 
+KINDS = {  # of the values in an entry: those that are no words
+    **dict.fromkeys(("fields", "roles"), (dict, "{name: value}")),
+    **dict.fromkeys(("option_columns", "checked", "ignore"), (list, "[value, ...]")),
+    "good_score": (int | float, "a number"),
+}
+
+
 def _wrong(entry: dict) -> list[str]:
-    problems = []
+    problems = [
+        f"{name}: {entry[name]!r} must be {form}"
+        for name, (kind, form) in KINDS.items()
+        if entry.get(name) is not None and not isinstance(entry[name], kind)
+    ]
+    if problems:
+        return problems
     if entry.get("shape", "auto") not in (*SHAPES, "auto"):
         problems.append(f"shape: {entry['shape']!r} is not one of {', '.join(SHAPES)}")
     if str(entry.get("base", "auto")) not in (*BASES, "auto"):

@@ -278,6 +278,10 @@ def test_inspect_writes_a_reading_that_can_be_mended(tmp_path, monkeypatch):
         run(tmp_path, data, reading=str(tmp_path / "wrong.yaml"))
     for words in ("topics is not one of", "unknown key 'ignored'", "'txt' is not one of"):
         assert words in str(error.value)
+    (tmp_path / "kinds.yaml").write_text(f"{data}:\n  fields: [question]\n  roles: human\n  ignore: tema\n  good_score: '3'\n")
+    with pytest.raises(UserError) as error:
+        run(tmp_path, data, reading=str(tmp_path / "kinds.yaml"))
+    assert [problem.split(": ")[2] for problem in error.value.problems] == ["fields", "roles", "ignore", "good_score"]
     (tmp_path / "marks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "marks.yaml").write_text(
         f"{tmp_path}/marks.jsonl:\n  shape: graded\n  fields: {{question: question, completion: answer, score: nota}}\n  good_score: 4\n"
