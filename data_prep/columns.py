@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from data_prep.names import ALIASES, IDS, NAMES, OPTION_PREFIXES, SPLITS, is_telling, plain
 from data_prep.turns import is_turns, speakers_of
-from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, text_of
+from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
 
 LOOKED_AT = 200  # values of a column
 
@@ -142,8 +142,6 @@ def option_columns(columns: dict[str, Column]) -> list[str]:
 
 def inline_options(name: str, columns: dict[str, Column]) -> bool:
     """Whether a question's options stand in its text."""
-    from data_prep.values import split_stem
-
     return columns[name].kind == "text" and share(columns[name].values, lambda v: len(split_stem(str(v))[1]) >= 2) >= 0.8
 
 

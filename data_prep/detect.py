@@ -24,7 +24,7 @@ from data_prep.errors import UserError
 from data_prep.keys import find_key
 from data_prep.known import Known, recognise, respelt
 from data_prep.language import language_of
-from data_prep.names import ALIASES, NAMES, plain
+from data_prep.names import ALIASES, plain
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
@@ -112,8 +112,6 @@ def _check_fields(wish: Wish, columns: dict[str, Column], shown: str) -> None:
     lost += [f"{kind}: {c}" for kind in ("option_columns", "checked") for c in getattr(wish, kind) if c not in columns]
     if lost:
         raise UserError(f"{shown}: no row has the field of {'; '.join(lost)}; its fields: {has}")
-    if wrong := [name for name in wish.fields if name not in NAMES]:
-        raise UserError(f"fields: {', '.join(wrong)} is not one of {', '.join(NAMES)}")
 
 
 # ---------------------------------------------------------------------------------------------- one rule

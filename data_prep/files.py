@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def folder_to_write(name: str):
     except BaseException:
         _remove_ours(out)
         if made and not any(out.iterdir()):
-            shutil.rmtree(out)
+            out.rmdir()
         raise
 
 
@@ -99,13 +98,13 @@ class Store:
 
     def __init__(self, out: Path):
         self.path = out / OURS.format("rows")
-        self.file, self.offsets = open(self.path, "w+b"), []
+        self.file, self.offsets, self.end = open(self.path, "w+b"), [], 0
 
     def add(self, value) -> None:
-        self.offsets.append(self.file.seek(0, 2) if not self.offsets else self.end)
         line = json_line(value)
         self.file.write(line)
-        self.end = self.offsets[-1] + len(line)
+        self.offsets.append(self.end)
+        self.end += len(line)
 
     def get(self, i: int):
         self.file.seek(self.offsets[i])

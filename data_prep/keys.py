@@ -116,7 +116,6 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
     tried = {b: _letters(pairs, b) for b in ("letter", "text", "id")}
     numeric = sum(_is_number(v) for _, v, _ in pairs)
     if numeric >= 0.8 * len(pairs):
-        tried["numbers"] = {}
         return _numeric(column, pairs, tried)
     best = "text" if len(tried["text"]) > 1.05 * len(tried["letter"]) else "letter"
     told = f"{len(tried[best])} of {len(pairs)} values of {column} name an option"

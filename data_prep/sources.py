@@ -51,8 +51,6 @@ def find_sources(args: Args) -> list[Source]:
         try:
             source.reading = reading_of(source, args, wishes.get(source.shown))
         except UserError as error:
-            if str(error).startswith("fields:"):
-                raise
             problems.append(str(error))
     if problems:
         raise UserError(_asked(problems, len(sources)))

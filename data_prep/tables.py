@@ -5,6 +5,7 @@ Each yields (line or number, record, bytes so far); a record is a dict, or a Bad
 
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -254,8 +255,6 @@ def xlsx_sheet(path: Path, shown: str, sheet: str):
         header and header[-1].startswith("_column") and all(len(c) < len(header) or c[len(header) - 1] is None for _, c in before)
     ):
         header.pop()
-    import itertools
-
     for number, cells in itertools.chain(before[at + 1 :], rows):
         if any(c is not None for c in cells):
             yield number, {k: "" if c is None else c for k, c in zip(header, cells, strict=False)}, 0
