@@ -4,7 +4,7 @@ import re
 
 from data_prep.names import LANGUAGES, LETTERS
 from data_prep.reading import Reading
-from data_prep.turns import apart
+from data_prep.turns import Turn, apart
 from data_prep.values import Option, Unreadable, cell, is_missing, option_text, options_of, split_stem, text_of, unlettered
 
 
@@ -22,9 +22,18 @@ class Cells:
 
     def extra(self) -> dict:
         """Language, system turn and explanation, where the row has them."""
-        found = {name: self.text(name) for name in ("system", "explanation") if self.text(name)}
+        found = {name: text for name in ("system", "explanation") if (text := self.text(name))}
+        return found | self.language()
+
+    def language(self) -> dict:
+        """{"language": ISO 639-1} where the row says one."""
         said = plain_language(self.text("language"))
-        return found | ({"language": said} if said else {})
+        return {"language": said} if said else {}
+
+    def with_system(self, turns: list[Turn]) -> list[Turn]:
+        """The turns with the row's system turn before them, where they have none of their own."""
+        system = self.text("system")
+        return [Turn("system", system), *turns] if system and turns and turns[0].role != "system" else turns
 
     def with_context(self, text: str, args) -> str:
         context = self.text("context")

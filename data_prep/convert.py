@@ -19,9 +19,10 @@ def convert(raw: dict, reading: Reading, args) -> dict | str:
     A context that was put before the question stands in `context` as well: many questions on one passage are no duplicates.
     """
     try:
-        row = CONVERTERS[reading.shape](Cells(raw, reading), args)
+        cells = Cells(raw, reading)
+        row = CONVERTERS[reading.shape](cells, args)
         if row["task"] in ("mcq", "open", "classification", "graded") and args.context != "none":
-            if context := Cells(raw, reading).text("context"):
+            if context := cells.text("context"):
                 row["context"] = context
         return row
     except Unreadable as reason:
@@ -146,11 +147,7 @@ def _dialogue(cells: Cells, args) -> dict:
         turns.append(Turn("gpt", answer, thought.get("thought", "")))
     turns = told(turns, customs)
     turns, trailing = exchange(turns, customs)
-    system = cells.text("system")
-    if system and turns[0].role != "system":
-        turns.insert(0, Turn("system", system))
-    extra = {k: v for k, v in cells.extra().items() if k == "language"}
-    row = {"task": "dialogue", "conversations": [_turn(t) for t in turns], **extra}
+    row = {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns)], **cells.language()}
     return row | ({"unanswered": trailing} if trailing else {})
 
 
@@ -203,8 +200,7 @@ def _preference(cells: Cells, args) -> dict:
     before = before or other
     if before and (not prompt or before[-1].text == prompt[-1].text or len(before) > len(prompt)):
         prompt = before if len(before) >= len(prompt) else prompt
-    if cells.text("system") and prompt and prompt[0].role != "system":
-        prompt = [Turn("system", cells.text("system")), *prompt]
+    prompt = cells.with_system(prompt)
     if not prompt or not chosen.text or not rejected.text:
         raise Unreadable("no prompt, or an empty side")
     if chosen.text == rejected.text:
@@ -213,13 +209,12 @@ def _preference(cells: Cells, args) -> dict:
     if not any(is_missing(m) for m in marks) and mark_of(marks[0]) < mark_of(marks[1]):
         raise Unreadable("the rejected answer is marked higher than the chosen one")
     thoughts = {f"{n}_thought": t.thought for n, t in (("chosen", chosen), ("rejected", rejected)) if t.thought}
-    extra = {k: v for k, v in cells.extra().items() if k == "language"}
     return {
         "task": "preference",
         "prompt": _prompt(prompt),
         "chosen": chosen.text,
         "rejected": rejected.text,
-        **extra,
+        **cells.language(),
         **thoughts,
     }
 
@@ -241,17 +236,15 @@ def _graded(cells: Cells, args) -> dict:
         raise Unreadable("no prompt, or an empty answer")
     if len(before) == 1:
         before = [Turn("human", cells.with_context(before[0].text, args))]
-    if cells.text("system") and before[0].role != "system":
-        before = [Turn("system", cells.text("system")), *before]
+    before = cells.with_system(before)
     thought = {"thought": last.thought} if last.thought else {}
-    extra = {k: v for k, v in cells.extra().items() if k == "language"}
     return {
         "task": "graded",
         "prompt": _prompt(before),
         "completion": last.text,
         "score": score,
         "good": score >= cells.reading.good_score,
-        **extra,
+        **cells.language(),
         **thought,
     }
 
