@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -104,18 +103,30 @@ def run_without_network(log: Path, *args, **kwargs) -> subprocess.CompletedProce
     return done
 
 
+def wait_for(process: subprocess.Popen, seen):
+    """What `seen()` gives as soon as it is true; fails where the process has ended without it, however long a machine takes."""
+    while True:
+        code = process.poll()  # before the look: what a process wrote last is seen
+        if found := seen():
+            return found
+        assert code is None, f"it ended (exit {code}) before what was waited for was seen"
+        time.sleep(0.002)
+
+
+def kill_when(process: subprocess.Popen, seen) -> None:
+    """End a process by SIGKILL as soon as `seen()` is true; fails where it ended before."""
+    try:
+        wait_for(process, seen)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def kill_after_checkpoint(command: list, output_dir: Path, step: int) -> None:
     """Start a training script, its flags naming `output_dir`, and kill it with SIGKILL when the checkpoint of `step` is whole."""
     words = [sys.executable, *map(str, command)]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 500  # a busy machine takes its time
-        while not (output_dir / f"checkpoint-{step}/trainer_state.json").exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    kill_when(process, (output_dir / f"checkpoint-{step}/trainer_state.json").exists)
     assert not (output_dir / "run.json").exists(), "it ended before it was killed"
 
 

@@ -4,14 +4,12 @@ import collections
 import json
 import random
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from benchmarks import bench_prepare
-from conftest import ROOT, run_script
+from conftest import ROOT, kill_when, run_script
 
 from data_prep.arguments import parse_args
 from data_prep.convert import convert
@@ -379,12 +377,7 @@ def test_killed_and_run_again_gives_the_same_bytes(tmp_path):
     whole = subprocess.run(bench_prepare.command(tmp_path, "whole"), capture_output=True)
     assert not whole.returncode, whole.stderr[-2000:]
     process = subprocess.Popen(bench_prepare.command(tmp_path, "killed"), stdout=subprocess.DEVNULL)
-    waited = time.monotonic()
-    while not (tmp_path / "killed/.prepare-rows.tmp").exists() or not (tmp_path / "killed/.prepare-rows.tmp").stat().st_size:
-        assert process.poll() is None and time.monotonic() - waited < 500
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(process, lambda: any(p.stat().st_size for p in (tmp_path / "killed").glob(".prepare-rows.tmp")))
     assert not (tmp_path / "killed/train.jsonl").exists() and list((tmp_path / "killed").glob(".*.tmp"))
     subprocess.run(bench_prepare.command(tmp_path, "killed"), check=True, capture_output=True)
     assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == sorted(p.name for p in (tmp_path / "whole").iterdir())

@@ -2,13 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, kill_when, run_script
 from planted_answers import FAULTS, Server, asked, make_plan
 
 from data_prep.synthesis import checks
@@ -85,10 +83,7 @@ def test_killed_and_started_again_nothing_is_paid_for_twice(server, plan, tmp_pa
     command = flags(server, plan, tmp_path, "--limit", 20, "--parallel", 1)
     process = subprocess.Popen([sys.executable, *map(str, command)], cwd=ROOT, stdout=subprocess.DEVNULL)
     calls = tmp_path / "out/calls.jsonl"
-    while process.poll() is None and not (calls.exists() and calls.read_text().count("\n") >= 30):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(process, lambda: calls.exists() and calls.read_text().count("\n") >= 30)
     finished = calls.read_text().count("\n")
     assert not (tmp_path / "out/train.jsonl").exists(), "it ended before it was killed"
     with open(calls, "a", encoding="utf-8") as file:

@@ -1,11 +1,13 @@
 """The runner under a user's and a machine's hands: killed, ended, started twice; hashes that see what matters and no more."""
 
+import contextlib
 import json
+import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,14 @@ from chain import recipe as recipes
 from chain import records
 from chain.recipe import Stage
 from common.errors import UserError
-from conftest import ROOT, SFT, run_script
+from conftest import ROOT, SFT, run_script, wait_for
 
-SLOW = '''"""A stage that says who it is, then waits."""
+SLOW = '''"""A stage that says who it is, waits, and says that nothing ended it."""
 import os, sys, time
 from pathlib import Path
 Path(sys.argv[1]).write_text(str(os.getpid()))
 time.sleep(600)
+Path(sys.argv[1]).write_text("lived on")
 '''
 
 
@@ -32,20 +35,10 @@ def chain(folder: Path, script: str, out: str = "{out}/pid.txt") -> Path:
     return folder
 
 
-def wait_for(found, what: str, seconds: float = 500):
-    end = time.monotonic() + seconds
-    while not (got := found()):
-        assert time.monotonic() < end, f"no {what}"
-        time.sleep(0.05)
-    return got
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def wait_for_end(pid: int) -> None:
+    """Return when a process that is no child of ours has ended."""
+    with contextlib.suppress(ProcessLookupError), open(os.pidfd_open(pid)) as ended:
+        select.select([ended], [], [])
 
 
 def start(folder: Path, out: Path) -> tuple[subprocess.Popen, int]:
@@ -53,16 +46,17 @@ def start(folder: Path, out: Path) -> tuple[subprocess.Popen, int]:
     command = [sys.executable, "scripts/run_recipe.py", str(folder), "--output_dir", str(out)]
     runner = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     noted = out / "pid.txt"
-    return runner, int(wait_for(lambda: noted.is_file() and noted.read_text(), "stage"))
+    return runner, int(wait_for(runner, lambda: noted.is_file() and noted.read_text()))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
 def test_stage_ends_with_the_runner(tmp_path, number):
     runner, stage = start(chain(tmp_path, SLOW), tmp_path / "out")
     runner.send_signal(number)
-    code = runner.wait(60)
+    code = runner.wait()
     assert code == {signal.SIGKILL: -9, signal.SIGINT: 130}.get(number, 128 + number)
-    wait_for(lambda: not alive(stage), "end of the stage")
+    wait_for_end(stage)
+    assert (tmp_path / "out/pid.txt").read_text() == str(stage), "the stage lived on"
     assert not (tmp_path / "out/manifest.json").exists()
 
 

@@ -6,14 +6,12 @@ One model in this process and a few runs of the command are shared by all tests 
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, kill_when, run_script
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 import evaluate
@@ -155,12 +153,8 @@ def test_killed_and_run_again_ends_with_the_same_file(scored, tiny_model, mcq, t
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
         )
-        seen, deadline = partial if lines else out / "settings.json", time.monotonic() + 900
-        while not (seen.exists() and seen.read_text().count("\n") >= lines) and time.monotonic() < deadline:
-            assert process.poll() is None, "ended before it could be killed"
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        seen = partial if lines else out / "settings.json"
+        kill_when(process, lambda seen=seen, lines=lines: seen.exists() and seen.read_text().count("\n") >= lines)
         assert not (out / "metrics.json").exists()
     with open(partial, "a") as file:
         file.write('{"id": "cut in the mid')  # what a kill in the middle of a write leaves
