@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from scripted_server import ScriptedServer
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -161,6 +162,13 @@ def smollm2() -> str:
 def tiny_model() -> str:
     """Folder of a random two-layer Qwen3 with the real Qwen tokenizer, made once."""
     return _model("tiny_qwen3", "models/tiny-qwen3")
+
+
+@pytest.fixture
+def server():
+    """A scripted OpenAI-compatible server whose `answer` the test sets."""
+    with ScriptedServer() as server:
+        yield server
 
 
 SUBJECTS = ["Anatomy", "Dental", "Pharmacology", "Surgery"]

@@ -1,13 +1,12 @@
 """The whole way: a model writes answers, people rank them on the page, the rows train a reward model, DPO and KTO."""
 
 import json
-import threading
 import urllib.parse
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import run_script
+from scripted_server import ScriptedServer, reply
 from vote_pages import QUESTIONS, Served, write_rows
 
 
@@ -15,28 +14,11 @@ from vote_pages import QUESTIONS, Served, write_rows
 def server():
     """An OpenAI-compatible server that writes another answer to each seed, the same to one and the same seed."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.server.asked.append(body)
-            text = f"<think>hm</think>Answer {body['seed'] % 10}: " + "rest and water. " * (body["seed"] % 3 + 1)
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-            answer = json.dumps(
-                {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def answer(body):
+        return reply(f"<think>hm</think>Answer {body['seed'] % 10}: " + "rest and water. " * (body["seed"] % 3 + 1))
 
-        def log_message(self, *_): ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with ScriptedServer(answer) as server:
         yield server
-        server.shutdown()
 
 
 def rank_all(link: str, count: int) -> None:
@@ -51,8 +33,7 @@ def rank_all(link: str, count: int) -> None:
 def ranked(tmp_path, server, more=()) -> list:
     """Answers by the server, ranked over HTTP and exported; the flags' paths are returned: preference and feedback rows."""
     data = write_rows(tmp_path / "prompts.jsonl", [{"id": f"p{i}", "prompt": q} for i, q in enumerate(QUESTIONS)])
-    url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    flags = ["--model", url, "--data", data, "--num_generations", 3, "--mode", "rank", "--port", 0, *more]
+    flags = ["--model", server.url, "--data", data, "--num_generations", 3, "--mode", "rank", "--port", 0, *more]
     served = Served(flags, tmp_path / "votes")
     try:
         rank_all(served.links["rater"], 6)

@@ -7,11 +7,11 @@ about what it planted, as a perfect judge would: what is measured is the filter,
 import importlib.util
 import json
 import re
-import threading
 import zlib
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from scripted_server import ScriptedServer, reply
 
 FAULTS = (
     "no object", "equal options", "no such key", "wrong key", "evidence of another passage", "a number changed",
@@ -167,16 +167,19 @@ def spoil(plan: Plan, fault: str, kind: str, item: dict, question: str, others: 
     return item
 
 
-class Server(ThreadingHTTPServer):
-    """The scripted server; `asked` holds the calls, after `most` of them it fails, a share `noise` of its judgements is wrong."""
+class Server(ScriptedServer):
+    """The scripted server; a share `noise` of its judgements is wrong."""
 
     def __init__(self, plan: Plan, noise: float = 0.0):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.plan, self.asked, self.lock, self.most, self.noise = plan, [], threading.Lock(), None, noise
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.plan, self.noise = plan, noise
+        super().__init__()
 
-    def reply(self, prompt: str, model: str) -> str:
+    def answer(self, body: dict) -> tuple[int, dict]:
+        prompt = body["messages"][0]["content"]
+        text = self.said(prompt, body["model"])
+        return reply(text, {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4, "total_tokens": 0})
+
+    def said(self, prompt: str, model: str) -> str:
         text = self.truly(prompt, model)
         if text in ("YES", "NO") and zlib.crc32(prompt.encode()) % 1000 < 1000 * self.noise:
             return "NO" if text == "YES" else "YES"
@@ -205,28 +208,3 @@ class Server(ThreadingHTTPServer):
         if model == "base":
             return truth.right if truth.base_knows else "I do not know."
         return f"In short: {truth.right}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server = self.server
-        with server.lock:
-            server.asked.append(body)
-            refuse = server.most is not None and len(server.asked) > server.most
-        if refuse:
-            self.send_error(400)
-            return
-        prompt = body["messages"][0]["content"]
-        text = server.reply(prompt, body["model"])
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-        usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4, "total_tokens": 0}
-        whole = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
-        answer = json.dumps(whole).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_): ...

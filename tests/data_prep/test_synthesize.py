@@ -23,7 +23,6 @@ def plan():
 def server(plan):
     with Server(plan) as server:
         yield server
-        server.shutdown()
 
 
 def write(path, rows) -> str:
@@ -117,11 +116,11 @@ def test_the_budget_of_tokens_stops_and_says_so(server, plan, tmp_path):
 
 
 def test_a_failing_server_ends_it_and_what_was_paid_for_is_kept(server, plan, tmp_path):
-    server.most = 12
+    server.limit = 12
     done = run_script(*flags(server, plan, tmp_path, "--limit", 6), code=2)
     assert "finished calls are kept" in done.stderr and not (tmp_path / "out/train.jsonl").exists()
     assert len(read(tmp_path / "out/calls.jsonl")) == 12
-    server.most = None
+    server.limit = None
     run_script(*flags(server, plan, tmp_path, "--limit", 6))
     assert len(read(tmp_path / "out/train.jsonl")) > 10
 

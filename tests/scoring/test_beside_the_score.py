@@ -3,7 +3,6 @@
 import json
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import evaluate
@@ -12,6 +11,7 @@ from common.errors import UserError
 from conftest import ROOT
 from scoring import baselines, engines, measures, predict, summary, tasks
 from scoring.engines_url import Url
+from scripted_server import reply
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 from bench_scoring import medmcqa_rows, write_rows
@@ -252,45 +252,6 @@ def test_a_decoder_that_gives_pairs_shares_its_beginning_too(engine, monkeypatch
 
 
 # ---------------------------------------------------------------------------------------------- a server
-
-
-@pytest.fixture
-def server():
-    """A scripted OpenAI-compatible server: `answer(body) -> (status, reply)`; what was asked is kept."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with lock:
-                http.asked.append(body)
-                http.now += 1
-                http.most = max(http.most, http.now)
-            if http.together:
-                http.together.wait(20)
-            status, reply = http.answer(body)
-            with lock:
-                http.now -= 1
-            data = json.dumps(reply).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    http, lock = ThreadingHTTPServer(("127.0.0.1", 0), Handler), threading.Lock()
-    http.asked, http.now, http.most, http.together = [], 0, 0, None
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    http.url = f"http://127.0.0.1:{http.server_port}/v1"
-    yield http
-    http.shutdown()
-
-
-def reply(text: str, **more) -> tuple[int, dict]:
-    return 200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **more}]}
 
 
 def test_a_server_is_asked_side_by_side(server, tmp_path, monkeypatch):

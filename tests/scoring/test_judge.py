@@ -8,7 +8,8 @@ import numpy
 import pytest
 from common.errors import UserError
 from scoring import judge
-from test_beside_the_score import reply, server, write_rows  # noqa: F401  (server is a fixture)
+from scripted_server import reply
+from test_beside_the_score import write_rows
 
 RUBRIC = [
     {"criterion": "says to seek care", "points": 5},
@@ -105,7 +106,7 @@ def test_a_judge_that_follows_the_order_has_called_a_tie():
     assert mark(lambda text: '{"better": "the first"}') is None
 
 
-def test_a_judge_behind_a_url_marks_and_is_compared(server, tiny_model, tmp_path, monkeypatch):  # noqa: F811
+def test_a_judge_behind_a_url_marks_and_is_compared(server, tiny_model, tmp_path, monkeypatch):
     """The whole command: a tiny model answers, a scripted server judges, compare.py takes the marks like any score."""
     import compare
 
