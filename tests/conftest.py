@@ -216,23 +216,16 @@ SFT = [
 ]
 
 
+def sft_command(model: str, rows: Path, out: Path) -> list:
+    """The training that `tiny_sft` is: 8 steps of QLoRA, a checkpoint after 4 of them."""
+    data = rows / "train.jsonl"
+    return ["scripts/sft.py", "--model", model, "--data", data, "--eval_data", data, "--output_dir", out, "--save_steps", 4, *SFT]
+
+
 @pytest.fixture(scope="session")
 def tiny_sft(tiny_model, tiny_rows, tmp_path_factory) -> Path:
     """Adapter folder of a finished SFT run (8 steps, QLoRA) of the tiny model on the tiny rows."""
     out = tmp_path_factory.mktemp("runs") / "sft"
-    done = run_script(
-        "scripts/sft.py",
-        "--model",
-        tiny_model,
-        "--data",
-        tiny_rows / "train.jsonl",
-        "--eval_data",
-        tiny_rows / "train.jsonl",
-        "--output_dir",
-        out,
-        "--save_steps",
-        4,
-        *SFT,
-    )
+    done = run_script(*sft_command(tiny_model, tiny_rows, out))
     (out.parent / "printed.txt").write_text(done.stdout)
     return out

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ROOT, SFT, kill_after_checkpoint, run_script
+from conftest import ROOT, kill_after_checkpoint, run_script, sft_command
 
 
 def weights(folder):
@@ -70,20 +70,7 @@ def test_finished_folder_is_refused(tiny_sft, tiny_rows, tiny_model):
 
 def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, tiny_model, tmp_path):
     out = tmp_path / "sft"
-    command = [
-        "scripts/sft.py",
-        "--model",
-        tiny_model,
-        "--data",
-        tiny_rows / "train.jsonl",
-        "--eval_data",
-        tiny_rows / "train.jsonl",
-        "--output_dir",
-        out,
-        "--save_steps",
-        4,
-        *SFT,
-    ]
+    command = sft_command(tiny_model, tiny_rows, out)
     kill_after_checkpoint(command, out, 4)
     changed = run_script(*command, "--learning_rate", "1e-3", code=2)
     assert "learning_rate" in changed.stderr and "other settings" in changed.stderr
