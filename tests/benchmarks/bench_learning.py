@@ -169,9 +169,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(METHODS))
     parser.add_argument("--steps", type=int, default=30)
     args = parser.parse_args()
-    from common import runs
     from common.files import write_json
-    from common.runs import hardware
+    from common.runs import hardware, versions
 
     path = ROOT / "tests/benchmarks/results/learning.json"
     before = json.loads(path.read_text())["rows"] if path.exists() else []
@@ -183,7 +182,7 @@ def main() -> None:
             row = measure(name, Path(folder), args.steps)
             found[name] = row
             print(f"{name:14} {row['measure']:20} {row['before']:8.3f} {row['after']:8.3f} {row['seconds']:8}", flush=True)
-            about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
+            about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": versions()}
             write_json(path, about | {"rows": list(found.values())})
 
 

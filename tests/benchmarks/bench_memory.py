@@ -95,11 +95,10 @@ def main() -> None:
             found.append(dict(zip(names, one, strict=True)) | result | {"ratio": ratio})
             left = "".join(f"{v!s:{w}}" for v, w in zip(one, widths, strict=True))
             print(f"{left}{result['estimated']:13.2f} {result['measured']:12.2f} {ratio:6.2f}", flush=True)
-    from common import runs
     from common.files import write_json
-    from common.runs import hardware
+    from common.runs import hardware, versions
 
-    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
+    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": versions()}
     write_json(ROOT / args.results, about | {"runs": found})
 
 

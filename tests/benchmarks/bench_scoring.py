@@ -20,10 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from scoring import engines, predict, tasks
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+from scoring import engines, predict, tasks  # noqa: E402
 
 
 def medmcqa_rows(count: int, seed: int = 1) -> list[dict]:
@@ -74,7 +73,6 @@ def speed(model: str, count: int, loop_count: int) -> None:
     clock's, for a machine that does other work as well.
     """
     import torch
-    from scoring import tasks
     from unsloth import FastLanguageModel
 
     rows = medmcqa_rows(count)
@@ -151,7 +149,6 @@ def agreement(model: str, count: int) -> dict:
     The harness moves the prompt's last white space (the line break before the answer) into the continuation; so the
     likelihoods are compared for that split as well as the choices for ours.
     """
-
     rows = medmcqa_rows(count)
     engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
     texts = [engine.text(tasks.messages_of(row)) for row in rows]

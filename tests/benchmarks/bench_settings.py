@@ -22,11 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench_training import ROOT, measured
-from common import runs
 from common.arguments import parse_args
 from common.entry import run_main
 from common.files import write_json
-from common.runs import hardware
+from common.runs import hardware, versions
 
 QUICK = (
     "import sys; sys.path[:0] = ['scripts', '.']; from common import processor; from common.entry import run_main; "
@@ -170,7 +169,7 @@ def start(args: Args) -> dict:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
-    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
+    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": versions()}
     path = ROOT / "tests/benchmarks/results/settings.json"
     found = json.loads(path.read_text()).get("found", {}) if path.exists() else {}
     for name in args.only:

@@ -31,7 +31,7 @@ from common.arguments import parse_args  # noqa: E402
 from common.entry import run_main  # noqa: E402
 from common.files import write_json  # noqa: E402
 from common.models import EMBEDDED_MODEL  # noqa: E402
-from common.runs import hardware  # noqa: E402
+from common.runs import hardware, versions  # noqa: E402
 
 RATE = """
 import time, torch
@@ -152,7 +152,7 @@ def main() -> None:
                 "mean_loss_difference": statistics.mean(apart) / statistics.mean(pairs[0][1]["losses"]),
             }
     print(json.dumps(summary, indent=2))
-    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": runs.versions()}
+    about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": versions()}
     about |= {"settings": vars(args), "summary": summary, "runs": results}
     write_json(ROOT / "tests/benchmarks/results/training.json", about)
 

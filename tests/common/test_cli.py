@@ -150,6 +150,12 @@ def test_fields_of_trls_configuration_are_read_from_its_source(script):
     assert config_fields(path) == {f.name for f in dataclasses.fields(getattr(importlib.import_module(module), name))}
 
 
+@pytest.mark.parametrize("script", sorted((ROOT / "tests/benchmarks").glob("bench_*.py")), ids=lambda p: p.name)
+def test_a_benchmark_starts_by_itself(script):
+    """Outside of pytest, whose conftest.py puts scripts/ on the path."""
+    assert "usage" in run_script(script, "--help").stdout.lower()
+
+
 # ---------------------------------------------------------------------------------------------- recipes and README
 
 
