@@ -130,18 +130,17 @@ def digest(path: str | Path) -> str | None:
 
 
 def inputs_of(stage: Stage, out: Path) -> list[str]:
-    """What a stage reads: its `inputs`, and every word of its command that is a file, a folder or a hub id.
+    """What a stage reads: its `inputs`, and every word of its command, or of a list there, that is a file, folder or hub id.
 
     Left out are what it writes, and the output folder as a whole.
     """
     own = {Path(p).resolve() for p in stage.outputs}
     above = {out.resolve(), *out.resolve().parents}
     found = list(stage.inputs)
-    for word in stage.command[2:]:
+    for word in (part.strip() for whole in stage.command[2:] for part in (whole, *whole.strip("[]").split(","))):
         place = Path(word).resolve()
-        if is_elsewhere(word) or (
-            Path(word).exists() and place not in above and not any(place == o or o in place.parents for o in own)
-        ):
+        ours = place in above or any(place == o or o in place.parents for o in own)
+        if is_elsewhere(word) or (word and Path(word).exists() and not ours):
             found.append(word)
     return list(dict.fromkeys(found))
 

@@ -172,6 +172,8 @@ def test_models_and_data_of_the_command_are_inputs(tmp_path):
     stage = Stage("sft", command.split(), [], [f"{tmp_path}/out/sft"])
     mark = prints.fingerprint(stage, tmp_path / "out", {"qwen/qwen3-1.7b": "abc"})
     assert mark.inputs == {"qwen/qwen3-1.7b": "abc", f"{tmp_path}/rows.jsonl": prints.digest(tmp_path / "rows.jsonl")}
+    listed = Stage("s", ["python", "data_prep/prepare.py", "--eval_files", f"[{tmp_path}/rows.jsonl, hf:a/b]"])
+    assert prints.inputs_of(listed, tmp_path / "out") == [f"{tmp_path}/rows.jsonl", "hf:a/b"]
 
 
 @pytest.mark.parametrize(
