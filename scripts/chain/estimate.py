@@ -15,7 +15,7 @@ from pathlib import Path
 
 from chain.recipe import Recipe, Stage, command_args
 from common.errors import UserError
-from training import adapters, memory
+from training import adapters, recipe_memory
 
 # Dense 16-bit peak in TFLOP/s with 32-bit accumulation, from NVIDIA's data sheets and architecture white papers.
 PEAKS = {
@@ -71,13 +71,14 @@ def card() -> str | None:
 
 
 def measured(out: Path, script: str) -> tuple[float, str] | None:
-    """Tokens a second of an earlier training by this script in the output folder (run.json)."""
+    """Tokens a second, `READS` counted, of an earlier training by this script in the output folder that read all its rows."""
     for path in sorted(out.glob("*/run.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
-        metrics = run.get("metrics", {})
-        if run.get("script") == script and metrics.get("train_seconds") and metrics.get("tokens"):
-            epochs = run["config"].get("num_train_epochs", 1)
-            return metrics["tokens"] * epochs / metrics["train_seconds"], f"measured in {path}"
+        metrics, config = run.get("metrics", {}), run.get("config", {})
+        whole = config.get("max_steps", -1) <= 0 and metrics.get("train_seconds") and metrics.get("tokens")
+        if run.get("script") == script and whole:
+            tokens = metrics["tokens"] * config.get("num_train_epochs", 1) * READS.get(Path(script).stem, 1)
+            return tokens / metrics["train_seconds"], f"measured in {path}"
     return None
 
 
@@ -98,8 +99,8 @@ def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> 
     """One line a training: rows, tokens, hours; for rows that cannot be counted yet, the hours of 10,000."""
     speed, lines, begins = rate(), [], {}
     for stage in recipe.stages:
-        args = command_args(stage.command) if stage.trains or Path(stage.script).stem == "export_gguf" else None
-        if args is None or not stage.trains:
+        args = command_args(stage.command) if stage.trains else None
+        if args is None:
             continue
         model = str(args.model)
         while model in begins:
@@ -112,18 +113,18 @@ def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> 
         if per_second is None:
             lines.append(f"  {stage.name:16} not estimated: {of}")
             continue
-        total = (rows or 10_000) * min(tokens, args.max_length) * args.num_train_epochs * READS.get(method, 1)
-        if args.max_steps > 0:
-            batch = args.per_device_train_batch_size * args.gradient_accumulation_steps
-            total = min(total, args.max_steps * batch * min(tokens, args.max_length) * READS.get(method, 1))
-        which = f"{rows:,} rows" if rows else "every 10,000 rows"
+        read, which = (rows or 10_000) * args.num_train_epochs, f"{rows:,} rows" if rows else "every 10,000 rows"
+        if args.max_steps > 0:  # instead of the epochs, as transformers has it
+            read = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
+            which = f"{args.max_steps:,} steps"
+        total = read * min(tokens, args.max_length) * READS.get(method, 1)
         lines.append(f"  {stage.name:16} about {in_words(total / per_second)} for {which} ({counted}; {of})")
     return lines
 
 
 def by_card(model: str, args, speed: Rate) -> tuple[float | None, str]:
     try:
-        config = memory.KNOWN.get(model) or memory.read_config(model)
+        config = recipe_memory.shape_of(model)
     except (KeyError, OSError, ValueError, UserError) as error:
         return None, f"{model}: its config.json cannot be had ({' '.join(str(error).split())[:80]})"
     weights = sum(adapters.total_parameters(config))

@@ -5,6 +5,7 @@ import os
 import re
 
 import pytest
+from chain import estimate
 from chain import recipe as recipes
 from conftest import ROOT, run_script
 from training import memory
@@ -143,6 +144,25 @@ def test_dry_run_tells_what_the_stages_need():
         "scripts/run_recipe.py", "recipes/dr_bode", "--dry_run", "--variables", "{model: Nobody/no-such-model}"
     ).stdout
     assert "Nobody/no-such-model: not estimated" in told
+
+
+@pytest.mark.parametrize("flags, what", [([], "100 rows"), (["--max_steps", "50"], "50 steps")])
+def test_hours_are_those_of_the_earlier_training(tmp_path, flags, what):
+    """DPO reads a row three times (`READS`); the measured rate holds that already. Steps that are given stand for the epochs."""
+    (tmp_path / "rows.jsonl").write_text(("x" * 1225 + "\n") * 100)  # 350 tokens each, by the estimate
+    sizes = ["--per_device_train_batch_size", "1", "--gradient_accumulation_steps", "2", "--num_train_epochs", "1"]
+    paths = ["--model", "a/b", "--data", f"{tmp_path}/rows.jsonl", "--output_dir", f"{tmp_path}/dpo"]
+    command = ["python", "scripts/dpo.py", *paths, *sizes, *flags]
+    chain = recipes.Recipe("T", [recipes.Stage("dpo", command)], {})
+    (tmp_path / "dpo").mkdir()
+    run = {"script": "dpo.py", "config": {"num_train_epochs": 1, "max_steps": -1}}
+    run["metrics"] = {"tokens": 35_000, "train_seconds": 3590}
+    (tmp_path / "dpo/run.json").write_text(json.dumps(run))
+    [line] = estimate.hours(chain, tmp_path)
+    assert f"about 60 minutes for {what} (counted; measured in" in line
+    run["config"]["max_steps"] = 2  # two steps tell no rate of all rows
+    (tmp_path / "dpo/run.json").write_text(json.dumps(run))
+    assert estimate.measured(tmp_path, "dpo.py") is None
 
 
 @pytest.mark.parametrize("recipe, gigabytes", [("gpu_8gb", 8), ("gpu_24gb", 24), ("dr_bode", 8)])
