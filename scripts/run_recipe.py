@@ -135,7 +135,7 @@ def run_stage(run: Run, stage: Stage, mark: Fingerprint, clean: bool) -> None:
     if clean and (place := records.move_aside(stage, run.out)):
         print(f"  what it wrote before: {place}")
     records.note_start(run.out, stage, mark)
-    took = process.run(stage, run.out / "logs" / f"{stage.name}.log", {})
+    took = process.run(stage, run.out / "logs" / f"{stage.name}.log")
     record = records.Record(
         stage.name,
         mark,

@@ -70,7 +70,7 @@ def end(process: subprocess.Popen) -> None:
             continue
 
 
-def run(stage: Stage, log: Path, environment: dict[str, str]) -> Ended:
+def run(stage: Stage, log: Path) -> Ended:
     """Run one stage, its output to the terminal and the log at once.
 
     Raises SystemExit with the stage's exit code where it fails, CheckFailed where it did not write what it promises.
@@ -90,7 +90,7 @@ def run(stage: Stage, log: Path, environment: dict[str, str]) -> Ended:
             stderr=subprocess.STDOUT,
             process_group=0,
             preexec_fn=follow_parent(os.getpid()),
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
             for line in process.stdout:

@@ -181,10 +181,9 @@ def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
     """A stage of recipe.yaml, filled in; a file of {recipe} that is not there is looked for in what the recipe extends."""
 
     def place(word: str) -> str:
-        for folder in folders[1:]:
-            if word.startswith(f"{folders[0]}/") and not Path(word).exists():
-                word = next((str(p) for p in [folder / word[len(str(folders[0])) + 1 :]] if p.exists()), word)
-        return word
+        if not word.startswith(f"{folders[0]}/") or Path(word).exists():
+            return word
+        return next((str(p) for folder in folders[1:] if (p := folder / word[len(f"{folders[0]}/") :]).exists()), word)
 
     command = [place(word) for word in shlex.split(fill(raw["command"], values))]
     named = [value for flag, value in itertools.pairwise(command) if flag == "--config"]

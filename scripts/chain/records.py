@@ -87,10 +87,8 @@ def ended_unrecorded(out: Path, stage: Stage, mark: Fingerprint) -> Record | Non
     A training writes run.json last. It is taken over only where the runner's note says that it was started from the same
     command, code, packages and inputs. Other stages are simply run again.
     """
-    note, results = out / "running.json", [Path(p, "run.json") for p in stage.outputs if Path(p).is_dir()]
-    if not stage.trains or not note.is_file() or not results or not all(p.is_file() for p in results):
-        return None
-    if json.loads(note.read_text(encoding="utf-8")) != {"name": stage.name} | asdict(mark):
+    results = [Path(p, "run.json") for p in stage.outputs if Path(p).is_dir()]
+    if not stage.trains or not results or not all(p.is_file() for p in results) or not may_go_on(out, stage, mark):
         return None
     run = json.loads(results[0].read_text(encoding="utf-8"))
     return Record(
