@@ -18,18 +18,19 @@ Weights are random in the shapes of Qwen3: speed and memory are those of the tra
 --results (tests/gpu/results.jsonl), with card, versions and date. Last run on a card: never.
 """
 
+import argparse
 import dataclasses
 import json
 import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT), str(ROOT / "tests/training")]
-from common.arguments import parse_args  # noqa: E402
 from common.entry import run_main  # noqa: E402
 
 METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
@@ -57,21 +58,15 @@ for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
 """
 
 
-@dataclass
-class Args:
-    only: list[str] = field(default_factory=lambda: list(PARTS))
-    """parts to run"""
-    rehearse: bool = False
-    """run the course on a processor, every shape the tiny one"""
-    wheels: str | None = None
-    """folder of wheels to install first, without a network"""
-    folder: str = "runs/gpu"
-    """models, rows and runs"""
-    results: str = "tests/gpu/results.jsonl"
-    """where each task's line goes"""
-
-    def problems(self) -> list[str]:
-        return [f"only: {name} is not one of {', '.join(PARTS)}" for name in self.only if name not in PARTS]
+def arguments() -> argparse.Namespace:
+    """By the standard library: on a bare machine nothing else is there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run")
+    parser.add_argument("--rehearse", action="store_true", help="run the course on a processor, every shape the tiny one")
+    parser.add_argument("--wheels", help="folder of wheels to install first, without a network")
+    parser.add_argument("--folder", default="runs/gpu", help="models, rows and runs")
+    parser.add_argument("--results", default="tests/gpu/results.jsonl", help="where each task's line goes")
+    return parser.parse_args()
 
 
 @dataclass
@@ -104,7 +99,7 @@ class Result:
 class Course:
     """The tasks of all parts, their models and rows."""
 
-    def __init__(self, args: Args):
+    def __init__(self, args: argparse.Namespace):
         self.args, self.folder = args, ROOT / args.folder / ("rehearsal" if args.rehearse else "card")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.steps = 2 if args.rehearse else 12
@@ -143,12 +138,10 @@ class Course:
         command = [f"scripts/{method}.py", "--model", model, "--data", data, "--output_dir", str(out), "--logging_steps", "1"]
         return Task(name, [*command, "--max_steps", str(self.steps), *map(str, flags)], out, memory_gb)
 
-    def tasks(self) -> list[Task]:
-        """In order; the later ones may need what the earlier left."""
-        made = []
+    def tasks(self) -> Iterator[Task]:
+        """In order, each made when the one before has ended: a model too large for the card stops no task before it."""
         for part in self.args.only:
-            made += getattr(self, part)()
-        return made
+            yield from getattr(self, part)()
 
     def methods(self) -> list[Task]:
         small = ["--save_steps", 4, "--learning_rate", 2e-4, "--max_length", 256, "--gradient_accumulation_steps", 1]
@@ -167,32 +160,28 @@ class Course:
         whole = self.train("whole", "sft", self.model("tiny"), self.rows("sft"), *flags)
         return [whole, self.train("resumed", "sft", self.model("tiny"), self.rows("sft"), *flags)]
 
-    def speed(self) -> list[Task]:
-        made = []
+    def speed(self) -> Iterator[Task]:
         for shape in ("1.7b",) if self.args.rehearse else ("1.7b", "8b"):
             for tokens in (64,) if self.args.rehearse else (512, 2048):
                 rows, name, model = self.long_rows(tokens), f"{shape}_{tokens}", self.model(shape)
                 flags = ["--max_length", tokens, "--save_steps", 0, "--gradient_accumulation_steps", 1]
-                made.append(self.train(f"ours_{name}", "sft", model, rows, *flags))
+                yield self.train(f"ours_{name}", "sft", model, rows, *flags)
                 for other in ("bare_sft", "plain_sft"):
                     command = [f"tests/benchmarks/{other}.py", model, rows, str(self.steps), "random"]
-                    made.append(Task(f"{other}_{name}", [*command, str(self.folder / other)], self.folder / other))
+                    yield Task(f"{other}_{name}", [*command, str(self.folder / other)], self.folder / other)
             short = self.long_rows(200, mixed=True)
             flags = ["--max_length", 2048, "--save_steps", 0]
-            made.append(self.train(f"short_{shape}", "sft", self.model(shape), short, *flags))
+            yield self.train(f"short_{shape}", "sft", self.model(shape), short, *flags)
             if not self.args.rehearse:  # packing needs a card
-                made.append(self.train(f"packed_{shape}", "sft", self.model(shape), short, *flags, "--packing", "true"))
-        return made
+                yield self.train(f"packed_{shape}", "sft", self.model(shape), short, *flags, "--packing", "true")
 
-    def fit(self) -> list[Task]:
+    def fit(self) -> Iterator[Task]:
         flags = ["--max_length", 64 if self.args.rehearse else 2048, "--save_steps", 0, "--per_device_train_batch_size", 1]
-        return [
-            self.train(f"fit_{shape}", "sft", self.model(shape), self.long_rows(2048), *flags, memory_gb=gigabytes)
-            for shape, gigabytes in (("8b", 8), ("14b", 16))
-        ]
+        for shape, gigabytes in (("8b", 8), ("14b", 16)):
+            yield self.train(f"fit_{shape}", "sft", self.model(shape), self.long_rows(2048), *flags, memory_gb=gigabytes)
 
-    def memory(self) -> list[Task]:
-        rows, made = self.long_rows(1024), []
+    def memory(self) -> Iterator[Task]:
+        rows = self.long_rows(1024)
         for batch in (2,) if self.args.rehearse else (2, 8):
             flags = [
                 "--max_length",
@@ -202,8 +191,7 @@ class Course:
                 "--per_device_train_batch_size",
                 batch,
             ]
-            made.append(self.train(f"memory_{batch}", "sft", self.model("1.7b"), rows, *flags))
-        return made
+            yield self.train(f"memory_{batch}", "sft", self.model("1.7b"), rows, *flags)
 
     def scoring(self) -> list[Task]:
         out = self.folder / "scored"
@@ -221,13 +209,13 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run(task: Task, env: dict) -> Result:
+def run(task: Task) -> Result:
     """Run one task in a process of its own."""
     start = time.monotonic()
     command = [sys.executable, *task.command]
     if task.memory_gb:
         command = [sys.executable, "-c", LIMITED, str(task.memory_gb), *task.command]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     result = Result(task.name, done.returncode == 0, round(time.monotonic() - start, 1))
     if not result.ok:
         result.error = (done.stdout[-500:] + done.stderr[-1500:]).strip()
@@ -284,19 +272,20 @@ def line_of(result: Result) -> str:
     return f"{result.task:20} {state} {result.seconds:.0f} s  {speed}  {peak}  {result.error or ''}"
 
 
+def install(wheels: str, site: Path) -> None:
+    """Install a folder's wheels into a folder of their own, for this process and all that it starts."""
+    flags = "-m pip install -q --no-index --no-deps --no-compile --target".split()
+    subprocess.run([sys.executable, *flags, str(site), *sorted(map(str, Path(wheels).glob("*.whl")))], check=True)
+    sys.path.insert(0, str(site))
+    os.environ["PYTHONPATH"] = f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+
+
 def main() -> None:
-    args = parse_args(Args, __doc__)
-    env = os.environ | {
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "TORCHINDUCTOR_CACHE_DIR": str(ROOT / args.folder / "cache"),
-    }
+    args = arguments()
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT / args.folder / "cache")
     if args.wheels:
-        site = ROOT / args.folder / "site"
-        wheels = sorted(map(str, Path(args.wheels).glob("*.whl")))
-        flags = "-m pip install -q --no-index --no-deps --no-compile --target".split()
-        subprocess.run([sys.executable, *flags, str(site), *wheels], check=True)
-        env["PYTHONPATH"] = f"{site}{os.pathsep}{env.get('PYTHONPATH', '')}"
+        install(args.wheels, ROOT / args.folder / "site")
     import torch
     from common.runs import hardware, versions
 
@@ -312,7 +301,7 @@ def main() -> None:
             print(f"{task.name:20} done before")
             continue
         before(task, course.folder)
-        result = run(task, env)
+        result = run(task)
         failed += not result.ok
         with open(results, "a", encoding="utf-8") as file:
             file.write(json.dumps(dataclasses.asdict(result) | {"about": about}) + "\n")
