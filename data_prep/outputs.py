@@ -65,7 +65,7 @@ def conversation(row: dict, args) -> dict:
     common = {"source": row["source"], "topic": row["topic"]}
     if row["task"] == "dialogue":
         turns = [{"from": t["from"], "value": thoughtful(t["value"], t.get("thought", ""), args)} for t in row["conversations"]]
-        return {"id": row["id"], "conversations": turns, **common}
+        return {"id": row["id"], "conversations": _with_system(turns, args.system), **common}
     if row["task"] == "graded":
         asked, reply = row["prompt"], row["completion"]
     else:
@@ -76,9 +76,11 @@ def conversation(row: dict, args) -> dict:
         if args.answer == "explained" and row.get("explanation"):
             reply += f"\n\n{row['explanation']}"
     turns = [*_asked(asked), {"from": "gpt", "value": thoughtful(reply, row.get("thought", ""), args)}]
-    if (row.get("system") or args.system) and turns[0]["from"] != "system":
-        turns.insert(0, {"from": "system", "value": row.get("system") or args.system})
-    return {"id": row["id"], "conversations": turns, **common}
+    return {"id": row["id"], "conversations": _with_system(turns, row.get("system") or args.system), **common}
+
+
+def _with_system(turns: list[dict], system: str | None) -> list[dict]:
+    return [{"from": "system", "value": system}, *turns] if system and turns[0]["from"] != "system" else turns
 
 
 def _asked(prompt: str | list[dict]) -> list[dict]:
@@ -89,15 +91,17 @@ def _asked(prompt: str | list[dict]) -> list[dict]:
 
 
 def scoring(row: dict, args) -> dict:
-    """A plain row as a row to measure with; a dialogue is a conversation whose last answer is the reference."""
+    """A plain row as a row to measure with; a dialogue is a conversation whose last answer is the reference, its system turn
+    `system`, as other rows have it."""
     row = {k: v for k, v in row.items() if k != "thought"}
     common = {k: row[k] for k in ("source", "topic", "language")}
     if row["task"] == "graded" and not isinstance(row["prompt"], str):
         turns = [*_asked(row["prompt"]), {"from": "gpt", "value": row["completion"]}]
         row = {"id": row["id"], "task": "dialogue", "conversations": turns, **common}
     if row["task"] == "dialogue":
-        turns = [{"from": t["from"], "value": t["value"]} for t in row["conversations"]]
+        turns = _with_system([{"from": t["from"], "value": t["value"]} for t in row["conversations"]], args.system)
         *before, last = turns if turns[-1]["from"] == "gpt" else turns[:-1]
+        system = {"system": before.pop(0)["value"]} if before[0]["from"] == "system" else {}
         single = len(before) == 1
         return {
             "id": row["id"],
@@ -106,6 +110,7 @@ def scoring(row: dict, args) -> dict:
             "answer": last["value"],
             **common,
             "conversations": turns,
+            **system,
         }
     if row["task"] == "graded":
         row = {"id": row["id"], "task": "open", "question": row["prompt"], "answer": row["completion"], **common}

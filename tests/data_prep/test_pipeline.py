@@ -214,6 +214,22 @@ def test_prompts_of_messages_reach_the_rows(tmp_path):
     assert all([t["from"] for t in row["conversations"]] == ["system", "human", "gpt", "human", "gpt"] for row in made["train"])
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_system_turn_is_trained_and_measured_with_as_one(tmp_path, own):
+    """Of a conversation, too: it is no part of the question, and --system is for every row that has none."""
+    before = [{"from": "system", "value": "Be brief."}] if own else []
+    rows = [
+        {"conversations": [*before, {"from": "human", "value": row["question"]}, {"from": "gpt", "value": row["answer"]}]}
+        for row in questions()
+    ]
+    options = {} if own else {"system": "Be brief."}
+    _, made = run(tmp_path, write(tmp_path / "a.jsonl", rows), test_size=0.5, **options)
+    for row in made["train"] + made["test"]:
+        assert [t["from"] for t in row["conversations"]] == ["system", "human", "gpt"]
+    assert {row["system"] for row in made["test"]} == {"Be brief."}
+    assert asked(made["test"]) < {row["question"] for row in questions()} and made["train"]
+
+
 def test_ids_are_unique_however_long_a_name_is(tmp_path):
     data = write(tmp_path / f"{'a' * 83}.jsonl", questions())
     _, made = run(tmp_path, data, test_size=0)
