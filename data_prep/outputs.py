@@ -117,16 +117,31 @@ def scoring(row: dict, args) -> dict:
     return row | ({"system": args.system} if args.system and "system" not in row else {})
 
 
+def _prompt(row: dict, prompt: str | list[dict], args) -> str | list[dict]:
+    """The prompt of a pair or of feedback: messages where it has a system turn, its own, its row's or that of --system."""
+    system = row.get("system") or args.system
+    if not system or (isinstance(prompt, list) and prompt[0]["role"] == "system"):
+        return prompt
+    return [
+        {"role": "system", "content": system},
+        *([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt),
+    ]
+
+
 def pair(row: dict, args, pick: float) -> dict | str:
     """A preference row of a plain row, or why it gives none. Of multiple choice the right option against another one, which a
     number from 0 to 1 picks; both without an explanation, as only the right one has any and its length would betray it."""
     if row["task"] == "preference":
-        sides = {"prompt": row["prompt"]}
+        sides = {"prompt": _prompt(row, row["prompt"], args)}
         sides |= {k: thoughtful(row[k], row.get(f"{k}_thought", ""), args) for k in ("chosen", "rejected")}
     elif row["task"] == "mcq":
         wrong = [letter for letter in row["options"] if letter != row["answer"]]
         said = lambda letter: letter if args.answer == "letter" else f"{letter}. {row['options'][letter]}"  # noqa: E731
-        sides = {"prompt": scoring_prompt(row), "chosen": said(row["answer"]), "rejected": said(wrong[int(pick * len(wrong))])}
+        sides = {
+            "prompt": _prompt(row, scoring_prompt(row), args),
+            "chosen": said(row["answer"]),
+            "rejected": said(wrong[int(pick * len(wrong))]),
+        }
     else:
         return f"rows of shape {row['task']} hold no pair: --task preference needs pairs, graded answers or multiple choice"
     return {"id": row["id"], **sides, "source": row["source"], "topic": row["topic"]}
@@ -137,7 +152,8 @@ def feedback(row: dict, args, pick: float) -> list[dict] | str:
     more = {"source": row["source"], "topic": row["topic"]}
     if row["task"] == "graded":
         said = thoughtful(row["completion"], row.get("thought", ""), args)
-        return [{"id": row["id"], "prompt": row["prompt"], "completion": said, "label": row["good"], **more}]
+        prompt = _prompt(row, row["prompt"], args)
+        return [{"id": row["id"], "prompt": prompt, "completion": said, "label": row["good"], **more}]
     made = pair(row, args, pick)
     if isinstance(made, str):
         return f"rows of shape {row['task']} hold no mark: --task feedback needs graded answers, pairs or multiple choice"
@@ -155,7 +171,7 @@ def pairs_of_answers(answers: list[dict], args) -> tuple[list[dict], list[dict]]
     pairs = [
         {
             "id": row["id"],
-            "prompt": row["prompt"],
+            "prompt": _prompt(row, row["prompt"], args),
             "chosen": thoughtful(best["completion"], best.get("thought", ""), args),
             "rejected": thoughtful(row["completion"], row.get("thought", ""), args),
             "source": row["source"],

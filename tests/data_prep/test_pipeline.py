@@ -230,6 +230,25 @@ def test_a_system_turn_is_trained_and_measured_with_as_one(tmp_path, own):
     assert asked(made["test"]) < {row["question"] for row in questions()} and made["train"]
 
 
+def test_system_reaches_pairs_and_feedback(tmp_path):
+    system, rows = {"role": "system", "content": "Be brief."}, questions()
+    marked = [{"prompt": r["question"], "completion": r["answer"], "label": i % 2} for i, r in enumerate(rows)]
+    graded = [{"question": r["question"], "answer": f"{r['answer']} {n}", "score": n} for r in rows for n in (0, 1)]
+    exam = [{"question": r["question"], "options": ["x", r["answer"]], "answer": "B"} for r in rows]
+    for name, data, task in (
+        ("b", marked, "auto"),
+        ("g", graded, "preference"),
+        ("e", exam, "preference"),
+        ("f", exam, "feedback"),
+    ):
+        path = write(tmp_path / f"{name}.jsonl", data)
+        options = {"task": task, "test_size": 0, "near_duplicates": "off"} | ({"shape": "graded"} if name == "g" else {})
+        _, made = run(tmp_path, path, name=name, system="Be brief.", **options)
+        assert made["train"] and all(row["prompt"][0] == system and len(row["prompt"]) == 2 for row in made["train"])
+        _, plain = run(tmp_path, path, name=name, **options)
+        assert [row["prompt"][1]["content"] for row in made["train"]] == [row["prompt"] for row in plain["train"]]
+
+
 def test_ids_are_unique_however_long_a_name_is(tmp_path):
     data = write(tmp_path / f"{'a' * 83}.jsonl", questions())
     _, made = run(tmp_path, data, test_size=0)
