@@ -141,8 +141,6 @@ def mix(first: FirstPass, written: Written, lengths: Lengths) -> None:
     few are left.
     """
     args, tally = first.args, first.tally
-    if first.rows.task != "sft":
-        raise UserError(f"mix: the rows are of task {first.rows.task}; conversations can be mixed into sft rows only")
     path, _, share = args.mix.rpartition(":")
     wanted = round(written.files["train"].rows * float(share) / (1 - float(share)))
     found = []

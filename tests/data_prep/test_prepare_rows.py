@@ -261,6 +261,14 @@ def test_length_bias_and_kto_weights_are_told(tmp_path):
     assert manifest["balance"]["kto"] == {"desirable_weight": 1.0, "undesirable_weight": round(5 / 15, 4)}
 
 
+@pytest.mark.parametrize("options", [{"too_long": "reject", "max_length": 9, "tokenizer": "TINY"}, {"mix": "FILE:0.1"}])
+def test_what_only_conversations_can_have_is_refused_for_pairs(tmp_path, tiny_model, options):
+    words = {"TINY": str(tiny_model), "FILE:0.1": f"{write(tmp_path / 'general.jsonl', PAIRS)}:0.1"}
+    with pytest.raises(UserError, match="the rows are of task preference"):
+        run(tmp_path, PAIRS, **{name: words.get(value, value) for name, value in options.items()})
+    assert not (tmp_path / "out").exists()
+
+
 def test_rows_that_give_no_pair_say_so(tmp_path):
     with pytest.raises(UserError, match="needs pairs, graded answers or multiple choice"):
         run(tmp_path, [{"question": "q?", "answer": "An answer."}], task="preference")
