@@ -186,8 +186,8 @@ def gather(first: FirstPass, sources: list[Source]) -> Rows:
     rows.task = args.task if args.task != "auto" else next(iter(tasks), "sft")
     if rows.task != "sft" and args.mix:
         raise UserError(f"mix: the rows are of task {rows.task}; conversations can be mixed into sft rows only")
-    if rows.task != "sft" and args.too_long == "reject":
-        raise UserError(f"too_long: the rows are of task {rows.task}; tokens are counted in conversations (sft rows) only")
+    if rows.task == "text" and args.too_long == "reject":
+        raise UserError("too_long: text rows are cut to max_length in training, whatever their length; leave out too_long")
     for name in ("keys", "questions", "answers", "figures"):
         setattr(rows, name, np.array(getattr(rows, name), np.uint64))
     rows.groups, rows.scores = np.array(rows.groups, int), np.array(rows.scores)

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_prep.errors import UserError
 
 LOCAL = "models/tiny-qwen3"
+LONGER = "rows longer than max_length"
 MOST = 20_000  # rows whose tokens are counted where nothing is rejected for its length
 
 
@@ -57,7 +58,7 @@ class Lengths:
         elif limit and trained[0] >= limit:
             self.counts["rows cut before their answer"] += 1
         if limit and n > limit:
-            self.counts["rows longer than max_length"] += 1
+            self.counts[LONGER] += 1
         kept = [labels[i] for i in trained if not limit or i < limit]
         if not kept or kept[-1] != end:
             self.counts["rows without end of turn"] += 1
@@ -65,16 +66,32 @@ class Lengths:
             return "longer than max_length"
         return "" if trained else "no trained token"
 
+    def look_at_answers(self, prompt: str | list[dict], answers: list[str]) -> str:
+        """Count a prompt with the longest of its answers, as the preference scripts see it; returns as `look` does."""
+        if self.renderer is None or (len(self.lengths) >= MOST and self.args.too_long == "report"):
+            return ""
+        from data_prep.chat_template import TemplateError, prompt_messages
+
+        try:
+            messages = prompt_messages(prompt)
+            counts = [len(self.renderer.encode_answer(messages, answer)) for answer in answers]
+            n = len(self.renderer.encode_prompt(messages)) + max(counts)
+        except TemplateError as error:
+            return str(error)
+        self.lengths.append(n)
+        self.counts["rows looked at"] += 1
+        self.counts["tokens of answers"] += sum(counts)
+        if self.args.max_length and n > self.args.max_length:
+            self.counts[LONGER] += 1
+            return "longer than max_length" if self.args.too_long == "reject" else ""
+        return ""
+
     def summary(self) -> dict:
         if not self.lengths:
             return {}
         ordered = sorted(self.lengths)
-        zero = (
-            "rows without a trained token",
-            "rows cut before their answer",
-            "rows longer than max_length",
-            "rows without end of turn",
-        )
+        conversations = ("rows without a trained token", "rows cut before their answer", "rows without end of turn")
+        zero = (LONGER, *(() if self.counts["tokens of answers"] else conversations))
         return {
             **{name: n for name, n in self.counts.items() if n},
             **{name: self.counts[name] for name in zero},

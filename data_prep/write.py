@@ -57,7 +57,7 @@ def write_rows(rows: Rows, order: np.ndarray, args: Args, tally: Tally, lengths:
             else:
                 _write_one(row, record, splits[i], rows.task, args, tally, lengths, written)
             bar.update()
-    _pair_up(prompts, args, tally, written)
+    _pair_up(prompts, args, tally, lengths, written)
     if not any(file.rows for file in written.files.values()):
         raise UserError(tally.nothing_left())
     expected = len(order) * (1 - args.test_size - args.validation_size)
@@ -96,9 +96,14 @@ def made_of(row: dict, split: str, task: str, args: Args, lengths: Lengths) -> l
     kind = row["task"]
     if task == "preference":
         found = outputs.pair(row, args, hashed(row["id"], args.seed + 2))
-        return found if isinstance(found, str) else [found]
+        if isinstance(found, str):
+            return found
+        return lengths.look_at_answers(found["prompt"], [found["chosen"], found["rejected"]]) or [found]
     if task == "feedback":
-        return outputs.feedback(row, args, hashed(row["id"], args.seed + 2))
+        made = outputs.feedback(row, args, hashed(row["id"], args.seed + 2))
+        if isinstance(made, str):
+            return made
+        return lengths.look_at_answers(made[0]["prompt"], [one["completion"] for one in made]) or made
     if task == "text":
         answer = row["options"][row["answer"]] if kind == "mcq" else row.get("answer", "")
         text = row.get("text") or f"{row.get('question', '')}\n{answer}".strip()
@@ -117,9 +122,19 @@ def made_of(row: dict, split: str, task: str, args: Args, lengths: Lengths) -> l
     return lengths.look(found) or [found]
 
 
-def _pair_up(prompts: dict, args: Args, tally: Tally, written: Written) -> None:
-    """Preference rows of graded answers: pairs within each question, of answers in one split."""
-    for (split, _), same in prompts.items():
+def _pair_up(prompts: dict, args: Args, tally: Tally, lengths: Lengths, written: Written) -> None:
+    """Preference rows of graded answers: pairs within each question, of answers in one split. An answer that is too long is left
+    out before, so that the others of its question still meet."""
+    for (split, _), graded in prompts.items():
+        same = []
+        for row, record in graded:
+            one = outputs.feedback(row, args, 0)[0]  # as it would be written, with its system turn and thought
+            if why := lengths.look_at_answers(one["prompt"], [one["completion"]]):
+                tally.reject(record, "rejected", why)
+            else:
+                same.append((row, record))
+        if not same:
+            continue
         pairs, unused = outputs.pairs_of_answers([row for row, _ in same], args)
         written.put(pairs, split, same[0][0]["topic"], "preference")
         tally.joined += bool(pairs)

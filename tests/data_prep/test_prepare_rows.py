@@ -261,12 +261,61 @@ def test_length_bias_and_kto_weights_are_told(tmp_path):
     assert manifest["balance"]["kto"] == {"desirable_weight": 1.0, "undesirable_weight": round(5 / 15, 4)}
 
 
-@pytest.mark.parametrize("options", [{"too_long": "reject", "max_length": 9, "tokenizer": "TINY"}, {"mix": "FILE:0.1"}])
-def test_what_only_conversations_can_have_is_refused_for_pairs(tmp_path, tiny_model, options):
-    words = {"TINY": str(tiny_model), "FILE:0.1": f"{write(tmp_path / 'general.jsonl', PAIRS)}:0.1"}
+def test_a_mix_is_refused_for_pairs(tmp_path):
+    general = write(tmp_path / "general.jsonl", PAIRS)
     with pytest.raises(UserError, match="the rows are of task preference"):
-        run(tmp_path, PAIRS, **{name: words.get(value, value) for name, value in options.items()})
+        run(tmp_path, PAIRS, mix=f"{general}:0.1")
     assert not (tmp_path / "out").exists()
+
+
+def test_too_long_is_refused_for_text(tmp_path, tiny_model):
+    rows = [{"text": f"Notes on {d}, and what is known of it. " * 30} for d in DISEASES]
+    with pytest.raises(UserError, match="text rows are cut"):
+        run(tmp_path, rows, task="text", tokenizer=tiny_model, max_length=16, too_long="reject")
+    assert not (tmp_path / "out").exists()
+
+
+LONG = "and then it is told at great length " * 40
+GRADED = [
+    {"prompt": f"What to do in {d}?", "completion": f"Answer {n} on {d}. {LONG if (i, n) == (2, 1) else ''}", "score": n}
+    for i, d in enumerate(DISEASES)
+    for n in range(3)
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "task", "written"),
+    [
+        ([p | ({"rejected": LONG} if i == 2 else {}) for i, p in enumerate(PAIRS)], "preference", len(PAIRS) - 1),
+        ([p | ({"chosen": LONG} if i == 2 else {}) for i, p in enumerate(PAIRS)], "feedback", 2 * len(PAIRS) - 2),
+        (GRADED, "preference", 2 * len(DISEASES) - 1),  # the two other answers of that question still meet
+    ],
+)
+def test_pairs_and_feedback_are_counted_and_left_out_where_training_would_refuse_them(tmp_path, tiny_model, rows, task, written):
+    options = {"task": task, "tokenizer": tiny_model, "test_size": 0, "near_duplicates": "off", "system": "Answer as a doctor."}
+    if "score" in rows[0]:
+        options |= {"shape": "graded", "good_score": 1}
+    told, _ = run(tmp_path, rows, "told", max_length=128, **options)
+    assert told["tokens"]["rows longer than max_length"] == 1 and not told["reasons"].get("longer than max_length")
+    manifest, files = run(tmp_path, rows, "left_out", max_length=128, too_long="reject", **options)
+    assert manifest["reasons"]["longer than max_length"] == 1 and len(files["train"]) == written
+    longest = max(trained_lengths(tiny_model, files["train"]))
+    assert longest <= 128
+    _, files = run(tmp_path, rows, "shorter", max_length=longest - 1, too_long="reject", **options)
+    assert max(trained_lengths(tiny_model, files["train"])) < longest
+
+
+def trained_lengths(tokenizer, rows):
+    """Tokens of each row as dpo.py and kto.py see it."""
+    from transformers import AutoTokenizer
+
+    from data_prep.chat_template import Renderer, prompt_messages, set_template
+
+    renderer = Renderer(set_template(AutoTokenizer.from_pretrained(tokenizer), "qwen3"))
+    for row in rows:
+        prompt = prompt_messages(row["prompt"])
+        answers = [row[name] for name in ("chosen", "rejected", "completion") if name in row]
+        yield len(renderer.encode_prompt(prompt)) + max(len(renderer.encode_answer(prompt, answer)) for answer in answers)
 
 
 def test_rows_that_give_no_pair_say_so(tmp_path):
