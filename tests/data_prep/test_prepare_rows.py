@@ -12,6 +12,7 @@ from benchmarks import bench_prepare
 from conftest import ROOT, kill_when, run_script
 
 from data_prep.arguments import parse_args
+from data_prep.chat_template import Renderer, prompt_messages, set_template
 from data_prep.convert import convert
 from data_prep.detect import find_reading
 from data_prep.errors import UserError
@@ -292,6 +293,8 @@ GRADED = [
     ],
 )
 def test_pairs_and_feedback_are_counted_and_left_out_where_training_would_refuse_them(tmp_path, tiny_model, rows, task, written):
+    from transformers import AutoTokenizer
+
     options = {"task": task, "tokenizer": tiny_model, "test_size": 0, "near_duplicates": "off", "system": "Answer as a doctor."}
     if "score" in rows[0]:
         options |= {"shape": "graded", "good_score": 1}
@@ -299,19 +302,15 @@ def test_pairs_and_feedback_are_counted_and_left_out_where_training_would_refuse
     assert told["tokens"]["rows longer than max_length"] == 1 and not told["reasons"].get("longer than max_length")
     manifest, files = run(tmp_path, rows, "left_out", max_length=128, too_long="reject", **options)
     assert manifest["reasons"]["longer than max_length"] == 1 and len(files["train"]) == written
-    longest = max(trained_lengths(tiny_model, files["train"]))
+    renderer = Renderer(set_template(AutoTokenizer.from_pretrained(tiny_model), "qwen3"))
+    longest = max(trained_lengths(renderer, files["train"]))
     assert longest <= 128
     _, files = run(tmp_path, rows, "shorter", max_length=longest - 1, too_long="reject", **options)
-    assert max(trained_lengths(tiny_model, files["train"])) < longest
+    assert max(trained_lengths(renderer, files["train"])) < longest
 
 
-def trained_lengths(tokenizer, rows):
+def trained_lengths(renderer, rows):
     """Tokens of each row as dpo.py and kto.py see it."""
-    from transformers import AutoTokenizer
-
-    from data_prep.chat_template import Renderer, prompt_messages, set_template
-
-    renderer = Renderer(set_template(AutoTokenizer.from_pretrained(tokenizer), "qwen3"))
     for row in rows:
         prompt = prompt_messages(row["prompt"])
         answers = [row[name] for name in ("chosen", "rejected", "completion") if name in row]
