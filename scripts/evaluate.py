@@ -35,7 +35,6 @@ stands in metrics.json as `precision`, and compare.py says where two models diff
 
 import dataclasses
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,7 +44,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows, sha256, write_json, write_text
 from common.models import adapter_config, check_model_name
-from common.runs import Run, finish_run
+from common.runs import begin_run, finish_run
 from llamacpp.files import is_gguf
 from scoring import baselines, engines, judge, predict, summary, tasks
 from scoring.evaluations import model_name
@@ -294,7 +293,7 @@ def main() -> None:
         print(f"already done: {output_dir}")
         return summary.show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
 
-    started, clock = time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic()
+    run = begin_run()
     engine = load_engine(args, output_dir)
     print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}")
     asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]
@@ -328,7 +327,7 @@ def main() -> None:
     }
     write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
     finish_run(
-        Run(started, clock),
+        run,
         args,
         output_dir,
         [p for p in (args.data, args.shots_data, args.train_data) if p and p != "general"],

@@ -31,10 +31,11 @@ from pathlib import Path
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
+from common.hub import hub_problems, push
 from common.machine import end_with_parent, part_command
 from common.models import adapter_config, damaged_files, is_adapter, local_folder
 from export.adapter_folder import adapter_problems, base_of, folder_problems, lora_problems, quantized
-from export.card import hub_problems, push
+from export.card import KEPT, SHARED
 from export.plan import STAGES, Plan, check_before
 from export.proof.gates import gate_problems
 from export.run import export_adapter, export_files
@@ -174,7 +175,7 @@ def main() -> None:
         steps = Steps(plan.out / "export.log")
         (export_adapter if plan.kind == "adapter" else export_files)(plan, work, steps)
     if args.push_to_hub:
-        print(f"pushed: {push(plan.out, args.hub_model_id, args.hub_private_repo)}")
+        print(f"pushed: {push(plan.out, args.hub_model_id, args.hub_private_repo, SHARED, KEPT)}")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
     renderer, ids = Renderer(tokenizer, args.enable_thinking), ids_of(rows)
     prompts = [tasks.messages_of(r) if tasks.task_of(r) in tasks.CHOICE else prompt_messages(r["prompt"]) for r in rows]
     tokens = [renderer.encode_prompt(messages) for messages in prompts]
-    refuse_long_rows(rows, [len(t) for t in tokens], args.max_length, path)
+    refuse_long_rows(ids, [len(t) for t in tokens], args.max_length, path)
     unanswered = [id_ for id_, row in zip(ids, rows, strict=True) if tasks.gold_of(row) is None]
     if unanswered and set(rewards.names_of(args)) & set(rewards.NEED_GOLD):
         raise UserError(

@@ -95,7 +95,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         answer = renderer.encode_answer(prompt, answer_text(row["completion"]))
         encoded.append({"prompt_ids": renderer.encode_prompt(prompt), "label": row["label"], "completion_ids": answer})
     lengths = [len(e["prompt_ids"]) + len(e["completion_ids"]) for e in encoded]
-    refuse_long_rows(rows, lengths, args.max_length, path)
+    refuse_long_rows(ids, lengths, args.max_length, path)
     good = sum(e["label"] for e in encoded)
     if good in (0, len(rows)):
         raise UserError(f"{path}: all {len(rows)} rows are labelled {'true' if good else 'false'}; KTO needs both")

@@ -73,19 +73,11 @@ def load_model(args: Args, tokenizer, plan=None):
         model = FastLanguageModel.get_peft_model(model, **lora, random_state=args.seed, use_gradient_checkpointing=checkpointing)
     else:
         from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig
+        from transformers import AutoModelForSequenceClassification
 
-        nf4 = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype="bfloat16",
-            llm_int8_skip_modules=["score"],
-        )
+        nf4 = models.nf4_config("bfloat16", ("score",)) if adapters.in_4bit(args) else None
         print("Unsloth's CPU backend has no reward model: transformers and PEFT load it")
-        model = AutoModelForSequenceClassification.from_pretrained(
-            base, num_labels=1, dtype=dtype(), quantization_config=nf4 if adapters.in_4bit(args) else None
-        )
+        model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype(), quantization_config=nf4)
         processor.optimize_for_cpu(model)
         model = get_peft_model(model, LoraConfig(**lora, task_type="SEQ_CLS"))
     if start:

@@ -183,14 +183,25 @@ def load_plain(model: str, load_in_4bit: bool):
     and change, nothing.
     """
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import AutoModelForCausalLM
 
     dtype = torch.bfloat16 if not torch.cuda.is_available() or torch.cuda.is_bf16_supported(False) else torch.float16
-    nf4 = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
-    )
+    nf4 = nf4_config(dtype) if load_in_4bit else None
     place = {"device_map": {"": 0}} if torch.cuda.is_available() else {}
-    return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, quantization_config=nf4 if load_in_4bit else None, **place)
+    return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, quantization_config=nf4, **place)
+
+
+def nf4_config(compute_dtype, skip_modules: tuple[str, ...] = ()):
+    """NF4 with double quantisation, as QLoRA trains (arXiv 2305.14314); modules of `skip_modules` stay in 16 bits."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute_dtype,
+        llm_int8_skip_modules=list(skip_modules) or None,
+    )
 
 
 def virtual_tokens_of(model: str) -> str | None:

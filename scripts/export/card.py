@@ -12,7 +12,8 @@ from export.plan import Plan, training_config
 from export.proof.gates import Checked
 
 PURPOSE = "A research model: it was not tested on patients and its answers may be wrong. Not for clinical use."
-SHARED = ("*.gguf", "README.md", "Modelfile", "verification.json", "verification.txt")
+SHARED = ("*.gguf", "README.md", "Modelfile", "verification.json", "verification.txt")  # what a push uploads
+KEPT = ("*.FAILED.gguf", "work/*")  # and what of it stays here
 
 
 @dataclass
@@ -146,24 +147,3 @@ Research on medical language models, and teaching. Not for diagnosis, treatment,
 def shown(file: Checked, check: str) -> str:
     value = file.checks.get(check)
     return f"{value:.3g}" if isinstance(value, float) else "-"
-
-
-def hub_problems(repo: str | None) -> list[str]:
-    """Why the files could not be pushed; told before the export begins."""
-    if not repo or repo.count("/") != 1:
-        return [f"hub_model_id: give OWNER/NAME for --push_to_hub (found {repo!r})"]
-    from huggingface_hub import get_token
-
-    return [] if get_token() else ["push_to_hub: nobody is logged in to the hub here; run: hf auth login"]
-
-
-def push(out: Path, repo: str, private: bool) -> str:
-    """Upload what SHARED names; the page's address. Files that failed stay here."""
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-    url = api.create_repo(repo, private=private, exist_ok=True)
-    api.upload_folder(
-        repo_id=repo, folder_path=out, allow_patterns=list(SHARED), ignore_patterns=["*.FAILED.gguf", ".*", "work/*"]
-    )
-    return str(url)

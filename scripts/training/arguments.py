@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from common.arguments import check_at_least
+from common.hub import hub_problems
 from common.models import check_model_name
-from export.card import hub_problems
 from training import adapters
 
 from data_prep.chat_template import TEMPLATES
@@ -118,9 +118,8 @@ class TrainingArgs:
             found.append("target_modules: names no layer")
         if getattr(self, "packing", False) and self.adapter in adapters.VIRTUAL:
             found.append(f"packing: {self.adapter} stands before each row, so rows cannot be joined")
-        package = {"wandb": "wandb", "tensorboard": "tensorboard", "trackio": "trackio"}.get(self.report_to)
-        if package and importlib.util.find_spec(package) is None:
-            found.append(f"report_to: {package} is not installed; run: pip install {package}")
+        if self.report_to != "none" and importlib.util.find_spec(self.report_to) is None:
+            found.append(f"report_to: {self.report_to} is not installed; run: pip install {self.report_to}")
         if self.push_to_hub:
             found += hub_problems(self.hub_model_id)
         return found + adapters.problems(self) + self._trainer_problems()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common.errors import CheckFailed
 from common.files import write_json, write_text
+from common.hub import push
 from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
 
@@ -111,14 +112,5 @@ def finish(trainer, tokenizer, run: Run, args, metrics: dict, plan=None) -> None
     finish_run(run, args, args.output_dir, files, metrics, memory=plan.record() if plan else None)
     print(f"done:  {args.output_dir} (model or adapter, tokenizer, README.md, run.json, metrics.jsonl, loss.png)")
     if args.push_to_hub:
-        print(f"pushed: {push(Path(args.output_dir), args.hub_model_id, args.hub_private_repo)}")
-
-
-def push(folder: Path, repository: str, private: bool) -> str:
-    """Upload a result without its checkpoints to a repository, made where there is none. Returns its address."""
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-    url = api.create_repo(repository, private=private, exist_ok=True)
-    api.upload_folder(repo_id=repository, folder_path=folder, ignore_patterns=["checkpoint-*/**", ".*", "settings.json"])
-    return str(url)
+        url = push(Path(args.output_dir), args.hub_model_id, args.hub_private_repo, ignore=("checkpoint-*/**", "settings.json"))
+        print(f"pushed: {url}")

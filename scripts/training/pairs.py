@@ -30,7 +30,7 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
         answers = {f"{name}_ids": renderer.encode_answer(prompt, answer_text(row[name], name)) for name in ("chosen", "rejected")}
         encoded.append({"prompt_ids": renderer.encode_prompt(prompt), **answers})
     lengths = [len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"])) for e in encoded]
-    refuse_long_rows(rows, lengths, args.max_length, path)
+    refuse_long_rows(ids_of(rows), lengths, args.max_length, path)
     counts = Counts(
         rows=len(rows),
         tokens=sum(len(ids) for e in encoded for ids in e.values()),

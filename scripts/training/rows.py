@@ -64,12 +64,12 @@ def kind_of_row(row: dict) -> str:
     return next((f"it looks like {what}" for key, what in kinds if key in row), f"it has {', '.join(list(row)[:6]) or 'no keys'}")
 
 
-def refuse_long_rows(rows: list[dict], lengths: list[int], max_length: int, path: str) -> None:
+def refuse_long_rows(ids: list, lengths: list[int], max_length: int, path: str) -> None:
     """UserError where rows are longer than max_length tokens: an answer cut before its end teaches never to stop."""
-    long = [id_ for id_, n in zip(ids_of(rows), lengths, strict=True) if n > max_length]
+    long = [id_ for id_, n in zip(ids, lengths, strict=True) if n > max_length]
     if long:
         raise UserError(
-            f"{path}: {len(long)} of {len(rows)} rows are longer than max_length {max_length} tokens (the longest "
+            f"{path}: {len(long)} of {len(ids)} rows are longer than max_length {max_length} tokens (the longest "
             f"has {max(lengths)}), first {long[:3]}; raise --max_length or shorten them in data_prep"
         )
 

@@ -1,5 +1,6 @@
 """What can go wrong in training: out of memory, a loss that is no number or explodes, a full disk, and stopping early."""
 
+import importlib
 import json
 import re
 import resource
@@ -8,7 +9,7 @@ import shutil
 import pytest
 from common import processor
 from conftest import ROOT, ends_the_same_after_a_kill, run_script
-from training import callbacks
+from training import callbacks, pairs
 
 QUICK = ["--logging_steps", 1, "--save_steps", 0, "--learning_rate", 1e-3, "--gradient_checkpointing", "false"]
 
@@ -64,6 +65,24 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows(tiny_model, t
     done = run_script("scripts/sft.py", "--model", folder, *data, *QUICK, *flags, code=1)
     assert "the loss is nan at step 1" in done.stderr and "Traceback" not in done.stderr
     assert len(re.findall(r"\brow\d+", done.stderr)) == 4
+
+
+@pytest.mark.parametrize("method", ["kto", "dpo"])
+def test_too_long_rows_are_named_by_their_place_in_the_file(tiny_model, method):
+    """KTO mixes its rows: a row without an id is still the one in that line of the file."""
+    from common.errors import UserError
+    from transformers import AutoTokenizer
+
+    script, long = importlib.import_module(method), "on and on " * 60
+    rows = [{"prompt": f"Question {n}?", "completion": "No.", "label": n % 2 == 0} for n in range(12)]
+    if method == "dpo":
+        rows = [{"prompt": row["prompt"], "chosen": "Yes.", "rejected": "No."} for row in rows]
+    rows[9]["completion" if method == "kto" else "rejected"] = long
+    args = script.Args(model=str(tiny_model), data="rows.jsonl", output_dir="out", max_length=64)
+    with pytest.raises(UserError, match=r"1 of 12 rows .* first \[10\]"):
+        (script.make_dataset if method == "kto" else pairs.make_dataset)(
+            rows, AutoTokenizer.from_pretrained(tiny_model), args, "rows.jsonl"
+        )
 
 
 def test_a_loss_that_explodes_stops_the_run():

@@ -1,0 +1,28 @@
+"""Results on the hub: what would keep them from being pushed, and the push. Imports huggingface_hub where it is used only."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def hub_problems(repo: str | None) -> list[str]:
+    """Why nothing could be pushed to OWNER/NAME; told before the work begins."""
+    if not repo or repo.count("/") != 1:
+        return [f"hub_model_id: give OWNER/NAME for --push_to_hub (found {repo!r})"]
+    from huggingface_hub import get_token
+
+    return [] if get_token() else ["push_to_hub: nobody is logged in to the hub here; run: hf auth login"]
+
+
+def push(folder: Path, repo: str, private: bool, only: Iterable[str] | None = None, ignore: Iterable[str] = ()) -> str:
+    """Upload a folder, or what of it the patterns of `only` name, to a repository that is made where there is none.
+
+    Returns the repository's address. Hidden files and what `ignore` names stay here.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    url = api.create_repo(repo, private=private, exist_ok=True)
+    api.upload_folder(
+        repo_id=repo, folder_path=folder, allow_patterns=list(only) if only else None, ignore_patterns=[".*", *ignore]
+    )
+    return str(url)
