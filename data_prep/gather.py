@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep import privacy
 from data_prep.convert import convert
 from data_prep.detect import explode_row, find_reading
 from data_prep.duplicates import Protected, digest, figures, fold, signatures
@@ -229,7 +230,7 @@ def protected(args: Args) -> Protected | None:
             if records and set(records[0].raw) == {"_key", "_value"}:
                 ids |= {str(r.raw["_key"]): f"{file.shown}:{r.line}" for r in records}
             elif records:
-                rows += _questions_of(records, file.shown, unread)
+                rows += _questions_of(records, file.shown, unread, args.personal_data == "mask")
     if not rows and not ids:
         raise UserError(f"eval_files: {', '.join(args.eval_files)} hold no question that could be read")
     print(f"protected: {len(rows) + len(ids):,} evaluation rows" + (f", {len(ids):,} of them by their ids alone" if ids else ""))
@@ -239,11 +240,11 @@ def protected(args: Args) -> Protected | None:
     return Protected(rows, args.leak_threshold, ids)
 
 
-def _questions_of(records: list[Record], shown: str, unread: collections.Counter) -> list[tuple[str, str, str]]:
+def _questions_of(records: list[Record], shown: str, unread: collections.Counter, masked: bool) -> list[tuple[str, str, str]]:
     """(place, question, the rest) of each evaluation row. Columns that go unused do not matter here.
 
     Rows of a test.jsonl are plain rows already, and may be of several tasks; a reading is for the others. `unread` counts
-    why rows could not be read.
+    why rows could not be read. `masked`: as our own rows are, which are compared with these and quoted beside them.
     """
     args = Args(good_score=1.0)
     foreign = [r.raw for r in records if not _is_scoring_row(r.raw)]
@@ -259,6 +260,9 @@ def _questions_of(records: list[Record], shown: str, unread: collections.Counter
                 unread[same_for_all(row)] += 1
                 continue
             asked, rest, _ = key_parts(row)
+            if masked:
+                known: dict = {}
+                asked, rest = (privacy.mask(text, known, privacy.TYPES) for text in (asked, rest))
             found.append((f"{shown}:{record.line}", asked, rest))
     return found
 

@@ -180,7 +180,8 @@ def main() -> None:
     elif not counts["test"] and args.test_size:
         print(f"test.jsonl is empty: none of {counts['rows read']:,} rows fell into it; raise --test_size or give more rows")
     page = "report.html, " if args.html_report else ""
-    print(f"done: {args.output_dir} (train.jsonl, test.jsonl, {page}manifest.json; what was left out and why: rejects.jsonl)")
+    left_out = "what was left out and why, as it was read, nothing masked: rejects.jsonl"
+    print(f"done: {args.output_dir} (train.jsonl, test.jsonl, {page}manifest.json; {left_out})")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import regex
 from data_prep.name_table import GIVEN, NO_NAMES, SURNAMES
 
 TITLE = (
-    r"(?:Dra?|Sra?|Srta|Prof(?:a|essora?)?|Mrs?|Ms|Miss|Enf(?:ermeir[ao])?|Dona)\.?(?:\([ao]\))?"
+    r"(?:[Dd]ra?|[Ss]ra?|Srta|[Pp]rof(?:a|essora?)?|Mrs?|Ms|Miss|Enf|[Ee]nfermeir[ao]|[Dd]ona)\.?[ªº]?(?:\([ao]\))?\.?|(?:DR|SR|ENF)\.|(?:DR|SR|SRT)A\.?|(?<=\b[oOaA][ ])(?:doutora?|senhora?)"
     r"|(?<!\b(?:[Yy]our|[Aa]|[Tt]he|[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[Aa]ny|[Oo]ur|[Uu]m|[Oo]|[Ss]eu)[ ])(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
 )
 ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
@@ -29,7 +29,7 @@ DATE = (
     r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
 )
-NUMBER = r"(?:\s*(?:n[ºo°.]{1,2}|number|no\.|num(?:ber|ero)?\.?|#|de registro))?\s*[:#-]?\s*"
+NUMBER = r"(?:\s*(?:n[ºo°.]{1,2}|number|no\.|num(?:ber|ero)?\.?|#|de registro|de n[úu]mero))?\s*[:#-]?\s*"
 UF = r"(?:AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|SC|SE|SP|TO)"
 STREET = (
     r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
@@ -50,9 +50,19 @@ PATTERNS = {
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\d)",
         r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![\w:])",
     ],
-    "CNS": [r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)"],
-    "CNPJ": [r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)"],
-    "CPF": [r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?![\w-]|[.,]\d)"],
+    "CNS": [
+        r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)",
+        r"(?<=\b(?:CNS|SUS|cns)[ .:_=-]{0,2})[12789]\d{2} ?\d{4} ?\d{4} ?\d{4}(?!\d)",
+    ],
+    "CNPJ": [
+        r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)",
+        r"(?<!\d)\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}(?!\d)",
+    ],
+    "CPF": [
+        r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?!\w|-\w|[.,]\d)",
+        r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)",
+        r"(?<=\bCPF[ .:_=-]{0,2}(?:n[ºo°.]{1,2}\s?)?)\d{9}-?\d{2}(?!\d)",
+    ],
     "SSN": [
         r"(?<![\w.,/-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])",
         rf"(?<=\b(?:SSN|[Ss]ocial [Ss]ecurity){NUMBER}(?:is )?)\d{{3}}[ -]?\d{{2}}[ -]?\d{{4}}\b",
@@ -71,8 +81,8 @@ PATTERNS = {
         r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s*|:\s*)?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
     ],
     "RECORD": [
-        rf"(?<=(?i:\b(?:prontu[áa]rio|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record|record (?:number|no\.?)|chart (?:number|no\.?)"
-        rf"|patient id|account (?:number|no\.?)){NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
+        rf"(?<=(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
+        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id)[ ]?[=(]?{NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
     ],
     "BIRTH_DATE": [
         rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
@@ -80,8 +90,8 @@ PATTERNS = {
     ],
     "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "PHONE": [
-        r"(?<![\w.,/-])(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
-        r"(?<![\w.,/-])\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<!\w)(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<!\w)\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<![\w.,/-])0?[1-9]\d[ -](?:9[ ]?)?\d{4}[-. ]\d{4}(?![\w-])",
         r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
         r"(?<![\w./-]|\d,)(?:(?:\+?1|001)[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[.-])\d{3}[.-]\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?!\w|-\d)",
@@ -101,7 +111,13 @@ TYPES = tuple(PATTERNS)
 COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
 # What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name.
 NAMES = [
-    ("Dr Sr Mr Ms Miss Prof Enf Dona outor enhora octor urse".split(), regex.compile(rf"\b(?:{TITLE})[ ]+({RUN})"), "any"),
+    (
+        "Dr|Sr|Mr|Ms|Miss|Prof|Enf|Dona|outor|enhor|octor|urse|nferm|dona|prof|dr.|dr(|dra|drª|sr.|sr(|sra|srª|DR.|DRA|SR.|SRA|SRTA|ENF.|dr |sr ".split(
+            "|"
+        ),
+        regex.compile(rf"\b(?:(?:{TITLE})(?:[ ]+|(?<=\.)))+({RUN})"),
+        "any",
+    ),
     ("name is|nome é|chamo|chama".split("|"), regex.compile(rf"\b(?:{SAID})[ ]+({RUN})"), "any"),
     (
         ("ame:", "ame :", "AME:", "AME :", "ome", "OME", "ãe", "ÃE", "Fili"),
@@ -116,6 +132,7 @@ NAMES = [
         "given",
     ),
     (("DR", "SR", "ENF"), regex.compile(rf"\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+({RUN})"), "given"),
+    (("eu ",), regex.compile(rf"\b[Ss]eu[ ]+({RUN})"), "given"),
     (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
     (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
 ]
@@ -145,7 +162,7 @@ PIECES = {
 LOW_PIECES = {
     "BIRTH_DATE": ("nasc", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
     "RECORD": (
-        "prontu",
+        "pront",
         "matr",
         "atendimento",
         "registro hosp",
@@ -155,6 +172,7 @@ LOW_PIECES = {
         "chart n",
         "patient id",
         "account n",
+        "hospital n",
     ),
     "EMAIL": ("@", "(at)", "[at]"),
     "URL": ("://", "www.", ".com/"),

@@ -1,6 +1,7 @@
 """One record through the stages that look at it alone: convert, clean, mask, language. No stage needs another row."""
 
 import collections
+import functools
 import re
 
 from data_prep import clean, privacy
@@ -33,7 +34,9 @@ def plain_row(record: Record, reading: Reading, args: Args, tally: Tally) -> dic
     if reason := _worthless(row, args):
         return reason
     said = row.pop("language", "")
-    row |= {"source": record.source, "topic": _topic(record, reading), "language": said or _language(row, reading)}
+    topic = _topic(record, reading)
+    topic = masked_topic(topic) if args.personal_data == "mask" else topic
+    row |= {"source": record.source, "topic": topic, "language": said or _language(row, reading)}
     tally.clock.mark("language")
     return row | _instruction(row, reading, args)
 
@@ -90,6 +93,12 @@ def _topic(record: Record, reading: Reading) -> str:
         return record.topic
     value = cell(record.raw, reading.fields.get("topic", ""))
     return str(value).strip() if isinstance(value, str | int) else ""
+
+
+@functools.cache
+def masked_topic(topic: str) -> str:
+    """A topic is a title now and then, and a title names people. The same topic gives the same text in every row."""
+    return privacy.mask(topic, {}, privacy.TYPES)
 
 
 def _language(row: dict, reading: Reading) -> str:
