@@ -1,4 +1,4 @@
-"""The first pass: every record is converted, cleaned, masked, told from duplicates and leaks; the rest is stored."""
+"""The first pass: every record, as a plain row or the reason why it is none, is told from duplicates and leaks and stored."""
 
 import collections
 from dataclasses import dataclass, field
@@ -9,36 +9,20 @@ import numpy as np
 from data_prep import privacy
 from data_prep.convert import convert
 from data_prep.detect import explode_row, find_reading
-from data_prep.duplicates import Protected, digest, figures, fold, signatures
+from data_prep.duplicates import Protected, digest, figures
 from data_prep.errors import UserError
 from data_prep.files import Store
 from data_prep.options import Args
 from data_prep.outputs import TASK_OF, key_parts
 from data_prep.read import Record, file_records, input_files
 from data_prep.reading import Reading, Wish
-from data_prep.rows import plain_row, split_of
 from data_prep.sources import SAMPLE, Source, all_records, several_kinds
 from data_prep.split import quality
 from data_prep.tally import Leak, Tally, same_for_all
+from data_prep.told import LeakFound, LeftOut, Told, leaks_of, signatures_of, told_of
 
 AT_ONCE = 1000  # rows whose signatures are made together
 RANK = {"": 0, "train": 0, "validation": 1, "test": 2}
-
-
-class Told(NamedTuple):
-    """A plain row, and what it is told from others by."""
-
-    record: Record
-    row: dict
-    asked: str
-    rest: str
-    answer: str
-    question: str  # what is asked, folded
-    folded: str  # the whole text
-    key: int  # its digest
-    answer_key: int
-    passage: str
-    split: str  # that the file puts it into, or ""
 
 
 class Earlier(NamedTuple):
@@ -48,6 +32,13 @@ class Earlier(NamedTuple):
     line: int
     answer: int
     rank: int
+
+
+class Looked(NamedTuple):
+    """What else is told of a row by itself."""
+
+    signature: np.ndarray
+    leak: LeakFound
 
 
 @dataclass
@@ -80,26 +71,18 @@ class FirstPass:
         self.seen: dict[int, Earlier] = {}
         self.overruled: dict[int, Earlier] = {}
         self.groups: dict[str, int] = {}
-        self.buffer: list[Told] = []
+        self.buffer: list[tuple[Told, Looked | None]] = []
 
     def tell(self, record: Record, reading: Reading) -> Told | None:
         """The record as a row that is no duplicate; None, with the reject listed, where it is none."""
-        tally, wanted = self.tally, self.args.labels
-        row = plain_row(record, reading, self.args, tally)
-        if isinstance(row, str):
-            return tally.reject(record, "rejected", row)
-        if row["task"] == "classification" and wanted and row["label"] not in wanted:
-            return tally.reject(record, "not asked for", f"label {row['label']!r} is not among --labels")
-        asked, rest, answer = key_parts(row)
-        passage, question, rest_folded = fold(row.pop("context", "")), fold(asked), fold(rest)
-        folded = f"{question} | {rest_folded}"
-        if passage:  # by its number, as the length of a passage would drown the question
-            folded += f" | {digest(passage):020} {digest(passage[::-1]):020}"
-        answer_key = digest(rest_folded if answer == rest else fold(answer))
-        split = split_of(record, reading)
-        told = Told(record, row, asked, rest, answer, question, folded, digest(folded), answer_key, passage, split)
-        tally.clock.mark("exact duplicates")
-        return None if self._is_duplicate(told) else told
+        return self.accept(record, told_of(record, reading, self.args, self.tally))
+
+    def accept(self, record: Record, made: Told | LeftOut) -> Told | None:
+        if isinstance(made, LeftOut):
+            return self.tally.reject(record, *made)
+        duplicate = self._is_duplicate(made)
+        self.tally.clock.mark("exact duplicates")
+        return None if duplicate else made
 
     def _is_duplicate(self, told: Told) -> bool:
         """Whether the text was seen. Of a text in two splits of the source the row to measure with stays."""
@@ -116,8 +99,9 @@ class FirstPass:
         self.tally.reject(record, "duplicate", why)
         return True
 
-    def add(self, told: Told) -> None:
-        self.buffer.append(told)
+    def add(self, told: Told, looked: Looked | None = None) -> None:
+        """Take in a row; `looked` where its signature and its leak are known already."""
+        self.buffer.append((told, looked))
         if len(self.buffer) == AT_ONCE:
             self.flush()
 
@@ -126,24 +110,21 @@ class FirstPass:
         if not self.buffer:
             return
         rows, clock = self.rows, self.tally.clock
-        looks = self.args.near_duplicates != "off" or self.args.select
-        matrix = signatures([t.folded for t in self.buffer]) if looks else np.zeros((len(self.buffer), 1), np.uint32)
+        some, looked = [told for told, _ in self.buffer], [looked for _, looked in self.buffer]
+        matrix = np.stack([one.signature for one in looked]) if looked[0] else signatures_of(some, self.args)
         clock.mark("signatures")
-        clean = [not leak for leak in self.leaks(self.buffer)]
+        clean = [not leak for leak in self.leaks(some, [one.leak for one in looked] if looked[0] else None)]
         clock.mark("leaks")
-        for told, keep in zip(self.buffer, clean, strict=True):
+        for told, keep in zip(some, clean, strict=True):
             if keep:
                 self._store(told)
         rows.matrix.append(matrix[clean])
         self.buffer.clear()
         clock.mark("storing")
 
-    def leaks(self, some: list[Told]) -> list[bool]:
+    def leaks(self, some: list[Told], found: list[LeakFound] | None = None) -> list[bool]:
         """For each row whether it is like a protected one; these are listed."""
-        if self.guard is None:
-            return [False] * len(some)
-        near = self.guard.candidates(signatures([t.question for t in some]))
-        found = [self.guard.by_id(t.record.raw) or self.guard.match(t.asked, t.rest, near[i]) for i, t in enumerate(some)]
+        found = leaks_of(some, self.guard) if found is None else found
         for told, leak in zip(some, found, strict=True):
             if leak:
                 kind, number, similarity = leak
@@ -168,16 +149,22 @@ class FirstPass:
         rows.splits.append(told.split)
 
 
-def gather(first: FirstPass, sources: list[Source]) -> Rows:
-    """Every record of every source. Raises UserError where there are no rows, or rows of two tasks."""
-    args, tally, tasks = first.args, first.tally, {}
+def told_here(first: FirstPass, sources: list[Source]):
+    """(record, what it is told by or why it is left out, None) of every record, in this process."""
     for record, reading in all_records(sources):
-        tally.clock.mark("read")
+        first.tally.clock.mark("read")
+        yield record, told_of(record, reading, first.args, first.tally), None
+
+
+def gather(first: FirstPass, records) -> Rows:
+    """Every record, as `told_here` gives them. Raises UserError where there are no rows, or rows of two tasks."""
+    args, tally, tasks = first.args, first.tally, {}
+    for record, made, looked in records:
         tally.read += 1
         tally.files[record.file] += 1
-        if told := first.tell(record, reading):
+        if told := first.accept(record, made):
             tasks.setdefault(TASK_OF[told.row["task"]], record.file)
-            first.add(told)
+            first.add(told, looked)
     first.flush()
     if not tally.read:
         raise UserError(f"inputs: {', '.join(args.inputs)} hold no rows")

