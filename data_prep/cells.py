@@ -2,7 +2,7 @@
 
 import re
 
-from data_prep.names import LANGUAGES, LETTERS
+from data_prep.names import LANGUAGES, LETTERS, PROVENANCE
 from data_prep.reading import Reading
 from data_prep.turns import Turn, apart
 from data_prep.values import Option, Unreadable, cell, is_missing, option_text, options_of, split_stem, text_of, unlettered
@@ -21,9 +21,19 @@ class Cells:
         return text_of(self.value(name), name.replace("_", " ")) if name in self.fields else ""
 
     def extra(self) -> dict:
-        """Language, system turn and explanation, where the row has them."""
+        """Language, system turn, explanation and provenance, where the row has them."""
         found = {name: text for name in ("system", "explanation") if (text := self.text(name))}
-        return found | self.language()
+        return found | self.provenance() | self.language()
+
+    def provenance(self) -> dict:
+        """The exam, the item's number in it, its year and its difficulty (a number), where the row has them."""
+        found = {name: text for name in PROVENANCE[:3] if (text := self.text(name))}
+        if text := self.text("difficulty"):
+            try:
+                found["difficulty"] = float(text.replace(",", "."))
+            except ValueError:
+                raise Unreadable(f"the difficulty is no number: '{text}'") from None
+        return found
 
     def language(self) -> dict:
         """{"language": ISO 639-1} where the row says one."""

@@ -4,7 +4,7 @@ import collections
 import re
 from typing import NamedTuple
 
-from data_prep.names import ALIASES, IDS, NAMES, OPTION_PREFIXES, SPLITS, is_telling, plain
+from data_prep.names import ALIASES, IDS, NAMES, NO, OPTION_PREFIXES, SPLITS, YES, is_telling, plain
 from data_prep.turns import is_turns, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
 
@@ -93,6 +93,11 @@ FITS = {  # our name -> whether a column's values can be that
     "language": lambda c: c.kind == "text" and c.length <= 25,
     "topic": lambda c: c.kind in ("text", "number") and c.length <= 200 and _repeats_itself(c),
     "status": lambda c: c.kind == "text" and c.length <= 40,
+    "annulled": lambda c: share(c.values, lambda v: str(v).strip().casefold() in YES | NO) >= 0.95,
+    "exam": lambda c: c.kind in ("text", "number") and c.length <= 80 and _repeats_itself(c),
+    "number": lambda c: c.kind in ("text", "number") and c.length <= 12,
+    "year": lambda c: share(c.values, lambda v: re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", str(v).strip())) >= 0.95,
+    "difficulty": lambda c: c.kind == "number",
     "image": lambda c: c.kind != "empty",
     "prompt": lambda c: c.kind in ("text", "turns", "number"),
     "chosen": lambda c: c.kind in ("text", "turns", "number", "object"),
@@ -155,6 +160,11 @@ def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:
         if pairs and same >= 0.95 * len(pairs):
             return other.name
     return ""
+
+
+def annotates(column: Column) -> bool:
+    """Whether a column holds lists of objects: what somebody marked in a text."""
+    return column.kind == "list" and share(column.values, lambda v: all(isinstance(i, dict) for i in from_literal(v))) >= 0.6
 
 
 def _bare(value) -> str:

@@ -7,7 +7,7 @@ beside its answer (`thought`), for training with thinking on.
 import re
 
 from data_prep.cells import Cells, options_in, with_image
-from data_prep.names import ANNULLED
+from data_prep.names import ANNULLED, YES
 from data_prep.reading import Reading
 from data_prep.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
 from data_prep.values import Option, Unreadable, answer_text, is_missing, key_letters, mark_of
@@ -35,6 +35,8 @@ def convert(raw: dict, reading: Reading, args) -> dict | str:
 def _mcq(cells: Cells, args) -> dict:
     question, answer = cells.text("question"), cells.value("answer")
     if ANNULLED.fullmatch(cells.text("status")) or (isinstance(answer, str) and ANNULLED.fullmatch(answer.strip())):
+        raise Unreadable("annulled by its examiners")
+    if cells.text("annulled").casefold() in YES:
         raise Unreadable("annulled by its examiners")
     if not question:
         raise Unreadable("key without a question" if cells.raw.get("key_file") else "no question")

@@ -11,6 +11,7 @@ import dataclasses
 from data_prep.asking import choose
 from data_prep.columns import (
     Column,
+    annotates,
     candidates,
     fits,
     inline_options,
@@ -144,6 +145,8 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
     if rule.shape == "preference" and "prompt" not in fields:  # the conversation that both sides answer, under any name
         called = [c.name for c in free.values() if c.kind == "turns" and c.name not in fields.values()]
         fields |= {"prompt": called[0]} if len(called) == 1 else {}
+    if rule.shape == "qa" and (further := _further_questions(fields, free, wish, columns, sample)):
+        rivals.setdefault("question", further)
     return _scored(rule, Reading(rule.shape, fields), None, columns, sample, passed, rivals)
 
 
@@ -213,7 +216,16 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
     _take(rule, fields, {n: c for n, c in free.items() if n not in again and n not in spread and n != key.column})
     checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
     reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)))
-    return _scored(rule, reading, key, columns, sample, passed, {})
+    further = _further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)
+    return _scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
+
+
+def _further_questions(fields: dict, free: dict[str, Column], wish: Wish, columns: dict[str, Column], sample) -> list[str]:
+    """Columns that are called like the question as well, and say something else: a title, and the whole of what was asked."""
+    if "question" in wish.fields or fields["question"] not in columns:
+        return []
+    called = [c for c in candidates("question", free) if c not in fields.values() and free[c].kind == "text"]
+    return [c for c in called if not repeats(free[c], [columns[fields["question"]]], sample)]
 
 
 def _listed_options(column: Column) -> bool:
@@ -230,7 +242,7 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
         for c in columns.values()
         if c.name not in used
         and c.name not in passed
-        and must_not_go_unused(c, len(sample), with_options)
+        and (must_not_go_unused(c, len(sample), with_options) or (rule.shape == "text" and annotates(c)))
         and not repeats(c, takers, sample)
     ]
     told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]

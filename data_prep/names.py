@@ -37,13 +37,19 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "language": "language lang idioma lingua língua",
     "system": "system systemprompt",
     "status": "status situacao situação",
+    "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
     "question_end": "sent2",
     "image": "containsimg hasimage hasassociatedimages image images imagem temimagem",
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
+    "exam": "exam prova exame banca concurso certame examname editionid edition edicao edição",
+    "number": "number numero número questionnumber numeroquestao itemnumber",
+    "year": "year ano examyear anoprova",
+    "difficulty": "difficulty dificuldade difficultyparameter parametrob paramb irtb",
     "split": "split particao partição subset",
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
     "rejected_score": "scorerejected rejectedscore rejectedrating ratingrejected",
 }
+PROVENANCE = ("exam", "number", "year", "difficulty")  # where an item comes from and how hard it is: carried to scoring rows
 ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():
     for _alias in _aliases.split():
@@ -56,7 +62,7 @@ TELLING = re.compile(
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
-    r"diagnosis|cop|ra|prediction|pred|esperado|expected)$",
+    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred|esperado|expected)$",
     re.I,
 )
 # Words after which a column is about such a thing, and is none itself.
@@ -150,6 +156,7 @@ BAD = {
 MARKS = GOOD | BAD | {"verdadeiro": 1.0, "falso": 0.0}
 MISSING = {"", "nan", "null", "<na>", "#n/a", "n/a", "none", "nat", "undefined"}
 BLANK_OPTION = {"", "nan", "null", "<na>", "#n/a"}  # "None" can be what an option says
+YES, NO = {"true", "yes", "sim", "1", "s", "y"}, {"false", "no", "não", "nao", "0", "n"}
 ANNULLED = re.compile(r"(?:-+|\*|x|anulad[ao]s?|annulled|nula|cancelad[ao]|void)\s*", re.I)
 SPLITS = {
     "train": "train", "training": "train", "treino": "train", "treinamento": "train",

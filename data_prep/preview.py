@@ -8,6 +8,8 @@ from data_prep.errors import UserError
 
 LOCAL = "models/tiny-qwen3"
 LONGER = "rows longer than max_length"
+GREEN, RED = "\033[1;4;32m{}\033[0m", "\033[1;4;31m{}\033[0m"
+ANSWERS = ("chosen", "rejected", "completion")
 MOST = 20_000  # rows whose tokens are counted where nothing is rejected for its length
 
 
@@ -108,21 +110,42 @@ class Lengths:
         return [(b * width, bins[b]) for b in range(max(bins) + 1)]
 
     def show(self, path: Path, number: int) -> None:
-        """Print the first training rows as they are rendered; what is trained is green and underlined."""
+        """Print the first training rows as they are rendered; what is trained is green and underlined. Of pairs and feedback
+        the prompt and the answers, as the preference scripts see them: what is to be unlearnt is red."""
         if self.renderer is None:
             return
-        from data_prep.chat_template import to_messages
-
         with open(path, encoding="utf-8") as file:
             for line, _ in zip(file, range(number), strict=False):
                 row = json.loads(line)
-                if "conversations" not in row:
-                    return
-                out = self.renderer.encode(to_messages(row), self.args.max_length or None)
-                print(f"\n--- {row['id']}: {len(out['input_ids'])} tokens, {sum(v != -100 for v in out['labels'])} trained")
-                runs, decode = [], self.renderer.tokenizer.decode
-                for token, label in zip(out["input_ids"], out["labels"], strict=True):
-                    if not runs or runs[-1][0] != (label != -100):
-                        runs.append((label != -100, []))
-                    runs[-1][1].append(token)
-                print("".join(f"\033[1;4;32m{decode(ids)}\033[0m" if trained else decode(ids) for trained, ids in runs))
+                if "prompt" in row:
+                    self._show_answers(row)
+                elif "conversations" in row:
+                    self._show_conversation(row)
+
+    def _show_conversation(self, row: dict) -> None:
+        from data_prep.chat_template import to_messages
+
+        out = self.renderer.encode(to_messages(row), self.args.max_length or None)
+        print(f"\n--- {row['id']}: {len(out['input_ids'])} tokens, {sum(v != -100 for v in out['labels'])} trained")
+        runs, decode = [], self.renderer.tokenizer.decode
+        for token, label in zip(out["input_ids"], out["labels"], strict=True):
+            if not runs or runs[-1][0] != (label != -100):
+                runs.append((label != -100, []))
+            runs[-1][1].append(token)
+        print("".join(GREEN.format(decode(ids)) if trained else decode(ids) for trained, ids in runs))
+
+    def _show_answers(self, row: dict) -> None:
+        from data_prep.chat_template import prompt_messages
+
+        messages, decode = prompt_messages(row["prompt"]), self.renderer.tokenizer.decode
+        answers = {name: self.renderer.encode_answer(messages, row[name]) for name in ANSWERS if name in row}
+        prompt = self.renderer.encode_prompt(messages)
+        told = ", ".join(f"{len(ids)} {name}" for name, ids in answers.items())
+        print(
+            f"\n--- {row['id']}: {len(prompt)} tokens of the prompt, {told}"
+            + (f", label {row['label']}" if "label" in row else "")
+        )
+        print(decode(prompt))
+        for name, ids in answers.items():
+            good = name == "chosen" or row.get("label", False)
+            print(f"{name}: " + (GREEN if good else RED).format(decode(ids)))

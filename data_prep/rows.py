@@ -8,7 +8,7 @@ from data_prep import clean, privacy
 from data_prep.chat_template import INSTRUCTIONS
 from data_prep.convert import convert
 from data_prep.language import language_of_row
-from data_prep.names import SPLITS
+from data_prep.names import PROVENANCE, SPLITS
 from data_prep.options import Args
 from data_prep.outputs import ANSWER_INSTRUCTIONS
 from data_prep.read import Record
@@ -16,7 +16,7 @@ from data_prep.reading import Reading
 from data_prep.tally import Tally, hidden
 from data_prep.values import cell
 
-AS_WRITTEN = ("label", "answer", "score", "good", "language", "task")  # of rows that are not open: names, no prose
+AS_WRITTEN = ("label", "answer", "score", "good", "language", "task", *PROVENANCE)  # of rows that are not open: names, no prose
 HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -67,7 +67,7 @@ def _tidy(row: dict, record: Record, args: Args, tally: Tally) -> dict:
             tally.example(record, sorted(types), hidden(tidied, whole), whole)
         return whole
 
-    kept = AS_WRITTEN if row["task"] != "open" else ("task", "language")
+    kept = AS_WRITTEN if row["task"] != "open" else ("task", "language", *PROVENANCE)
     row = {name: value if name in kept else clean.each_text(value, tidy) for name, value in row.items()}
     tally.cleaned.update(changed)
     tally.personal.update(masked)

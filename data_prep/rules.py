@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from data_prep.keys import Key
+from data_prep.names import PROVENANCE
 from data_prep.reading import Reading
 
 ALWAYS = ("topic", "language", "split")  # may stand in any file
@@ -22,7 +23,12 @@ ASKED = ("question", "prompt", "input", "instruction", "text")
 RULES = (
     Rule("preference", (("chosen",), ("rejected",)), ("prompt", "system", "chosen_score", "rejected_score"), 5),
     Rule("feedback", (("prompt",), ("completion",), ("label",)), ("system",), 5),
-    Rule("mcq", (ASKED,), ("context", "explanation", "thought", "system", "status", "image", "image_text", "question_end"), 5),
+    Rule(
+        "mcq",
+        (ASKED,),
+        ("context", "explanation", "thought", "system", "status", "annulled", "image", "image_text", "question_end", *PROVENANCE),
+        5,
+    ),
     Rule(
         "graded",
         (("question", "prompt", "instruction"), ("completion", "answer", "output"), ("score",)),
@@ -33,11 +39,11 @@ RULES = (
     Rule("messages", (("messages",),), ("system",), 4),
     Rule("alpaca", (("instruction",), ("output",)), ("input", "system", "thought"), 4),
     Rule("dialogue", (("dialogue",),), ("system",), 3.5),
-    Rule("classification", (("text", "question"), ("label",)), ("context", "image", "image_text"), 3),
+    Rule("classification", (("text", "question"), ("label",)), ("context", "image", "image_text", *PROVENANCE), 3),
     Rule(
         "qa",
         (("question", "prompt", "input"), ("answer", "completion", "output")),
-        ("context", "explanation", "thought", "system", "image", "image_text"),
+        ("context", "explanation", "thought", "system", "image", "image_text", *PROVENANCE),
         3,
     ),
     Rule("text", (("text",),), (), 1),

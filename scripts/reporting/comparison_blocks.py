@@ -9,7 +9,7 @@ from reporting.language import Language
 from scoring.comparing import Comparison, Result
 from scoring.evaluations import Evaluation, part_of
 
-GROUPS = {"by_topic": "By topic", "by_source": "By source", "by_origin": "By origin", "by_year": "By year"}
+GROUPS = {f"by_{name}": f"By {name}" for name in ("topic", "source", "origin", "exam", "year", "difficulty")}
 MOST_GROUPS = 60
 VERDICT_WORDS = {
     "better": ("better", "good"),
@@ -201,7 +201,7 @@ def distribution_blocks(result: Result, say: Language) -> list:
 
 
 def group_blocks(result: Result, say: Language) -> list:
-    """Shares by topic, source, origin and year, where the rows differ in it."""
+    """Shares by topic, source, origin, exam, year and third of difficulty, where the rows differ in it."""
     found = []
     for key, title in GROUPS.items():
         groups = result.first.get(key) or {}

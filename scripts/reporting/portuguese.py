@@ -82,11 +82,15 @@ PORTUGUESE = {
     "By topic": "Por tema",
     "By source": "Por fonte",
     "By origin": "Por origem",
+    "By exam": "Por prova",
     "By year": "Por ano",
+    "By difficulty": "Por dificuldade",
     "topic": "tema",
     "source": "fonte",
     "origin": "origem",
+    "exam": "prova",
     "year": "ano",
+    "difficulty": "dificuldade",
     "Groups have few rows; differences between groups are not tested.": (
         "Os grupos têm poucas linhas; diferenças entre grupos não são testadas."
     ),

@@ -42,6 +42,19 @@ def grouped(records: list[dict], key: str) -> dict:
     return {name: share(groups[name]) for name in sorted(groups)}
 
 
+def thirds(records: list[dict], key: str) -> dict:
+    """`share` for each third of the rows by a number that they have, the lowest first; equal numbers stay together."""
+    import numpy as np
+
+    numbers = [r[key] for r in records if key in r]
+    edges = np.quantile(numbers, [1 / 3, 2 / 3])
+    groups = collections.defaultdict(list)
+    for record in records:
+        groups[int(np.searchsorted(edges, record[key])) + 1 if key in record else 0].append(record)
+    name = lambda n, some: f"{n}/3: {min(r[key] for r in some):g} to {max(r[key] for r in some):g}" if n else "none"  # noqa: E731
+    return {name(n, some): share(some) for n, some in sorted(groups.items())}
+
+
 def classes(records: list[dict]) -> dict:
     """Precision, recall and F1 per class, macro and weighted, and the confusion matrix (scikit-learn).
 

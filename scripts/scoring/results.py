@@ -12,7 +12,7 @@ from scoring.statistics import Interval
 # What of metrics.json stands in comparison.json for programs; the folders hold all of it.
 KEPT = (
     "n n_correct n_invalid accuracy accuracy_ci95 chance majority_class predicted precision model by_topic by_source by_origin "
-    "by_year calibration option_mass texts bits_per_byte perplexity judge position_bias"
+    "by_exam by_year by_difficulty calibration option_mass texts bits_per_byte perplexity judge position_bias"
 ).split()
 
 

@@ -16,9 +16,11 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
         "by_topic": measures.grouped(records, "topic"),
         "by_source": measures.grouped(records, "source"),
     }
-    for key in ("origin", "year"):
+    for key in ("origin", "exam", "year"):
         if any(key in r for r in records):
             found[f"by_{key}"] = measures.grouped(records, key)
+    if any("difficulty" in r for r in records):
+        found["by_difficulty"] = measures.thirds(records, "difficulty")
     scored = [r for r in records if not r.get("too_long")]
     if task in tasks.CHOICE:
         found["classes"] = measures.classes(records)
@@ -58,7 +60,7 @@ def show(metrics: dict) -> None:
     show_share("all", metrics)
     for baseline in metrics.get("baselines") or ():
         show_share(baseline["name"], baseline)
-    for key in ("by_topic", "by_source", "by_origin", "by_year"):
+    for key in ("by_topic", "by_source", "by_origin", "by_exam", "by_year", "by_difficulty"):
         for name, part in metrics.get(key, {}).items() if len(metrics.get(key, {})) > 1 else ():
             show_share(name, part)
     if "classes" in metrics:

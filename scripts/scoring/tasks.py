@@ -21,6 +21,7 @@ Protocols for multiple choice and classification (the first option that scores h
 import collections
 import importlib.util
 import json
+import math
 import random
 import re
 from pathlib import Path
@@ -48,7 +49,8 @@ FITTING = {  # protocols by task; generate alone for those that are not here
     "perplexity": ("auto",),
 }
 CHOICE = ("mcq", "classification")
-KEPT = ("case", "year", "origin")  # of a row, where it has them: rows of one case are drawn together, others are grouped
+# Of a row, where it has them: rows of one case are drawn together; accuracy is also told by origin, exam, year and difficulty.
+KEPT = ("case", "origin", "exam", "number", "year", "difficulty")
 ANSWERS = {"mcq": "answer", "classification": "label", "open": "answer"}
 
 
@@ -87,6 +89,8 @@ def check_row(row: dict) -> list[str]:
         missing.append("text or conversations")
     if missing:
         return [f"{row.get('id', 'a row')}: lacks {', '.join(missing)}"]
+    if row.get("difficulty") not in (None, "") and not is_number(row["difficulty"]):
+        return [f"{row['id']}: difficulty {row['difficulty']!r} must be a number"]
     if not isinstance(row["id"], str | int):
         return [f"id: {str(row['id'])[:40]} must be a text or a whole number"]
     texts = [
@@ -135,6 +139,10 @@ def rubric_problems(row: dict) -> list[str]:
     if not whole or not any(one["points"] > 0 for one in rubric):
         return [f"{row['id']}: rubric must be a list of criterion and points, some of them above zero"]
     return []
+
+
+def is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_text(value) -> bool:

@@ -30,7 +30,8 @@ SETS = {  # name: (raw row, further rows that show how the key is written, what 
     "drbodebench": (
         BR,
         [],
-        {"task": "mcq", "question": BR["enunciado"], "answer": "C", "options": {"A": "Aspirina", "B": "Heparina", "C": "Insulina"}},
+        {"task": "mcq", "question": BR["enunciado"], "answer": "C", "options": {"A": "Aspirina", "B": "Heparina", "C": "Insulina"},
+         "exam": "2023", "number": "7"},
     ),
     "drbodebench with an image": (
         BR | {"contains_img": True, "img_description": "ECG com supra de ST."},

@@ -428,6 +428,16 @@ def test_lengths_cut_rows_and_preview(tmp_path, tiny_model, capsys):
     assert manifest["reasons"] == {"longer than max_length": 1}
 
 
+@pytest.mark.parametrize("task", ["preference", "feedback"])
+def test_preview_shows_answers_as_the_preference_scripts_see_them(tmp_path, tiny_model, capsys, task):
+    pairs = [{**PAIRS[0], "prompt": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": PAIRS[0]["prompt"]}]}]
+    run(tmp_path, pairs, tokenizer=tiny_model, test_size=0, preview=2, task=task)
+    said = capsys.readouterr().out
+    assert "system\nBe kind.<|im_end|>\n<|im_start|>user\nWhat to do in asthma?<|im_end|>\n<|im_start|>assistant\n" in said
+    assert "\033[1;4;32mSee a doctor about asthma.<|im_end|>\033[0m" in said and "\033[1;4;31mNothing 0.<|im_end|>\033[0m" in said
+    assert ("label False" in said) == (task == "feedback")
+
+
 def test_killed_and_run_again_gives_the_same_bytes(tmp_path):
     bench_prepare.make(tmp_path, 3000)
     whole = subprocess.run(bench_prepare.command(tmp_path, "whole"), capture_output=True)

@@ -152,7 +152,8 @@ def check(folder: Path, table) -> None:
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked}
     assert used | set(reading.unused) == set(raw[0]) and not used & set(reading.unused)
     if more:
-        assert {"coluna nova", "ano"} <= set(reading.unused) and "prova" in reading.unused
+        assert "coluna nova" in reading.unused and (reading.fields["exam"], reading.fields["year"]) == ("prova", "ano")
+        assert all((row["exam"], row["year"]) == ("R1", "2020") for row in made)
 
 
 @settings(max_examples=CASES, **QUIET)

@@ -136,6 +136,24 @@ def test_answers_have_room(engine):
     assert predict.new_tokens("generate", args, "mcq", 32768) == 7 and predict.new_tokens("capitulo", args, "mcq", 9) == 10
 
 
+def test_accuracy_by_exam_year_and_third_of_difficulty():
+    rows = [
+        {"id": i, "gold": "A", "prediction": "AB"[i >= 6], "correct": i < 6, "options": ["A", "B"], "topic": "", "source": "s"}
+        | {"exam": f"R{i % 2}", "year": 2020 + i % 2, "difficulty": i / 10}
+        for i in range(9)
+    ]
+    rows.append({key: value for key, value in rows[0].items() if key not in ("exam", "year", "difficulty")} | {"id": 9})
+    found = summary.summary(rows, "mcq", "generate")
+    assert {name: part["n"] for name, part in found["by_exam"].items()} == {"R0": 5, "R1": 4, "none": 1}
+    assert found["by_year"]["2021"]["n_correct"] == 3
+    thirds = [(name, part["n"], part["n_correct"]) for name, part in found["by_difficulty"].items()]
+    assert thirds == [("none", 1, 1), ("1/3: 0 to 0.2", 3, 3), ("2/3: 0.3 to 0.5", 3, 3), ("3/3: 0.6 to 0.8", 3, 0)]
+    assert "by_difficulty" not in summary.summary(rows[-1:], "mcq", "generate")
+    row = {"id": "x", "question": "Q?", "options": {"A": "a", "B": "b"}, "answer": "A", "difficulty": "hard"}
+    assert tasks.check_row(row) == ["x: difficulty 'hard' must be a number"]
+    assert tasks.check_row(row | {"difficulty": -0.5}) == []
+
+
 def test_calibration_is_the_letters_alone():
     records = [predict.record_of(ROW, "", "A", scores={"A": -1.0, "B": -2.0}) for _ in range(3)]
     assert "calibration" in summary.summary(records, "mcq", "letter")
