@@ -88,7 +88,7 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
         found.append(say(text, name=ships.name, chance=say.percent(chance), majority=say.percent(majority)))
     if result.measure == "accuracy" and not result.baselines:
         found.append(say("No simple baseline was scored beside the models (evaluate.py --train_data)."))
-    if len(run.prepared) == 1:
+    if run.from_training_collection(result.first.get("data_sha256")):
         text = "The held-out rows come from the same collection as the training rows, split after duplicates were taken out; "
         found.append(say(text + "how the model does on other questions was not measured."))
     names = {side.name for side in sides}

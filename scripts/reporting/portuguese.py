@@ -294,6 +294,12 @@ PORTUGUESE = {
     "Data": "Dados",
     "none; name them with --licences in data_prep/prepare.py": "nenhuma; informe com --licences em data_prep/prepare.py",
     "Licences named in preparing: {named}.": "Licenças informadas na preparação: {named}.",
+    "{file} ships: on {n} rows that no score here uses it is the smallest for which a loss of more than {margin} points is "
+    "ruled out.": "{file} é o arquivo escolhido: em {n} linhas que nenhuma nota daqui usa, é o menor para o qual está descartada "
+    "uma perda de mais de {margin} pontos.",
+    "{file}, the largest, ships: on {n} rows that no score here uses, a loss of more than {margin} points is not ruled "
+    "out for a smaller one.": "{file}, o maior, é o arquivo escolhido: em {n} linhas que nenhuma nota daqui usa, uma perda "
+    "de mais de {margin} pontos não está descartada para nenhum menor.",
     "The exported files": "Os arquivos exportados",
     "file": "arquivo",
     "checks against the model that was trained": "verificações contra o modelo treinado",

@@ -5,10 +5,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.files import sha256
+from reporting import sentences
 from reporting.blocks import Curve, Details, Heading, Part, Pre, Table, Text
 from reporting.comparison_blocks import by_hash
 from reporting.language import Language
 from scoring.comparing import Result
+from scoring.results import read_comparison
 
 TRAININGS = ("cpt.py", "sft.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "grpo.py")
 
@@ -26,12 +29,19 @@ class Run:
     """folder name and manifest.json of each preparation"""
     proof: dict
     """gguf/verification.json"""
+    choice: dict
+    """ships/choice.json"""
 
     @property
     def energy(self) -> float | None:
         """GPU energy of all stages that counted it, Wh."""
         counted = [s["energy_wh"] for s in self.stages if s.get("energy_wh")]
         return sum(counted) if counted else None
+
+    def from_training_collection(self, test_sha256: str | None) -> bool:
+        """Whether the scored rows and training rows were split from one collection."""
+        tests = [self.folder / name / "test.jsonl" for name, m in self.prepared if m["counts"].get("train")]
+        return any(path.is_file() and sha256(path) == test_sha256 for path in tests)
 
 
 def read_json(path: Path, default):
@@ -54,6 +64,7 @@ def read_run(folder: Path) -> Run:
         [(name, record) for _, name, record in sorted(trained, key=lambda t: t[:2])],
         [(p.parent.name, m) for p in sorted(folder.glob("*/manifest.json")) if "counts" in (m := read_json(p, {}))],
         read_json(folder / "gguf/verification.json", {}),
+        read_json(folder / "ships/choice.json", {}),
     )
 
 
@@ -128,7 +139,7 @@ def file_blocks(run: Run, result: Result, say: Language) -> list:
         rows = [[f["file"], say.number(f["bytes"] / 1e6, ".0f"), file_checks(f, say)] for f in files]
         tones = ["bad" if f["failed"] else "good" if f.get("checks") else "warn" for f in files]
         head = [say("file"), "MB", say("checks against the model that was trained")]
-        found = [Heading(say("The exported files")), Table(head, rows, tones)]
+        found = [Heading(say("The exported files")), Table(head, rows, tones), *choice_blocks(run.choice, say)]
     if result.deployed is None or result.measure != "accuracy":
         return found
     rows = result.deployed.rows[0]
@@ -145,6 +156,22 @@ def file_blocks(run: Run, result: Result, say: Language) -> list:
             Details(summary, [Part(say("question, as it was asked"), row.get("prompt", ""))], "good" if right else "bad")
         )
     return found
+
+
+def choice_blocks(choice: dict, say: Language) -> list:
+    """Why this file ships (scripts/choose_file.py); nothing where there was no choice."""
+    if not choice.get("tried"):
+        return []
+    text = (
+        "{file} ships: on {n} rows that no score here uses it is the smallest for which a loss of more than {margin} points is "
+        "ruled out."
+        if choice["settled"]
+        else "{file}, the largest, ships: on {n} rows that no score here uses, a loss of more than {margin} points is not ruled "
+        "out for a smaller one."
+    )
+    tried = [read_comparison(c) for c in choice["tried"]]
+    said = [Text(sentences.sentence(c, "score", 1 - choice["alpha"], say), "soft") for c in tried]
+    return [Text(say(text, file=choice["file"], n=choice["n"], margin=say.number(choice["margin"], "g"))), *said]
 
 
 def file_checks(f: dict, say: Language) -> str:

@@ -28,8 +28,8 @@ def to_json(result: Result, sentences: list[str], warnings: list[str]) -> dict:
         **{k: first.get(k) for k in ("n", "protocol", "task", "data_sha256", "template_sha256")},
         "models": [_model(e) for e in result.evaluations],
         "baselines": [_model(e) for e in result.baselines],
-        "comparisons": [_comparison(c) for c in result.comparisons],
-        "against_baselines": [_comparison(c) for c in result.against_baselines],
+        "comparisons": [comparison_json(c) for c in result.comparisons],
+        "against_baselines": [comparison_json(c) for c in result.against_baselines],
     }
 
 
@@ -39,7 +39,7 @@ def _model(e: Evaluation) -> dict:
     return {"name": e.name, "folders": e.folders, **seeds, **{k: e.first.get(k) for k in KEPT}}
 
 
-def _comparison(c: Comparison) -> dict:
+def comparison_json(c: Comparison) -> dict:
     return {**dataclasses.asdict(c), "difference_ci": list(c.difference_ci), "won": c.won, "lost": c.lost}
 
 
@@ -63,13 +63,14 @@ def read_result(folder: Path) -> Result:
     return Result(
         evaluations,
         baselines_of(evaluations),
-        [_read(c) for c in stored["comparisons"]],
-        [_read(c) for c in stored["against_baselines"]],
+        [read_comparison(c) for c in stored["comparisons"]],
+        [read_comparison(c) for c in stored["against_baselines"]],
         settings,
     )
 
 
-def _read(stored: dict) -> Comparison:
+def read_comparison(stored: dict) -> Comparison:
+    """A comparison as it was written."""
     names = {f.name for f in dataclasses.fields(Comparison)}
     kept = {k: v for k, v in stored.items() if k in names}
     return Comparison(**{**kept, "difference_ci": Interval(*kept["difference_ci"])})

@@ -18,7 +18,9 @@ def quickstart(smollm2, tmp_path_factory):
     chain = recipe / "recipe.yaml"
     # 500 tokens of the proof, where 3,000 are usual: a perplexity scatters more, so its gate is looser here.
     (recipe / "gates.yaml").write_text("gates: {q4_k_m: {ratio: 1.3}}\nmax_tokens: 500\n")
-    chain.write_text(chain.read_text().replace("--name sft", f"--name sft --config {recipe}/gates.yaml"))
+    text = chain.read_text().replace("--name sft", f"--name sft --config {recipe}/gates.yaml")
+    assert "--max_per_label 16" in text and "--margin 5" in text
+    chain.write_text(text.replace("--max_per_label 16", "--max_per_label 3").replace("--margin 5", "--margin 20"))
     for name, changes in (("prepare", {"max_per_label": 12}), ("sft", {"max_steps": 4, "logging_steps": 1})):
         path = recipe / f"{name}.yaml"
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
@@ -43,6 +45,8 @@ def test_every_stage_leaves_what_it_promises(quickstart):
         "gguf/sft-q8_0.gguf",
         "gguf/sft-q4_k_m.gguf",
         "gguf/verification.json",
+        "ships/model.gguf",
+        "ships/choice.json",
         "report.html",
         "report.md",
         "summary.json",
@@ -56,6 +60,9 @@ def test_no_held_out_question_was_trained_on(quickstart):
     train = (out / "data/train.jsonl").read_text()
     held_out = [json.loads(line) for line in (out / "data/test.jsonl").read_text().splitlines()]
     assert len(held_out) >= 16 and not any(json.dumps(row["text"])[1:-1] in train for row in held_out)
+    to_choose_by = [json.loads(line)["text"] for line in (out / "choice/test.jsonl").read_text().splitlines()]
+    assert len(to_choose_by) == 24 and not any(json.dumps(text)[1:-1] in train for text in to_choose_by)
+    assert not {row["text"] for row in held_out} & set(to_choose_by)
 
 
 def test_both_models_were_scored_on_the_same_rows(quickstart):
@@ -83,7 +90,10 @@ def test_report_says_what_the_figures_say(quickstart):
     assert len(first["won_ids"]) - len(first["lost_ids"]) == tuned - base
     assert len(ships["won_ids"]) - len(ships["lost_ids"]) == deployed - base
     # The first sentence is about the file that ships.
-    assert summary["first"].startswith("sft-q4_k_m.gguf") and summary["first"] in page.replace("&#39;", "'")
+    choice = json.loads((out / "ships/choice.json").read_text())
+    assert choice["file"] in ("sft-q4_k_m.gguf", "sft-q8_0.gguf") and choice["n"] == 24
+    assert f"{choice['file']} ships: on 24 rows" in page or f"{choice['file']}, the largest, ships: on 24 rows" in page
+    assert summary["first"].startswith(choice["file"]) and summary["first"] in page.replace("&#39;", "'")
 
 
 def test_second_run_repeats_nothing(quickstart):
