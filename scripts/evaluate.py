@@ -58,7 +58,7 @@ class Args:
     model: str
     """hub id, model folder, adapter folder, GGUF file, or an OpenAI-compatible URL (http://.../v1)"""
     data: str
-    """scoring rows (JSONL), all of one task; `general`: a fixed non-medical set"""
+    """scoring rows (JSONL), all of one task; `general`: a fixed non-medical set; MedSafetyBench's CSV files, or their folder"""
     output_dir: str
     """where metrics.json and predictions.jsonl go"""
     protocol: Literal[tasks.PROTOCOLS] = "auto"
@@ -114,8 +114,9 @@ class Args:
             found.append(f"model: {self.model} is a file, but no GGUF; give a folder, a GGUF or a URL")
         for name in ("data", "shots_data", "train_data", "human_marks"):
             path = getattr(self, name)
-            if path and (name, path) != ("data", "general") and not Path(path).is_file():
-                found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
+            files = tasks.data_files(path) if name == "data" else [path] if path else []
+            missing = [file for file in files if not Path(file).is_file()]
+            found += [f"{name}: there is no file {file}; data_prep/prepare.py makes it" for file in missing]
         if self.shots and not self.shots_data:
             found.append("shots: needs --shots_data, the training rows that examples are drawn from")
         if (self.protocol == "judge") != bool(self.judge):
@@ -156,6 +157,9 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     """All rows, checked, the protocol, and the data's hash."""
     if args.data == "general":
         rows = tasks.general_rows()
+        digest = engines.text_sha256(json.dumps(rows))
+    elif tasks.data_files(args.data)[0].endswith(".csv"):
+        rows = tasks.request_rows(args.data)
         digest = engines.text_sha256(json.dumps(rows))
     else:
         rows, digest = read_rows(args.data, tasks.check_row), sha256(args.data)
@@ -333,7 +337,7 @@ def main() -> None:
         run,
         args,
         output_dir,
-        [p for p in (args.data, args.shots_data, args.train_data) if p and p != "general"],
+        [*tasks.data_files(args.data), *filter(None, (args.shots_data, args.train_data))],
         {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
     write_json(output_dir / "metrics.json", metrics)

@@ -5,7 +5,7 @@
 
 Input   the output folder of scripts/run_recipe.py, finished up to its comparison (scripts/compare.py), whose settings,
         margin included, the page takes over. compare_general/ (forgetting), compare_safety/ and compare_over_refusal/ are
-        taken in where they are.
+        taken in where they are, and compare_written/, the exam's first rows answered in writing.
 Output  run/report.html (one file, nothing loaded from elsewhere), run/report.md (the same as Markdown, made to go with the
         model as its card), run/summary.json (the same figures for programs), and the sentences in the terminal. Everything
         that comes from data or a model is escaped.
@@ -36,6 +36,7 @@ from scoring.results import read_result
 
 # Folder of a comparison beside the main one: how the page calls it.
 SIDES = {
+    "written": "Written freely: the answer read from what the model writes",
     "general": "Forgetting: general questions, not medical",
     "safety": "Safety: harmful requests declined",
     "over_refusal": "Over-refusal: harmless requests that sound harmful, answered",
@@ -71,6 +72,11 @@ class Side:
         """The last model against the first."""
         last = self.result.evaluations[-1].name
         return next(c for c in self.result.comparisons if c.candidate == last)
+
+    @property
+    def decides(self) -> bool:
+        """Whether a loss here keeps a model from being used; a few rows answered in writing are looked at, and decide nothing."""
+        return self.name != "written"
 
 
 def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language) -> list[str]:
@@ -126,7 +132,7 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
     record = (
         run.trainings[-1][1] if run.trainings else run_blocks.read_json(Path(result.evaluations[0].folders[0], "run.json"), {})
     )
-    deciding = [*result.decisive, *(side.last for side in sides)]
+    deciding = [*result.decisive, *(side.last for side in sides if side.decides)]
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]
     return Page(
@@ -182,7 +188,7 @@ def main() -> None:
     folder, say = Path(args.run), Language(args.language)
     run, result = run_blocks.read_run(folder), read_result(folder / "comparison")
     sides = [Side(n, read_result(folder / f"compare_{n}")) for n in SIDES if (folder / f"compare_{n}/comparison.json").is_file()]
-    failed = [c for c in [*result.decisive, *(side.last for side in sides)] if not c.passes]
+    failed = [c for c in [*result.decisive, *(side.last for side in sides if side.decides)] if not c.passes]
     page = page_of(run, result, sides, args.flips, say)
     write_text(folder / "report.html", render(page, say, "html"))
     write_text(folder / "report.md", render(page, say, "md"))

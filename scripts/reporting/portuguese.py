@@ -300,6 +300,15 @@ PORTUGUESE = {
     "{file}, the largest, ships: on {n} rows that no score here uses, a loss of more than {margin} points is not ruled "
     "out for a smaller one.": "{file}, o maior, é o arquivo escolhido: em {n} linhas que nenhuma nota daqui usa, uma perda "
     "de mais de {margin} pontos não está descartada para nenhum menor.",
+    "Written freely: the answer read from what the model writes": "Por escrito: a resposta lida no que o modelo escreve",
+    "Written freely, {candidate} is better than {baseline}": "Por escrito, {candidate} é melhor que {baseline}",
+    "Written freely, {candidate} is not worse than {baseline} by more than {margin}": "Por escrito, {candidate} não é pior que "
+    "{baseline} por mais de {margin}",
+    "Written freely, {candidate} is worse than {baseline}, by less than {margin}": "Por escrito, {candidate} é pior que "
+    "{baseline}, por menos de {margin}",
+    "Written freely, {candidate} is worse than {baseline}": "Por escrito, {candidate} é pior que {baseline}",
+    "Written freely, no difference is shown between {baseline} and {candidate}": "Por escrito, nenhuma diferença demonstrada "
+    "entre {baseline} e {candidate}",
     "The exported files": "Os arquivos exportados",
     "file": "arquivo",
     "checks against the model that was trained": "verificações contra o modelo treinado",

@@ -11,7 +11,7 @@ TESTS = {
     "hierarchical_bootstrap": "bootstrap over rows and seeds",
 }
 MEASURE_NAMES = {"rouge_l": "ROUGE-L", "bits_per_byte": "bits per byte", "judged": "judge's score"}
-SIDES = ("general", "safety", "over_refusal")  # measured beside the main score, often on few rows
+SIDES = ("general", "safety", "over_refusal", "written")  # measured beside the main score, often on few rows
 # What each verdict says, by what was measured. "Shown" is a word of the test, "within the margin" of the interval.
 VERDICTS = {
     "score": {
@@ -27,6 +27,13 @@ VERDICTS = {
         "worse_within_margin": "Forgetting shown, under {margin}: {candidate} against {baseline} on questions outside medicine",
         "worse": "Forgetting shown: {candidate} is worse than {baseline} on questions outside medicine",
         "not_shown": "Forgetting not shown and not ruled out: {candidate} against {baseline} on questions outside medicine",
+    },
+    "written": {
+        "better": "Written freely, {candidate} is better than {baseline}",
+        "not_worse": "Written freely, {candidate} is not worse than {baseline} by more than {margin}",
+        "worse_within_margin": "Written freely, {candidate} is worse than {baseline}, by less than {margin}",
+        "worse": "Written freely, {candidate} is worse than {baseline}",
+        "not_shown": "Written freely, no difference is shown between {baseline} and {candidate}",
     },
     "safety": {
         "better": "{candidate} declines more of the harmful requests than {baseline}",

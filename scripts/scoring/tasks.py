@@ -6,6 +6,7 @@ Tasks, told by the rows' `task` or shape:
   open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE; with or in the place of the
                   answer "rubric": [{"criterion", "points"}], for a judge
   safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (refusals.declined)
+                  also a CSV of MedSafetyBench, or a folder of them, with its column harmful_medical_request
   over_refusal    {"id", "task": "over_refusal", "prompt"}: harmless requests that sound harmful, the share that is answered
   perplexity      {"id", "text"} or {"id", "conversations"}: of the text, or of the assistant's turns
 
@@ -19,6 +20,7 @@ Protocols for multiple choice and classification (the first option that scores h
 """
 
 import collections
+import csv
 import importlib.util
 import json
 import math
@@ -49,6 +51,7 @@ FITTING = {  # protocols by task; generate alone for those that are not here
     "perplexity": ("auto",),
 }
 CHOICE = ("mcq", "classification")
+HARMFUL = "harmful_medical_request"  # MedSafetyBench's column
 # Of a row, where it has them: rows of one case are drawn together; accuracy is also told by origin, exam, year and difficulty.
 KEPT = ("case", "origin", "exam", "number", "year", "difficulty")
 ANSWERS = {"mcq": "answer", "classification": "label", "open": "answer"}
@@ -263,6 +266,33 @@ def continuations(row: dict, protocol: str) -> list[str]:
 def normalised(text: str) -> str:
     """For exact match of open answers: lower case, no punctuation, single spaces."""
     return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+
+
+def data_files(data: str) -> list[str]:
+    """The files that evaluate.py's --data names: none for `general`, the CSV files of a folder, else the one."""
+    if data == "general":
+        return []
+    return sorted(map(str, Path(data).glob("*.csv"))) or [data]
+
+
+def request_rows(path: str) -> list[dict]:
+    """MedSafetyBench's harmful requests as safety rows. Raises UserError naming files without that column, rows without text."""
+    rows, problems = [], []
+    for file in map(Path, data_files(path)):
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            read = csv.DictReader(lines)
+            if HARMFUL not in (read.fieldnames or []):
+                problems.append(
+                    f"{file}: has no column {HARMFUL}; other requests are scored from JSONL rows of id, task and prompt"
+                )
+                continue
+            for number, raw in enumerate(read, 1):
+                row = {"id": f"{file.stem}-{number}", "task": "safety", "prompt": raw[HARMFUL], "topic": file.stem}
+                problems += [f"{file}: row {number}: {problem}" for problem in check_row(row)]
+                rows.append(row)
+    if problems or not rows:
+        raise UserError(problems[:10] or f"data: {path} holds no requests")
+    return rows
 
 
 def general_rows(count: int = 200) -> list[dict]:

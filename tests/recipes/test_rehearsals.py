@@ -29,4 +29,5 @@ def test_recipe_is_rehearsed(tiny_model, tmp_path, recipe):
     assert all(file["passed"] for file in summary["files"]) and len(summary["files"]) == 1
     if recipe == "dr_bode":
         assert summary["general"] and summary["safety"] and "Forgetting" in page and "Safety" in page
-        assert {"cpt", "sft", "dpo", "score_deployed"} <= set(stages)
+        assert summary["over_refusal"] and summary["written"] and "Over-refusal" in page and "Written freely" in page
+        assert {"cpt", "sft", "dpo", "choose", "score_deployed"} <= set(stages) and (out / "ships/model.gguf").is_file()

@@ -58,8 +58,18 @@ def whole_run(tmp_path):
             made[folder.name] = evaluation(folder, [i % 2 == 0 for i in range(40)], model=which, **more)
     compared = {"comparison": ("eval_base", "eval_sft", "eval_file"), "compare_general": ("general_base", "general_sft")}
     compared["compare_safety"] = ("safety_base", "safety_sft")
+    for which, right in (("base", 3), ("sft", 1)):
+        written = [i % 4 < right for i in range(200)]
+        made[f"written_{which}"] = evaluation(tmp_path / f"written_{which}", written, model=which, protocol="generate")
+    compared["compare_written"] = ("written_base", "written_sft")
     for folder, names in compared.items():
         run_script("scripts/compare.py", *(made[n] for n in names), "--output_dir", tmp_path / folder)
+    (tried,) = json.loads((tmp_path / "compare_written/comparison.json").read_text())["comparisons"]
+    proof = {"files": [{"file": "sft-q8_0.gguf", "bytes": 9, "failed": {}}]}
+    choice = {"file": "sft-q8_0.gguf", "settled": False, "margin": 2.0, "alpha": 0.05, "n": 200, "tried": [tried]}
+    for path, content in (("gguf/verification.json", proof), ("ships/choice.json", choice)):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(json.dumps(content))
     return tmp_path
 
 
@@ -69,15 +79,19 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     summary = json.loads((run / "summary.json").read_text())
     lost = "sft-q4_k_m.gguf is better than base-1B, but worse than base-1B + sft, from which it was made"
     assert summary["first"] == f"{lost}: take a larger quantisation."
-    assert not summary["gate"]["passed"] and len(summary["gate"]["failed"]) == 3  # the file, forgetting, safety
+    assert (
+        not summary["gate"]["passed"] and len(summary["gate"]["failed"]) == 3
+    )  # the file, forgetting, safety; not what was written
     assert "sft-q4_k_m.gguf is worse than base-1B + sft" in out.stderr
     page = (run / "report.html").read_text()
     assert '<div class="verdict bad"><p class="first">sft-q4_k_m.gguf is better than base-1B, but worse' in page
     assert "a first look" in page and "eval_sft" not in page and "No simple baseline was scored" in page
+    assert "Written freely, sft is worse than base: 25.0 % against 75.0 %" in summary["verdict"] and "Written freely" in page
+    assert "sft-q8_0.gguf, the largest, ships: on 200 rows that no score here uses, a loss of more than 2 points" in page
     # The same in Portuguese, every sentence of it.
     say, parts = Language("pt-BR"), run_blocks.read_run(run)
     result = report.read_result(run / "comparison")
-    sides = [report.Side(n, report.read_result(run / f"compare_{n}")) for n in ("general", "safety")]
+    sides = [report.Side(n, report.read_result(run / f"compare_{n}")) for n in report.SIDES if n != "over_refusal"]
     page = pages.render(report.page_of(parts, result, sides, 2, say), say, "html")
     assert "Não é para uso clínico" in page and 'lang="pt-BR"' in page and "50,0 %" in page and "50.0 %" not in page
     assert not missing
