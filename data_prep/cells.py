@@ -2,7 +2,7 @@
 
 import re
 
-from data_prep.names import LANGUAGES, LETTERS, PROVENANCE
+from data_prep.names import LANGUAGES, LETTERS, NO, PROVENANCE
 from data_prep.reading import Reading
 from data_prep.turns import Turn, apart
 from data_prep.values import Option, Unreadable, cell, is_missing, option_text, options_of, split_stem, text_of, unlettered
@@ -91,7 +91,7 @@ def with_image(cells: Cells, question: str, args) -> str:
         and not (isinstance(image, bool | int | float) and not image)
         and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
     )
-    if not shown:
+    if not shown and cells.text("text_only").casefold() not in NO:
         return question
     if args.images == "reject" or not described:
         raise Unreadable("needs an image" + ("" if described else ", which is not described"))

@@ -93,7 +93,9 @@ FITS = {  # our name -> whether a column's values can be that
     "language": lambda c: c.kind == "text" and c.length <= 25,
     "topic": lambda c: c.kind in ("text", "number") and c.length <= 200 and _repeats_itself(c),
     "status": lambda c: c.kind == "text" and c.length <= 40,
-    "annulled": lambda c: share(c.values, lambda v: str(v).strip().casefold() in YES | NO) >= 0.95,
+    **dict.fromkeys(
+        ("annulled", "text_only"), lambda c: share(c.values, lambda v: str(v).strip().casefold() in YES | NO) >= 0.95
+    ),
     "exam": lambda c: c.kind in ("text", "number") and c.length <= 80 and _repeats_itself(c),
     "number": lambda c: c.kind in ("text", "number") and c.length <= 12,
     "year": lambda c: share(c.values, lambda v: re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", str(v).strip())) >= 0.95,

@@ -118,6 +118,7 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
     if numeric >= 0.8 * len(pairs):
         return _numeric(column, pairs, tried)
     best = "text" if len(tried["text"]) > 1.05 * len(tried["letter"]) else "letter"
+    best = "id" if len(tried["id"]) > len(tried[best]) else best  # "option3"
     told = f"{len(tried[best])} of {len(pairs)} values of {column} name an option"
     return Key(column, best, len(tried[best]) / len(pairs), tried[best], told)
 

@@ -9,7 +9,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion questionstem problem perguntatexto questiontitle",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
@@ -30,7 +30,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected": "rejected rejeitada dispreferred",
     "completion": "completion respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp answerexplanation explanationquestion explicacao explicação rationale solution comentario comentário justificativa",
+    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação rationale solution comentario comentário justificativa",
     "thought": "complexcot cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
     "titulo título title origem area área theme tema questiontype category",
@@ -40,6 +40,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
     "question_end": "sent2",
     "image": "containsimg hasimage hasassociatedimages image images imagem temimagem",
+    "text_only": "textonly",
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
     "exam": "exam prova exame banca concurso certame examname editionid edition edicao edição",
     "number": "number numero número questionnumber numeroquestao itemnumber",
@@ -62,7 +63,7 @@ TELLING = re.compile(
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
-    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred|esperado|expected)$",
+    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred|esperado|expected)$",
     re.I,
 )
 # Words after which a column is about such a thing, and is none itself.

@@ -26,7 +26,19 @@ RULES = (
     Rule(
         "mcq",
         (ASKED,),
-        ("context", "explanation", "thought", "system", "status", "annulled", "image", "image_text", "question_end", *PROVENANCE),
+        (
+            "context",
+            "explanation",
+            "thought",
+            "system",
+            "status",
+            "annulled",
+            "image",
+            "text_only",
+            "image_text",
+            "question_end",
+            *PROVENANCE,
+        ),
         5,
     ),
     Rule(

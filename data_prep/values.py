@@ -127,8 +127,10 @@ class Option(NamedTuple):
     marked: bool | None = None  # whether the file marks it as right
 
 
-LETTERED = re.compile(r"\s*[-*]?\s*(?:\(([A-Za-z])\)|([A-Za-z])\s?[).:\-–])\s*(.*)", re.S)
-LINE = re.compile(r"(?m)^[ \t]*(?:[-*][ \t]*)?(?:\*\*)?(?:\(([A-Ja-j])\)|([A-Ja-j])[).:])(?:\*\*)?[ \t]*")
+LETTERED = re.compile(r"\s*[-*]?\s*(?:\(([A-Za-z])\)|([A-Za-z])\s?[).:\-–）．：、])\s*(.*)", re.S)
+OPTION_NAME = re.compile(r"^(?:options?|opt?|alternativa|choice|letra)(?=.)")
+BARE = re.compile(r"([A-J])[ \t\u3000]+(\S.*)", re.S)  # CMExam: "A aspirin"; only where all options, in their order, are so
+LINE = re.compile(r"(?m)^[ \t]*(?:[-*][ \t]*)?(?:\*\*)?(?:\(([A-Ja-j])\)|([A-Ja-j])[).:）．：、])(?:\*\*)?[ \t]*")
 INLINE = (re.compile(r"(?:(?<=\s)|^)\(([A-Ja-j])\)\s*"), re.compile(r"(?:(?<=\s)|^)([A-Ja-j])\)\s*"))
 
 
@@ -187,6 +189,9 @@ def _options_of_list(values: list) -> list[Option]:
     letters = [(m[1] or m[2]).upper() for m in found if m]
     if texts and len(letters) == len(texts) and sorted(letters) == list(LETTERS[: len(letters)]):
         return [Option((m[1] or m[2]).upper(), m[3].strip()) for m in found]  # a key by number counts in this order
+    bare = [BARE.fullmatch(t) for t in texts]
+    if len(texts) > 2 and all(bare) and [m[1] for m in bare] == list(LETTERS[: len(texts)]):
+        texts = [m[2].strip() for m in bare]
     return [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
 
 
@@ -198,7 +203,7 @@ def _options_of_dict(value: dict) -> list[Option]:
         if labels is None or len(labels) != len(texts):
             return _options_of_list(texts)
         return [_named(str(label), text, i) for i, (label, text) in enumerate(zip(labels, texts, strict=True))]
-    keys = [re.sub(r"^(?:op|opt|option|options|alternativa|choice|letra)(?=.)", "", plain(k)) for k in value]
+    keys = [OPTION_NAME.sub("", plain(k)) for k in value]
     if all(len(k) == 1 and k.isalpha() for k in keys):
         return sorted(Option(k.upper(), option_text(v)) for k, v in zip(keys, value.values(), strict=True))
     if all(k.isdigit() for k in keys):
@@ -289,7 +294,7 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
     if base == "text":
         return _by_text(key, options)
     if base == "id":
-        found = [o.letter for o in options if o.id == key]
+        found = [o.letter for o in options if o.id and o.id == OPTION_NAME.sub("", plain(key))]
     else:
         at = int(key) - int(base) if key.isdigit() else -1
         found = [options[at].letter] if 0 <= at < len(options) else []

@@ -36,9 +36,34 @@ def test_an_item_that_was_annulled_is_not_learnt_nor_scored(name, says):
     assert [i for i, row in enumerate(rows) if isinstance(row, str)] == [3, 13, 23] and "annulled" in rows[3]
 
 
+def test_an_item_that_is_not_text_only_needs_its_image():
+    _, rows = read(exam(text_only=lambda i: i != 4))
+    assert [i for i, row in enumerate(rows) if isinstance(row, str)] == [4] and "image" in rows[4]
+
+
 def test_a_word_on_annulment_that_is_not_known_is_asked_about():
     with pytest.raises(UserError, match="anulada"):
         read(exam(anulada=lambda i: "mantida" if i % 4 else "recurso deferido"))
+
+
+@pytest.mark.parametrize("said", ["A {}", "A　{}", "A、{}", "A．{}", "A：{}"])
+def test_letters_of_options_are_no_part_of_their_texts(said):
+    options = "\n".join(said.replace("A", letter).format(text) for letter, text in OPTIONS.items())
+    _, rows = read([{"question": f"第{i}题？", "options": options, "answer": "ABC"[i % 3]} for i in range(9)])
+    assert all(row["options"] == OPTIONS and row["answer"] == "ABC"[i % 3] for i, row in enumerate(rows))
+    _, rows = read([{"question": f"Q{i}?", "options": "A dor\nO calor\nO rubor", "answer": "A dor"} for i in range(9)])
+    assert rows[0]["options"] == {"A": "A dor", "B": "O calor", "C": "O rubor"} and rows[0]["answer"] == "A"
+
+
+def test_a_key_that_is_an_option_s_name_in_the_file():
+    rows = [
+        {"question": f"Which drug in case {i}?", "answer_options": {f"option{n + 1}": f"Drug {n} of {i}" for n in range(5)}}
+        | {"correct_answer": f"option{i % 5 + 1}" if i % 7 else "option1,option3", "answer_rationale": f"Because {i}."}
+        for i in range(30)
+    ]
+    _, made = read(rows)
+    assert [row["answer"] for i, row in enumerate(made) if i % 7] == ["ABCDE"[i % 5] for i in range(30) if i % 7]
+    assert made[1]["explanation"] == "Because 1." and all(isinstance(made[i], str) for i in range(0, 30, 7))
 
 
 def test_a_title_is_not_taken_for_the_whole_question():
@@ -63,6 +88,19 @@ def test_what_is_marked_in_a_text_does_not_vanish():
     with pytest.raises(UserError, match="befunde"):
         read([{"text": row["text"], "befunde": row["diagnosen"]} for row in rows])
     assert read([{"text": row["text"], "tags": ["a", "b"]} for row in rows])[0].unused.keys() == {"tags"}
+
+
+@pytest.mark.parametrize("column", ["Reference Summary", "tools"])
+def test_a_dialogue_s_summary_and_its_tools_do_not_vanish(column):
+    rows = [
+        {
+            "messages": [{"role": "user", "content": f"Dor {i}?"}, {"role": "assistant", "content": "Repouso."}],
+            column: f"[{i}, 1]",
+        }
+        for i in range(30)
+    ]
+    with pytest.raises(UserError, match=column):
+        read(rows)
 
 
 def test_exam_number_year_and_difficulty_reach_the_rows_to_measure_with(tmp_path):
