@@ -183,6 +183,9 @@ def text_file(path: Path, shown: str):
         yield from csv_file(path, shown)
     elif sum(_speaks(line) for line in lines) >= max(2, len(lines) / 3):
         yield from ((line, {"dialogue": block}, 0) for line, block in dialogues_in(text))
+    elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):
+        sign = {"|": "|", "\t": "tabs"}[cells]
+        raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
     else:
         yield 1, {"text": text}, 0
 

@@ -90,6 +90,14 @@ def test_what_is_marked_in_a_text_does_not_vanish():
     assert read([{"text": row["text"], "tags": ["a", "b"]} for row in rows])[0].unused.keys() == {"tags"}
 
 
+@pytest.mark.parametrize("sign", ["|", "\t"])
+def test_a_table_without_names_is_no_text(tmp_path, sign):
+    path = tmp_path / "answers.txt"
+    path.write_text("".join(sign.join([f"image{i}", "gout", *["of the knee"] * (i % 3)]) + "\n" for i in range(20)))
+    with pytest.raises(UserError, match="give it a line of names"):
+        prepare(Args(inputs=[str(path)], output_dir=str(tmp_path / "out")))
+
+
 @pytest.mark.parametrize("column", ["Reference Summary", "tools"])
 def test_a_dialogue_s_summary_and_its_tools_do_not_vanish(column):
     rows = [
