@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,7 +167,7 @@ def _members(file: InputFile, exclude: list[str]) -> list[InputFile]:
             folder = tempfile.TemporaryDirectory(prefix="prepare_")
             atexit.register(folder.cleanup)
             files = sorted({Path(archive.extract(info, folder.name)) for info in names})  # no "..", drive or leading slash
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise UserError(f"{file.shown}: cannot be unpacked ({error})") from None
     return [
         InputFile(p, f"{file.shown}/{shown_name(p.relative_to(folder.name))}", f"{file.source}-{p.name.split('.')[0]}", "")

@@ -39,8 +39,9 @@ def jsonl(path: Path, shown: str):
                 reason = f"must be an object with named fields, not {type(found).__name__}"
         except json.JSONDecodeError as error:
             found, reason = None, f"not JSON ({error.msg} at column {error.colno})"
-        except RecursionError:
-            found, reason = None, "not JSON (nested too deep)"
+        except (RecursionError, ValueError) as error:
+            why = "nested too deep" if isinstance(error, RecursionError) else f"{error}"
+            found, reason = None, f"not JSON ({why})"
         if not reason:
             yield number, found, at
             continue

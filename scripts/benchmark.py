@@ -28,7 +28,7 @@ from chain import hub
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
-from common.files import read_rows, sha256, write_text
+from common.files import read_json, read_rows, sha256, write_text
 from common.paths import ROOT
 from reporting import score_table
 
@@ -155,8 +155,8 @@ def as_requests(path: Path) -> None:
 def score(model: str, rows: Path, folder: Path, args: Args) -> str | None:
     """Score a model on rows, unless that stands already; returns why it failed, or None."""
     if (folder / "metrics.json").is_file():
-        before = json.loads((folder / "run.json").read_text(encoding="utf-8"))["config"]
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        before = read_json(folder / "run.json")["config"]
+        metrics = read_json(folder / "metrics.json")
         if metrics["data_sha256"] == sha256(rows) and before["limit"] == args.limit:
             return None
         return f"{folder} holds scores of other rows; choose another output_dir"

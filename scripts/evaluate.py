@@ -43,7 +43,7 @@ from typing import Literal
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.files import read_rows, sha256, write_json, write_text
+from common.files import read_json, read_rows, sha256, write_json, write_text
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, finish_run
 from llamacpp.files import is_gguf
@@ -270,7 +270,7 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
     """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
     noted = output_dir / "settings.json"
     if noted.exists():
-        before = json.loads(noted.read_text(encoding="utf-8"))
+        before = read_json(noted)
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v]
         if changed:
             raise UserError(
@@ -298,7 +298,7 @@ def main() -> None:
     if check_folder(output_dir, settings):
         partial.unlink(missing_ok=True)  # killed between the last two steps
         print(f"already done: {output_dir}")
-        return summary.show(json.loads((output_dir / "metrics.json").read_text(encoding="utf-8")))
+        return summary.show(read_json(output_dir / "metrics.json"))
 
     run = begin_run()
     engine = load_engine(args, output_dir)

@@ -129,9 +129,7 @@ def side_blocks(side: Side, say: Language) -> list:
 def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, say: Language) -> Page:
     """The whole page."""
     compared = comparison_blocks(result, sentences.warnings_of(result, [], say), flips, say)
-    record = (
-        run.trainings[-1][1] if run.trainings else run_blocks.read_json(Path(result.evaluations[0].folders[0], "run.json"), {})
-    )
+    record = run.trainings[-1][1] if run.trainings else run_blocks.read_or(Path(result.evaluations[0].folders[0], "run.json"), {})
     deciding = [*result.decisive, *(side.last for side in sides if side.decides)]
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]

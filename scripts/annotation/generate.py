@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from annotation.sources import Answer, Question, without_thinking
 from common.errors import UserError
-from common.files import whole_lines, write_json, write_text
+from common.files import read_json, whole_lines, write_json, write_text
 from common.machine import quiet
 from llamacpp.files import is_gguf
 from llamacpp.server import start_server
@@ -38,7 +38,7 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
     """
     settings = {"models": models, "data_sha256": digest, **sampling._asdict()}
     noted, path = folder / "generation.json", folder / "answers.jsonl"
-    if noted.is_file() and (before := json.loads(noted.read_text(encoding="utf-8"))) != settings:
+    if noted.is_file() and (before := read_json(noted)) != settings:
         changed = "; ".join(f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v)
         raise UserError(f"output_dir: {folder} holds answers of other settings ({changed}); choose another folder, or delete it")
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import UserError
-from common.files import read_rows, sha256
+from common.files import read_json, read_rows, sha256
 from scoring import tasks
 from scoring.answers import CONTROL, FINAL_CHANNEL, REASONING, UNFINISHED
 
@@ -126,7 +126,7 @@ def _of_folder(folder: str, system: str, data_given: bool) -> tuple[dict[str, Qu
     metrics_file, predictions = Path(folder, "metrics.json"), Path(folder, "predictions.jsonl")
     if not metrics_file.is_file() or not predictions.is_file():
         raise UserError(f"answers: {folder} holds no metrics.json and predictions.jsonl; is the evaluation finished?")
-    metrics, rows = json.loads(metrics_file.read_text(encoding="utf-8")), read_rows(predictions)
+    metrics, rows = read_json(metrics_file), read_rows(predictions)
     if not any(row.get("output") for row in rows):
         raise UserError(
             f"answers: {folder} was scored by likelihood ({metrics.get('protocol')}), so no answer was written; "

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from annotation.sources import Material
+from common.errors import UserError
+from common.files import reading
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -88,8 +90,11 @@ class Store:
         self.path = Path(folder) / "votes.sqlite"
 
     @contextlib.contextmanager
-    def connect(self, write: bool = False):
-        """A connection; with `write` one transaction that takes the lock at once, committed at the end or rolled back."""
+    def connect(self, write: bool = False, first: bool = False):
+        """A connection; with `write` one transaction that takes the lock at once, committed at the end or rolled back.
+
+        Raises UserError where the file is no database any more; at the `first` look, where it cannot be used at all.
+        """
         connection = sqlite3.connect(self.path, timeout=20, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -100,6 +105,10 @@ class Store:
             yield connection
             if write:
                 connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError and not first:  # its kinds are others' faults: a lock, a wrong value
+                raise
+            raise UserError(f"{self.path}: {error}; is it a copy that was cut short? Take the last whole one") from error
         finally:
             connection.close()  # an open transaction is rolled back
 
@@ -138,7 +147,11 @@ class Store:
         """What the folder was started with; {} where it holds no votes' file."""
         if not self.path.is_file():
             return {}
-        with self.connect() as connection:
+        if not self.path.stat().st_size and self.path.with_name("links.txt").is_file():
+            raise UserError(f"{self.path}: is empty, though links.txt says that a vote was begun; take the last whole copy")
+        with self.connect(first=True) as connection:
+            if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(f"is damaged ({' '.join(found.split())})")
             connection.executescript(SCHEMA)
             return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
@@ -219,7 +232,8 @@ class Store:
                 "i.id = v.item JOIN question q ON q.id = i.question JOIN assignment a ON a.rater = v.rater AND a.item = v.item "
                 "ORDER BY v.rater, v.item"
             ).fetchall()
-        return [Vote(r, i, q, bool(s), json.loads(a), json.loads(v), m) for r, i, q, s, a, v, m in rows]
+        with reading(self.path):
+            return [Vote(r, i, q, bool(s), json.loads(a), json.loads(v), m) for r, i, q, s, a, v, m in rows]
 
     def answers(self) -> dict[int, AnswerRow]:
         """All answers by id."""
@@ -228,11 +242,12 @@ class Store:
             for answer, system, times in connection.execute("SELECT answer, system, times FROM origin ORDER BY answer, system"):
                 origins.setdefault(answer, []).extend([system] * times)
             rows = connection.execute("SELECT a.id, q.name, a.text FROM answer a JOIN question q ON q.id = a.question")
-            return {i: AnswerRow(i, question, text, origins[i]) for i, question, text in rows}
+            with reading(self.path):
+                return {i: AnswerRow(i, question, text, origins[i]) for i, question, text in rows}
 
     def questions(self) -> dict[str, list[dict]]:
         """Messages of every question by its name."""
-        with self.connect() as connection:
+        with self.connect() as connection, reading(self.path):
             return {name: json.loads(m) for name, m in connection.execute("SELECT name, messages FROM question ORDER BY id")}
 
     def counts(self) -> list[tuple[str, int, int]]:

@@ -73,12 +73,15 @@ def load(folder: Path, seen: tuple[Path, ...] = ()) -> Source:
     path = folder / "recipe.yaml"
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: needs `title` and a list of `stages`")
     if unknown := sorted(map(str, set(raw) - KEYS)):
         raise UserError(f"{path}: unknown key {', '.join(unknown)}; there are {', '.join(sorted(KEYS))}")
+    kinds = {"variables": dict, "rehearsal": dict, "stages": list, "extends": str}
+    if wrong := [f"{key} is no {kind.__name__}" for key, kind in kinds.items() if not isinstance(raw.get(key) or kind(), kind)]:
+        raise UserError(f"{path}: {'; '.join(wrong)}")
     own = Source(
         str(raw.get("title", folder.name)),
         raw.get("stages") or [],
@@ -164,6 +167,9 @@ def read(
         if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= STAGE_KEYS:
             problems.append(f"{where}: needs name and command, may have inputs, outputs and when, and nothing else")
             continue
+        if wrong := wrong_kinds(raw):
+            problems.append(f"{where}: {wrong}")
+            continue
         if not fill(raw.get("when", "always"), places):
             continue
         stage = make_stage(raw, places, source.folders)
@@ -175,6 +181,21 @@ def read(
     if problems:
         raise UserError(problems)
     return Recipe(source.title, with_seeds(stages, seed_list(seeds or source.seeds, path), out), values)
+
+
+def wrong_kinds(raw: dict) -> str:
+    """Which keys of a stage hold no text, or no list of texts; a command that a shell would not read."""
+    found = [f"{key} must be a text" for key in ("name", "command", "when") if not isinstance(raw.get(key, ""), str)]
+    found += [
+        f"{key} must be a list of texts"
+        for key in ("inputs", "outputs")
+        if not isinstance(value := raw.get(key, []), list) or not all(isinstance(one, str) for one in value)
+    ]
+    try:
+        shlex.split(str(raw["command"]))
+    except ValueError as error:
+        found.append(f"command: {error}")
+    return "; ".join(found)
 
 
 def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:

@@ -1,6 +1,5 @@
 """What a run of a recipe leaves of itself: manifest.json, the note on the stage that runs now, the lock of the folder."""
 
-import json
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -10,7 +9,7 @@ from chain.fingerprint import Fingerprint, digest
 from chain.recipe import Recipe, Stage
 from common import runs
 from common.errors import UserError
-from common.files import write_json
+from common.files import read_json, reading, write_json
 
 
 @dataclass
@@ -64,14 +63,14 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest of an output folder, empty where there is none; stages that an older version recorded count as not run."""
     if not path.is_file():
         return Manifest(path)
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    records = {}
-    for stage in raw["stages"]:
-        if "packages" in stage:
-            mark = Fingerprint(**{k: stage[k] for k in ("command", "code", "packages", "inputs")})
-            rest = without(stage, "command", "code", "packages", "inputs")
-            records[stage["name"]] = Record(fingerprint=mark, **rest)
-    return Manifest(path, records, raw.get("hub", {}), raw.get("chosen", {}))
+    raw, records = read_json(path), {}
+    with reading(path):
+        for stage in raw["stages"]:
+            if "packages" in stage:
+                mark = Fingerprint(**{k: stage[k] for k in ("command", "code", "packages", "inputs")})
+                rest = without(stage, "command", "code", "packages", "inputs")
+                records[stage["name"]] = Record(fingerprint=mark, **rest)
+        return Manifest(path, records, dict(raw.get("hub", {})), dict(raw.get("chosen", {})))
 
 
 # ---------------------------------------------------------------------------------------------- the stage that runs now
@@ -90,7 +89,7 @@ def ended_unrecorded(out: Path, stage: Stage, mark: Fingerprint) -> Record | Non
     results = [Path(p, "run.json") for p in stage.outputs if Path(p).is_dir()]
     if not stage.trains or not results or not all(p.is_file() for p in results) or not may_go_on(out, stage, mark):
         return None
-    run = json.loads(results[0].read_text(encoding="utf-8"))
+    run = read_json(results[0])
     return Record(
         stage.name,
         mark,
@@ -110,7 +109,7 @@ def hashes(stage: Stage) -> dict[str, str | None]:
 def may_go_on(out: Path, stage: Stage, mark: Fingerprint) -> bool:
     """Whether what lies in the stage's outputs is its own, half done by the same command, code, packages and inputs."""
     note = out / "running.json"
-    return note.is_file() and json.loads(note.read_text(encoding="utf-8")) == {"name": stage.name} | asdict(mark)
+    return note.is_file() and read_json(note) == {"name": stage.name} | asdict(mark)
 
 
 def move_aside(stage: Stage, out: Path) -> Path | None:

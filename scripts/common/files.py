@@ -1,5 +1,6 @@
 """Rows, hashes, and files written whole."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,8 +27,9 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
                     continue
                 try:
                     row = json.loads(line)
-                except json.JSONDecodeError as error:
-                    problems.append(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})")
+                except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 10,000 brackets are no JSON either
+                    where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+                    problems.append(f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})")
                     continue
                 found = ["must be a JSON object"] if not isinstance(row, dict) else (check(row) if check else [])
                 problems += [f"{path}:{number}: {problem}" for problem in found]
@@ -42,6 +44,28 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
     if not rows:
         raise UserError(f"{path}: holds no rows")
     return rows
+
+
+@contextlib.contextmanager
+def reading(path: str | Path):
+    """What a file's content breaks in the block becomes a UserError that names the file.
+
+    Half a copy, a full disk, a power cut or a bit that turned leave JSON that is none, or that lacks what was in it.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        why = f"lacks {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}: is damaged, or was written by another version ({why[:200]})") from None
+
+
+def read_json(path: str | Path) -> dict:
+    """A JSON object from a file. Raises UserError as `reading` does."""
+    with reading(path):
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        return found
 
 
 def whole_lines(path: str | Path) -> list[bytes]:

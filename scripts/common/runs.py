@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import json
 import os
 import platform
 import resource
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import sha256, write_json
+from common.files import read_json, sha256, write_json
 from common.paths import ROOT
 
 PACKAGES = "torch transformers trl peft unsloth unsloth_zoo datasets bitsandbytes xformers accelerate tokenizers".split()
@@ -69,7 +68,7 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more
     if (output_dir / "run.json").exists():
         raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")
     if run.settings_file.exists() and list(output_dir.glob("checkpoint-*")):
-        before = json.loads(run.settings_file.read_text(encoding="utf-8"))
+        before = read_json(run.settings_file)
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in run.settings.items() if before.get(k) != v]
         if changed:
             raise UserError(

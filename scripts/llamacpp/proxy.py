@@ -4,6 +4,7 @@ llama.cpp checks neither Host nor Origin, reads a body of any length, and knows 
 kept behind a key that nobody has, and requests come through here (Starlette under uvicorn, passed on by httpx).
 """
 
+import itertools
 import json
 import threading
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 PAGE = Path(__file__).with_name("side_by_side.html")
 LOCAL = ("127.0.0.1", "localhost", "::1")
 ASKS = ("completion", "completions", "messages", "responses", "infill")  # last word of the paths that generate
+MOST_NESTED = 100  # levels; llama.cpp reads schemas and grammars by recursion
 CLOSED = ("lora-adapters", "slots", "props", "models/load", "models/unload")  # POST there would change the server for everyone
 
 
@@ -66,20 +68,43 @@ def refusal(request, rules: Rules) -> tuple[int, str] | None:
     return None
 
 
-def routed(path: str, body: bytes, models: Sequence[Served]) -> tuple[Served, bytes]:
-    """Which model answers, and the request as llama.cpp takes it: the one that it names, else the first."""
-    if len(models) == 1 and not models[0].lora:
-        return models[0], body
+def too_deep(asked) -> bool:
+    """Whether a request is nested so deep that llama.cpp may overflow its stack, which ends this process: lists and objects
+    (a schema of 30,000 lists does), and brackets in a grammar or a pattern."""
+    waiting = [(asked, 1, "")]
+    while waiting:
+        value, level, key = waiting.pop()
+        if isinstance(value, dict | list):
+            pairs = value.items() if isinstance(value, dict) else ((key, one) for one in value)
+            waiting += [(one, level + 1, name) for name, one in pairs]
+        elif isinstance(value, str) and key in ("grammar", "pattern"):
+            level = max(itertools.accumulate({"(": 1, ")": -1}.get(c, 0) for c in value), default=0)
+        if level > MOST_NESTED:
+            return True
+    return False
+
+
+def parsed(body: bytes):
+    """The request's JSON. Raises ValueError with a sentence for the client."""
     try:
         asked = json.loads(body)
-    except ValueError:  # llama.cpp says what is wrong with it
-        return models[0], body
-    if not isinstance(asked, dict):
-        return models[0], body
-    chosen = next((m for m in models if m.name == asked.get("model")), models[0])
-    if path.rpartition("/")[2] in ASKS:
-        asked.setdefault("lora", list(chosen.lora))
-    return chosen, json.dumps(asked).encode()
+    except RecursionError:
+        asked = None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if (asked is None and body.strip() != b"null") or too_deep(asked):
+        raise ValueError(f"nested deeper than {MOST_NESTED} levels")
+    return asked
+
+
+def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
+    """Which model answers, and the request as llama.cpp takes it: the one that it names, else the first."""
+    chosen = models[0]
+    if isinstance(asked, dict) and (len(models) > 1 or models[0].lora):
+        chosen = next((m for m in models if m.name == asked.get("model")), models[0])
+        if path.rpartition("/")[2] in ASKS:
+            asked.setdefault("lora", list(chosen.lora))
+    return chosen, json.dumps(asked).encode()  # written anew: what was looked at is what llama.cpp reads
 
 
 def make_app(models: Sequence[Served], rules: Rules):
@@ -115,7 +140,12 @@ def make_app(models: Sequence[Served], rules: Rules):
         body = await read(request)
         if body is None:
             return error(413, f"the request is longer than {rules.largest_body} bytes")
-        chosen, body = routed(path, body, models) if request.method == "POST" else (models[0], body)
+        chosen = models[0]
+        if request.method == "POST":
+            try:
+                chosen, body = routed(path, parsed(body), models)
+            except ValueError as wrong:
+                return error(400, str(wrong))
         keep = ("content-type", "accept", "accept-encoding", "authorization", "x-api-key", "if-none-match")
         headers = {k: v for k, v in request.headers.items() if k in keep}
         if rules.key:

@@ -1,11 +1,10 @@
 """Blocks of a recipe's run beside its comparison: trainings, data, exported files, cost. Read from the run's folder."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.files import sha256
+from common.files import read_json, read_rows, sha256
 from reporting import sentences
 from reporting.blocks import Curve, Details, Heading, Part, Pre, Table, Text
 from reporting.comparison_blocks import by_hash
@@ -44,27 +43,27 @@ class Run:
         return any(path.is_file() and sha256(path) == test_sha256 for path in tests)
 
 
-def read_json(path: Path, default):
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
+def read_or(path: Path, default):
+    return read_json(path) if path.is_file() else default
 
 
 def read_run(folder: Path) -> Run:
     """All that the page takes from the folder."""
-    manifest = read_json(folder / "manifest.json", {"title": folder.name, "stages": []})
+    manifest = read_or(folder / "manifest.json", {"title": folder.name, "stages": []})
     order = {s["name"]: i for i, s in enumerate(manifest["stages"])}
     trained = [
         (order.get(path.parent.name, len(order)), path.parent.name, record)
         for path in folder.glob("*/run.json")
-        if (record := read_json(path, {}))["script"] in TRAININGS and (path.parent / "metrics.jsonl").is_file()
+        if (record := read_or(path, {})).get("script") in TRAININGS and (path.parent / "metrics.jsonl").is_file()
     ]
     return Run(
         folder,
         manifest["title"],
         manifest["stages"],
         [(name, record) for _, name, record in sorted(trained, key=lambda t: t[:2])],
-        [(p.parent.name, m) for p in sorted(folder.glob("*/manifest.json")) if "counts" in (m := read_json(p, {}))],
-        read_json(folder / "gguf/verification.json", {}),
-        read_json(folder / "ships/choice.json", {}),
+        [(p.parent.name, m) for p in sorted(folder.glob("*/manifest.json")) if "counts" in (m := read_or(p, {}))],
+        read_or(folder / "gguf/verification.json", {}),
+        read_or(folder / "ships/choice.json", {}),
     )
 
 
@@ -84,7 +83,7 @@ def training_blocks(run: Run, say: Language) -> list:
 
 def loss_curve(path: Path, say: Language) -> Curve:
     """The training loss by step, and the held-out loss where there is one."""
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    records = read_rows(path)
     losses = [(r["step"], float(r["loss"])) for r in records if "loss" in r]
     held_out = [(r["step"], float(r["eval_loss"])) for r in records if "eval_loss" in r]
     steps = max((s for s, _ in losses), default=1)

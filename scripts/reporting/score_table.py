@@ -1,11 +1,10 @@
 """A table of scores: ours with intervals, what others have published beside them, and how each was asked."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import write_json, write_text
+from common.files import read_json, write_json, write_text
 from scoring.measures import wilson
 
 
@@ -71,7 +70,7 @@ def read_published(path: str | Path) -> list[Published]:
 
 def row_of(folder: Path, name: str, published: list[Published], benchmark: str = "") -> Row:
     """The row of an evaluation's folder, with the figures that name it or its benchmark."""
-    m = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    m = read_json(folder / "metrics.json")
     if m.get("accuracy") is None:
         raise UserError(f"{folder}: task {m.get('task')} has no accuracy, so it has no place in this table")
     low, high = m["accuracy_ci95"]

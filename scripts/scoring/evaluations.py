@@ -1,13 +1,12 @@
 """Output folders of evaluate.py read back: one model's predictions, by one or several seeds, and what may be compared."""
 
 import glob
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
-from common.files import read_rows
+from common.files import read_json, read_rows, reading
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -98,13 +97,25 @@ def check_folders(arguments: list[str]) -> list[str]:
     ]
 
 
+def predictions_of(path: Path, metrics: dict) -> dict[str, dict]:
+    """Rows of predictions.jsonl by id. Raises UserError naming the file where a row lacks what is compared, or stands twice."""
+    measure = MEASURES.get(measured_by(metrics), ("accuracy", True))[0]
+    needs = {"bits_per_byte": ("nats", "bytes"), "accuracy": ("correct",)}.get(measure, ())
+    rows = read_rows(path, lambda row: [f"lacks {key}" for key in ("id", *needs) if key not in row])
+    with reading(path):
+        found = {row["id"]: row for row in rows}
+        if len(found) < len(rows) or any(type(row[key]) not in (bool, int, float) for row in rows for key in needs):
+            raise ValueError("an id stands twice" if len(found) < len(rows) else f"{' or '.join(needs)} is no number")
+    return found
+
+
 def read_evaluations(arguments: list[str], names: list[str], allow: list[str]) -> list[Evaluation]:
     """The evaluations that the arguments name, each named by its model; raises UserError if they cannot be compared."""
     found = []
     for i, argument in enumerate(arguments):
         folders = folders_of(argument)
-        metrics = [json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8")) for folder in folders]
-        rows = [{row["id"]: row for row in read_rows(Path(folder, "predictions.jsonl"))} for folder in folders]
+        metrics = [read_json(Path(folder, "metrics.json")) for folder in folders]
+        rows = [predictions_of(Path(folder, "predictions.jsonl"), m) for folder, m in zip(folders, metrics, strict=True)]
         name = names[i] if names else metrics[0].get("model_name") or model_name(metrics[0].get("model") or folders[0])
         found.append(Evaluation(name, folders, metrics, rows))
     for label in (lambda e: f"{e.name} ({Path(e.folders[0]).name})", lambda e: e.folders[0]):

@@ -7,7 +7,7 @@ import time
 import zlib
 from pathlib import Path
 
-from common.files import whole_lines, write_text
+from common.files import reading, whole_lines, write_text
 from scoring import answers, measures, refusals, tasks
 
 from data_prep.chat_template import to_messages
@@ -173,7 +173,8 @@ def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
         rows += len(batches[done])
         done += 1
     write_text(partial, b"".join(lines[:rows]).decode())
-    return [json.loads(line) for line in lines[:rows]], done
+    with reading(partial):
+        return [json.loads(line) for line in lines[:rows]], done
 
 
 def new_tokens(protocol: str, args, task: str, window: float) -> int:

@@ -1,10 +1,10 @@
 """comparison.json: written by compare.py, read back by report.py with the evaluations that it names."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import read_json, reading
 from scoring.comparing import Comparison, Result, Settings
 from scoring.evaluations import EQUAL, Evaluation, baselines_of, read_evaluations
 from scoring.statistics import Interval
@@ -45,10 +45,13 @@ def comparison_json(c: Comparison) -> dict:
 
 def read_result(folder: Path) -> Result:
     """The comparison in a folder, with its evaluations; raises UserError where one of them is gone or has changed."""
-    stored = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    stored = read_json(folder / "comparison.json")
     if "margin" not in stored:
         raise UserError(f"{folder}: was made by an older version; run scripts/compare.py again")
-    models = stored["models"]
+    with reading(folder / "comparison.json"):
+        models = [{**m, "folders": list(map(str, m["folders"])), "name": str(m["name"])} for m in stored["models"]]
+        settings = Settings(**{f.name: stored[f.name] for f in dataclasses.fields(Settings)})
+        told = [[read_comparison(c) for c in stored[kind]] for kind in ("comparisons", "against_baselines")]
     missing = [f for m in models for f in m["folders"] if not Path(f, "predictions.jsonl").is_file()]
     if missing:
         raise UserError(
@@ -59,14 +62,7 @@ def read_result(folder: Path) -> Result:
     changed = [e.name for e, m in zip(evaluations, models, strict=True) if _model(e) != m]
     if changed:
         raise UserError(f"{folder}: {', '.join(changed)} was scored again since; run scripts/compare.py again")
-    settings = Settings(**{f.name: stored[f.name] for f in dataclasses.fields(Settings)})
-    return Result(
-        evaluations,
-        baselines_of(evaluations),
-        [read_comparison(c) for c in stored["comparisons"]],
-        [read_comparison(c) for c in stored["against_baselines"]],
-        settings,
-    )
+    return Result(evaluations, baselines_of(evaluations), *told, settings)
 
 
 def read_comparison(stored: dict) -> Comparison:

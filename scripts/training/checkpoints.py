@@ -7,21 +7,29 @@ import functools
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 from common.errors import CheckFailed
+from common.models import damaged_files
 from training import adapters
 
 
 def last(output_dir: str | Path) -> Path | None:
-    """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one."""
+    """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one.
+
+    After a power cut files of the right name may be cut short, or zeros.
+    """
     found = sorted(Path(output_dir).glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
     for checkpoint in found:
         try:
             json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-            return checkpoint
-        except (OSError, ValueError):
-            print(f"warning: {checkpoint} is incomplete and is passed over")
+            pickled = [*checkpoint.glob("*.pt"), *checkpoint.glob("*.pth")]  # torch writes an archive, its directory last
+            if not damaged_files(checkpoint) and all(map(zipfile.is_zipfile, pickled)):
+                return checkpoint
+        except (OSError, ValueError, RecursionError):
+            pass
+        print(f"warning: {checkpoint} is incomplete and is passed over")
     return None
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from common.errors import CheckFailed
-from common.files import write_json, write_text
+from common.files import reading, whole_lines, write_json, write_text
 from common.hub import push
 from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
@@ -60,10 +60,11 @@ def _prepare(trainer, run: Run, args, checkpoint: Path | None, log: Path) -> Non
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step] if log.exists() else []
+    with reading(log):
+        kept = [line.decode() for line in whole_lines(log) if json.loads(line)["step"] <= step]
     if first_process():
         write_json(run.settings_file, run.settings)
-        write_text(log, "".join(line + "\n" for line in kept))
+        write_text(log, "".join(kept))
     trainer.remove_callback(PrinterCallback)
     if checkpoint:
         print(f"goes on from {checkpoint}")
