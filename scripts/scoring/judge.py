@@ -218,7 +218,10 @@ def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) 
     people, machine = [b[0] for b in both], [b[1] for b in both]
     kappa, low, high = kappa_interval([p >= 0.5 for p in people], [m >= 0.5 for m in machine])
     # What could not be read counts as 0 among the records, so it does here: the judge must be the same on both sides.
-    mean = ppi_mean([h["mark"] for h in known], [m.mark or 0.0 for m in marked], [r["judged"] for r in records])
+    # The others are answers that no person marked: an answer on both sides would make the interval too narrow.
+    seen = {(h["id"], h["output"]) for h in known}
+    others = [r["judged"] for r in records if (r["id"], r["output"]) not in seen]
+    mean = ppi_mean([h["mark"] for h in known], [m.mark or 0.0 for m in marked], others)
     return {
         "n": len(both),
         "n_unread": len(known) - len(both),
@@ -255,6 +258,8 @@ def ppi_mean(people: list[float], machine: list[float], machine_alone: list[floa
     import numpy
 
     y, f, more = (numpy.array(v, float) for v in (people, machine, machine_alone))
+    if not len(more):  # people marked every answer, so the machine adds nothing
+        f, more = 0 * f, numpy.zeros(1)
     n, many = len(y), len(more)
     spread = numpy.var(numpy.concatenate([f, more]))
     covariance = float(numpy.mean((y - y.mean()) * (f - f.mean())))

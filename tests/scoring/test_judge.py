@@ -1,12 +1,15 @@
 """A model as judge: rubrics, qualities, pairs in both orders, and how its trust is measured. The judge is scripted."""
 
+import csv
 import json
+import re
 import sys
 
 import evaluate
 import numpy
 import pytest
 from common.errors import UserError
+from conftest import ROOT
 from scoring import judge
 from scripted_server import reply
 from test_beside_the_score import write_rows
@@ -221,3 +224,49 @@ def test_prediction_powered_inference_agrees_with_the_package():
     _, low, high = judge.ppi_mean(truth[:100], kind[:100], kind[100:])
     theirs = package.ppi_mean_ci(truth[:100], kind[:100], kind[100:], alpha=0.05)
     assert (low, high) == pytest.approx([float(v[0]) for v in theirs], abs=0.003)
+
+
+DATA = ROOT.parent / "shared" / "data" / "healthbench_br"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent (a thousand graded answers of a model)")
+def test_a_judge_of_known_agreement_is_reported_as_it_is():
+    """A thousand real answers, right or wrong by the guideline. The judge's opinion is the truth but for 15 % of them,
+    so its own mean is off by 7 points, and its kappa is known."""
+    package = pytest.importorskip("ppi_py", reason="pip install ppi-python")
+    file = next(DATA.glob("GPT*.csv"))
+    with file.open(encoding="utf-8", newline="") as lines:
+        truth = numpy.array([float(row["correta"]) for row in csv.DictReader(lines)])
+    generator = numpy.random.default_rng(11)
+    opinion = numpy.where(generator.random(1000) < 0.15, 1 - truth, truth)
+    rule = Scripted(lambda text: met(bool(opinion[int(re.search(r"answer (\d+)\.", text)[1])])))
+    rubric = [{"criterion": "agrees with the guideline", "points": 1}]
+    rows = {str(i): {"id": str(i), "question": f"Statement {i}?", "rubric": rubric} for i in range(1000)}
+    records = [{"id": str(i), "output": f"This is answer {i}."} for i in range(1000)]
+    judging = judge.Judge(rule, "j")
+    marked = judge.mark_all(judging, rows, records, {})
+    read = generator.permutation(1000)[:200]
+    human = [{"id": str(i), "output": f"This is answer {i}.", "mark": truth[i]} for i in read]
+    found = judge.summary(judging, marked, list(rows.values()), human)
+    people = found["people"]
+    assert found["score"] == pytest.approx(opinion.mean(), abs=1e-6) and opinion.mean() < truth.mean() - 0.04
+    assert people["n"] == 200 and people["n_unread"] == 0
+    agreed = float((truth == opinion).mean())
+    chance = truth.mean() * opinion.mean() + (1 - truth.mean()) * (1 - opinion.mean())
+    low, high = people["kappa_ci95"]
+    assert low <= (agreed - chance) / (1 - chance) <= high and low <= people["kappa"] <= high
+    # The mean of all answers: what the package says of the same marks, and it holds the truth where the judge alone does not.
+    others = numpy.setdiff1d(numpy.arange(1000), read)
+    theirs = package.ppi_mean_ci(truth[read], opinion[read], opinion[others], alpha=0.05)
+    assert people["prediction_powered_ci95"] == pytest.approx([float(v[0]) for v in theirs], abs=0.003)
+    assert theirs[0] <= truth.mean() <= theirs[1] and opinion.mean() + 1.96 * (opinion.var() / 1000) ** 0.5 < truth.mean()
+
+
+def test_where_people_marked_every_answer_the_judge_adds_nothing():
+    mean, low, high = judge.ppi_mean([1, 0, 1, 1] * 25, [0, 0, 1, 1] * 25, [])
+    assert mean == 0.75 and (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 99) ** 0.5, abs=1e-4)
+    human = [{"id": "q0", "output": f"answer {i}", "mark": float(i % 4 > 0)} for i in range(40)]
+    records = [{"id": "q0", "output": h["output"], "judged": 1.0} for h in human]
+    kind = judge.Judge(Scripted(lambda text: met("blames" not in text)), "j")
+    found = judge.agreement(kind, records, {"q0": ROWS[0]}, human)
+    assert found["prediction_powered_mean"] == 0.75 and found["judge_minus_people"] == 0.25
