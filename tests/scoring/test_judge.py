@@ -177,7 +177,7 @@ def test_unread_marks_do_not_move_the_estimate():
         {"id": "q0", "output": ("RIGHT" if right else "WRONG") + (" ODD" if odd else ""), "mark": float(right)}
         for right, odd in kinds
     ]
-    records = [{"judged": float(right and not odd)} for right, odd in kinds * 5]
+    records = [{"id": "other", "output": "", "judged": float(right and not odd)} for right, odd in kinds * 5]
     found = judge.agreement(judge.Judge(Scripted(rule), "j"), records, {"q0": ROWS[0]}, human)
     assert (found["n"], found["n_unread"], found["kappa"]) == (40, 40, 1.0)
     assert found["prediction_powered_mean"] == pytest.approx(0.5, abs=0.01)
@@ -265,8 +265,11 @@ def test_a_judge_of_known_agreement_is_reported_as_it_is():
 def test_where_people_marked_every_answer_the_judge_adds_nothing():
     mean, low, high = judge.ppi_mean([1, 0, 1, 1] * 25, [0, 0, 1, 1] * 25, [])
     assert mean == 0.75 and (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 99) ** 0.5, abs=1e-4)
-    human = [{"id": "q0", "output": f"answer {i}", "mark": float(i % 4 > 0)} for i in range(40)]
-    records = [{"id": "q0", "output": h["output"], "judged": 1.0} for h in human]
-    kind = judge.Judge(Scripted(lambda text: met("blames" not in text)), "j")
-    found = judge.agreement(kind, records, {"q0": ROWS[0]}, human)
-    assert found["prediction_powered_mean"] == 0.75 and found["judge_minus_people"] == 0.25
+    human = [{"id": "q0", "output": f"answer {i}.", "mark": float(i % 4 > 0)} for i in range(40)]
+    records = [{"id": "q0", "output": h["output"], "judged": h["mark"]} for h in human]
+    rule = Scripted(lambda text: met(int(re.search(r"answer (\d+)\.", text)[1]) % 4 > 0))
+    same = [{"id": "q0", "question": "Q?", "rubric": RUBRIC[:1]}]
+    found = judge.agreement(judge.Judge(rule, "j"), records, {"q0": same[0]}, human)
+    low, high = found["prediction_powered_ci95"]
+    assert found["prediction_powered_mean"] == 0.75 and found["kappa"] == 1.0
+    assert (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 39) ** 0.5, abs=1e-4)  # by a root of two too narrow, once
