@@ -13,7 +13,8 @@ chain of small steps, or a question that differs in a dose or a negation, would 
 near a row that is kept, and has its figures (`duplicates.py`); that needs 0.6 kB of memory a row, on one machine.
 
 With as many files as tasks, or more, each task reads its own files. With fewer, every task reads all files and works on its
-share of the blocks of rows. Tasks find the inputs by their paths: several machines need a disk that they share.
+share of the blocks of rows. Ray's executor was not seen to run: with ray 2.60 and datatrove 0.10.1 an empty step hung as
+ours did. Tasks find the inputs by their paths: several machines need a disk that they share.
 """
 
 import base64
@@ -156,7 +157,11 @@ def run_tasks(args: Args) -> None:
 
         ray.init(ignore_reinit_error=True)
     step = functools.partial(tell_rows, args=args, home=os.getcwd())
-    _executor(args, step, "tell", args.tasks).run()
+    try:
+        _executor(args, step, "tell", args.tasks).run()
+    except BaseException:
+        clear(args)
+        raise
 
 
 def submit(args: Args) -> str:

@@ -148,6 +148,16 @@ def test_the_line_to_install_is_what_the_tests_use():
     assert DATATROVE.split()[-1] in (ROOT / "requirements-dev.txt").read_text().splitlines()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_breaks_late_is_told_and_leaves_nothing(tmp_path, workers):
+    (tmp_path / "raw.jsonl").write_text("\n".join([*exam(0, 600), *["{broken"] * 90]))
+    args = Args(inputs=[str(tmp_path / "raw.jsonl")], output_dir=str(tmp_path / "out"), engine="datatrove")
+    args.executor_args = {"workers": workers}
+    with pytest.raises(UserError, match="are no records"):
+        prepare(args)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_task_that_is_missing_is_no_success(raw, tmp_path):
     with pytest.raises(UserError, match="0 of 2 are done"):
         prepare(Args(inputs=[str(raw)], output_dir=str(tmp_path), engine="datatrove"), told=True)
