@@ -51,6 +51,13 @@ def exit_on_error(main) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except MemoryError as error:
+        why = f" ({error})" if str(error) else ""
+        print(
+            f"error: not enough memory{why}\n       end other programs, or give less at a time; nothing is wrong with the input",
+            file=sys.stderr,
+        )
+        sys.exit(UserError.exit_code)
     except Exception as error:
         problem = disk_problem(error)
         if problem is None:

@@ -53,7 +53,7 @@ def to_messages(row: dict) -> list[dict]:
     for number, turn in enumerate(turns, 1):
         role = turn.get("from", turn.get("role")) if isinstance(turn, dict) else None
         content = turn.get("value", turn.get("content")) if isinstance(turn, dict) else None
-        if role not in ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             raise TemplateError(f"turn {number}: role {role!r} is not one of {', '.join(ROLES)}")
         if not isinstance(content, str):
             raise TemplateError(f"turn {number}: the text must be a string, not {type(content).__name__}")

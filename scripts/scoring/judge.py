@@ -93,7 +93,7 @@ def read_object(reply: str | None) -> dict | None:
     for text in reversed(re.findall(r"\{[^{}]*\}", plain(reply or ""))):
         try:
             found = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # a number of 5,000 digits, too
             continue
         return found if isinstance(found, dict) else None
     return None

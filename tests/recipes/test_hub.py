@@ -145,6 +145,19 @@ def test_download_broken_in_the_middle_comes_whole(hub, tmp_path, resets):
     assert not hub.breaks and (folder / "model.safetensors").read_bytes() == whole
 
 
+def test_rows_broken_in_the_middle_are_whole_or_an_error(hub, tmp_path):
+    """The second start of the same command ends well, whatever the first one met."""
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    hub.breaks, hub.resets = ["Fuvest.json"], True
+    words = ["data_prep/prepare.py", f"hf:{EXAM}", "--test_size", 1, "--output_dir", out]
+    try:
+        run_script(*words, env=hub.environment(cache))
+    except AssertionError as failed:
+        assert "exit 2" in str(failed) and EXAM in str(failed) and "Traceback" not in str(failed)
+        run_script(*words, env=hub.environment(cache))
+    assert not hub.breaks and len((out / "test.jsonl").read_text().splitlines()) == len(exam_rows())
+
+
 def test_adapter_file_and_rows_are_pushed_with_their_cards(hub, tmp_path):
     random.seed(1)
     code = """

@@ -1,0 +1,61 @@
+"""prepare.py where the surroundings are odd: little memory, a folder that may not be written, names with spaces, accents and line
+ends, a narrow umask, a home that is not there, a locale without accents. It ends well, or in one error; never in a traceback."""
+
+import json
+import os
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+SCRIPT = [sys.executable, str(ROOT / "data_prep/prepare.py")]
+
+
+def rows(path: Path, count: int = 40) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    some = [{"question": f"Questão {i}: qual é a dose?", "answer": f"A dose número {i} é {i * 7} mg."} for i in range(count)]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some), encoding="utf-8")
+    return path
+
+
+def prepared(source: Path, out: Path, code: int = 0, **more) -> str:
+    words = [*SCRIPT, str(source), "--output_dir", str(out), "--html_report", "false", "--near_duplicates", "off"]
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, **more)
+    assert "Traceback" not in done.stderr and done.returncode == code, done.stdout[-1000:] + done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def test_odd_names_a_narrow_umask_and_no_home(tmp_path):
+    """All at once, for the same bytes as elsewhere; what was written is for its owner alone, as the umask says."""
+    odd = tmp_path / "Dados da Saúde\n(nº 2), 'x'"
+    prepared(rows(odd / "questões do ano.jsonl"), odd / "saída\tfinal", umask=0o077, cwd=tmp_path,
+             env={"PATH": os.environ["PATH"], "HOME": "/proc/none", "LC_ALL": "C", "TMPDIR": str(tmp_path)})  # fmt: skip
+    prepared(odd / "questões do ano.jsonl", tmp_path / "plain")
+    made = {p.name: p for p in (odd / "saída\tfinal").iterdir()}
+    assert {"train.jsonl", "test.jsonl", "rejects.jsonl", "manifest.json", "report.json"} <= set(made)
+    assert all(stat.S_IMODE(p.stat().st_mode) & 0o077 == 0 for p in made.values())
+    for name in ("train.jsonl", "test.jsonl"):
+        assert made[name].read_bytes() == (tmp_path / "plain" / name).read_bytes()
+
+
+def test_a_folder_that_may_not_be_written_is_one_error(tmp_path):
+    source, closed = rows(tmp_path / "raw.jsonl"), tmp_path / "closed"
+    closed.mkdir()
+    if os.getuid():
+        closed.chmod(0o500)
+        assert "closed" in prepared(source, closed / "out", code=2)
+    else:  # nothing is closed to root but a file system that is read-only, and a file in the place of a folder
+        (closed / "out").write_text("a file")
+    assert "out" in prepared(source, closed / "out", code=2) and list(tmp_path.glob("**/*.tmp")) == []
+    assert "/proc/out" in prepared(source, Path("/proc/out"), code=2)
+
+
+def test_little_memory_is_one_error_and_nothing_half_done_stays(tmp_path):
+    """256 MB of addresses: enough to begin with, too little to read with."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (256 * 2**20,) * 2)  # noqa: E731
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    said = prepared(rows(tmp_path / "raw.jsonl"), tmp_path / "out", code=2, preexec_fn=limit, env=alone)
+    assert "not enough memory" in said and not (tmp_path / "out" / "manifest.json").exists()
