@@ -21,6 +21,7 @@ token-level loss is used; Shao et al. 2024, arXiv 2402.03300, had 0.04), tempera
 all answers become one.
 """
 
+import importlib.util
 import json
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -28,7 +29,7 @@ from typing import ClassVar, Literal
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.models import is_adapter
+from common.models import adapter_config, is_adapter
 from scoring import tasks
 from training import adapters, pipeline, rewards, trainer
 from training.arguments import TrainingArgs
@@ -37,6 +38,8 @@ from training.rules import load_rules
 from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, prompt_messages
+
+VLLM = "vllm==0.31.0"  # wants torch 2.13.0 and takes transformers 5.17, as pinned; the newest that TRL 1.15 knows
 
 
 @dataclass
@@ -67,6 +70,10 @@ class Args(TrainingArgs):
     """of sampling the answers"""
     beta: float = 0.0
     """weight of the distance to the first policy (KL); 0: none, and no reference model in memory"""
+    fast_inference: bool = False
+    """let vLLM answer, through Unsloth and on the same weights; an optional package, needs a CUDA GPU"""
+    gpu_memory_utilization: float = 0.5
+    """share of the free GPU memory that vLLM takes, weights counted in"""
     format_reward: float = 0.1
     """reward of a wrong answer that can be read"""
     max_length: int = 1024
@@ -88,7 +95,21 @@ class Args(TrainingArgs):
             )
         if self.reward_model and not is_adapter(self.reward_model):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
-        return found + rewards.problems(self)
+        return found + self._problems_of_vllm() + rewards.problems(self)
+
+    def _problems_of_vllm(self) -> list[str]:
+        found = []
+        if not 0 < self.gpu_memory_utilization < 1:
+            found.append(f"gpu_memory_utilization: {self.gpu_memory_utilization} is not between 0 and 1")
+        if not self.fast_inference:
+            return found
+        if importlib.util.find_spec("vllm") is None:
+            found.append(f"fast_inference: vllm is not installed; run: pip install {VLLM}")
+        if self.adapter not in adapters.BY_UNSLOTH:
+            found.append(f"fast_inference: vLLM does not know {self.adapter}; pass --adapter qlora, lora or rslora")
+        if self.load_in_8bit:
+            found.append("fast_inference: vLLM runs no int8 weights of bitsandbytes; leave load_in_8bit out")
+        return found
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -153,7 +174,11 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
 
 def load_model(args: Args, tokenizer, plan=None):
     """As in every method, with room for prompt and answer."""
-    return trainer.load_model(args, plan, args.max_length + args.max_completion_length)
+    more = {}
+    if args.fast_inference:
+        rank = adapter_config(args.model).get("r", args.lora_r)
+        more = {"fast_inference": True, "gpu_memory_utilization": args.gpu_memory_utilization, "max_lora_rank": rank}
+    return trainer.load_model(args, plan, args.max_length + args.max_completion_length, **more)
 
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):

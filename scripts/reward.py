@@ -44,7 +44,9 @@ class Args(TrainingArgs):
     learning_rate: float = 1e-4  # ten times full fine-tuning's, for adapters
 
     def problems(self) -> list[str]:
-        return super().problems() + check_at_least(self, 0, "center_rewards_coefficient")
+        eight = [name for name in ("load_in_8bit", "load_in_fp8") if getattr(self, name)]
+        found = [f"{name}: untried for a model with a score head; leave it out" for name in eight]
+        return super().problems() + found + check_at_least(self, 0, "center_rewards_coefficient")
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer

@@ -29,6 +29,7 @@ MERGEABLE = (*KINDS[:7], "peanut")
 BY_UNSLOTH = KINDS[:3]
 VIRTUAL = ("prefix", "prompt")
 IN_16_BITS = ("lora", "pissa", "full", "peanut")
+IN_8_BITS = ("lora", "rslora")  # on load_in_8bit and load_in_fp8
 PRICE = {
     "dora": "a weight norm a step: about half the speed",
     "pissa": "singular values at the start, seconds to minutes",
@@ -42,6 +43,8 @@ LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 
 def in_4bit(args) -> bool:
     """Whether the frozen weights are loaded in NF4."""
+    if args.load_in_8bit or args.load_in_fp8:
+        return False
     return args.adapter not in IN_16_BITS if args.load_in_4bit is None else args.load_in_4bit
 
 
@@ -53,6 +56,7 @@ def problems(args) -> list[str]:
         found.append(f"load_in_4bit: {args.adapter} needs 16-bit weights{other}")
     if args.load_in_4bit is False and args.adapter in ("qlora", "loftq"):
         found.append(f"load_in_4bit: {args.adapter} is made for NF4 weights; in 16 bits pass --adapter lora")
+    found += _problems_of_8_bits(args)
     if args.lora_dropout and args.adapter not in LOW_RANK:
         found.append(f"lora_dropout: {args.adapter} has none; leave it 0")
     if args.adapter == "loftq" and Path(args.model or "", "model.safetensors.index.json").is_file():
@@ -65,6 +69,18 @@ def problems(args) -> list[str]:
             f"adapter: {args.model} is an adapter already ({kind}) and is trained further as it is; leave --adapter out, "
             "or merge it first (scripts/export_gguf.py --merge_only)"
         )
+    return found
+
+
+def _problems_of_8_bits(args) -> list[str]:
+    """What load_in_8bit and load_in_fp8 cannot be told together with."""
+    eight = [name for name in ("load_in_8bit", "load_in_fp8") if getattr(args, name)]
+    found = [f"{name}: {args.adapter} has other weights; pass --adapter lora or rslora" for name in eight[:1]]
+    found = [] if args.adapter in IN_8_BITS else found
+    if len(eight) + bool(args.load_in_4bit) > 1:
+        found.append(f"{eight[0]}: weights are loaded in one precision; leave the others out")
+    if args.load_in_fp8 and args.model and is_adapter(args.model):
+        found.append(f"load_in_fp8: {args.model} is an adapter, whose base Unsloth does not load in FP8; merge it first")
     return found
 
 

@@ -46,6 +46,10 @@ class TrainingArgs:
     """what is trained: low-rank updates on NF4 (qlora) or 16-bit weights (lora), or another kind of training/adapters.py"""
     load_in_4bit: bool | None = None
     """load the frozen weights in NF4; without a value as the adapter needs it"""
+    load_in_8bit: bool = False
+    """load the frozen weights in bitsandbytes' int8, for lora and rslora; needs a CUDA GPU"""
+    load_in_fp8: bool = False
+    """load the frozen weights in FP8, for lora and rslora; needs an H100 or newer"""
     lora_r: int = 16
     """rank of the adapters; an adapter folder keeps its own"""
     lora_alpha: int = 16

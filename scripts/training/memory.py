@@ -112,6 +112,8 @@ class Estimate:
     libraries: float
     reward_model: float = 0
     """GRPO's, in 16 bits"""
+    vllm: float = 0
+    """what vLLM takes beside the weights, which it shares"""
 
     @property
     def total(self) -> float:
@@ -183,7 +185,8 @@ def estimate(
     linear, embeddings, norms = adapters.total_parameters(config)
     trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
     full = args.adapter == "full"
-    wide = 2 if dequantized or not adapters.in_4bit(args) else NF4
+    eight = args.load_in_8bit or args.load_in_fp8  # and a scale a row, or a block of 128 x 128: a thousandth
+    wide = 1 if eight else 2 if dequantized or not adapters.in_4bit(args) else NF4
     weights = 4 * (linear + embeddings + norms) if full else wide * linear + 2 * (embeddings + norms)
     held = 0 if full else 4 * trainable
     if method in ("dpo", "kto"):
@@ -204,6 +207,7 @@ def estimate(
         logits=logits(config, tokens, method, gpu, free_memory - weights - held),
         libraries=OVERHEAD["gpu" if gpu else "ram"],
         reward_model=_reward_model(args),
+        vllm=_vllm(args, free_memory, weights),
     )
 
 
@@ -211,6 +215,12 @@ def _reward_model(args) -> float:
     """Bytes of the reward model that GRPO scores with: its base in 16 bits (training/rewards.py); 0 where there is none."""
     folder = getattr(args, "reward_model", None)
     return 2.0 * sum(adapters.total_parameters(read_config(folder))) if folder else 0.0
+
+
+def _vllm(args, free_memory: float, weights: float) -> float:
+    """Bytes of vLLM's cache: it takes its share of the free memory (unsloth_zoo 2026.10.9, vllm_utils.py:2587)."""
+    asked = getattr(args, "fast_inference", False) and math.isfinite(free_memory)
+    return max(args.gpu_memory_utilization * free_memory - weights, 0) if asked else 0
 
 
 def _kept_attention(config: dict, tokens: int, longest: int, checkpointing: bool, kept: float) -> float:
@@ -304,6 +314,7 @@ def plan(args, method: str, longest: int) -> Plan | None:
         print(f"memory: not estimated, {args.model} is of a shape that the arithmetic does not know ({error})")
         return None
     weights = "NF4, dequantised once" if choice.dequantize_nf4 else "NF4" if adapters.in_4bit(args) else "as --adapter says"
+    weights = "int8" if args.load_in_8bit else "FP8" if args.load_in_fp8 else weights
     print(f"choice: weights {weights}; activations {'recomputed' if args.gradient_checkpointing else 'kept'} ({choice.reason})")
     result = Plan(need, here.free, verdict(need.total, here.free), choice.dequantize_nf4)
     parts = ", ".join(f"{name.replace('_', ' ')} {value / GIGA:.2f}" for name, value in asdict(need).items() if value)

@@ -29,6 +29,13 @@ MAY_CHANGE = (
     "gradient_accumulation_steps",
 )
 
+NEED_CUDA = {  # and what to do without
+    "packing": "; on a processor rows of like length are batched instead",
+    "load_in_8bit": "; on a processor Unsloth would load 16 bits instead: leave it out, or pass --adapter qlora",
+    "load_in_fp8": "; leave it out, or pass --adapter qlora",
+    "fast_inference": "; leave it out, and the model answers by itself",
+}
+
 
 @dataclass(frozen=True)
 class Method:
@@ -52,8 +59,7 @@ def run(args, method: Method) -> None:
     """Train by `method`; `args` is the script's Args."""
     if method.complete:
         method.complete(args)
-    if getattr(args, "packing", False) and not has_cuda():
-        raise UserError("packing: needs a CUDA GPU; on a processor rows of like length are batched instead")
+    check_card(args)
     rows = read_rows(args.data, method.check_row)
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
     find_model(args.model)
@@ -75,6 +81,18 @@ def run(args, method: Method) -> None:
     fitted = method.make_trainer(args, model, tokenizer, data.rows, held_out)
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
     loop.finish(fitted, tokenizer, started, args, data.counts.record() | metrics, plan)
+
+
+def check_card(args) -> None:
+    """UserError naming all that `args` asks of a card and this machine has not; imports torch only where something is asked."""
+    asked = [f"{name}: needs a CUDA GPU{instead}" for name, instead in NEED_CUDA.items() if getattr(args, name, False)]
+    if asked and not has_cuda():
+        raise UserError(asked)
+    if args.load_in_fp8:
+        import torch
+
+        if torch.cuda.get_device_capability() < (9, 0):  # unsloth/models/loader_utils.py, _get_fp8_mode_and_check_settings
+            raise UserError("load_in_fp8: needs an H100 or a newer card; on this one pass --load_in_8bit")
 
 
 def begin(args) -> Run:

@@ -91,22 +91,26 @@ def dtype():
     return torch.bfloat16 if supports_bf16() else torch.float16 if torch.cuda.is_available() else torch.float32
 
 
-def load_model(args, plan=None, max_length: int | None = None):
+def load_model(args, plan=None, max_length: int | None = None, **more):
     """The model that `args` names, its frozen weights as the adapter needs them, through Unsloth's FastLanguageModel.
+
+    `more` goes to from_pretrained as it is.
 
     In full fine-tuning the weights are float32 and the arithmetic 16 bits: in bfloat16 an update under 1/256 of a
     weight is lost. On a processor NF4 is dequantised once where `plan` (memory.Plan) has room for it.
     """
     import torch
 
-    more = {}
     if args.adapter == "full":
-        more = {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
+        more |= {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
+    more |= {name: True for name in ("load_in_8bit", "load_in_fp8") if getattr(args, name)}
     if args.adapter in adapters.VIRTUAL and has_cuda():
         return models.load_plain(args.model, adapters.in_4bit(args))
     model = models.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
     if plan and plan.dequantize_nf4:
         processor.dequantize_nf4(model)
+    if args.load_in_fp8:  # Unsloth loads a copy in FP8 from a temporary folder, which the adapter must not name as its base
+        model.name_or_path = args.model
     return model
 
 

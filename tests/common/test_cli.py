@@ -120,6 +120,10 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("dpo.py", ["--trainer", "{learning_rate: 1}"], "trainer"),
         ("kto.py", ["--trainer", "{bf16: false}"], "trainer"),
         ("orpo.py", ["--max_grad_norm", "-1"], "max_grad_norm"),
+        ("sft.py", ["--load_in_8bit"], "load_in_8bit"),  # on --adapter qlora
+        ("dpo.py", ["--adapter", "lora", "--load_in_8bit", "--load_in_fp8"], "load_in_8bit"),
+        ("reward.py", ["--adapter", "lora", "--load_in_8bit"], "load_in_8bit"),
+        ("grpo.py", ["--fast_inference"], "fast_inference: vllm is not installed; run"),
     ],
 )
 def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):

@@ -14,13 +14,14 @@ import sys
 import traceback
 from pathlib import Path
 
-os.environ |= {"UNSLOTH_ALLOW_CPU": "1", "HF_HUB_OFFLINE": "1", "UNSLOTH_COMPILE_DISABLE": "1"}
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 
 def gpu_side_trainers() -> None:
     """Import Unsloth and install the trainers that it generates for a GPU."""
+    # Not where this file is imported: tests/gpu/run.py takes its rows, and its processes must train as a user's do.
+    os.environ |= {"UNSLOTH_ALLOW_CPU": "1", "HF_HUB_OFFLINE": "1", "UNSLOTH_COMPILE_DISABLE": "1"}
     import unsloth  # noqa: F401
     from unsloth.models import rl
     from unsloth.trainer import _patch_trl_trainer
@@ -119,6 +120,49 @@ class Case:
         return [json.loads(line) for line in (self.out / "metrics.jsonl").read_text().splitlines()]
 
 
+class Reached(Exception):
+    """A loader of Unsloth was called; holds its arguments."""
+
+    def __init__(self, arguments: dict):
+        self.arguments = arguments
+
+
+def loading(folder: Path, model: str) -> dict:
+    """What reaches Unsloth's loaders of each precision and of vLLM, after its own checks on a card that has them all."""
+    import importlib.util
+
+    import torch
+    from common import models
+    from common.arguments import parse_args
+    from unsloth.models import loader
+
+    def reached(*names, **arguments):
+        raise Reached(arguments | {str(i): name for i, name in enumerate(names)})
+
+    find = importlib.util.find_spec  # vLLM's stand-in is its name alone
+    importlib.util.find_spec = lambda name, *more: find("json") if name == "vllm" else find(name, *more)
+    models.has_cuda, torch.cuda.get_device_capability, loader.ALLOW_BITSANDBYTES = (lambda: True), (lambda *a: (9, 0)), True
+    loader.fast_inference_setup = lambda name, config: (True, name)  # imports vLLM
+    loader._get_fp8_mode_and_check_settings = lambda *given: "row"  # asks for a driver
+    loader.FastModel.from_pretrained = loader.FastQwen3Model.from_pretrained = loader._offline_quantize_to_fp8 = reached
+    data = folder / "loading.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows_of("grpo")))
+    found = {}
+    for flags in (["--load_in_8bit", "--adapter", "lora"], ["--load_in_fp8", "--adapter", "rslora"], ["--fast_inference"]):
+        script = __import__("grpo")
+        args = parse_args(script.Args, "", ["--model", model, "--data", str(data), "--lora_r", "8", *flags])
+        try:
+            script.load_model(args, None)
+        except Reached as call:
+            found[flags[0].strip("-")] = {name: value for name, value in call.arguments.items() if _plain(value)}
+    importlib.util.find_spec = find
+    return found
+
+
+def _plain(value) -> bool:
+    return isinstance(value, bool | int | float | str)
+
+
 def two_steps(case: Case) -> dict:
     """Train, evaluate, save."""
     metrics, collator = case.train(), case.trainer.data_collator
@@ -193,6 +237,7 @@ MORE_FLAGS = {"packing": ["--packing", "true"], "stop": ["--early_stopping_patie
 def main() -> None:
     folder, model, *cases = sys.argv[1:]
     gpu_side_trainers()
+    print("RESULT " + json.dumps({"case": "loading"} | loading(Path(folder), model)), flush=True)
     plain_models()
     for name in cases:
         method, _, check = name.partition(":")

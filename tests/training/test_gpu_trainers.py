@@ -24,7 +24,7 @@ def results(tiny_model, tmp_path_factory) -> dict[str, dict]:
         list(map(str, command)), cwd=ROOT, capture_output=True, text=True, env=os.environ | {"TMPDIR": str(folder)}
     )
     lines = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    assert len(lines) == len(CASES), done.stdout[-2000:] + done.stderr[-2000:]
+    assert len(lines) == len(CASES) + 1, done.stdout[-2000:] + done.stderr[-2000:]
     return {line["case"]: line for line in lines}
 
 
@@ -41,6 +41,16 @@ def test_each_method_trains_two_steps_and_evaluates(results, method):
     held_out = [r for r in found["records"] if "eval_loss" in r]
     assert [r["step"] for r in steps] == [1, 2] and all(0 < float(r["loss"]) < 20 and r["grad_norm"] > 0 for r in steps)
     assert held_out and 0 < held_out[-1]["eval_loss"] < 20 and found["eval_batch"] == 4
+
+
+def test_precisions_and_vllm_reach_unsloths_loaders(results):
+    """In grpo.py, whose load_model is that of all methods but reward.py's, with more arguments."""
+    found = results["loading"]
+    eight, fast = found["load_in_8bit"], found["fast_inference"]
+    assert eight["load_in_8bit"] and not eight["load_in_4bit"] and not eight["fast_inference"]
+    assert found["load_in_fp8"]["1"] == "row" and found["load_in_fp8"]["0"].endswith("tiny-qwen3")
+    assert fast["fast_inference"] and fast["load_in_4bit"] and fast["gpu_memory_utilization"] == 0.5
+    assert fast["max_lora_rank"] == 8 and fast["max_seq_length"] == 1024 + 128
 
 
 def test_dpo_begins_at_ln_2(results):

@@ -7,8 +7,9 @@ import grpo
 import pytest
 import sft
 from common.arguments import parse_args
+from common.errors import UserError
 from conftest import ROOT
-from training import memory
+from training import memory, pipeline
 
 QWEN = memory.KNOWN["Qwen/Qwen3-1.7B"]
 SIZES = ["--per_device_train_batch_size", "4", "--max_length", "1024"]
@@ -38,3 +39,46 @@ def test_grpos_reward_model_is_counted(tiny_model, tmp_path):
     scored = memory.estimate(QWEN, args_of(grpo, *flags, "--reward_model", str(tmp_path)), "grpo", 256, gpu=True)
     stored = (ROOT / tiny_model / "model.safetensors").stat().st_size
     assert bare.reward_model == 0 and scored.total - bare.total == pytest.approx(stored, rel=0.02)
+
+
+def test_eight_bits_a_weight_lie_between_four_and_sixteen(tiny_model):
+    sixteen, int8, fp8, nf4 = (
+        memory.estimate(QWEN, args_of(sft, *flags), "sft", 1024, gpu=True).weights
+        for flags in (
+            ["--adapter", "lora"],
+            ["--adapter", "lora", "--load_in_8bit"],
+            ["--adapter", "rslora", "--load_in_fp8"],
+            [],
+        )
+    )
+    linear = 28 * (2 * 2048 * 2048 + 2 * 2048 * 1024 + 3 * 2048 * 6144)
+    assert int8 == fp8 and sixteen - int8 == linear and nf4 < int8
+
+
+def test_vllms_cache_is_counted(tiny_model, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: True)
+    fast = args_of(grpo, "--num_generations", "4", "--fast_inference", "--gpu_memory_utilization", "0.6")
+    need = memory.estimate(QWEN, fast, "grpo", 256, gpu=True, free_memory=20e9)
+    assert need.vllm == pytest.approx(12e9 - need.weights)
+
+
+CARD = [
+    (sft, ["--load_in_8bit", "--adapter", "lora"], "load_in_8bit"),
+    (sft, ["--load_in_fp8", "--adapter", "lora"], "load_in_fp8"),
+    (grpo, ["--num_generations", "4", "--fast_inference"], "fast_inference"),
+]
+
+
+@pytest.mark.parametrize("script, flags, name", CARD)
+def test_what_needs_a_card_is_refused_without_one(tiny_model, monkeypatch, script, flags, name):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: True)
+    args = args_of(script, *flags)
+    with pytest.raises(UserError, match=f"{name}: needs a CUDA GPU"):
+        pipeline.check_card(args)
+
+
+def test_fp8_is_refused_on_a_card_older_than_hopper(tiny_model, monkeypatch):
+    monkeypatch.setattr(pipeline, "has_cuda", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (8, 9))
+    with pytest.raises(UserError, match="load_in_fp8: needs an H100"):
+        pipeline.check_card(args_of(sft, "--load_in_fp8", "--adapter", "lora"))
