@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 import sys
+import types
 import typing
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
         if taking is not None and not _is_flag(word):
             taking.append(word)
             continue
-        found += _list_words(taking)
+        found += _list_words(taking, hints)
         taking = None
         name = word[2:] if word.startswith("--") else ""
         if _is_list(hints.get(name)):
@@ -101,7 +102,7 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
             found.append(word)
             if hints.get(name) is bool and (i + 1 == len(argv) or _is_flag(argv[i + 1])):
                 found.append("true")
-    return found + _list_words(taking)
+    return found + _list_words(taking, hints)
 
 
 def _after_booleans(argv: list[str], hints: dict) -> tuple[list[str], list[str]]:
@@ -122,15 +123,21 @@ def _is_flag(word: str) -> bool:
 
 
 def _is_list(hint) -> bool:
-    return typing.get_origin(hint) is list
+    """Whether it takes a list; `list[str] | str` does too."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return any(typing.get_origin(kind) is list for kind in kinds)
 
 
-def _list_words(taking: list[str] | None) -> list[str]:
-    """A list's flag and its values as one JSON word; what is written as a list stays, a lacking value is argparse's error."""
+def _list_words(taking: list[str] | None, hints: dict) -> list[str]:
+    """A list's flag and its values as one JSON word; what is written as a list stays, a lacking value is argparse's error.
+
+    One word stays a word where the field takes one (`list[str] | str`).
+    """
     if taking is None:
         return []
     flag, *words = taking
-    if not words or (len(words) == 1 and words[0].startswith("[")):
+    alone = len(words) == 1 and (words[0].startswith("[") or isinstance(hints[flag[2:]], types.UnionType))
+    if not words or alone:
         return taking
     return [flag, json.dumps(words)]
 

@@ -47,8 +47,8 @@ class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.trainer.grpo_config.GRPOConfig"
     WATCHED: ClassVar[str] = "reward"  # the loss of GRPO is near 0 whatever is learnt
     LARGER_IS_BETTER: ClassVar[bool] = True
-    data: str
-    """scoring rows, or prompts where a reward model scores (JSONL)"""
+    data: list[str] | str
+    """scoring rows, or prompts where a reward model scores (JSONL), one file or several"""
     eval_data: str | None = None
     """held-out rows of the same shape; their mean reward is logged at every epoch's end"""
     reward_model: str | None = None

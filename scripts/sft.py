@@ -36,8 +36,8 @@ from data_prep.chat_template import IGNORED, Renderer, TemplateError, to_message
 class Args(TrainingArgs):
     model: str | None = None
     """hub id, model folder or adapter folder to go on from; without it Qwen3-1.7B on a GPU, else the embedded model"""
-    data: str | None = None
-    """training rows (JSONL); without it the quickstart's rows"""
+    data: list[str] | str | None = None
+    """training rows (JSONL), one file or several; without any the quickstart's rows"""
     output_dir: str = "runs/sft"
     adapter: Literal[adapters.KINDS] = "qlora"
     enable_thinking: bool = False

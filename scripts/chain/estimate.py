@@ -16,6 +16,7 @@ from pathlib import Path
 from chain.recipe import Recipe, Stage, command_args
 from common.errors import UserError
 from training import adapters, recipe_memory
+from training.data_files import files_of
 
 # Dense 16-bit peak in TFLOP/s with 32-bit accumulation, from NVIDIA's data sheets and architecture white papers.
 PEAKS = {
@@ -84,11 +85,14 @@ def measured(out: Path, script: str) -> tuple[float, str] | None:
 
 def rows_of(stage: Stage, stages: list[Stage], args) -> tuple[int | None, float, str]:
     """Rows that a training reads, tokens a row, and where both come from."""
-    data = Path(args.data or "")
-    if data.is_file():
-        lines = data.read_text(encoding="utf-8").splitlines()
-        text = sum(len(line) for line in lines)
-        return len(lines), max(1.0, text / max(1, len(lines)) / CHARACTERS), "counted"
+    files = [Path(path) for path in files_of(args.data)]
+    data = files[0] if files else Path()
+    if files and all(path.is_file() for path in files):
+        of = [[len(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in files]
+        weighted = list(zip(of, args.data_weights or [1.0] * len(files), strict=True))
+        rows = round(sum(len(lines) * weight for lines, weight in weighted))
+        text = sum(sum(lines) * weight for lines, weight in weighted)
+        return rows, max(1.0, text / max(1, rows) / CHARACTERS), "counted"
     maker = next((s for s in stages if any(data == Path(p) or Path(p) in data.parents for p in s.outputs)), None)
     words = maker.command if maker else []
     cap = next((int(v) for f, v in itertools.pairwise(words) if f == "--select" and v.isdigit()), 0)

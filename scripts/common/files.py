@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from common.errors import UserError
 
@@ -20,6 +22,20 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
     Raises UserError naming file and line: unreadable, empty, not JSON, not an object, or what `check` says.
     """
     rows, problems = [], []
+    for row, found in each_row(path, check):
+        problems += found
+        rows.append(row)
+    refuse_problems(problems, most)
+    if not rows:
+        raise UserError(f"{path}: holds no rows")
+    return rows
+
+
+def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
+    """Rows of a JSONL file one at a time, each with its problems, that name file and line; a line that is no JSON is None.
+
+    Raises UserError for a file that cannot be read.
+    """
     try:
         with open(path, encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
@@ -29,21 +45,21 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
                     row = json.loads(line)
                 except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 10,000 brackets are no JSON either
                     where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-                    problems.append(f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})")
+                    yield None, [f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})"]
                     continue
                 found = ["must be a JSON object"] if not isinstance(row, dict) else (check(row) if check else [])
-                problems += [f"{path}:{number}: {problem}" for problem in found]
-                rows.append(row)
+                yield row, [f"{path}:{number}: {problem}" for problem in found]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); data_prep/prepare.py makes such files"
         ) from None
+
+
+def refuse_problems(problems: list[str], most: int = 10) -> None:
+    """UserError with the first `most` of the problems and the number of the others; nothing where there are none."""
     if problems:
         more = [f"... and {len(problems) - most} more problems"] if len(problems) > most else []
         raise UserError(problems[:most] + more)
-    if not rows:
-        raise UserError(f"{path}: holds no rows")
-    return rows
 
 
 @contextlib.contextmanager

@@ -37,12 +37,12 @@ class Plan:
     def rows(self) -> str | None:
         """Rows for the proof: those asked for, else the training's held-out rows, else those beside its training rows."""
         config = training_config(self.model)
-        of = Path(config["data"]) if isinstance(config.get("data"), str) else None
+        of = Path(trained) if (trained := first_file(config.get("data"))) else None
         beside = [str(of.with_name(f"{n}.jsonl")) for n in ("validation", "test")] if of else []
         return self.data or next((p for p in [config.get("eval_data"), *beside] if p and Path(p).is_file()), None)
 
     def training_rows(self) -> str | None:
-        data = training_config(self.model).get("data")
+        data = first_file(training_config(self.model).get("data"))
         return data if data and Path(data).is_file() else None
 
     def untuned(self) -> str | None:
@@ -83,6 +83,11 @@ def training_config(model: str) -> dict:
         return run_record(model)["config"]
     except (OSError, KeyError, ValueError):
         return {}
+
+
+def first_file(data: list[str] | str | None) -> str | None:
+    """The training's file of rows, the first of several."""
+    return data[0] if isinstance(data, list) and data else data or None
 
 
 def plan_needs(plan: Plan, folder: Path) -> Needs:

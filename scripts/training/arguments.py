@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from common.arguments import check_at_least
 from common.hub import hub_problems
 from common.models import check_model_name
-from training import adapters
+from training import adapters, data_files
 
 from data_prep.chat_template import TEMPLATES
 
@@ -30,8 +30,10 @@ class TrainingArgs:
 
     model: str
     """hub id, model folder, or adapter folder to go on from"""
-    data: str
-    """training rows (JSONL)"""
+    data: list[str] | str
+    """training rows (JSONL), one file or several"""
+    data_weights: list[float] = field(default_factory=list)
+    """one a file of data: how often its rows are read an epoch, 0.5: a half of them; without any all once"""
     eval_data: str | None = None
     """held-out rows of the same shape, evaluated at every epoch's end"""
     output_dir: str = "runs/training"
@@ -105,9 +107,9 @@ class TrainingArgs:
         """What is wrong with the values, found without loading anything."""
         found = check_model_name(self.model) if self.model else []
         for name in ("data", "eval_data"):
-            path = getattr(self, name)
-            if path and not Path(path).is_file():
-                found.append(f"{name}: there is no file {path}; data_prep/prepare.py makes it")
+            missing = [path for path in data_files.files_of(getattr(self, name)) if not Path(path).is_file()]
+            found += [f"{name}: there is no file {path}; data_prep/prepare.py makes it" for path in missing]
+        found += data_files.problems(self)
         found += check_at_least(
             self, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps"
         )

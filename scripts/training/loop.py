@@ -14,6 +14,7 @@ from common.files import reading, whole_lines, write_json, write_text
 from common.hub import push
 from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
+from training.data_files import files_of
 
 # Words of torch's out-of-memory errors, CUDA's and the processor's; the last is oneDNN's.
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
@@ -49,6 +50,7 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
     return {
         "train_loss": round(result.training_loss, 4),
         "steps": trainer.state.global_step,
+        "tokens_seen": trainer.state.num_input_tokens_seen or None,  # padding left out; counted by sft.py and cpt.py
         "train_seconds": round(result.metrics["train_runtime"], 1),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "best_checkpoint": Path(best).name if best else None,
@@ -103,7 +105,7 @@ def finish(trainer, tokenizer, run: Run, args, metrics: dict, plan=None) -> None
     weights = trainer.accelerator.get_state_dict(trainer.model) if sharded else None  # all processes take part
     if not trainer.is_world_process_zero():
         return
-    files = [p for p in (args.data, getattr(args, "eval_data", None)) if p]
+    files = files_of(args.data) + files_of(args.eval_data)
     evaluations = [m for m in trainer.state.log_history if f"eval_{args.WATCHED}" in m]
     if evaluations:
         last = {k.removeprefix("eval_"): v for k, v in evaluations[-1].items() if k.startswith("eval_")}

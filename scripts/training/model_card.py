@@ -25,7 +25,8 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
     )
     held_out = metrics.get("held_out", {})
     figures += "".join(f"\n| held out: {k} | {v:.4f} |" for k, v in held_out.items() if k in HELD_OUT)
-    data = "\n".join(f"- `{f}`, SHA-256 `{sha256(f)}`" for f in files)
+    taken = {f: f", {n} of its rows an epoch" for f, n in metrics.get("rows_by_file", {}).items()}
+    data = "\n".join(f"- `{f}`, SHA-256 `{sha256(f)}`{taken.get(f, '')}" for f in files)
     settings = ", ".join(f"{k} {v}" for k, v in run.settings.items() if isinstance(v, int | float) and not isinstance(v, bool))
     front_matter = "\n".join(f"{k}: {json.dumps(v)}" for k, v in front.items())
     return f"""---

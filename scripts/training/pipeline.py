@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.files import read_rows
 from common.models import find_model, has_cuda, load_tokenizer
 from common.runs import Run, start_run
-from training import loop, memory, trainer
+from training import data_files, loop, memory, trainer
 
 from data_prep.chat_template import set_template
 
@@ -51,6 +51,8 @@ class Method:
     """(args, model, tokenizer, rows, eval_rows) -> a TRL trainer"""
     load_model: Callable | None = None
     """(args, tokenizer, plan) -> model; None: trainer.load_model"""
+    stream: Callable | None = None
+    """(number of rows, tokenizer, args) -> rows.TrainingData whose rows are read as they are trained (args.streaming)"""
     complete: Callable | None = None
     """args -> None: fills in fields that have no value, and prints them"""
 
@@ -60,7 +62,9 @@ def run(args, method: Method) -> None:
     if method.complete:
         method.complete(args)
     check_card(args)
-    rows = read_rows(args.data, method.check_row)
+    streamed, files = getattr(args, "streaming", False), data_files.files_of(args.data)
+    read = data_files.Read([], {}) if streamed else data_files.read(args, method.check_row)
+    lines = data_files.count(files, method.check_row) if streamed else 0
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
     find_model(args.model)
     started = begin(args)
@@ -69,7 +73,10 @@ def run(args, method: Method) -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
-    data = method.make_dataset(rows, tokenizer, args, args.data)
+    if streamed:
+        data = method.stream(lines, tokenizer, args)
+    else:
+        data = method.make_dataset(read.rows, tokenizer, args, ", ".join(files))
     held_out = method.make_dataset(eval_rows, tokenizer, args, args.eval_data).rows if eval_rows else None
     print("\n".join(data.summary))
     plan = memory.plan(args, method.name, data.counts.longest_row)
@@ -80,7 +87,8 @@ def run(args, method: Method) -> None:
     show_attention()
     fitted = method.make_trainer(args, model, tokenizer, data.rows, held_out)
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
-    loop.finish(fitted, tokenizer, started, args, data.counts.record() | metrics, plan)
+    counted = data.counts.record() | ({"rows_by_file": read.taken} if read.taken else {})
+    loop.finish(fitted, tokenizer, started, args, counted | metrics, plan)
 
 
 def check_card(args) -> None:

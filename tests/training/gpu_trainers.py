@@ -105,7 +105,10 @@ class Case:
         self.args = args = parse_args(script.Args, "", [*where, *FLAGS, *more, *flags])
         self.tokenizer = load_tokenizer(model)
         make = getattr(script, "make_dataset", pairs.make_dataset)
-        self.data = make(read_rows(data), self.tokenizer, args, str(data))
+        if getattr(args, "streaming", False):
+            self.data = script.stream_dataset(16, self.tokenizer, args)
+        else:
+            self.data = make(read_rows(data), self.tokenizer, args, str(data))
         self.run = pipeline.begin(args)
         loaded = script.load_model(args, self.tokenizer) if hasattr(script, "load_model") else trainer.load_model(args)
         held_out_rows = make(read_rows(held_out), self.tokenizer, args, str(held_out)).rows
@@ -139,16 +142,18 @@ def loading(folder: Path, model: str) -> dict:
     def reached(*names, **arguments):
         raise Reached(arguments | {str(i): name for i, name in enumerate(names)})
 
-    find = importlib.util.find_spec  # vLLM's stand-in is its name alone
-    importlib.util.find_spec = lambda name, *more: find("json") if name == "vllm" else find(name, *more)
+    find = importlib.util.find_spec
     models.has_cuda, torch.cuda.get_device_capability, loader.ALLOW_BITSANDBYTES = (lambda: True), (lambda *a: (9, 0)), True
     loader.fast_inference_setup = lambda name, config: (True, name)  # imports vLLM
+    loader.apply_unsloth_gradient_checkpointing = lambda use, *more: use  # pins memory
     loader._get_fp8_mode_and_check_settings = lambda *given: "row"  # asks for a driver
     loader.FastModel.from_pretrained = loader.FastQwen3Model.from_pretrained = loader._offline_quantize_to_fp8 = reached
     data = folder / "loading.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows_of("grpo")))
     found = {}
     for flags in (["--load_in_8bit", "--adapter", "lora"], ["--load_in_fp8", "--adapter", "rslora"], ["--fast_inference"]):
+        if flags == ["--fast_inference"]:  # vLLM's stand-in is its name alone
+            importlib.util.find_spec = lambda name, *more: find("json") if name == "vllm" else find(name, *more)
         script = __import__("grpo")
         args = parse_args(script.Args, "", ["--model", model, "--data", str(data), "--lora_r", "8", *flags])
         try:
@@ -230,8 +235,13 @@ def early_stopping(case: Case) -> dict:
     }
 
 
-CHECKS = {"": two_steps, "resume": resume, "prefix": two_steps, "packing": packing, "nan": nan, "stop": early_stopping}
-MORE_FLAGS = {"packing": ["--packing", "true"], "stop": ["--early_stopping_patience", "1"], "prefix": ["--adapter", "prefix"]}
+CHECKS = {"resume": resume, "packing": packing, "nan": nan, "stop": early_stopping}  # else two_steps
+MORE_FLAGS = {
+    "packing": ["--packing", "true"],
+    "stop": ["--early_stopping_patience", "1"],
+    "prefix": ["--adapter", "prefix"],
+    "stream": ["--streaming"],
+}
 
 
 def main() -> None:
@@ -244,7 +254,7 @@ def main() -> None:
         try:
             place = Path(folder) / (check or "steps")
             place.mkdir(parents=True, exist_ok=True)
-            result = CHECKS[check](Case(method, place, model, *MORE_FLAGS.get(check, [])))
+            result = CHECKS.get(check, two_steps)(Case(method, place, model, *MORE_FLAGS.get(check, [])))
         except Exception:  # each case is a test of its own
             result = {"failed": traceback.format_exc()}
         print("RESULT " + json.dumps({"case": name} | result), flush=True)

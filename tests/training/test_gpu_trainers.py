@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 METHODS = ("sft", "cpt", "dpo", "simpo", "orpo", "kto", "reward")
-CASES = (*METHODS, "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix", "grpo:stop")
+CASES = (*METHODS, "cpt:stream", "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix", "grpo:stop")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,11 @@ def test_precisions_and_vllm_reach_unsloths_loaders(results):
     assert found["load_in_fp8"]["1"] == "row" and found["load_in_fp8"]["0"].endswith("tiny-qwen3")
     assert fast["fast_inference"] and fast["load_in_4bit"] and fast["gpu_memory_utilization"] == 0.5
     assert fast["max_lora_rank"] == 8 and fast["max_seq_length"] == 1024 + 128
+
+
+def test_a_stream_is_trained_in_full_chunks(results):
+    steps = [r for r in result_of(results, "cpt:stream")["records"] if "loss" in r]
+    assert [r["num_input_tokens_seen"] for r in steps] == [4 * 128, 8 * 128] and all(r["grad_norm"] > 0 for r in steps)
 
 
 def test_dpo_begins_at_ln_2(results):
