@@ -33,7 +33,7 @@ class TrainingArgs:
     data: list[str] | str
     """training rows (JSONL), one file or several"""
     data_weights: list[float] = field(default_factory=list)
-    """one a file of data: how often its rows are read an epoch, 0.5: a half of them; without any all once"""
+    """one a file of data: how often its rows are read an epoch, 0.5: a half of them, always the same; without any all once"""
     eval_data: str | None = None
     """held-out rows of the same shape, evaluated at every epoch's end"""
     output_dir: str = "runs/training"

@@ -42,8 +42,8 @@ def problems(args) -> list[str]:
 def read(args, check: Callable[[dict], list[str]]) -> Read:
     """The rows of `args.data`, a file's as often as its weight says, and a line for each of several files.
 
-    A weight of 2 reads every row twice an epoch, 0.5 a half of the rows, drawn by the seed; 1.5 both. A row without an id is
-    named by its file and number. Raises UserError with the problems of all files.
+    A weight of 2 reads every row twice an epoch, 0.5 the same half of the rows in each, drawn by the seed; 1.5 both. A row
+    without an id is named by its file and number. Raises UserError with the problems of all files.
     """
     files, weights = files_of(args.data), args.data_weights or [1.0] * len(files_of(args.data))
     if len(files) == 1 and weights == [1.0]:
@@ -72,7 +72,8 @@ def count(files: list[str], check: Callable[[dict], list[str]]) -> int:
     for path in files:
         before = rows
         for _, found in each_row(path, check):
-            rows, wrong = rows + 1, wrong + found
+            rows += 1
+            wrong += found
         wrong += [f"{path}: holds no rows"] if rows == before else []
     refuse_problems(wrong)
     return rows
@@ -90,9 +91,11 @@ def chunks(files: tuple[str, ...], encode: Callable[[dict], list[int]], max_leng
         for path in files:
             for row, _ in each_row(path):
                 left += encode(row)
-                while len(left) >= max_length:
-                    chunk, left = left[:max_length], left[max_length:]
+                full = len(left) - len(left) % max_length
+                for at in range(0, full, max_length):
+                    chunk = left[at : at + max_length]
                     yield {"input_ids": chunk, "labels": chunk}
+                left = left[full:]
 
 
 def stream(files: list[str], encode: Callable[[dict], list[int]], max_length: int, seed: int):
