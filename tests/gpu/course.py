@@ -99,6 +99,22 @@ class Course:
         path.write_text("".join(json.dumps({"id": i, "conversations": t}) + "\n" for i, t in enumerate(turns)))
         return str(path)
 
+    def questions(self) -> str:
+        """Multiple-choice rows of about the lengths of exams, of no sense."""
+        path = self.folder / "questions.jsonl"
+        rows = [
+            {
+                "id": f"q{i}",
+                "task": "mcq",
+                "question": f"Case {i}: " + "pain and fever " * (5 + 7 * i % 40),
+                "answer": "ABCD"[i % 4],
+            }
+            | {"options": {letter: f"drug {letter} " * (1 + i % 5) for letter in "ABCD"}, "language": "en"}
+            for i in range(16 if self.args.rehearse else 500)
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return str(path)
+
     def train(self, name: str, method: str, model: str, data: str, *flags, memory_gb: float = 0) -> Task:
         out = self.folder / name
         command = [f"scripts/{method}.py", "--model", model, "--data", data, "--output_dir", str(out), "--logging_steps", "1"]
@@ -170,20 +186,8 @@ class Course:
             yield self.train(f"memory_{batch}", "sft", self.model("1.7b"), rows, *flags)
 
     def scoring(self) -> list[Task]:
-        out, model = self.folder / "scored", self.model("1.7b", four=False)
-        command = ["scripts/evaluate.py", "--model", model, "--data", self.rows("grpo"), "--output_dir", str(out)]
-        rows = (8, 4) if self.args.rehearse else (500, 40)
-        beside = [
-            "tests/benchmarks/bench_scoring.py",
-            "card",
-            "--model",
-            model,
-            "--rows",
-            str(rows[0]),
-            "--loop_rows",
-            str(rows[1]),
-        ]
-        return [
-            Task("scoring", command, out),
-            Task("scoring_beside_loop", list(map(str, beside)), self.folder / "scored_beside_loop"),
-        ]
+        out, model, data = self.folder / "scored", self.model("1.7b", four=False), self.questions()
+        command = ["scripts/evaluate.py", "--model", model, "--data", data, "--output_dir", str(out)]
+        loop_rows = "4" if self.args.rehearse else "40"
+        beside = ["tests/benchmarks/bench_scoring.py", "card", "--model", model, "--data", data, "--loop_rows", loop_rows]
+        return [Task("scoring", command, out), Task("scoring_beside_loop", beside, self.folder / "scored_beside_loop")]
