@@ -87,6 +87,7 @@ def test_a_stream_is_looked_at_before_and_needs_max_steps(tiny_model, tmp_path):
             args_of(cpt, "--data", path, "--streaming", *flags)
 
 
+@pytest.mark.slow  # two trainings
 def test_a_streamed_training_resumed_ends_with_the_same_weights(tiny_model, tmp_path):
     """Its rows are fewer than its steps, so the files are read again; each file's hash stands in the record."""
     texts = [[{"text": f"The {organ} of case {i}. " * (i % 5 + 1)} for i in range(40)] for organ in ("liver", "heart")]
