@@ -18,15 +18,19 @@ FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "rejects.jsonl", "repo
 SETTINGS = ("executor", "executor_args", "engine", "tasks", "output_dir")
 
 
+SIGNS = (
+    "fever cough rash dyspnoea vertigo nausea syncope pruritus jaundice oedema tremor ataxia aphasia anuria cyanosis pallor "
+    "headache hiccups stridor wheezing myalgia arthralgia diarrhoea melaena dysphagia ascites amenorrhoea palpitations tinnitus"
+).split()
+
+
 def exam(file: int, rows: int) -> list[str]:
     """Lines with all that a stage before or after the tasks changes, counts or leaves out."""
     lines = []
     for i in range(rows):
         n = (file * 7 + i) % (rows + 5)  # some stand in several files
-        row = {
-            "question": f"Which organ suffers first in illness {n}, as Dr. John Smith of {n % 40} teaches?",
-            "topic": f"T{n % 3}",
-        }
+        signs = " ".join(SIGNS[n * step % len(SIGNS)] for step in (1, 3, 5, 7, 9))
+        row = {"question": f"{signs}: which organ comes first in case {n} of Dr. John Smith?", "topic": f"T{n % 3}"}
         row |= {
             "options": {"A": f"Liver {n}", "B": f"<b>Spleen</b>  {n}", "C": f"Skin {n * 7}"},
             "answer": "ABC"[(n + (i % 50 == 9)) % 3],
