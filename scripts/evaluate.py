@@ -35,7 +35,6 @@ stands in metrics.json as `precision`, and compare.py says where two models diff
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -137,11 +136,9 @@ class Args:
 
 
 def named(args: Args) -> str:
-    """What a reader calls the model: its own name, an adapter's after its base model's, a linked file's (choose_file.py)."""
+    """What a reader calls the model: its own name, an adapter's after its base model's."""
     if is_url(args.model):
         return f"{args.url_model} at {args.model.split('//')[1].split('/')[0]}"
-    if Path(args.model).is_symlink() and (target := os.readlink(args.model)).endswith(".gguf"):
-        return model_name(target)
     base = adapter_config(args.model).get("base_model_name_or_path")
     return f"{model_name(base)} + {model_name(args.model)}" if base else model_name(args.model)
 

@@ -14,6 +14,7 @@ from common.errors import UserError
 from common.machine import quiet
 from llamacpp import library
 from scoring.engines import text_sha256
+from scoring.evaluations import model_name
 from scoring.packing import shared_beginning
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
@@ -102,7 +103,7 @@ class Gguf:
         except TemplateError as error:
             raise UserError(f"model: {path}: {error}") from None
         self.template_sha256 = text_sha256(f"{'on' if enable_thinking else 'off'}\n{tokenizer.chat_template}")
-        self.precision = "gguf " + Path(path).stem
+        self.precision = "gguf " + Path(model_name(path)).stem
         self.prefix = []
 
     def reserve(self, tokens: int) -> None:

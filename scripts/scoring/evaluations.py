@@ -2,6 +2,7 @@
 
 import glob
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -73,7 +74,9 @@ def part_of(row: dict, measure: str) -> tuple[float, float]:
 
 
 def model_name(model: str) -> str:
-    """What a reader calls a model: the last part of a hub id, folder, file or address."""
+    """What a reader calls a model: the last part of a hub id, folder, file or address; of a linked file, the file's own."""
+    if os.path.islink(model) and (target := os.readlink(model)).endswith(".gguf"):  # choose_file.py's; the hub's lead to blobs
+        model = target
     return PurePosixPath(str(model).rstrip("/")).name or str(model)
 
 
