@@ -23,13 +23,10 @@ from typing import Literal
 
 from common.arguments import parse_args
 from common.entry import run_main
-from common.errors import UserError
 from training import adapters, pipeline, quickstart
 from training.arguments import TrainingArgs
-from training.rows import Counts, TrainingData, ids_of, kind_of_row, sample
+from training.conversations import check_row, make_dataset
 from training.trainer import check_packing, float32_adapters, row_joining, trainer_config
-
-from data_prep.chat_template import IGNORED, Renderer, TemplateError, to_messages
 
 
 @dataclass
@@ -51,47 +48,6 @@ class Args(TrainingArgs):
     weight_decay: float = 0.01  # Unsloth's
     per_device_train_batch_size: int = 8  # one sequence a row, where preference methods have two
     gradient_accumulation_steps: int = 2
-
-
-# ---------------------------------------------------------------------------------------------- data
-
-
-def check_row(row: dict) -> list[str]:
-    """Problems of one row, found without a tokenizer; a row of another method names its script."""
-    if "conversations" not in row and "messages" not in row:
-        return [f"is no conversation: {kind_of_row(row)}; SFT needs `conversations`, see the docstring"]
-    try:
-        messages = to_messages(row)
-    except TemplateError as error:
-        return [str(error)]
-    if not any(m["role"] == "assistant" and m["content"].strip() for m in messages):
-        return ["has no assistant turn with text, so nothing to train"]
-    return []
-
-
-def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> TrainingData:
-    """Tokenised rows with labels (-100: not trained) for TRL's SFTTrainer.
-
-    Raises UserError for rows of which max_length leaves no trained token: they would train nothing, unseen.
-    """
-    from datasets import Dataset
-
-    renderer, ids = Renderer(tokenizer, args.enable_thinking), ids_of(rows)
-    encoded = [renderer.encode(to_messages(row), args.max_length) for row in rows]
-    trained = [sum(label != IGNORED for label in e["labels"]) for e in encoded]
-    if 0 in trained:
-        empty = [id_ for id_, n in zip(ids, trained, strict=True) if not n]
-        said = f"{len(empty)} of {len(rows)} rows have no trained token within max_length {args.max_length}, first {empty[:3]}"
-        raise UserError(f"{path}: {said}; raise --max_length or shorten them in data_prep")
-    lengths = [len(e["input_ids"]) for e in encoded]
-    counts = Counts(len(rows), sum(lengths), sum(trained), sum(e["truncated"] for e in encoded), max(lengths))
-    summary = [
-        f"rows:  {counts.rows}, {counts.tokens} tokens, {counts.trained_tokens} of them trained, "
-        f"{counts.truncated_rows} rows cut at {args.max_length}",
-        *sample(encoded[0], tokenizer),
-    ]
-    dataset = Dataset.from_dict({name: [e[name] for e in encoded] for name in ("input_ids", "labels")})
-    return TrainingData(dataset, counts, ids, summary)
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
@@ -122,6 +78,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
 
 def main() -> None:
+    # Conversations are checked, tokenised and counted as in distill.py.
     method = pipeline.Method("sft", check_row, make_dataset, make_trainer, complete=quickstart.choose_defaults)
     pipeline.run(parse_args(Args, __doc__), method)
 

@@ -13,7 +13,18 @@ from export.needs import Needs, needs_of
 from llamacpp.tools import find_converter
 
 PREFERENCE = ("dpo.py", "orpo.py", "kto.py", "simpo.py", "grpo.py")  # these make some answers likelier than others, not all
-STAGES = ("sft", "dpo", "orpo", "kto", "simpo", "cpt", "grpo", "merged", "adapter")  # a run's folder names the file then
+STAGES = (
+    "sft",
+    "dpo",
+    "orpo",
+    "kto",
+    "simpo",
+    "cpt",
+    "grpo",
+    "distill",
+    "merged",
+    "adapter",
+)  # a run's folder names the file then
 
 
 @dataclass

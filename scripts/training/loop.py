@@ -108,8 +108,8 @@ def finish(trainer, tokenizer, run: Run, args, metrics: dict, plan=None) -> None
     files = files_of(args.data) + files_of(args.eval_data)
     evaluations = [m for m in trainer.state.log_history if f"eval_{args.WATCHED}" in m]
     if evaluations:
-        last = {k.removeprefix("eval_"): v for k, v in evaluations[-1].items() if k.startswith("eval_")}
-        metrics = metrics | {"held_out": last}
+        first, last = ({k.removeprefix("eval_"): v for k, v in evaluations[i].items() if k.startswith("eval_")} for i in (0, -1))
+        metrics = metrics | ({"held_out_before": first} if evaluations[0]["step"] == 0 else {}) | {"held_out": last}
     checkpoints.save_model(trainer.model, tokenizer, args.output_dir, weights)
     write_text(Path(args.output_dir, "README.md"), model_card.card(args, run, metrics, files))
     finish_run(run, args, args.output_dir, files, metrics, memory=plan.record() if plan else None)

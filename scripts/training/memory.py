@@ -18,7 +18,7 @@ from common.models import adapter_config, is_adapter
 from export import preflight
 from training import adapters
 
-METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
+METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "distill")
 _QWEN3 = {"model_type": "qwen3", "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936}
 _NUMBERS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "tie_word_embeddings")
 KNOWN = {  # the models that recipes name, by their published config.json, so that a chain can be estimated offline
@@ -35,6 +35,7 @@ NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight: 4 bits, a byte of scale i
 GIGA = 1e9
 OVERHEAD = {"gpu": 0.6e9, "ram": 0.64e9}  # CUDA context and workspaces; Python with torch, transformers and Unsloth imported
 SEQUENCES = {"dpo": 2, "simpo": 2, "orpo": 2, "reward": 2}  # sequences a row: chosen and rejected
+DIVERGENCE = 40  # bytes a word of the vocabulary: two models' logits, their logarithms, the mixture, the divergences of each
 SLACK = 1.15  # measured on rows of mixed lengths over 50 steps; filled rows need less
 TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch decide
 
@@ -79,12 +80,17 @@ def logits(config: dict, tokens: int, method: str, gpu: bool, free_memory: float
     dpo, kto,   chunks of TRL's fused head (TRL 1.15, dpo_trainer.py:930, trainer/utils.py:1545). GPU: Unsloth's kernel, 512
     grpo        to 4096 rows of float32 logits (unsloth_zoo/fused_losses/fused_linear.py:136-155). Processor: TRL's tiles of
                 4096 x 32768, float32, with their gradient (trl/kernels/chunked_logprob.py).
+    distill     both models' logits with the copies of TRL's loss. GPU: 512 rows at a time (unsloth_zoo/fused_losses/
+                fused_linear.py, fused_linear_jsd). Processor: all, and copies of both output heads
+                (one run: 2.8 GB estimated, 3.0 taken).
     simpo, orpo whole logits, in 16 bits and twice in float32 (trl/experimental/cpo/cpo_trainer.py:824-848): TRL's own loss
     reward      none
     """
     vocabulary, hidden = config["vocab_size"], config["hidden_size"]
     if method == "reward":
         return 0
+    if method == "distill":
+        return min(tokens, 512) * vocabulary * DIVERGENCE if gpu else vocabulary * (tokens * DIVERGENCE + 2 * 13.6 * hidden)
     if method in ("simpo", "orpo"):
         return tokens * vocabulary * (4 + 4 + 2)
     if method in ("sft", "cpt"):
@@ -114,6 +120,8 @@ class Estimate:
     """GRPO's, in 16 bits"""
     vllm: float = 0
     """what vLLM takes beside the weights, which it shares"""
+    teacher: float = 0
+    """distillation's"""
 
     @property
     def total(self) -> float:
@@ -208,6 +216,7 @@ def estimate(
         libraries=OVERHEAD["gpu" if gpu else "ram"],
         reward_model=_reward_model(args),
         vllm=_vllm(args, free_memory, weights),
+        teacher=_teacher(args),
     )
 
 
@@ -221,6 +230,14 @@ def _vllm(args, free_memory: float, weights: float) -> float:
     """Bytes of vLLM's cache: it takes its share of the free memory (unsloth_zoo 2026.10.9, vllm_utils.py:2587)."""
     asked = getattr(args, "fast_inference", False) and math.isfinite(free_memory)
     return max(args.gpu_memory_utilization * free_memory - weights, 0) if asked else 0
+
+
+def _teacher(args) -> float:
+    """Bytes of distillation's teacher; 0 where there is none."""
+    if not getattr(args, "teacher", None):
+        return 0.0
+    linear, embeddings, norms = adapters.total_parameters(read_config(args.teacher))
+    return (NF4 if args.teacher_load_in_4bit else 2) * linear + 2 * (embeddings + norms)
 
 
 def _kept_attention(config: dict, tokens: int, longest: int, checkpointing: bool, kept: float) -> float:

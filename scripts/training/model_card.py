@@ -28,6 +28,9 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
     taken = {f: f", {n} of its rows an epoch" for f, n in metrics.get("rows_by_file", {}).items()}
     data = "\n".join(f"- `{f}`, SHA-256 `{sha256(f)}`{taken.get(f, '')}" for f in files)
     settings = ", ".join(f"{k} {v}" for k, v in run.settings.items() if isinstance(v, int | float) and not isinstance(v, bool))
+    teacher = (
+        f"\n- teacher: `{args.teacher}` (look whether its licence binds what learns from it)" if hasattr(args, "teacher") else ""
+    )
     front_matter = "\n".join(f"{k}: {json.dumps(v)}" for k, v in front.items())
     return f"""---
 {front_matter}
@@ -37,7 +40,7 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
 
 **Not for clinical use.** A research model: it was not tested on patients, it will be wrong, and it will sound sure.
 
-- base model: `{args.model}` (its licence holds for this one too)
+- base model: `{args.model}` (its licence holds for this one too){teacher}
 - method: {method} with TRL and Unsloth, {args.adapter}
 - settings: {settings}
 

@@ -54,8 +54,8 @@ def sample(encoded: dict, tokenizer) -> list[str]:
 def kind_of_row(row: dict) -> str:
     """What a row that does not fit seems to be, and the script that takes such rows."""
     kinds = (
-        ("conversations", "a conversation, for sft.py"),
-        ("messages", "a conversation, for sft.py"),
+        ("conversations", "a conversation, for sft.py or distill.py"),
+        ("messages", "a conversation, for sft.py or distill.py"),
         ("chosen", "a preference row, for dpo.py, simpo.py, orpo.py or reward.py"),
         ("completion", "a feedback row, for kto.py"),
         ("options", "a scoring row, for evaluate.py"),

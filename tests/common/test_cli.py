@@ -86,21 +86,22 @@ ROWS = {
     "cpt.py": '{"text": "a"}',
 }
 FITS = {
-    "sft.py": ["sft.py"],
+    "sft.py": ["sft.py", "distill.py"],
     "dpo.py": ["dpo.py", "simpo.py", "orpo.py", "reward.py"],
     "kto.py": ["kto.py"],
     "cpt.py": ["cpt.py"],
 }
 
 
-METHODS = ["sft.py", "cpt.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py"]
+METHODS = ["sft.py", "cpt.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "distill.py"]
 
 
 @pytest.mark.parametrize("rows, script", [(rows, script) for rows in ROWS for script in METHODS if script not in FITS[rows]])
 def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, script, rows):
     (tmp_path / "rows.jsonl").write_text(ROWS[rows] + "\n")
     (tmp_path / "config.json").write_text("{}")
-    done = answer_at_once(f"scripts/{script}", "--model", str(tmp_path), "--data", str(tmp_path / "rows.jsonl"))
+    more = ["--eval_data", str(tmp_path / "rows.jsonl"), "--teacher", "some/teacher"] if script == "distill.py" else []
+    done = answer_at_once(f"scripts/{script}", "--model", str(tmp_path), "--data", str(tmp_path / "rows.jsonl"), *more)
     assert "rows.jsonl:1" in done.stderr and rows in done.stderr, done.stderr
 
 
@@ -124,6 +125,9 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("dpo.py", ["--adapter", "lora", "--load_in_8bit", "--load_in_fp8"], "load_in_8bit"),
         ("reward.py", ["--adapter", "lora", "--load_in_8bit"], "load_in_8bit"),
         ("grpo.py", ["--fast_inference"], "fast_inference: vllm is not installed; run"),
+        ("sft.py", ["--adapter", "norms", "--packing"], "packing"),
+        ("distill.py", ["--teacher", "a/b", "--eval_data", "requirements.txt", "--beta", "1.5"], "beta"),
+        ("distill.py", ["--teacher", "runs/none", "--eval_data", "requirements.txt"], "teacher"),
     ],
 )
 def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):
@@ -141,7 +145,7 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
     assert (args.lora_r, args.learning_rate, args.dry_run) == (32, 1e-5, True)
 
 
-@pytest.mark.parametrize("script", ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo"])
+@pytest.mark.parametrize("script", ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "distill"])
 def test_fields_of_trls_configuration_are_read_from_its_source(script):
     """As importing the class tells them, without the import."""
     import dataclasses

@@ -2,6 +2,7 @@
 
 import json
 
+import distill
 import dpo
 import grpo
 import pytest
@@ -82,3 +83,13 @@ def test_fp8_is_refused_on_a_card_older_than_hopper(tiny_model, monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (8, 9))
     with pytest.raises(UserError, match="load_in_fp8: needs an H100"):
         pipeline.check_card(args_of(sft, "--load_in_fp8", "--adapter", "lora"))
+
+
+@pytest.mark.parametrize("four", ["false", "true"])
+def test_distillations_teacher_is_counted(tiny_model, tmp_path, four):
+    teacher = tmp_path / "teacher"
+    teacher.symlink_to(ROOT / tiny_model)
+    flags = ["--teacher", str(teacher), "--eval_data", str(ROOT / "pyproject.toml"), "--teacher_load_in_4bit", four]
+    need = memory.estimate(QWEN, args_of(distill, *flags), "distill", 256, gpu=True)
+    stored = (ROOT / tiny_model / "model.safetensors").stat().st_size
+    assert need.teacher == pytest.approx(stored, rel=0.02) if four == "false" else need.teacher < 0.99 * stored
