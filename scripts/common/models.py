@@ -152,14 +152,14 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     from unsloth import FastLanguageModel
 
     quiet_libraries()
-    virtual = virtual_tokens_of(model)  # Unsloth loads every adapter to be trained further, which PEFT refuses for these
-    if virtual and has_cuda():
-        found, tokenizer = load_plain(virtual, load_in_4bit), load_tokenizer(model)
+    plain = plain_base_of(model)  # Unsloth loads every adapter to be trained further, which PEFT refuses for virtual tokens
+    if plain and has_cuda():
+        found, tokenizer = load_plain(plain, load_in_4bit), load_tokenizer(model)
     else:
         found, tokenizer = FastLanguageModel.from_pretrained(
-            model_name=virtual or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
+            model_name=plain or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
         )
-    if virtual:
+    if plain:
         from peft import PeftModel
 
         found = PeftModel.from_pretrained(found, model)
@@ -177,10 +177,11 @@ def exact_name(model: str) -> dict[str, bool]:
 
 
 def load_plain(model: str, load_in_4bit: bool):
-    """A model by transformers alone, for adapters of virtual tokens on a GPU.
+    """A model by transformers alone, for adapters of virtual tokens and of norms on a GPU.
 
-    Unsloth replaces the forward of PEFT's model that inserts them (unsloth/models/qwen3.py, pre_patch): they would train,
-    and change, nothing.
+    Unsloth replaces the forward of PEFT's model that inserts virtual tokens (unsloth/models/qwen3.py, pre_patch), and its
+    kernel of a norm reads the weight beneath the adapter (unsloth/kernels/rms_layernorm.py): they would train, and change,
+    nothing.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -208,6 +209,12 @@ def virtual_tokens_of(model: str) -> str | None:
     """The base model of a folder of virtual tokens (prefix or prompt tuning); None for anything else."""
     config = adapter_config(model)
     return config["base_model_name_or_path"] if config.get("peft_type") in ("PREFIX_TUNING", "PROMPT_TUNING") else None
+
+
+def plain_base_of(model: str) -> str | None:
+    """The base model of a folder of virtual tokens or norms, which Unsloth's kernels pass by; None for anything else."""
+    config = adapter_config(model)
+    return virtual_tokens_of(model) or (config["base_model_name_or_path"] if config.get("peft_type") == "LN_TUNING" else None)
 
 
 def quiet_libraries() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from common.models import adapter_config, check_model_name, is_adapter
 
-# PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for peanut.
-MERGEABLE = {"LORA", "PEANUT", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT"}
+# PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for
+# peanut, LN_TUNING for norms.
+MERGEABLE = {"LORA", "PEANUT", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT", "LN_TUNING"}
 
 
 FOUR_BIT = ("-unsloth-bnb-4bit", "-bnb-4bit")

@@ -111,8 +111,13 @@ def base_layers(model) -> dict[str, object] | None:
 
 
 def layer_by_layer(config: dict) -> bool:
-    """Whether an adapter changes layers one by one: no whole layers, tokens or biases, nothing begun from the base's weights."""
-    whole = config.get("modules_to_save") or config.get("trainable_token_indices") or config.get("bias", "none") != "none"
+    """Whether an adapter adds to layers one by one: no whole layers, norms, tokens or biases, nothing begun from the base."""
+    whole = (
+        config.get("peft_type") == "LN_TUNING"
+        or config.get("modules_to_save")
+        or config.get("trainable_token_indices")
+        or config.get("bias", "none") != "none"
+    )
     begun = str(config.get("init_lora_weights", True)).lower()
     return not whole and not config.get("target_parameters") and begun in ("true", "false", "gaussian")
 
@@ -195,6 +200,7 @@ def merge_whole(adapter: str, base: str, folder: Path, vocabulary: int, ids: lis
             for weight in weights:
                 weight.data = weight.data.float()
             module.merge(safe_merge=True)
+            weights = list(module.get_base_layer().parameters(recurse=False))  # a norm is exchanged, not added to
             for weight, old in zip(weights, before, strict=True):
                 made = weight.data.to(old.dtype)
                 touched += int((made != old).sum())

@@ -10,6 +10,8 @@
   prefix         virtual tokens before every layer's keys and values (Li and Liang 2021, arXiv 2101.00190)
   prompt         virtual tokens before the embedded prompt (Lester et al. 2021, arXiv 2104.08691)
   peanut     a small network with a bend beside each layer: PEFT's PEANuT, the kept kin of Houlsby's adapters
+  norms      the norms' weights alone (Zhao et al. 2023, arXiv 2312.11420), kin of BitFit (Ben Zaken et al. 2021, arXiv
+             2106.10199): today's models have few biases or none, so norms stand in their place; wants a higher rate
 
 Unsloth's fused kernels know the first three; the others run through plain PEFT, and say so. PiSSA and LoftQ begin away
 from zero; they are saved as ordinary LoRA of twice the rank, their start taken off, so that they merge into the model as it is.
@@ -21,14 +23,15 @@ import os
 from pathlib import Path
 
 from common.errors import UserError
-from common.models import adapter_config, has_cuda, is_adapter, virtual_tokens_of
+from common.models import adapter_config, has_cuda, is_adapter, plain_base_of
 
-KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "peanut")
+KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "peanut", "norms")
 LOW_RANK = KINDS[:6]
 MERGEABLE = (*KINDS[:7], "peanut")
 BY_UNSLOTH = KINDS[:3]
 VIRTUAL = ("prefix", "prompt")
-IN_16_BITS = ("lora", "pissa", "full", "peanut")
+PLAIN = (*VIRTUAL, "norms")  # on a GPU Unsloth's own forward passes them by, so a plain model is loaded
+IN_16_BITS = ("lora", "pissa", "full", "peanut", "norms")
 IN_8_BITS = ("lora", "rslora")  # on load_in_8bit and load_in_fp8
 PRICE = {
     "dora": "a weight norm a step: about half the speed",
@@ -37,6 +40,7 @@ PRICE = {
     "prefix": "longer attention, and no export: llama.cpp knows no virtual tokens",
     "prompt": "longer prompts, and no export: llama.cpp knows no virtual tokens",
     "peanut": "the layer's change is computed anew each step",
+    "norms": "all layers pass gradients on, few numbers learn",
 }
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -61,8 +65,10 @@ def problems(args) -> list[str]:
         found.append(f"lora_dropout: {args.adapter} has none; leave it 0")
     if args.adapter == "loftq" and Path(args.model or "", "model.safetensors.index.json").is_file():
         found.append(f"adapter: loftq needs a model in one model.safetensors, {args.model} has several; pass --adapter qlora")
-    if args.model and virtual_tokens_of(args.model):
-        return [f"model: {args.model} holds virtual tokens, which cannot be trained further; start from its base model"]
+    if args.model and plain_base_of(args.model):
+        kind = adapter_config(args.model)["peft_type"]
+        merge = ", or merge it (scripts/export_gguf.py --merge_only)" if kind == "LN_TUNING" else ""
+        return [f"model: {args.model} is a {kind} adapter, which cannot be trained further; start from its base model{merge}"]
     if args.adapter not in ("qlora", "lora") and args.model and is_adapter(args.model):
         kind = adapter_config(args.model).get("peft_type", "LORA")
         found.append(
@@ -117,7 +123,7 @@ def attach(model, args, **more):
 
 
 def _by_peft(model, args):
-    from peft import LoraConfig, PeanutConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
+    from peft import LNTuningConfig, LoraConfig, PeanutConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
     from transformers import set_seed
 
     print(f"adapter: {args.adapter} through plain PEFT, Unsloth's fused kernels do not know it ({PRICE[args.adapter]})")
@@ -135,6 +141,7 @@ def _by_peft(model, args):
         "prefix": lambda: PrefixTuningConfig(num_virtual_tokens=args.lora_r, task_type="CAUSAL_LM"),
         "prompt": lambda: PromptTuningConfig(num_virtual_tokens=args.lora_r, task_type="CAUSAL_LM"),
         "peanut": lambda: PeanutConfig(r=args.lora_r, target_modules=args.target_modules, task_type="CAUSAL_LM"),
+        "norms": lambda: LNTuningConfig(target_modules=_norms_of(model), task_type="CAUSAL_LM"),
     }[args.adapter]()
     set_seed(args.seed)
     model.config.use_cache = False
@@ -147,6 +154,11 @@ def _by_peft(model, args):
     if args.adapter in ("pissa", "loftq"):
         model.save_pretrained(Path(args.output_dir, ".start"))
     return model
+
+
+def _norms_of(model) -> list[str]:
+    """Last names of the model's norms, as PEFT looks for them."""
+    return sorted({name.rpartition(".")[2] for name, module in model.named_modules() if type(module).__name__.endswith("Norm")})
 
 
 def _repair_nf4(model, weights: Path) -> None:
@@ -229,13 +241,19 @@ def shapes(config: dict) -> dict[str, tuple[int, int]]:
     return dict(zip(LAYERS, sizes, strict=True))
 
 
+def norm_parameters(config: dict) -> int:
+    """Weights of all norms: two a layer, Qwen3's two of queries and keys, and the last."""
+    layers, hidden = config["num_hidden_layers"], config["hidden_size"]
+    head = config.get("head_dim") or hidden // config["num_attention_heads"]
+    return layers * (2 * hidden + (2 * head if config.get("model_type") == "qwen3" else 0)) + hidden
+
+
 def total_parameters(config: dict) -> tuple[int, int, int]:
     """Parameters of all decoder layers' linear layers, of the embeddings (input and, where untied, output), and of norms."""
     layers, hidden = config["num_hidden_layers"], config["hidden_size"]
     linear = layers * sum(a * b for a, b in shapes(config).values())
     embeddings = config["vocab_size"] * hidden * (1 if config.get("tie_word_embeddings", False) else 2)
-    head = config.get("head_dim") or hidden // config["num_attention_heads"]
-    norms = layers * (2 * hidden + (2 * head if config.get("model_type") == "qwen3" else 0)) + hidden
+    norms = norm_parameters(config)
     if config.get("model_type") == "qwen2" or config.get("attention_bias"):
         norms += layers * sum(shapes(config)[name][1] for name in ("q_proj", "k_proj", "v_proj"))
     return linear, embeddings, norms
@@ -245,6 +263,8 @@ def trainable_parameters(config: dict, adapter: str, r: int, targets: list[str])
     """Trainable parameters of an adapter on a model of this config.json, by formula."""
     if adapter == "full":
         return sum(total_parameters(config))
+    if adapter == "norms":
+        return norm_parameters(config)
     layers, hidden, of = config["num_hidden_layers"], config["hidden_size"], shapes(config)
     if adapter == "prompt":
         return r * hidden

@@ -122,8 +122,8 @@ class TrainingArgs:
             found.append(f"learning_rate: {self.learning_rate} is not between 0 and 1")
         if not self.target_modules:
             found.append("target_modules: names no layer")
-        if getattr(self, "packing", False) and self.adapter in adapters.VIRTUAL:
-            found.append(f"packing: {self.adapter} stands before each row, so rows cannot be joined")
+        if getattr(self, "packing", False) and self.adapter in adapters.PLAIN:
+            found.append(f"packing: {self.adapter} is trained on a plain model, which joins no rows")
         if self.report_to != "none" and importlib.util.find_spec(self.report_to) is None:
             found.append(f"report_to: {self.report_to} is not installed; run: pip install {self.report_to}")
         if self.push_to_hub:

@@ -54,10 +54,10 @@ def row_joining(args) -> dict:
     """How SFT fills a batch: packed, joined without padding (Unsloth's choice on a GPU), or rows of like length.
 
     Where rows are joined, like lengths gain nothing and make the order less random. Virtual tokens stand before a row, so
-    rows cannot be joined.
+    rows cannot be joined; nor can they for a plain model, which does not know of Unsloth's joining.
     """
-    strategy = "random" if has_cuda() and args.adapter not in adapters.VIRTUAL else "group_by_length"
-    joined = {"padding_free": False} if args.adapter in adapters.VIRTUAL else {}
+    strategy = "random" if has_cuda() and args.adapter not in adapters.PLAIN else "group_by_length"
+    joined = {"padding_free": False} if args.adapter in adapters.PLAIN else {}
     return {"packing": args.packing, "eval_packing": False, "train_sampling_strategy": strategy} | joined
 
 
@@ -104,7 +104,7 @@ def load_model(args, plan=None, max_length: int | None = None, **more):
     if args.adapter == "full":
         more |= {"full_finetuning": True, **({"float32_mixed_precision": True} if has_cuda() else {"dtype": torch.float32})}
     more |= {name: True for name in ("load_in_8bit", "load_in_fp8") if getattr(args, name)}
-    if args.adapter in adapters.VIRTUAL and has_cuda():
+    if args.adapter in adapters.PLAIN and has_cuda():
         return models.load_plain(args.model, adapters.in_4bit(args))
     model = models.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
     if plan and plan.dequantize_nf4:

@@ -19,16 +19,20 @@ def export(*args, code=0):
 def trained_adapter(base, folder, kind="lora", rank=4, **more):
     """An adapter folder whose weights are far from zero, as PEFT saves it."""
     import torch
-    from peft import LoraConfig, PeanutConfig, get_peft_model
+    from peft import LNTuningConfig, LoraConfig, PeanutConfig, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.manual_seed(7)
     model = AutoModelForCausalLM.from_pretrained(ROOT / base, dtype=torch.bfloat16)
     same = dict(r=rank, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
     config = PeanutConfig(**same) if kind == "peanut" else LoraConfig(**same, lora_alpha=8, **more)
+    if kind == "norms":
+        config = LNTuningConfig(target_modules=["input_layernorm", "q_norm", "norm"], task_type="CAUSAL_LM")
     model = get_peft_model(model, config)
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and "magnitude" not in name:
+        if parameter.requires_grad and kind == "norms":
+            torch.nn.init.normal_(parameter, 1, 0.3)
+        elif parameter.requires_grad and "magnitude" not in name:
             torch.nn.init.normal_(parameter, 0, 0.5 if kind == "peanut" else 0.08)
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(ROOT / base).save_pretrained(folder)
@@ -43,6 +47,7 @@ KINDS = {
     "rslora": {"use_rslora": True},
     "dora": {"use_dora": True},
     "peanut": {},
+    "norms": {},
     "lora of two ranks": {"rank_pattern": {"v_proj": 8}, "alpha_pattern": {"v_proj": 32}},
     "lora and trained embeddings": {"modules_to_save": ["embed_tokens"]},
 }
@@ -57,7 +62,7 @@ def test_kind_is_merged_as_it_answers(kind, tiny_model, tmp_path):
     (tmp_path / "merged").mkdir()
     result = merge(str(folder), tiny_model, tmp_path / "merged")
     assert result.kl_adapted_to_merged <= result.bound < result.kl_merged_to_base / 5
-    assert result.layer_by_layer == (kind != "lora and trained embeddings")
+    assert result.layer_by_layer == (kind not in ("norms", "lora and trained embeddings"))
     if kind == "lora":
         from safetensors.torch import load_file, save_file
 
@@ -180,7 +185,7 @@ def test_merge_only_makes_a_model_for_every_script(tiny_model, tiny_rows, tmp_pa
 # ---------------------------------------------------------------------------------------------- as users train them
 
 
-TRAINED = ["qlora", "lora", "rslora", "dora", "pissa", "loftq", "peanut", "full", "prefix", "prompt"]
+TRAINED = ["qlora", "lora", "rslora", "dora", "pissa", "loftq", "peanut", "full", "norms", "prefix", "prompt"]
 
 
 @pytest.mark.slow  # a training and an export each, a minute together

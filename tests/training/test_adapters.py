@@ -32,6 +32,8 @@ def trained(tiny_model, tiny_rows, tmp_path_factory):
             flags += f" --gradient_checkpointing false --adapter {kind}"
             if kind == "full":
                 flags = flags.replace("5e-3", "5e-4")
+            if kind == "norms":  # few numbers, near 1
+                flags = flags.replace("5e-3", "5e-2")
             data = ["--model", str(ROOT / tiny_model), "--data", str(tiny_rows / "train.jsonl"), "--output_dir", str(out)]
             args = parse_args(sft.Args, "", [*data, *flags.split()])
             tokenizer = load_tokenizer(args.model)
@@ -141,8 +143,26 @@ def test_loftq_begins_with_the_best_repair_of_nf4(trained, saved, tiny_model):
     assert left < lost.norm() and abs(left - best) < 1e-3 * best
 
 
+def test_saved_norms_are_those_that_were_trained(trained, tiny_model, tmp_path):
+    """Read back beside their base, for scoring and chat; every norm of the model was moved, and none is trained further."""
+    import unsloth  # noqa: F401  isort: skip
+    import torch
+    from common import models
+    from training import checkpoints
+
+    args, trainer, tokenizer, _ = trained("norms")
+    checkpoints.save_model(trainer.model, tokenizer, tmp_path / "run")
+    again, _ = models.load_model(str(tmp_path / "run"), 64, False)
+    now = {n.replace(".default", ""): p for n, p in trainer.model.named_parameters() if p.requires_grad}
+    read = {n.replace(".default", ""): p for n, p in again.named_parameters() if "ln_tuning_layers" in n}
+    assert len(now) == 9 and now.keys() == read.keys()  # four a layer of two layers, and the last
+    assert all(torch.allclose(now[n].float(), read[n].float(), atol=5e-3) and (now[n] - 1).abs().max() > 0.01 for n in now)
+    args.model = str(tmp_path / "run")
+    assert "--merge_only" in adapters.problems(args)[0]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["pissa", "prefix", "full"])
+@pytest.mark.parametrize("kind", ["pissa", "prefix", "full", "norms"])
 def test_script_runs_and_the_result_is_scored(tiny_model, tiny_rows, tmp_path, kind):
     out = tmp_path / "run"
     flags = ["--adapter", kind, "--max_steps", 2, "--per_device_train_batch_size", 4, "--lora_r", 4]
