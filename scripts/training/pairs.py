@@ -39,6 +39,8 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
         longest_row=max(lengths),
     )
     summary = [f"rows:  {counts.rows} pairs, {counts.tokens} tokens, {counts.trained_tokens} of them in answers"]
+    if weighted := sum(row.get("weight", 1) != 1 for row in rows):
+        summary.append(f"note:  the weight of {weighted} pairs is not used, no trainer of TRL reads one: every pair counts alike")
     summary += [f"{name}: {tokenizer.decode(encoded[0][f'{name}_ids'])[-300:]!r}" for name in ("prompt", "chosen", "rejected")]
     return TrainingData(encoded, counts, ids_of(rows), summary)
 

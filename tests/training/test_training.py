@@ -67,6 +67,19 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows(tiny_model, t
     assert len(re.findall(r"\brow\d+", done.stderr)) == 4
 
 
+def test_weights_of_pairs_are_said_not_to_be_used(tiny_model):
+    """annotate.py writes them, TRL reads none."""
+    import dpo
+    from common.arguments import parse_args
+    from transformers import AutoTokenizer
+
+    rows = [{"prompt": "Bile?", "chosen": "The liver.", "rejected": "No.", "weight": w} for w in (0.5, 1, 0.25)]
+    args = parse_args(dpo.Args, "", ["--model", str(ROOT / tiny_model), "--data", str(ROOT / "pyproject.toml")])
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / tiny_model)
+    said, plain = (pairs.make_dataset(some, tokenizer, args, "rows").summary for some in (rows, rows[1:2]))
+    assert any("the weight of 2 pairs is not used" in line for line in said) and not any("weight" in line for line in plain)
+
+
 @pytest.mark.parametrize("method", ["kto", "dpo"])
 def test_too_long_rows_are_named_by_their_place_in_the_file(tiny_model, method):
     """KTO mixes its rows: a row without an id is still the one in that line of the file."""
