@@ -8,11 +8,13 @@ steps). Without a card it takes another path, so that tests on a processor never
 here, with a plain transformers model in place of Unsloth's kernels.
 """
 
+import contextlib
 import json
 import os
 import sys
 import traceback
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
@@ -143,24 +145,35 @@ def loading(folder: Path, model: str) -> dict:
         raise Reached(arguments | {str(i): name for i, name in enumerate(names)})
 
     find = importlib.util.find_spec
-    models.has_cuda, torch.cuda.get_device_capability, loader.ALLOW_BITSANDBYTES = (lambda: True), (lambda *a: (9, 0)), True
-    loader.fast_inference_setup = lambda name, config: (True, name)  # imports vLLM
-    loader.apply_unsloth_gradient_checkpointing = lambda use, *more: use  # pins memory
-    loader._get_fp8_mode_and_check_settings = lambda *given: "row"  # asks for a driver
-    loader.FastModel.from_pretrained = loader.FastQwen3Model.from_pretrained = loader._offline_quantize_to_fp8 = reached
+    card = {
+        models: {"has_cuda": lambda: True},
+        torch.cuda: {"get_device_capability": lambda *given: (9, 0)},
+        loader: {
+            "ALLOW_BITSANDBYTES": True,
+            "fast_inference_setup": lambda name, config: (True, name),  # imports vLLM
+            "apply_unsloth_gradient_checkpointing": lambda use, *more: use,  # pins memory
+            "_get_fp8_mode_and_check_settings": lambda *given: "row",  # asks for a driver
+            "_offline_quantize_to_fp8": reached,
+        },
+        loader.FastModel: {"from_pretrained": reached},
+        loader.FastQwen3Model: {"from_pretrained": reached},
+    }
     data = folder / "loading.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows_of("grpo")))
     found = {}
-    for flags in (["--load_in_8bit", "--adapter", "lora"], ["--load_in_fp8", "--adapter", "rslora"], ["--fast_inference"]):
-        if flags == ["--fast_inference"]:  # vLLM's stand-in is its name alone
-            importlib.util.find_spec = lambda name, *more: find("json") if name == "vllm" else find(name, *more)
-        script = __import__("grpo")
-        args = parse_args(script.Args, "", ["--model", model, "--data", str(data), "--lora_r", "8", *flags])
-        try:
-            script.load_model(args, None)
-        except Reached as call:
-            found[flags[0].strip("-")] = {name: value for name, value in call.arguments.items() if _plain(value)}
-    importlib.util.find_spec = find
+    with contextlib.ExitStack() as patched:
+        for owner, names in card.items():
+            patched.enter_context(mock.patch.multiple(owner, **names))
+        for flags in (["--load_in_8bit", "--adapter", "lora"], ["--load_in_fp8", "--adapter", "rslora"], ["--fast_inference"]):
+            if flags == ["--fast_inference"]:  # vLLM's stand-in is its name alone
+                stand_in = lambda name, *more: find("json") if name == "vllm" else find(name, *more)  # noqa: E731
+                patched.enter_context(mock.patch.object(importlib.util, "find_spec", stand_in))
+            script = __import__("grpo")
+            args = parse_args(script.Args, "", ["--model", model, "--data", str(data), "--lora_r", "8", *flags])
+            try:
+                script.load_model(args, None)
+            except Reached as call:
+                found[flags[0].strip("-")] = {name: value for name, value in call.arguments.items() if _plain(value)}
     return found
 
 
