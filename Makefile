@@ -36,8 +36,10 @@ test-fast: setup-dev  ## the tests that load no model (2 minutes)
 rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny model (40 minutes)
 	$(BIN)/python -m pytest -m "$(or $(MARKS),rehearsal)" --dist load
 
-faults: setup-dev  ## stages killed at random moments, damaged files, full disks (hours; FAULTS=minutes sets how long)
+faults: setup-dev  ## stages killed at random moments, damaged files, full disks, odd texts (hours; FAULTS=minutes sets how long)
 	$(BIN)/python tests/faults/faults.py --minutes $(or $(FAULTS),120)
+	$(BIN)/python tests/faults/damage.py
+	$(BIN)/python tests/faults/fuzz.py
 
 setup: python $(STAMP)  ## .venv with what the scripts need
 setup-dev: setup $(DEV)  ## and with what the tests need

@@ -158,6 +158,23 @@ def test_rows_broken_in_the_middle_are_whole_or_an_error(hub, tmp_path):
     assert not hub.breaks and len((out / "test.jsonl").read_text().splitlines()) == len(exam_rows())
 
 
+@pytest.mark.rehearsal
+@pytest.mark.slow
+def test_training_pushes_what_it_made_with_its_card(hub, tiny_model, tiny_rows, tmp_path):
+    """--push_to_hub of sft.py: weights and a card, no checkpoint, no token."""
+    made, gone = hub.environment(tmp_path / "cache", HF_TOKEN=TOKEN), tmp_path / "sft"
+    small = ["--max_steps", 2, "--save_steps", 1, "--max_length", 256, "--data", tiny_rows / "train.jsonl"]
+    where = ["--push_to_hub", "--hub_model_id"]
+    assert (
+        "hf auth login" in run_script("scripts/sft.py", *small, *where, "tester/a", env=hub.environment(tmp_path), code=2).stderr
+    )
+    run_script("scripts/sft.py", "--model", tiny_model, *small, *where, "tester/sft", "--output_dir", gone, env=made)
+    files = hub.repositories["model", "tester/sft"].commits[-1][1]
+    assert files["adapter_model.safetensors"] == (gone / "adapter_model.safetensors").read_bytes()
+    assert "Not for clinical use" in files["README.md"].decode() and not [f for f in files if "checkpoint" in f]
+    assert not any(TOKEN.encode() in content for content in files.values())
+
+
 def test_adapter_file_and_rows_are_pushed_with_their_cards(hub, tmp_path):
     random.seed(1)
     code = """
