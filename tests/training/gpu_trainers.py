@@ -38,7 +38,7 @@ def gpu_side_trainers() -> None:
 def plain_models() -> None:
     """Replace Unsloth's loading and adapters by transformers' and PEFT's, in float32."""
     import torch
-    from training import adapters, trainer
+    from training import adapters, distillation, trainer
     from transformers import AutoModelForCausalLM
 
     config_of = trainer.trainer_config
@@ -63,7 +63,13 @@ def plain_models() -> None:
         made.for_training, made.for_inference = (lambda *a, **k: made.train()), (lambda *a, **k: made.eval())
         return made
 
-    trainer.load_model, adapters.attach = load_model, attach
+    def load_teacher(args):
+        """The student's model with other last layers."""
+        teacher = load_model(args).requires_grad_(False).eval()
+        teacher.model.layers[-1].apply(lambda m: m.weight.data.normal_(std=0.1) if isinstance(m, torch.nn.Linear) else None)
+        return teacher
+
+    trainer.load_model, adapters.attach, distillation.load_teacher = load_model, attach, load_teacher
 
 
 def rows_of(method: str) -> list[dict]:
@@ -75,6 +81,7 @@ def rows_of(method: str) -> list[dict]:
         turns = [{"from": "human", "value": ask}, {"from": "gpt", "value": good}]
         shapes = {
             "sft": {"id": f"q{i}", "conversations": turns},
+            "distill": {"id": f"q{i}", "conversations": turns},
             "cpt": {"id": f"q{i}", "text": f"{ask} {good}"},
             "kto": {"id": f"q{i}", "prompt": ask, "completion": (good, bad)[i % 2], "label": i % 2 == 0},
             "grpo": choice,
@@ -102,7 +109,12 @@ class Case:
         held_out = folder / f"{name}_held_out.jsonl"
         held_out.write_text("".join(json.dumps(row) + "\n" for row in rows_of(name)[:4]))
         where = ["--model", model, "--data", str(data), "--eval_data", str(held_out), "--output_dir", str(self.out)]
-        more = ["--num_generations", "4", "--max_completion_length", "8"] if name == "grpo" else []
+        teacher = folder / "teacher"  # named alone: it is the student's weights that are loaded, and changed
+        teacher.is_symlink() or teacher.symlink_to(ROOT / model)
+        more = {
+            "grpo": ["--num_generations", "4", "--max_completion_length", "8"],
+            "distill": ["--teacher", str(teacher), "--max_new_tokens", "8"],
+        }.get(name, [])
         self.script = script = __import__(name)
         self.args = args = parse_args(script.Args, "", [*where, *FLAGS, *more, *flags])
         self.tokenizer = load_tokenizer(model)

@@ -11,7 +11,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-METHODS = ("sft", "cpt", "dpo", "simpo", "orpo", "kto", "reward")
+METHODS = ("sft", "cpt", "dpo", "simpo", "orpo", "kto", "reward", "distill")
 CASES = (*METHODS, "cpt:stream", "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix", "grpo:stop")
 
 
@@ -56,6 +56,11 @@ def test_precisions_and_vllm_reach_unsloths_loaders(results):
 def test_a_stream_is_trained_in_full_chunks(results):
     steps = [r for r in result_of(results, "cpt:stream")["records"] if "loss" in r]
     assert [r["num_input_tokens_seen"] for r in steps] == [4 * 128, 8 * 128] and all(r["grad_norm"] > 0 for r in steps)
+
+
+def test_distillation_is_evaluated_before_the_first_step(results):
+    held_out = [r for r in result_of(results, "distill")["records"] if "eval_loss" in r]
+    assert [r["step"] for r in held_out] == [0, 2]
 
 
 def test_dpo_begins_at_ln_2(results):
