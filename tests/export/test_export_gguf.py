@@ -1,12 +1,15 @@
 """The export as a user runs it: a trained adapter becomes verified GGUF files; planted faults are caught."""
 
 import json
+import os
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.request
 
 import pytest
-from conftest import ROOT, answer_at_once, run_script
+from conftest import ROOT, answer_at_once, run_script, wait_for
 from export.proof.gates import GATES
 from export.proof.record import Reference
 from llamacpp.files import read_header
@@ -118,6 +121,39 @@ def test_modelfile_says_what_the_file_says(exported):
     assert [line.split(maxsplit=1)[0] for line in lines] == ["FROM", "TEMPLATE", *["PARAMETER"] * 3], (
         "a field that nothing checks"
     )
+
+
+@pytest.mark.skipif(not shutil.which("ollama"), reason="Ollama is not installed")
+def test_ollama_takes_the_modelfile_and_answers_as_llama_cpp_does(exported, tmp_path):
+    """`ollama create` and a question, on a server of its own; its prompt has as many tokens as ours."""
+    from transformers import AutoTokenizer
+
+    from data_prep.chat_template import Renderer
+
+    out, _ = exported
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    env = {**os.environ, "OLLAMA_HOST": address, "OLLAMA_MODELS": str(tmp_path / "models")}
+    server = subprocess.Popen(["ollama", "serve"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(server, lambda: answers(f"http://{address}/api/version"))
+        subprocess.run(["ollama", "create", "tiny", "-f", out / "Modelfile"], env=env, check=True, capture_output=True)
+        messages = [{"role": "user", "content": "Olá {{ x }}"}]
+        asked = {"model": "tiny", "messages": messages, "stream": False, "options": {"num_predict": 4}}
+        request = urllib.request.Request(f"http://{address}/api/chat", json.dumps(asked).encode())
+        told = json.loads(urllib.request.urlopen(request, timeout=300).read())
+    finally:
+        server.terminate()
+        server.wait()
+    renderer = Renderer(AutoTokenizer.from_pretrained(out / "work" / "tiny"))
+    assert told["prompt_eval_count"] == len(renderer.encode_prompt(messages)) and told["done"]
+
+
+def answers(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(url, timeout=5).status == 200
+    except OSError:
+        return False
 
 
 def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):

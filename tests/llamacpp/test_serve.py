@@ -225,9 +225,9 @@ def test_two_models_side_by_side_in_a_browser(tmp_path):
             assert "Not for clinical use" in page.inner_text(".note")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
             page.goto(server.url)
-            page.locator("textarea").first.wait_for(timeout=120_000)
+            page.locator("textarea").first.wait_for(timeout=240_000)
             shown = "() => getComputedStyle(document.body, '::after').content.includes('Not for clinical use')"
-            page.wait_for_function(shown, timeout=60_000)
+            page.wait_for_function(shown, timeout=240_000)
             assert not failed
             browser.close()
     finally:

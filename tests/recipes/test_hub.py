@@ -63,7 +63,7 @@ def recipe(name: str, out: Path, hub: LocalHub, cache: Path, *flags, code: int =
         *flags,
         code=code,
         env=hub.environment(cache, **environment),
-        timeout=1800,
+        timeout=7200,
     )
 
 
