@@ -138,11 +138,39 @@ FAMILIES = {
         "Qwen3MoeForCausalLM",
         "tiny_model",
         "qwen3moe",
-        {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 256, "head_dim": 64},
+        # As every published Qwen3-MoE has it, and the only way that llama.cpp computes; transformers' default is False.
+        {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 256, "head_dim": 64, "norm_topk_prob": True},
         ["q_proj", "v_proj"],
     ),
     "qwen3.5": ("Qwen3_5ForCausalLM", "tiny_model", "qwen35", {"head_dim": 64, "num_hidden_layers": 4}, USUAL),
 }
+
+
+@pytest.mark.parametrize("kind", ["Qwen3_5ForCausalLM", "Qwen3MoeForCausalLM", "Gemma3ForCausalLM", "LlamaForCausalLM"])
+def test_weights_on_disk_compute_as_the_whole_model_does(kind, tmp_path):
+    """What the proof compares a file with: every layer is read, a convolution too whose weights another layer reads (Qwen3.5)."""
+    import torch
+    import transformers
+    from export.proof.float32 import compute_in_float32, hollow_model, load_16bit, log_probs
+
+    small = dict(hidden_size=64, intermediate_size=64, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2)
+    small |= dict(vocab_size=96, head_dim=16, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    more = {
+        "Qwen3_5ForCausalLM": dict(
+            linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16
+        ),
+        "Qwen3MoeForCausalLM": dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=32),
+    }
+    random_model(tmp_path, kind, getattr(transformers, kind).config_class(**small | more.get(kind, {})))
+    ids = torch.randint(3, 96, (40,)).tolist()
+    whole = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16).float().eval()
+    with torch.no_grad():
+        expected = whole(torch.tensor([ids])).logits[0].log_softmax(-1)
+    hollow = hollow_model(tmp_path)
+    assert (hollow is None) == (kind == "Qwen3MoeForCausalLM"), "its experts are fused while it is loaded"
+    for model in filter(None, (hollow, load_16bit(str(tmp_path)))):
+        found = torch.cat(list(log_probs(compute_in_float32(model), ids)))
+        assert torch.allclose(found, expected, atol=1e-4)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.models import find_model, local_folder
 from export.weight_files import WeightFiles
 
+SMALL = 1 << 20  # numbers of a layer that is float32 throughout (norms, convolutions, gates)
 ROWS = 2048  # of a linear layer's weight that are float32 at once
 PIECE = 64  # tokens whose probabilities are held at once; the layers below the output layer run once for all
 
@@ -16,7 +17,8 @@ PIECE = 64  # tokens whose probabilities are held at once; the layers below the 
 def hollow_model(folder: str | Path):
     """A causal language model whose weights stay in the folder's files; None where their names are not the model's own.
 
-    Each parameter is one zero seen as the whole tensor, so it takes no memory; `module.stored` tells how to read it.
+    Each parameter is one NaN seen as the whole tensor, so it takes no memory, and shows where it is read by another way than
+    `module.stored`, which tells how to read it.
     (transformers renames or fuses the weights of some families while it loads them: those must be loaded whole.)
     """
     import torch
@@ -43,7 +45,7 @@ def hollow_model(folder: str | Path):
             if key not in files.tensors or files.tensors[key].shape != tuple(parameter.shape):
                 return None
             stored[name] = functools.partial(files.read, key)
-            hollow = torch.zeros((), dtype=dtype).expand(parameter.shape)
+            hollow = torch.full((), torch.nan, dtype=dtype).expand(parameter.shape)
             module._parameters[name] = torch.nn.Parameter(hollow, requires_grad=False)
         if stored:
             module.stored = stored
@@ -84,7 +86,8 @@ def compute_in_float32(model):
     """Have a 16-bit model compute in float32 while its weights stay where they are (16 bits in memory, or on disk).
 
     The result is that of `model.float()`: each layer is widened while it runs, of embeddings only the rows in use, of linear
-    layers ROWS at a time. `as_before` undoes it.
+    layers ROWS at a time. Small layers are widened for good: another layer may read their weights without running them (the
+    convolution of Qwen3.5). `as_before` undoes the rest.
     """
     import torch
 
@@ -97,6 +100,8 @@ def compute_in_float32(model):
             _move(module, device)
         if type(module) is torch.nn.Linear and (module.weight.dtype in narrow or "stored" in module.__dict__):
             module.forward = functools.partial(_linear, module)
+        elif own and not isinstance(module, torch.nn.Embedding) and sum(p.numel() for p in own.values()) <= SMALL:
+            _widen_for_good(module, device)
         elif own and ("stored" in module.__dict__ or any(p.dtype in narrow for p in own.values())):
             widen = _widen_rows if isinstance(module, torch.nn.Embedding) else _widen
             module.register_forward_pre_hook(functools.partial(widen, device))
@@ -131,6 +136,13 @@ def _read(module, name, rows=None):
         return stored[name](rows)
     data = module._parameters[name].data
     return data if rows is None else data[rows]
+
+
+def _widen_for_good(module, device) -> None:
+    stored = module.__dict__.pop("stored", {})
+    for name, parameter in module._parameters.items():
+        if parameter is not None:
+            parameter.data = (stored[name]().to(device) if name in stored else parameter.data).float()
 
 
 def _widen(device, module, args, of=None) -> None:
