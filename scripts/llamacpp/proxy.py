@@ -107,6 +107,16 @@ def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
     return chosen, json.dumps(asked).encode()  # written anew: what was looked at is what llama.cpp reads
 
 
+async def body_of(request, most: int) -> bytes | None:
+    """The body; None where it is longer than `most` bytes, whatever its header says."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            return None
+    return body
+
+
 def make_app(models: Sequence[Served], rules: Rules):
     """The web application. `models`: at least one; the first answers where a request names none."""
     import httpx
@@ -119,15 +129,6 @@ def make_app(models: Sequence[Served], rules: Rules):
     def error(status: int, say: str):
         return JSONResponse({"error": {"code": status, "message": say, "type": "invalid_request_error"}}, status)
 
-    async def read(request) -> bytes | None:
-        """The body; None where it is too long, whatever its header says."""
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > rules.largest_body:
-                return None
-        return body
-
     async def forward(request):
         if wrong := refusal(request, rules):
             return error(*wrong)
@@ -137,7 +138,7 @@ def make_app(models: Sequence[Served], rules: Rules):
             return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("__MODELS__", names.replace("<", "\\u003c")))
         if path in ("/v1/models", "/models") and len(models) > 1:
             return JSONResponse({"object": "list", "data": [{"id": m.name, "object": "model"} for m in models]})
-        body = await read(request)
+        body = await body_of(request, rules.largest_body)
         if body is None:
             return error(413, f"the request is longer than {rules.largest_body} bytes")
         chosen = models[0]
