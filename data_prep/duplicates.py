@@ -156,11 +156,18 @@ class Protected:
 
     match(question, rest) tells how a training row repeats one: "exact", "13-gram" or "near", and which.
     Args: rows, a list of (id, question, rest) with rest the options or the answer; threshold, of Jaccard similarity; ids, of
-    evaluation rows known by their id alone (id -> file:line).
+    evaluation rows known by their id alone (id -> file:line); keys, of rows that prepare.py wrote (digest of the text, which
+    their id ends with -> file:line).
     """
 
-    def __init__(self, rows: list[tuple[str, str, str]], threshold: float, ids: dict[str, str] | None = None):
-        self.rows, self.threshold, self.ids = rows, threshold, ids or {}
+    def __init__(
+        self,
+        rows: list[tuple[str, str, str]],
+        threshold: float,
+        ids: dict[str, str] | None = None,
+        keys: dict[int, str] | None = None,
+    ):
+        self.rows, self.threshold, self.ids, self.keys = rows, threshold, ids or {}, keys or {}
         self.folded = [fold(question) for _, question, _ in rows]
         self.exact, self.grams = {}, {}
         self.rests = [frozenset(fold(rest).split()) for _, _, rest in rows]
@@ -211,6 +218,10 @@ class Protected:
         """("id", file:line of the evaluation row, 1.0) for a raw row that bears a protected id, or None."""
         found = next((self.ids[v] for v in (str(raw.get(k)) for k in ("_key", "id", "pmid")) if v in self.ids), None)
         return ("id", found, 1.0) if found else None
+
+    def by_key(self, key: int) -> tuple[str, str, float] | None:
+        """("exact", file:line of the evaluation row, 1.0) for a row of the same digest, or None."""
+        return ("exact", self.keys[key], 1.0) if key in self.keys else None
 
     def match(self, question: str, rest: str, candidates: list[int]) -> tuple[str, int, float] | None:
         """How a row leaks and which evaluation row: (kind, number, similarity), or None. `candidates` as above.

@@ -1,6 +1,7 @@
 """The first pass: every record, as a plain row or the reason why it is none, is told from duplicates and leaks and stored."""
 
 import collections
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ class FirstPass:
         for told, leak in zip(some, found, strict=True):
             if leak:
                 kind, number, similarity = leak
-                where, question, _ = self.guard.rows[number] if kind != "id" else (number, "(known by its id)", "")
+                where, question, _ = (number, "(known by its id)", "") if isinstance(number, str) else self.guard.rows[number]
                 place = told.record.file, told.record.line
                 self.tally.leaks.append(Leak(kind, similarity, *place, told.asked[:500], where, question[:500]))
                 self.tally.reject(told.record, "leak", f"{kind} match with {where}")
@@ -208,11 +209,12 @@ def protected(args: Args) -> Protected | None:
     """
     if not args.eval_files:
         return None
-    rows, ids, unread = [], {}, collections.Counter()
+    rows, ids, keys, unread = [], {}, {}, collections.Counter()
     for name in args.eval_files:
         for file in input_files(name):
             everything = list(file_records(file))
             records = [r for r in everything if not r.bad]
+            keys |= {int(own[1], 16): f"{file.shown}:{r.line}" for r in records if (own := OWN_ID.search(str(r.raw.get("id"))))}
             unread.update(r.bad for r in everything if r.bad)
             if records and set(records[0].raw) == {"_key", "_value"}:
                 ids |= {str(r.raw["_key"]): f"{file.shown}:{r.line}" for r in records}
@@ -224,7 +226,7 @@ def protected(args: Args) -> Protected | None:
     if unread:
         why = "; ".join(f"{n} x {reason}" for reason, n in unread.most_common(3))
         print(f"warning: {unread.total():,} evaluation rows could not be read, so nothing is held against them: {why}")
-    return Protected(rows, args.leak_threshold, ids)
+    return Protected(rows, args.leak_threshold, ids, keys)
 
 
 def _questions_of(records: list[Record], shown: str, unread: collections.Counter, masked: bool) -> list[tuple[str, str, str]]:
@@ -254,6 +256,8 @@ def _questions_of(records: list[Record], shown: str, unread: collections.Counter
     return found
 
 
+# As write.py makes it. A conversation asks with labels and an instruction around the question: the digest is of the row alone.
+OWN_ID = re.compile(r"-([0-9a-f]{16})(?:-chosen|-rejected)?$")
 SCORED = {"mcq": ("question", "answer"), "classification": ("text", "label"), "open": ("question", "answer")}
 
 

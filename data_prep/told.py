@@ -65,4 +65,4 @@ def leaks_of(some: list[Told], guard: Protected | None) -> list[LeakFound]:
     if guard is None:
         return [None] * len(some)
     near = guard.candidates(signatures([t.question for t in some]))
-    return [guard.by_id(t.record.raw) or guard.match(t.asked, t.rest, near[i]) for i, t in enumerate(some)]
+    return [guard.by_id(t.record.raw) or guard.match(t.asked, t.rest, near[i]) or guard.by_key(t.key) for i, t in enumerate(some)]

@@ -276,6 +276,22 @@ def test_too_long_is_refused_for_text(tmp_path, tiny_model):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("task", ["classification", "preference"])
+def test_written_training_rows_are_protected_by_their_own_text(tmp_path, task):
+    """A conversation asks with labels and an instruction around the question; the raw row has neither."""
+    rows = [{"text": f"Where does {d} show first, as case {i}?", "label": "AB"[i % 2]} for i, d in enumerate(DISEASES)]
+    rows = rows if task == "classification" else exam()
+    options = {"task": "auto" if task == "classification" else task, "near_duplicates": "off"}
+    _, first = run(tmp_path, rows, "first", test_size=0.3, **options)
+    protected = [str(tmp_path / "first" / f"{name}.jsonl") for name in ("train", "test")]
+    with pytest.raises(UserError, match=f"{len(rows)} x leak"):
+        run(tmp_path, rows, "again", eval_files=protected, test_size=1, **options)
+    manifest, second = run(tmp_path, rows, "rest", eval_files=protected[:1], test_size=1, **options)
+    assert manifest["counts"]["test"] == len(first["test"])
+    texts = lambda rows: sorted(str(r.get("text") or r.get("prompt")) for r in rows)  # noqa: E731
+    assert texts(second["test"]) == texts(first["test"])
+
+
 LONG = "and then it is told at great length " * 40
 GRADED = [
     {"prompt": f"What to do in {d}?", "completion": f"Answer {n} on {d}. {LONG if (i, n) == (2, 1) else ''}", "score": n}
