@@ -27,13 +27,13 @@ help:  ## this list
 demo: setup  ## set up, then the quickstart: score, train, score again, export, ask (5 minutes on 2 cores, no GPU)
 	$(BIN)/python scripts/run_recipe.py recipes/quickstart --output_dir runs/quickstart
 
-test: setup-dev  ## set up, then all default tests (10 minutes on 2 cores, no GPU, no network)
+test: setup-dev  ## set up, then all default tests (20 to 40 minutes on 2 cores, no GPU, no network)
 	$(BIN)/python -m pytest
 
 test-fast: setup-dev  ## the tests that load no model (2 minutes)
 	$(BIN)/python -m pytest -q tests/common tests/recipes/test_run_recipe.py tests/reporting tests/scoring/test_evaluate_answers.py tests/data_prep/test_prepare.py
 
-rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny model (40 minutes)
+rehearse: setup-dev  ## every recipe, and the notebook, end to end with a tiny model (an hour and more)
 	$(BIN)/python -m pytest -m "$(or $(MARKS),rehearsal)" --dist load
 
 faults: setup-dev  ## stages killed at random moments, damaged files, full disks, odd texts (hours; FAULTS=minutes sets how long)
