@@ -27,7 +27,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -164,23 +164,21 @@ def run_tasks(args: Args) -> None:
         raise
 
 
-def submit(args: Args) -> str:
-    """Two jobs to Slurm: the tasks, and the rest after them. Returns the number of the second."""
+def submit(args: Args, finish: Callable[[Args], None]) -> str:
+    """Two jobs to Slurm: the tasks, and `finish`, which needs all rows, after them. Returns the number of the second."""
     clear(args)
     rows_of(args).mkdir(parents=True)
     home = os.getcwd()
     tasks = _executor(args, functools.partial(tell_rows, args=args, home=home), "tell", args.tasks)
-    last = _executor(args, functools.partial(write_rows, args=args, home=home), "write", 1, depends=tasks)
+    last = _executor(args, functools.partial(write_rows, args=args, home=home, finish=finish), "write", 1, depends=tasks)
     last.run()
     return last.job_id
 
 
-def write_rows(data, rank: int, world_size: int, *, args: Args, home: str) -> None:
+def write_rows(data, rank: int, world_size: int, *, args: Args, home: str, finish: Callable[[Args], None]) -> None:
     """datatrove's last step on Slurm: all that needs all rows."""
-    from data_prep.prepare import prepare, tell
-
     os.chdir(home)
-    tell(args, prepare(args, told=True))
+    finish(args)
 
 
 def _executor(args: Args, step, name: str, tasks: int, **more):

@@ -183,14 +183,20 @@ def main() -> None:
 def submit(args: Args) -> None:
     """The readings, and what is unclear in them, here; the rest as jobs."""
     from data_prep import engine_datatrove as engine
+    from data_prep.prepare import finish  # by its module's name, as the job finds it; __main__ is another file there
     from data_prep.sources import find_sources, tell_readings
 
     tell_readings(find_sources(args))
-    job = engine.submit(args)
+    job = engine.submit(args, finish)
     print(
         f"submitted: {args.output_dir} is written by job {job}, when the {args.tasks} tasks are done; its logs and theirs lie in "
         f"{args.output_dir}/{engine.FOLDER}"
     )
+
+
+def finish(args: Args) -> None:
+    """What is left to do when the tasks of --engine datatrove have run."""
+    tell(args, prepare(args, told=True))
 
 
 def tell(args: Args, manifest: dict) -> None:
