@@ -37,9 +37,13 @@ class Lengths:
             raise UserError(f"tokenizer: {name} cannot be loaded ({' '.join(str(error).split())[:200]})") from None
         self.renderer = Renderer(set_template(tokenizer, args.template), args.enable_thinking)
 
+    def _counts(self) -> bool:
+        """Whether the next row is counted: with nothing to reject, the first MOST are enough."""
+        return self.renderer is not None and (len(self.lengths) < MOST or self.args.too_long == "reject")
+
     def look(self, conversation: dict) -> str:
         """Count one training row; returns why it is to be rejected, or ""."""
-        if self.renderer is None or (len(self.lengths) >= MOST and self.args.too_long == "report"):
+        if not self._counts():
             return ""
         from data_prep.chat_template import TemplateError, to_messages
 
@@ -70,7 +74,7 @@ class Lengths:
 
     def look_at_answers(self, prompt: str | list[dict], answers: list[str]) -> str:
         """Count a prompt with the longest of its answers, as the preference scripts see it; returns as `look` does."""
-        if self.renderer is None or (len(self.lengths) >= MOST and self.args.too_long == "report"):
+        if not self._counts():
             return ""
         from data_prep.chat_template import TemplateError, prompt_messages
 

@@ -18,7 +18,6 @@ smaller one is shown to be good enough, and the final score tells what it lost. 
 that they rule nothing out, even where both answer alike, are refused before anything is scored.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from pathlib import Path
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
-from common.files import read_rows, write_json, write_text
+from common.files import read_json, read_rows, reading, write_json, write_text
 from common.machine import end_with_parent
 from common.models import check_model_name
 from common.paths import ROOT
@@ -66,17 +65,15 @@ class Args:
             found.append(f"gguf_dir: {self.gguf_dir} holds no verification.json; scripts/export_gguf.py makes it")
         if not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}; data_prep/prepare.py --test_size 1 makes it")
-        if not 0 < self.alpha < 1:
-            found.append(f"alpha: {self.alpha} is not between 0 and 1; 0.05 is usual")
-        if not 0 < self.margin < 100:
-            found.append(f"margin: {self.margin} is not between 0 and 100 points")
+        found += comparing.level_problems(self.alpha, self.margin)
         return found + check_at_least(self, 0, "limit") + check_at_least(self, 1, "batch_tokens")
 
 
 def sound_files(folder: Path) -> list[Path]:
     """The whole models among the exported files that no check failed, the smallest first. Raises UserError for none."""
-    record = json.loads((folder / "verification.json").read_text(encoding="utf-8"))
-    names = [f["file"] for f in record["files"] if not f["failed"] and "-lora-" not in f["file"]]
+    with reading(folder / "verification.json"):
+        record = read_json(folder / "verification.json")
+        names = [f["file"] for f in record["files"] if not f["failed"] and "-lora-" not in f["file"]]
     for left_out in (f["file"] for f in record["files"] if f["file"] not in names):
         print(f"note: {left_out} is left out: it failed its proof, or is an adapter alone")
     if missing := [name for name in names if not (folder / name).is_file()]:

@@ -83,10 +83,7 @@ class Args:
         found += check_folders(self.evaluations)
         if self.names and len(self.names) != len(self.evaluations):
             found.append(f"names: {len(self.names)} names for {len(self.evaluations)} models")
-        if not 0 < self.alpha < 1:
-            found.append(f"alpha: {self.alpha} is not between 0 and 1; 0.05 is usual")
-        if not 0 < self.margin < 100:
-            found.append(f"margin: {self.margin} is not between 0 and 100 points")
+        found += comparing.level_problems(self.alpha, self.margin)
         return found + check_at_least(self, 100, "resamples") + check_at_least(self, 0, "flips")
 
 

@@ -137,6 +137,12 @@ class Result:
         return [c for a, b in pairs if a != b and (c := self.between(a, b))]
 
 
+def level_problems(alpha: float, margin: float) -> list[str]:
+    """What is wrong with a significance level (a share) and a margin (points) that a user gave."""
+    found = [] if 0 < alpha < 1 else [f"alpha: {alpha} is not between 0 and 1; 0.05 is usual"]
+    return found if 0 < margin < 100 else [*found, f"margin: {margin} is not between 0 and 100 points"]
+
+
 def compare(evaluations: list[Evaluation], settings: Settings) -> Result:
     """Every model against the first and its neighbour, and what ships against the model that it was made from.
 

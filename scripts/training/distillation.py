@@ -4,12 +4,12 @@ Importing this file imports neither torch nor unsloth.
 """
 
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from common import models
 from common.errors import CheckFailed, UserError
+from common.files import read_json
 from training import memory
 
 from data_prep.chat_template import IGNORED
@@ -80,7 +80,7 @@ class Collator:
 
 def check_moved(output_dir: str) -> None:
     """Print the divergence from the teacher on the held-out rows, before and after; CheckFailed where it did not fall."""
-    metrics = json.loads(Path(output_dir, "run.json").read_text(encoding="utf-8"))["metrics"]
+    metrics = read_json(Path(output_dir, "run.json"))["metrics"]
     before, after = (metrics[name]["loss"] for name in ("held_out_before", "held_out"))
     said = f"divergence from the teacher on the held-out rows: {before:.4f} before, {after:.4f} after"
     if after >= before:

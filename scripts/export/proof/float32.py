@@ -71,10 +71,9 @@ def materialised(module, device=None):
     import torch
 
     kept = dict(module._parameters)
-    stored = module.__dict__.get("stored", {})
     for name, parameter in kept.items():
         if parameter is not None:
-            data = stored[name]() if name in stored else parameter.data
+            data = _read(module, name)
             module._parameters[name] = torch.nn.Parameter(data.to(device or parameter.device).float(), requires_grad=False)
     try:
         yield module
@@ -139,10 +138,10 @@ def _read(module, name, rows=None):
 
 
 def _widen_for_good(module, device) -> None:
-    stored = module.__dict__.pop("stored", {})
     for name, parameter in module._parameters.items():
         if parameter is not None:
-            parameter.data = (stored[name]().to(device) if name in stored else parameter.data).float()
+            parameter.data = _read(module, name).to(device).float()
+    module.__dict__.pop("stored", None)
 
 
 def _widen(device, module, args, of=None) -> None:
