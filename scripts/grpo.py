@@ -24,7 +24,6 @@ token-level loss is used; Shao et al. 2024, arXiv 2402.03300, had 0.04), tempera
 all answers become one.
 """
 
-import importlib.util
 import json
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -32,17 +31,14 @@ from typing import ClassVar, Literal
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.models import adapter_config, is_adapter
+from common.models import is_adapter
 from scoring import tasks
-from training import adapters, pipeline, rewards, trainer
+from training import adapters, fast_inference, pipeline, rewards, trainer
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
-from training.rules import load_rules
 from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, prompt_messages
-
-VLLM = "vllm==0.31.0"  # wants torch 2.13.0 and takes transformers 5.17, as pinned; the newest that TRL 1.15 knows
 
 
 @dataclass
@@ -98,21 +94,7 @@ class Args(TrainingArgs):
             )
         if self.reward_model and not is_adapter(self.reward_model):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
-        return found + self._problems_of_vllm() + rewards.problems(self)
-
-    def _problems_of_vllm(self) -> list[str]:
-        found = []
-        if not 0 < self.gpu_memory_utilization < 1:
-            found.append(f"gpu_memory_utilization: {self.gpu_memory_utilization} is not between 0 and 1")
-        if not self.fast_inference:
-            return found
-        if importlib.util.find_spec("vllm") is None:
-            found.append(f"fast_inference: vllm is not installed; run: pip install {VLLM}")
-        if self.adapter not in adapters.BY_UNSLOTH:
-            found.append(f"fast_inference: vLLM does not know {self.adapter}; pass --adapter qlora, lora or rslora")
-        if self.load_in_8bit:
-            found.append("fast_inference: vLLM runs no int8 weights of bitsandbytes; leave load_in_8bit out")
-        return found
+        return found + fast_inference.problems(self) + rewards.problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -141,16 +123,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
     prompts = [tasks.messages_of(r) if tasks.task_of(r) in tasks.CHOICE else prompt_messages(r["prompt"]) for r in rows]
     tokens = [renderer.encode_prompt(messages) for messages in prompts]
     refuse_long_rows(ids, [len(t) for t in tokens], args.max_length, path)
-    unanswered = [id_ for id_, row in zip(ids, rows, strict=True) if tasks.gold_of(row) is None]
-    if unanswered and set(rewards.names_of(args)) & set(rewards.NEED_GOLD):
-        raise UserError(
-            f"{path}: {len(unanswered)} rows have no right answer to reward, first {unanswered[:3]}; pass --reward_model"
-        )
-    rules = load_rules(args.rules) if args.rules else None
-    named = zip(ids, rows, strict=True) if rules else ()
-    if problems := [f"{path}: row {i}: {problem}" for i, row in named for problem in rules.row_problems(row)]:
-        raise UserError(problems[:10])
-    columns = rules.columns if rules else set()
+    columns = rewards.columns_read(args, ids, rows, path)
     template = dict(add_generation_prompt=True, enable_thinking=args.enable_thinking, return_dict=False)
     by_trl = [tokenizer.apply_chat_template(messages, **template) for messages in prompts]
     unlike = [id_ for id_, a, b in zip(ids, tokens, by_trl, strict=True) if a != b]
@@ -177,11 +150,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
 
 def load_model(args: Args, tokenizer, plan=None):
     """As in every method, with room for prompt and answer."""
-    more = {}
-    if args.fast_inference:
-        rank = adapter_config(args.model).get("r", args.lora_r)
-        more = {"fast_inference": True, "gpu_memory_utilization": args.gpu_memory_utilization, "max_lora_rank": rank}
-    return trainer.load_model(args, plan, args.max_length + args.max_completion_length, **more)
+    return trainer.load_model(args, plan, args.max_length + args.max_completion_length, **fast_inference.loading(args))
 
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):

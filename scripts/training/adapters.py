@@ -81,8 +81,9 @@ def problems(args) -> list[str]:
 def _problems_of_8_bits(args) -> list[str]:
     """What load_in_8bit and load_in_fp8 cannot be told together with."""
     eight = [name for name in ("load_in_8bit", "load_in_fp8") if getattr(args, name)]
-    found = [f"{name}: {args.adapter} has other weights; pass --adapter lora or rslora" for name in eight[:1]]
-    found = [] if args.adapter in IN_8_BITS else found
+    found = []
+    if eight and args.adapter not in IN_8_BITS:
+        found.append(f"{eight[0]}: {args.adapter} has other weights; pass --adapter lora or rslora")
     if len(eight) + bool(args.load_in_4bit) > 1:
         found.append(f"{eight[0]}: weights are loaded in one precision; leave the others out")
     if args.load_in_fp8 and args.model and is_adapter(args.model):

@@ -11,7 +11,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.models import has_cuda
 from export.adapter_folder import base_of
-from scoring import answers
+from scoring import answers, tasks
 from training.rules import load_rules
 from training.trainer import dtype
 
@@ -37,6 +37,21 @@ def problems(args) -> list[str]:
     if args.rules and not Path(args.rules).is_file():
         found.append(f"rules: there is no file {args.rules}")
     return found
+
+
+def columns_read(args, ids: list, rows: list[dict], path: str) -> set[str]:
+    """The rows' columns that rules read. Raises UserError for rows without what a reward needs: a right answer, a column."""
+    unanswered = [id_ for id_, row in zip(ids, rows, strict=True) if tasks.gold_of(row) is None]
+    if unanswered and set(names_of(args)) & set(NEED_GOLD):
+        raise UserError(
+            f"{path}: {len(unanswered)} rows have no right answer to reward, first {unanswered[:3]}; pass --reward_model"
+        )
+    if not args.rules:
+        return set()
+    rules = load_rules(args.rules)
+    if wrong := [f"{path}: row {i}: {why}" for i, row in zip(ids, rows, strict=True) for why in rules.row_problems(row)]:
+        raise UserError(wrong[:10])
+    return rules.columns
 
 
 def functions(args, renderer) -> tuple[list, list[float]]:
