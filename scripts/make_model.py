@@ -16,8 +16,6 @@ generating from it. Needs about 1 GB of memory.
 
 import importlib.util
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +23,7 @@ from typing import Literal
 from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
+from common.files import folder_beside
 from common.models import EMBEDDED_MODEL
 
 FOLDERS = {"smollm2": EMBEDDED_MODEL, "tiny_qwen3": "models/tiny-qwen3"}
@@ -194,12 +193,9 @@ def main() -> None:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    make_smollm2(temporary) if args.name == "smollm2" else make_tiny_qwen3(temporary, args.seed)
-    answer = check(temporary)
-    os.replace(temporary, folder)
+    with folder_beside(folder) as temporary:
+        make_smollm2(temporary) if args.name == "smollm2" else make_tiny_qwen3(temporary, args.seed)
+        answer = check(temporary)
     print(f"{folder} made and checked; asked what insulin does, it begins: {answer[:80]!r}")
 
 

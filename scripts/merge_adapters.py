@@ -17,7 +17,6 @@ several adapters apart on one base, and choose at each request: serve.py --lora.
 """
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +24,7 @@ from typing import ClassVar
 from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
+from common.files import folder_beside
 from common.models import adapter_config, check_model_name, find_model, is_adapter, load_tokenizer
 from common.runs import begin_run, finish_run
 from export.adapter_folder import adapter_problems, base_of
@@ -123,19 +123,17 @@ def main() -> None:
         raise UserError(f"adapters: {unlike[0]} was trained with another chat template than {args.adapters[0]}")
     weights = args.weights or [1 / len(args.adapters)] * len(args.adapters)
     model = merged(args, base, weights)
-    out, temporary = Path(args.output_dir), Path(f"{args.output_dir}.making")
-    shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary, selected_adapters=["merged"])
-    for file in (temporary / "merged").iterdir():
-        os.replace(file, temporary / file.name)
-    (temporary / "merged").rmdir()
-    tokenizers[0].save_pretrained(temporary)
     metrics = {"weights": dict(zip(args.adapters, weights, strict=True)), "rank": model.peft_config["merged"].r}
     files = [str(Path(adapter, "adapter_model.safetensors")) for adapter in args.adapters]
-    finish_run(run, args, temporary, files, metrics)
-    os.replace(temporary, out)
+    with folder_beside(Path(args.output_dir)) as temporary:
+        model.save_pretrained(temporary, selected_adapters=["merged"])
+        for file in (temporary / "merged").iterdir():
+            os.replace(file, temporary / file.name)
+        (temporary / "merged").rmdir()
+        tokenizers[0].save_pretrained(temporary)
+        finish_run(run, args, temporary, files, metrics)
     said = " + ".join(f"{weight:g} {adapter}" for adapter, weight in metrics["weights"].items())
-    print(f"done:  {out} (rank {metrics['rank']}, on {base}: {said})")
+    print(f"done:  {args.output_dir} (rank {metrics['rank']}, on {base}: {said})")
 
 
 if __name__ == "__main__":

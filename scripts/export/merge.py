@@ -17,7 +17,6 @@ Then the saved folder must answer as base + adapter do, and otherwise than the b
 
 import dataclasses
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from pathlib import Path
 from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed
-from common.files import write_json
+from common.files import folder_beside, write_json
 from common.machine import import_less, release_memory
 from common.models import adapter_config, is_adapter, load_tokenizer, local_folder, quiet_libraries
 from export.adapter_folder import adapter_problems, base_of, folder_problems
@@ -294,13 +293,10 @@ def main() -> None:
     import_less()
     quiet_libraries()
     folder = Path(args.output_dir)
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    result = merge(args.model, args.base or base_of(args.model), temporary)
-    write_json(temporary / "merge.json", dataclasses.asdict(result))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    with folder_beside(folder) as temporary:
+        result = merge(args.model, args.base or base_of(args.model), temporary)
+        write_json(temporary / "merge.json", dataclasses.asdict(result))
+        shutil.rmtree(folder, ignore_errors=True)
     cut = f"; tokens beyond the vocabulary left out: {', '.join(result.tokens_cut)}" if result.tokens_cut else ""
     print(
         f"merged: {folder}; mean KL to base + adapter {result.kl_adapted_to_merged:.2g} (allowed {result.bound:.2g}), "

@@ -52,7 +52,7 @@ def test_the_new_adapter_adds_the_weighted_sum(two, tiny_model, tmp_path):
         wanted = 0.25 * first.get(name, torch.zeros(())) + 2 * second.get(name, torch.zeros(()))
         torch.testing.assert_close(delta, wanted, atol=1e-5, rtol=1e-3)
     config = json.loads((tmp_path / "sum/adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == tiny_model and not list(tmp_path.glob("*.making"))
+    assert config["base_model_name_or_path"] == tiny_model and not list(tmp_path.glob(".*.tmp"))
     assert (tmp_path / "sum/chat_template.jinja").exists() and len(
         json.loads((tmp_path / "sum/run.json").read_text())["data"]
     ) == 2
