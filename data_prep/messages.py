@@ -103,11 +103,12 @@ def scoring_prompt(row: dict, language: str = "en") -> str:
 
     Multiple choice: {"question", "options": {"A": "...", ...}, "answer": "A"}; classification: {"text",
     "labels": [...], "label"}. `instruction` in the row replaces the default sentence of the row's language; rows of a
-    language that has no sentence of its own are asked in English.
+    language that has no sentence of its own are asked in English. `labels_in_prompt: false` leaves the labels out.
     """
     task = "mcq" if "options" in row else "classification"
     instruction = row.get("instruction") or INSTRUCTIONS.get((task, row.get("language", language)), INSTRUCTIONS[task, "en"])
     if task == "mcq":
         options = "\n".join(f"{letter}. {text}" for letter, text in row["options"].items())
         return f"{row['question']}\n\n{options}\n\n{instruction}"
-    return f"{row['text']}\n\n{instruction}\n" + "; ".join(row["labels"])
+    labels = "\n" + "; ".join(row["labels"]) if row.get("labels_in_prompt", True) else ""
+    return f"{row['text']}\n\n{instruction}{labels}"

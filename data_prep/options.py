@@ -53,6 +53,8 @@ class Args:
     """mcq: what the model is taught to answer; explained: letter, text and explanation"""
     instruction: str | None = None
     """sentence that tells the model how to answer; without it the language's usual one"""
+    labels_in_prompt: bool = True
+    """classification: list the labels after that sentence; false where training alone teaches them, as it suits a small model"""
     language: Literal["auto", "en", "pt"] = "auto"
     """language of that sentence; auto: the row's, else the file's, else English"""
     system: str | None = None
@@ -166,6 +168,8 @@ class Args:
             found.append(f"fields: {', '.join(wrong)} is not one of {', '.join(NAMES)}")
         if wrong := [side for side in self.roles.values() if side not in SIDES]:
             found.append(f"roles: {', '.join(wrong)} is not one of {', '.join(SIDES)}")
+        if not self.labels_in_prompt and not self.instruction:
+            found.append("labels_in_prompt: the usual sentence names the labels that follow it; give an instruction of your own")
         if self.too_long == "reject" and not self.max_length:
             found.append("too_long: reject needs max_length")
         return found

@@ -111,8 +111,9 @@ def _instruction(row: dict, reading: Reading, args: Args) -> dict:
     """The sentence that tells how to answer, where it is not the usual one of the row's language."""
     if row["task"] not in ("mcq", "classification"):
         return {}
+    listed = {} if args.labels_in_prompt or row["task"] == "mcq" else {"labels_in_prompt": False}
     if args.instruction:
-        return {"instruction": args.instruction}
+        return {"instruction": args.instruction} | listed
     spoken = [args.language, row["language"], reading.language, "en"]
     language = next(name for name in spoken if name in ("en", "pt"))
     if row["task"] == "mcq" and args.answer != "letter":  # the usual sentence asks for the letter only

@@ -124,6 +124,8 @@ def check_row(row: dict) -> list[str]:
         return [f"{row['id']}: {name} must hold at least two texts"]
     if task == "classification" and len(set(texts)) < len(texts):
         return [f"{row['id']}: labels holds one label twice"]
+    if (listed := row.get("labels_in_prompt", True)) is not True and not (listed is False and row.get("instruction")):
+        return [f"{row['id']}: labels_in_prompt must be true, or false with an instruction of the row's own"]
     if gold_of(row) not in options_of(row):
         return [f"{row['id']}: the gold answer {gold_of(row)!r} is not among {', '.join(options_of(row))}"]
     if not row.get("instruction") and (task, row.get("language", "en")) not in INSTRUCTIONS:

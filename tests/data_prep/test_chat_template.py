@@ -201,6 +201,7 @@ def test_scoring_prompt_shows_options_and_labels():
     assert scoring_prompt(mcq) == "Which?\n\nA. liver\nB. spleen\n\nResponda apenas com a letra da alternativa correta."
     row = {"text": "Bile", "labels": ["x", "y"], "label": "x", "instruction": "Choose."}
     assert scoring_prompt(row) == "Bile\n\nChoose.\nx; y"
+    assert scoring_prompt({**row, "labels_in_prompt": False}) == "Bile\n\nChoose."
 
 
 # The template in the tokenizer_config.json of meta-llama/Llama-2-7b-chat-hf, as published.

@@ -12,7 +12,7 @@ from benchmarks import bench_prepare
 from conftest import ROOT, kill_when, run_script
 
 from data_prep.arguments import parse_args
-from data_prep.chat_template import Renderer, prompt_messages, set_template
+from data_prep.chat_template import Renderer, prompt_messages, scoring_prompt, set_template
 from data_prep.convert import convert
 from data_prep.detect import find_reading
 from data_prep.errors import UserError
@@ -274,6 +274,17 @@ def test_too_long_is_refused_for_text(tmp_path, tiny_model):
     with pytest.raises(UserError, match="text rows are cut"):
         run(tmp_path, rows, task="text", tokenizer=tiny_model, max_length=16, too_long="reject")
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_may_be_left_out_of_the_question(tmp_path):
+    rows = [{"text": f"Where does {d} show first, as case {i}?", "label": "AB"[i % 2]} for i, d in enumerate(DISEASES)]
+    options = {"near_duplicates": "off", "test_size": 0.5, "labels_in_prompt": False}
+    [problem] = Args(inputs=["hf:a/b"], **options).problems()
+    assert re.search("labels_in_prompt: .* give an instruction", problem)
+    _, made = run(tmp_path, rows, instruction="Which kind?", **options)
+    asked = [row["conversations"][0]["value"] for row in made["train"]] + [scoring_prompt(row) for row in made["test"]]
+    assert sorted(asked) == sorted(f"{row['text']}\n\nWhich kind?" for row in rows)
+    assert {row["conversations"][1]["value"] for row in made["train"]} == {"A", "B"} == set(made["test"][0]["labels"])
 
 
 @pytest.mark.parametrize("task", ["classification", "preference"])

@@ -193,6 +193,7 @@ ROW = {"id": "1", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "
         ([{**ROW, "options": {"A": "x", "B": None}}], [], "at least two texts"),
         ([{**ROW, "language": "de"}], [], "language 'de' has no instruction"),
         ([{"id": "1", "conversations": [{"from": "human", "value": "hi"}]}], [], "nothing to score"),
+        ([{"id": "1", "text": "t", "labels": ["a", "b"], "label": "a", "labels_in_prompt": False}], [], "with an instruction"),
         ([{"id": "1", "text": "  "}], [], "text must be text that is not empty"),
     ],
 )
