@@ -472,6 +472,27 @@ def test_fault_is_caught_by_the_whole_check(fault, sound, tmp_path):
     assert check in result.failed, result.failed
 
 
+def test_text_found_likelier_by_a_quantised_file_is_no_damage(monkeypatch):
+    """A model tuned on labels alone finds plain text unlikely, and rounding smooths that; a 16-bit file has no such excuse."""
+    from export.proof import probabilities
+    from export.proof.gates import GATES, Findings
+    from export.proof.record import Reference
+
+    nothing = Reference.__new__(Reference)
+    nothing.documents, nothing.vocabulary = [], type("Sized", (), {"size": 9})()
+    for quantization, file, caught in (
+        ("q4_k_m", -0.2, False),
+        ("q4_k_m", 0.2, True),
+        ("bf16", -0.01, True),
+        ("bf16", 0.001, False),
+    ):
+        sums = probabilities.Sums(same=100, count=100, scored=100, model=500.0, file=500.0 + 100 * file)
+        monkeypatch.setattr(probabilities, "compare", lambda *_, sums=sums: sums)
+        findings = Findings()
+        probabilities.check_probabilities(None, nothing, None, GATES[quantization], findings, far=False)
+        assert ("perplexity" in findings.failed) == caught, (quantization, file)
+
+
 def test_gates_made_easier_are_named(sound):
     """And `passed` alone is said only where every gate stood as it is."""
     from export.proof.gates import Checked, gate_of

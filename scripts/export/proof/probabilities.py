@@ -80,8 +80,8 @@ def check_probabilities(model, reference: Reference, folder: Path, gate: Gate, f
         "model": round(float(numpy.exp(sums.model / sums.scored)), 3),
         "ratio": round(ratio, 4),
     }
-    inside = 1 / gate.ratio <= ratio <= gate.ratio
-    findings.gate("perplexity", inside, figure, f"perplexity ratio {ratio:.4f}, allowed {gate.ratio:g}")
+    allowed = f"{gate.least:.3f} to {gate.ratio:g}" if gate.least else f"{gate.ratio:g}"
+    findings.gate("perplexity", gate.least <= ratio <= gate.ratio, figure, f"perplexity ratio {ratio:.4f}, allowed {allowed}")
     findings.gate("compared_tokens", True, sums.count)
     long = [d for d in reference.documents if d.first]
     if far and long:
