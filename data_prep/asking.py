@@ -6,6 +6,7 @@ import re
 from data_prep.columns import Column, candidates, fits, option_columns, share
 from data_prep.errors import UserError
 from data_prep.keys import unclear
+from data_prep.names import RIGHT, words_of
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turns import role_of, speakers_of
@@ -41,6 +42,12 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
             f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
             f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
         )
+    if best.reading.shape == "text" and not said and text and share(text.values, _is_dialogue) >= 0.3:
+        raise UserError(
+            f"{shown}: its text holds dialogues, of which plain text loses whose turn is whose. Bring each into a row, or "
+            "leave only dialogues in it, with an empty line between; or, where text is meant, "
+            f"paste:\n{pasted(best.reading)}"
+        )
     asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
     if best.reading.shape in ("qa", "alpaca") and not said and asked and share(asked.values, _holds_dialogue) >= 0.3:
         raise UserError(
@@ -62,6 +69,12 @@ def _holds_dialogue(value) -> bool:
     said = [next(g for g in hit.groups() if g) for hit in TAGGED.finditer(str(value))] + speakers_of(str(value))
     sides = {role_of(speaker, {}) for speaker in said}
     return len(said) > 2 and {"human", "gpt"} <= sides
+
+
+def _is_dialogue(value) -> bool:
+    """Whether lines of a text begin with speakers of both sides, three times each at least."""
+    sides = [role_of(speaker, {}) for speaker in speakers_of(str(value))]
+    return min(sides.count("human"), sides.count("gpt")) >= 3
 
 
 EXAM = re.compile(
@@ -101,8 +114,8 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     ways = [pasted(best.reading, best.unused)]
     one = best.unused[0]
     fields = best.reading.fields
-    if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]):
-        asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
+    asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
+    if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
     elif best.reading.shape in ("text", "qa") and fits("label", columns[one]):
         text = fields.get("text") or fields.get("question")

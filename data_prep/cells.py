@@ -20,6 +20,11 @@ class Cells:
     def text(self, name: str) -> str:
         return text_of(self.value(name), name.replace("_", " ")) if name in self.fields else ""
 
+    def question(self) -> str:
+        """The question after its title, where it has one that it does not begin with."""
+        title, text = self.text("question_title"), self.text("question")
+        return f"{title}\n\n{text}" if title and text and not text.casefold().startswith(title.casefold()) else text
+
     def extra(self) -> dict:
         """Language, system turn, explanation and provenance, where the row has them."""
         found = {name: text for name in ("system", "explanation") if (text := self.text(name))}

@@ -1,11 +1,12 @@
 """What a file's first rows show of its columns: how they are filled, what they hold, whether they repeat another."""
 
 import collections
+import html
 import re
 from typing import NamedTuple
 
-from data_prep.names import ALIASES, IDS, NAMES, NO, OPTION_PREFIXES, SPLITS, YES, is_telling, plain
-from data_prep.turns import is_turns, speakers_of
+from data_prep.names import ALIASES, IDS, NAMES, NO, OF_A_MODEL, OPTION_PREFIXES, SPLITS, YES, is_telling, plain, words_of
+from data_prep.turns import is_turns, messages_of, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
 
 LOOKED_AT = 200  # values of a column
@@ -87,6 +88,8 @@ FITS = {  # our name -> whether a column's values can be that
     "conversations": lambda c: c.kind in ("turns", "list", "object") and share(c.values, _talks) >= 0.5,
     "messages": lambda c: c.kind in ("turns", "list", "object") and share(c.values, speakers_of) >= 0.5,
     "dialogue": lambda c: share(c.values, _talks) >= 0.5,
+    "history": lambda c: c.kind in ("list", "turns") and share(c.values, messages_of) >= 0.95,
+    "question_title": lambda c: c.kind == "text",
     "score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
     "label": lambda c: c.kind in ("text", "number", "bool") and c.length <= 100,
     "split": lambda c: share(c.values, lambda v: isinstance(v, str) and v.strip().casefold() in SPLITS) >= 0.95,
@@ -158,10 +161,16 @@ def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:
         pairs = [
             (raw.get(column.name), raw.get(other.name)) for raw in sample[:LOOKED_AT] if not is_missing(raw.get(column.name))
         ]
-        same = sum(a == b or _bare(a) == _bare(b) for a, b in pairs)
+        same = sum(a == b or _bare(a) == _bare(b) or _written_in(a, b) for a, b in pairs)
         if pairs and same >= 0.95 * len(pairs):
             return other.name
     return ""
+
+
+def _written_in(value, text) -> bool:
+    """Whether a list's texts all stand in the other value: choices that the question names itself."""
+    items = from_literal(value)
+    return isinstance(items, list) and len(items) > 1 and all(isinstance(i, str) and i in str(text) for i in items)
 
 
 def annotates(column: Column) -> bool:
@@ -169,8 +178,15 @@ def annotates(column: Column) -> bool:
     return column.kind == "list" and share(column.values, lambda v: all(isinstance(i, dict) for i in from_literal(v))) >= 0.6
 
 
+def about_the_item(column: Column) -> bool:
+    """Whether, beside a known key, a column grades the item by number or holds what a model answered: no key and no option."""
+    words = words_of(column.name)
+    graded = words[-1] in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
+    return graded or bool(set(words) & OF_A_MODEL)
+
+
 def _bare(value) -> str:
-    return re.sub(r"<[^<>]*>|\W", "", str(value)).casefold()
+    return re.sub(r"<[^<>]*>|\W", "", html.unescape(str(value))).casefold()
 
 
 def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
@@ -183,6 +199,6 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     ):
         return False
     if column.kind == "turns" or is_telling(column.name):
-        return True
+        return not (with_options and about_the_item(column))
     letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
-    return with_options and letters >= 0.9 and column.distinct >= 2
+    return with_options and letters >= 0.9 and column.distinct >= 2 and not about_the_item(column)

@@ -33,7 +33,7 @@ def convert(raw: dict, reading: Reading, args) -> dict | str:
 
 
 def _mcq(cells: Cells, args) -> dict:
-    question, answer = cells.text("question"), cells.value("answer")
+    question, answer = cells.question(), cells.value("answer")
     if ANNULLED.fullmatch(cells.text("status")) or (isinstance(answer, str) and ANNULLED.fullmatch(answer.strip())):
         raise Unreadable("annulled by its examiners")
     if cells.text("annulled").casefold() in YES:
@@ -98,12 +98,14 @@ def _agree(cells: Cells, options: list[Option], letter: str) -> None:
 
 
 def _qa(cells: Cells, args) -> dict:
-    question = with_image(cells, cells.with_context(cells.text("question"), args), args)
+    question = with_image(cells, cells.with_context(cells.question(), args), args)
     if not cells.text("question"):
         raise Unreadable("no question")
     answer, thought = cells.thought(answer_text(cells.value("answer")))
     if not answer:
         raise Unreadable("empty answer")
+    if earlier := _history(cells):
+        return _continued(cells, earlier, question, answer, thought, args)
     return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought}
 
 
@@ -114,10 +116,25 @@ def _alpaca(cells: Cells, args) -> dict:
     answer, thought = cells.thought(answer_text(cells.value("output")))
     if not answer:
         raise Unreadable("empty answer")
+    if earlier := _history(cells):
+        return _continued(cells, earlier, "\n\n".join(p for p in (asked, given) if p), answer, thought, args)
     row = {"task": "open", "question": "\n\n".join(p for p in (asked, given) if p), "answer": answer, **cells.extra(), **thought}
     if given and asked and args.instruction_as_system:
         row |= {"question": given, "system": asked}
     return row
+
+
+def _history(cells: Cells) -> list[Turn]:
+    """The turns before the question, where the row has a history."""
+    value = cells.value("history")
+    return [] if is_missing(value) else messages_of(value)
+
+
+def _continued(cells: Cells, earlier: list[Turn], question: str, answer: str, thought: dict, args) -> dict:
+    customs = customs_of(args, cells.reading)
+    turns = told([*earlier, Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
+    turns, _ = exchange(turns, customs)
+    return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns)], **cells.language()}
 
 
 def _classification(cells: Cells, args) -> dict:

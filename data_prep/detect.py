@@ -25,7 +25,7 @@ from data_prep.errors import UserError
 from data_prep.keys import find_key
 from data_prep.known import Known, recognise, respelt
 from data_prep.language import language_of
-from data_prep.names import ALIASES, plain
+from data_prep.names import ALIASES, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
@@ -132,11 +132,14 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
         name, called = next(
             ((n, cs) for n in names if (cs := [c for c in candidates(n, free) if c not in fields.values()])), ("", [])
         )
+        if rule.shape == "graded" and stored == "completion":  # what was marked is an answer given, not the right one beside it
+            called = [c for c in called if not RIGHT & set(words_of(c))]
         if not called and (called := _by_values(stored, free)):
             name = stored
         if not called or (rule.shape == "classification" and not _classes(fields, called[0], name, columns, wish)):
             return None
         fields[stored] = called[0]
+        called = [c for c in called if c == called[0] or not (stored == "question" and _is_title(c, called[0]))]
         if len(called) > 1 and plain(called[0]) != plain(name):
             rivals[stored] = called[1:]
     if rule.shape == "qa" and "answer" not in wish.fields and columns[fields["answer"]].kind in ("turns", "object", "mixed"):
@@ -148,6 +151,11 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
     if rule.shape == "qa" and (further := _further_questions(fields, free, wish, columns, sample)):
         rivals.setdefault("question", further)
     return _scored(rule, Reading(rule.shape, fields), None, columns, sample, passed, rivals)
+
+
+def _is_title(column: str, question: str) -> bool:
+    """Whether a column is the title of the question beside it, and goes before it."""
+    return "question_title" in ALIASES.get(plain(column), ()) and "question_title" not in ALIASES.get(plain(question), ())
 
 
 def _instead(rule: Rule, stored: str, fields: dict) -> tuple[str, ...]:
@@ -214,6 +222,8 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
     if key.column:
         fields["answer"] = key.column
     _take(rule, fields, {n: c for n, c in free.items() if n not in again and n not in spread and n != key.column})
+    if "explanation" not in fields and "feedback" in map(plain, free):  # as quizzes call it
+        fields |= dict([("explanation", c) for c in free if plain(c) == "feedback" and free[c].kind == "text"])
     checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
     reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)))
     further = _further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)

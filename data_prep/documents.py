@@ -9,10 +9,10 @@ from pathlib import Path
 
 from data_prep.errors import UserError
 from data_prep.names import plain
-from data_prep.tables import csv_file
+from data_prep.tables import Bad, csv_file
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
-from data_prep.values import LINE, split_stem
+from data_prep.values import LINE, from_literal, split_stem
 
 # ---------------------------------------------------------------------------------------------- XML
 
@@ -178,6 +178,13 @@ def text_file(path: Path, shown: str):
         yield 1, {"text": _from_rtf(text)}, 0
         return
     lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and sum(isinstance(from_literal(line), dict) for line in lines[:50]) >= 0.95 * len(lines[:50]):
+        yield from (
+            (n, v if isinstance(v := from_literal(line), dict) else Bad("no object with named fields", line[:2000]), 0)
+            for n, line in enumerate(text.splitlines(), 1)
+            if line.strip()
+        )
+        return
     tabs = {line.count("\t") for line in lines[:50]}
     if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
         yield from csv_file(path, shown)

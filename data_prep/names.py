@@ -10,21 +10,24 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
     "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle",
-    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates",
+    "question_title": "questiontitle",
+    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates answers respostas respuestas réponses",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
-    "correctanswerletter rightanswer key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
-    "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext",
+    "correctanswerletter correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
+    "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
+    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
-    "text": "text texto content conteudo conteúdo body document abstract fulltext",
+    "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
     "messages": "messages mensagens turns chat contents",
     "dialogue": "dialogue dialog dialogo diálogo transcript",
     "instruction": "instruction instrucao instrução",
     "input": "input entrada",
-    "output": "output saida saída",
+    "output": "output saida saída response resposta respuesta",
+    "history": "history historico histórico historial conversationhistory dialoguehistory chathistory",
     "prompt": "prompt",
     "chosen": "chosen escolhida preferred",
     "rejected": "rejected rejeitada dispreferred",
@@ -39,7 +42,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "status": "status situacao situação",
     "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
     "question_end": "sent2",
-    "image": "containsimg hasimage hasassociatedimages image images imagem temimagem",
+    "image": "containsimg hasimage hasassociatedimages imageurl imagepath image images imagem temimagem",
     "text_only": "textonly",
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
     "exam": "exam prova exame banca concurso certame examname editionid edition edicao edição",
@@ -50,6 +53,9 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
     "rejected_score": "scorerejected rejectedscore rejectedrating ratingrejected",
 }
+OF_A_MODEL = set(
+    "pred prediction predicted model output generated llm gpt gpt4 student candidate answered".split()
+)  # what a column holds
 PROVENANCE = ("exam", "number", "year", "difficulty")  # where an item comes from and how hard it is: carried to scoring rows
 ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():
@@ -63,15 +69,16 @@ TELLING = re.compile(
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
-    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred|esperado|expected)$",
+    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected)$",
     re.I,
 )
 # Words after which a column is about such a thing, and is none itself.
 ABOUT = re.compile(
     r"^(?:ids?|urls?|links?|types?|dates?|times?|sources?|models?|tokens?|lengths?|len|counts?|num|number|langs?|authors?|starts?|"
-    r"ends?|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|tipo|fonte|data|autor|no)$",
+    r"ends?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|tipo|fonte|data|autor|no)$",
     re.I,
 )
+EXPLAINS = {"explanation", "explanations", "explicacion", "explicacao", "explication", "rationale", "justificativa", "comentario"}
 IDS = re.compile(
     r"^(?:key|id|idx|index|qid|pid|aid|uid|uuid|pmid|doi|url|link|number|numero|número|no|row|rowid|unnamed\d*|column\d+)$"
 )
@@ -110,13 +117,15 @@ OPTION_MARKS = (
 )
 
 ROLES = {  # plain word of a speaker -> whose turn it is
-    "human": "human user patient paciente usuário usuario usuária question pergunta cliente client patiente paciente(a) prompter doente",
+    "human": "human user patient paciente usuário usuario usuária question pergunta cliente client patiente paciente(a) prompter doente "
+    "seeker helpseeker 患者 病人 来访者 求助者 用户 问",
     "gpt": "gpt assistant assistente doctor médico médica medico medica dr dra doutor doutora bot chatgpt model modelo ai chatbot "
-    "physician clinician answer resposta llm doctora",
+    "physician clinician answer resposta llm doctora counselor counsellor therapist psychologist supporter terapeuta psicólogo psicóloga "
+    "医生 大夫 医师 咨询师 心理咨询师 助手 答",
     "system": "system sistema developer",
     "tool": "tool function functioncall functionresponse functionresult observation toolcall toolresponse toolcalls toolresult ipython",
     "third": "guest family familiar mother father son daughter wife husband mom dad parent caregiver companion acompanhante mãe mae pai "
-    "filho filha esposa esposo marido nurse enfermeiro enfermeira técnico técnica resident residente student aluno interpreter intérprete",
+    "filho filha esposa esposo marido nurse enfermeiro enfermeira técnico técnica resident residente student aluno interpreter intérprete 家属 家长 妈妈 爸爸 母亲 父亲 丈夫 妻子 护士",
 }
 ROLE_OF = {word: role for role, words in ROLES.items() for word in words.split()}
 SINGLE = {
@@ -164,6 +173,9 @@ SPLITS = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "validacao": "validation",
     "test": "test", "testing": "test", "teste": "test", "eval": "test",
 }  # fmt: skip
+RIGHT = set(
+    "correct gold truth groundtruth reference target key correta correto correcta gabarito clave".split()
+)  # words of what gives it
 LANGUAGES = {
     "english": "en", "inglês": "en", "ingles": "en", "portuguese": "pt", "português": "pt", "portugues": "pt", "brazilian": "pt",
     "spanish": "es", "español": "es", "espanhol": "es", "french": "fr", "german": "de", "italian": "it", "chinese": "zh",
@@ -191,4 +203,6 @@ def is_telling(name) -> bool:
     words = words_of(name)
     while words and words[-1].isdigit() and len(words) > 1:
         words = words[:-1]
+    if words and (words[0] in ("nbr", "num", "nb", "count") or set(words) & EXPLAINS):  # how many there are, or why one is right
+        return False
     return bool(words) and any(TELLING.match(re.sub(r"\d+$", "", w)) for w in words) and not ABOUT.match(words[-1])

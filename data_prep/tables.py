@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.errors import UserError
-from data_prep.names import SPLITS, plain
-from data_prep.turns import is_turns
+from data_prep.names import SPLITS, is_telling, plain, words_of
+from data_prep.turns import ROLE_KEYS, is_turns, role_of, speakers_of
 from data_prep.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
 
 MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused
@@ -79,6 +79,10 @@ def json_file(path: Path, shown: str):
 def records_of(value, depth: int = 3) -> list | None:
     """The records of a JSON value; None where it holds none."""
     if isinstance(value, list):
+        if _one_conversation(value):
+            return [{"messages": value}]
+        if value and all(map(_said_lines, value)):
+            return [{"dialogue": "\n".join(lines)} for lines in value]
         squad = len(value) == 1 and isinstance(value[0], dict) and "paragraphs" in value[0]
         return list(_squad(value)) if squad else value
     if not isinstance(value, dict):
@@ -90,7 +94,7 @@ def records_of(value, depth: int = 3) -> list | None:
         and "paragraphs" in value["data"][0]
     ):
         return list(_squad(value["data"]))
-    for form in (_by_split, _columnar, _pandas):
+    for form in (_by_split, _by_group, _columnar, _pandas):
         if (found := form(value)) is not None:
             return found
     apart = [found for v in value.values() if isinstance(v, dict) and (found := _by_split(v)) is not None]
@@ -115,9 +119,43 @@ def _by_split(value: dict) -> list[dict] | None:
     return [{**row, "split": row.get("split", name)} for name, rows in value.items() for row in rows]
 
 
+def _by_group(value: dict) -> list[dict] | None:
+    """{"2022": [...], "2023": [...]}: rows of one form, the name of their group in `_key`.
+
+    A name that is a verdict (wrong, unsafe) is no mere group: such a file is asked about.
+    """
+    if len(value) < 2 or any(is_telling(k) for k in value) or not all(isinstance(v, list) and v for v in value.values()):
+        return None
+    rows = [row for v in value.values() for row in v]
+    if not all(isinstance(row, dict) for row in rows) or any(is_turns(v) for v in value.values()):
+        return None
+    forms = [set().union(*v) for v in value.values()]
+    if len(set.intersection(*forms)) < max(2, 0.6 * len(set.union(*forms))):
+        return None
+    return [{"_key": name, **row} for name, v in value.items() for row in v]
+
+
+def _one_conversation(value: list) -> bool:
+    """Whether a file is the turns of one conversation: roles that are known or few, and nothing that numbers conversations."""
+    if len(value) < 2 or not is_turns(value):
+        return False
+    roles = {str(next((v[k] for k in ROLE_KEYS if k in v), "")) for v in value}
+    numbered = any(words_of(k)[-1:] in (["id"], ["uuid"]) and len({str(v.get(k)) for v in value}) < len(value) for k in value[0])
+    return 2 <= len(roles) <= 4 and not numbered and any(role_of(r, {}) for r in roles)
+
+
+def _said_lines(value) -> bool:
+    """Whether a value is a list of lines that each begin with a speaker of a known side."""
+    if not isinstance(value, list) or not value or not all(isinstance(line, str) for line in value):
+        return False
+    return all(speakers_of(line) and role_of(speakers_of(line)[0], {}) for line in value)
+
+
 def _columnar(value: dict) -> list[dict] | None:
     """{"question": [...], "answer": [...]}: columns of one length."""
     columns = [v for v in value.values() if isinstance(v, list)]
+    if len(columns) == len(value) == 1 and len(columns[0]) > 1 and all(isinstance(v, str) for v in columns[0]):
+        return [{name: v} for name in value for v in columns[0]]  # {"text": ["...", "..."]}
     if len(columns) < 2 or len(columns) < len(value) or len({len(c) for c in columns}) != 1 or len(columns[0]) < 2:
         return None
     if any(isinstance(v, dict) and ("role" in v or "from" in v) for c in columns for v in c[:3]):

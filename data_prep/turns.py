@@ -10,7 +10,7 @@ from data_prep.values import Unreadable, from_literal, is_missing, text_of
 
 SPEAKER = re.compile(
     r"^\s*(?:\*\*|__)?\s*"
-    r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ][\w .'()-]{0,40}?)\s*(?:\*\*|__)?\s*:(?!//))(?:\*\*|__)?\s*(.*)$"
+    r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ一-鿿][\w .'()-]{0,40}?)\s*(?:\*\*|__)?\s*[:：](?!//))(?:\*\*|__)?\s*(.*)$"
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
 ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor")

@@ -94,11 +94,19 @@ def answer_text(value, what: str = "the answer") -> str:
     if isinstance(value, dict) and isinstance(value.get("text"), list):
         value = value["text"][:1]  # SQuAD: several spans of one answer
     if isinstance(value, list):
+        value = [v[1] if _span(v) else v for v in value]
+        if any(isinstance(v, list) for v in value):
+            raise Unreadable(f"{what} is a list of lists")
         texts = [t for t in (text_of(v, what) for v in value) if t]
         if len(dict.fromkeys(texts)) > 1:
             raise Unreadable(f"{what} is a list of several; --explode makes a row of each")
         return texts[0] if texts else ""
     return text_of(value, what)
+
+
+def _span(value) -> bool:
+    """[where it starts, the text]: an answer found in a passage."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], int) and isinstance(value[1], str)
 
 
 def mark_of(value) -> float:

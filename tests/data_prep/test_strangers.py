@@ -124,3 +124,116 @@ def test_what_only_shares_a_name_with_them_goes_unused():
         exam(exam=lambda i: f"Coração rítmico, pulmões limpos, abdome plano {i}. " * 5, difficulty=lambda i: "hard")
     )
     assert reading.fields["exam"] == "prova" and {"exam", "difficulty"} <= set(reading.unused)
+
+
+# ---------------------------------------------------------------------------------- forms of the second round
+
+
+def written(tmp_path, name, text):
+    """What a file becomes: its rows of all splits, in no order."""
+    (tmp_path / name).write_text(text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))
+    prepare(Args(inputs=[str(tmp_path / name)], output_dir=str(tmp_path / "out"), near_duplicates="off"))
+    return [json.loads(x) for s in ("train", "test") for x in (tmp_path / f"out/{s}.jsonl").read_text().splitlines()]
+
+
+def test_what_was_marked_is_the_answer_given_and_never_the_right_one_beside_it():
+    rows = [
+        {"question": f"Caso {i}?", "predicted": "AB"[i % 3 % 2], "correct": "AB"[i % 2]} | {"is_correct": i % 3 % 2 == i % 2}
+        for i in range(30)
+    ]
+    with pytest.raises(UserError, match="predicted") as error:
+        read(rows)
+    assert "completion: correct" not in str(error.value)
+
+
+def test_turns_before_an_instruction_are_kept():
+    rows = [
+        {"instruction": f"E agora, {i}?", "input": "", "output": f"Descanse {i}."}
+        | {"history": [[f"Dor {i}.", "Há quanto?"]] * (i % 2)}
+        for i in range(30)
+    ]
+    _, made = read(rows)
+    assert made[0]["task"] == "open" and made[0]["question"] == "E agora, 0?"
+    assert [t["value"] for t in made[1]["conversations"]] == ["Dor 1.", "Há quanto?", "E agora, 1?", "Descanse 1."]
+
+
+@pytest.mark.parametrize("head", ["id=1\nhttps://x.org/1\n\nDescription\nCough.\n\nDialogue\n", "Some words before.\n"])
+def test_dialogues_among_other_text_are_no_plain_text(tmp_path, head):
+    block = head + "Patient:\nI cough.\nFor days.\nAnd nights.\nDoctor:\nSince when?\nTell me more.\nPlease.\n"
+    with pytest.raises(UserError, match="holds dialogues"):
+        written(tmp_path, "d.txt", block * 4)
+
+
+def test_dialogues_in_chinese(tmp_path):
+    said = ["病人：我头痛{}天。", "医生：有发烧吗？", "病人：没有。", "医生：多休息。"]
+    [row] = written(tmp_path, "d.txt", "\n\n".join(said).format(2))
+    assert [t["value"] for t in row["conversations"]] == ["我头痛2天。", "有发烧吗？", "没有。", "多休息。"]
+    rows = written(tmp_path, "d.json", [[line.format(n) for line in said] for n in range(30)])
+    assert len(rows) == 30 and all([t["from"] for t in row["conversations"]] == ["human", "gpt"] * 2 for row in rows)
+
+
+def test_a_file_that_is_one_conversation(tmp_path):
+    turns = [{"role": role, "content": f"Frase {i}."} for i, role in enumerate(["client", "counselor"] * 3)]
+    [row] = written(tmp_path, "c.json", turns)
+    assert [t["from"] for t in row["conversations"]] == ["human", "gpt"] * 3
+
+
+def test_rows_by_year_are_rows_and_rows_by_verdict_are_asked_about(tmp_path):
+    rows = exam()
+    assert len(written(tmp_path, "y.json", {"2022": rows[:15], "2023": rows[15:]})) == 30
+    with pytest.raises(UserError):
+        written(tmp_path, "v.json", {"correct": rows[:15], "wrong": rows[15:]})
+
+
+def test_texts_under_one_name_and_objects_in_a_txt_are_rows(tmp_path):
+    texts = [f"Nota {i}: o doente número {i} teve alta." for i in range(30)]
+    assert {row["text"] for row in written(tmp_path, "t.json", {"text": texts})} == set(texts)
+    objects = [{"question": f"Dor {i}?", "answer": f"Repouso de {i} dias."} for i in range(30)]
+    assert len(written(tmp_path, "o.txt", "\n".join(map(str, objects)))) == 30
+
+
+def test_options_called_answers_and_spanish_keys():
+    rows = exam()
+    named = [{"question": r["enunciado"], "answers": r["alternativas"], "correct_answers": [r["gabarito"].lower()]} for r in rows]
+    _, made = read([row | {"nbr_correct_answers": 1} for row in named])
+    assert [row["answer"] for row in made] == [row["gabarito"] for row in rows]
+    _, made = read([{"pregunta": r["enunciado"], "opciones": OPTIONS, "respuestaCorrecta": r["gabarito"]} for r in rows])
+    assert [row["answer"] for row in made] == [row["gabarito"] for row in rows]
+
+
+def test_beside_a_key_a_model_s_letter_and_an_item_s_score_go_unused_and_quiz_feedback_explains():
+    rows = exam(model_consensus_letter=lambda i: "A", qualityScore=lambda i: 80 + i, feedback=lambda i: f"Porque {i}.")
+    reading, made = read(rows)
+    assert {"model_consensus_letter", "qualityScore"} <= set(reading.unused) and made[3]["explanation"] == "Porque 3."
+    with pytest.raises(UserError, match="other_letter"):
+        read(exam(other_letter=lambda i: "ABC"[i % 2]))
+
+
+def test_questions_and_answers_in_the_plural_a_title_and_choices_that_the_question_names():
+    rows = [{"Questions": f"O que é {i}?", "Answers": f"É {i}."} for i in range(30)]
+    assert read(rows)[1][4]["answer"] == "É 4."
+    rows = [
+        {"questionTitle": f"Medo {i}", "questionText": f"Tenho medo de {i}.", "answerText": f"Respire {i}."} for i in range(30)
+    ]
+    assert read(rows)[1][4]["question"] == "Medo 4\n\nTenho medo de 4."
+    rows = [
+        {"input": f"Caso {i}: gripe ou dengue?", "target": f"É gripe, {i}.", "answer_choices": ["gripe", "dengue"]}
+        for i in range(30)
+    ]
+    assert read(rows)[0].unused.keys() == {"answer_choices"}
+    with pytest.raises(UserError, match="answer_choices"):
+        read([row | {"answer_choices": ["gripe", "zika"]} for row in rows])
+
+
+def test_answers_found_in_a_passage_with_the_place_where_they_begin():
+    rows = [
+        {"question": f"Onde {i}?", "passage": f"Em {i}.", "answers": [[3, f"{i}"], [3, f"{i}" if i % 2 else "lá"]]}
+        for i in range(30)
+    ]
+    _, made = read(rows)
+    assert made[3]["answer"] == "3" and "list of several" in made[4]
+
+
+def test_a_question_with_an_image_under_its_address_needs_it():
+    _, rows = read(exam(image_url=lambda i: f"https://x.org/{i}.jpg" if i % 2 else ""))
+    assert [isinstance(row, str) for row in rows] == [bool(i % 2) for i in range(30)]
