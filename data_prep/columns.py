@@ -5,7 +5,7 @@ import html
 import re
 from typing import NamedTuple
 
-from data_prep.names import ALIASES, IDS, NAMES, NO, OF_A_MODEL, OPTION_PREFIXES, SPLITS, YES, is_telling, plain, words_of
+from data_prep.names import ALIASES, IDS, NAMES, NO, OPTION_PREFIXES, SPLITS, YES, is_telling, plain, words_of
 from data_prep.turns import is_turns, messages_of, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
 
@@ -179,10 +179,9 @@ def annotates(column: Column) -> bool:
 
 
 def about_the_item(column: Column) -> bool:
-    """Whether, beside a known key, a column grades the item by number or holds what a model answered: no key and no option."""
-    words = words_of(column.name)
-    graded = words[-1] in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
-    return graded or bool(set(words) & OF_A_MODEL)
+    """Whether, beside a known key, a column grades the item by number: no key and no option."""
+    last = words_of(column.name)[-1]
+    return last in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
 
 
 def _bare(value) -> str:
@@ -192,7 +191,7 @@ def _bare(value) -> str:
 def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     """Whether a column looks like an answer, an option, a mark, a label or a role: by its name, or by what it holds."""
     if (
-        column.kind == "empty"
+        not column.values
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
         or (rows >= 20 and column.distinct == 1)
@@ -201,4 +200,4 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     if column.kind == "turns" or is_telling(column.name):
         return not (with_options and about_the_item(column))
     letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
-    return with_options and letters >= 0.9 and column.distinct >= 2 and not about_the_item(column)
+    return with_options and letters >= 0.9 and column.distinct >= 2

@@ -212,6 +212,8 @@ def _answer(turns: list[Turn], what: str) -> tuple[list[Turn], Turn]:
 def _preference(cells: Cells, args) -> dict:
     customs = customs_of(args, cells.reading)
     prompt = _side(cells.value("prompt"), customs, "prompt")
+    if (given := cells.text("input")) and len(prompt) == 1:  # an instruction, and what it is about
+        prompt = [Turn("human", f"{prompt[0].text}\n\n{given}")]
     before, chosen = _answer(_side(cells.value("chosen"), customs, "chosen"), "chosen")
     other, rejected = _answer(_side(cells.value("rejected"), customs, "rejected"), "rejected")
     if [t.text for t in before] != [t.text for t in other] and before and other:

@@ -147,6 +147,7 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
     _take(rule, fields, free)
     if rule.shape == "preference" and "prompt" not in fields:  # the conversation that both sides answer, under any name
         called = [c.name for c in free.values() if c.kind == "turns" and c.name not in fields.values()]
+        called = called or next((cs for n in ("instruction", "question") if (cs := candidates(n, free))), [])
         fields |= {"prompt": called[0]} if len(called) == 1 else {}
     if rule.shape == "qa" and (further := _further_questions(fields, free, wish, columns, sample)):
         rivals.setdefault("question", further)

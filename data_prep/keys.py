@@ -6,11 +6,25 @@ from typing import NamedTuple
 from data_prep.cells import options_in
 from data_prep.columns import Column
 from data_prep.errors import UserError
-from data_prep.names import ALIASES, ANNULLED, OF_A_MODEL, is_telling, plain, words_of
+from data_prep.names import ALIASES, ANNULLED, is_telling, plain, words_of
 from data_prep.reading import Reading, yaml_line
 from data_prep.values import Option, Unreadable, cell, from_literal, is_missing, key_letters, key_text
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
+OF_A_MODEL = {
+    "pred",
+    "prediction",
+    "predicted",
+    "model",
+    "output",
+    "generated",
+    "llm",
+    "gpt",
+    "gpt4",
+    "student",
+    "candidate",
+    "answered",
+}
 
 
 class Key(NamedTuple):

@@ -9,14 +9,14 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle",
     "question_title": "questiontitle",
-    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates answers respostas respuestas réponses",
+    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 answers respostas respuestas réponses",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
-    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort",
+    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta 答案",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
@@ -34,7 +34,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "completion": "completion respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score rating grade nota iscorrect mark quality helpful helpfulness accepted",
     "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação rationale solution comentario comentário justificativa",
-    "thought": "complexcot cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
+    "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
     "titulo título title origem area área theme tema questiontype category",
     "language": "language lang idioma lingua língua",
@@ -53,9 +53,6 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
     "rejected_score": "scorerejected rejectedscore rejectedrating ratingrejected",
 }
-OF_A_MODEL = set(
-    "pred prediction predicted model output generated llm gpt gpt4 student candidate answered".split()
-)  # what a column holds
 PROVENANCE = ("exam", "number", "year", "difficulty")  # where an item comes from and how hard it is: carried to scoring rows
 ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():

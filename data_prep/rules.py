@@ -21,7 +21,7 @@ class Rule(NamedTuple):
 
 ASKED = ("question", "prompt", "input", "instruction", "text")
 RULES = (
-    Rule("preference", (("chosen",), ("rejected",)), ("prompt", "system", "chosen_score", "rejected_score"), 5),
+    Rule("preference", (("chosen",), ("rejected",)), ("prompt", "input", "system", "chosen_score", "rejected_score"), 5),
     Rule("feedback", (("prompt",), ("completion",), ("label",)), ("system",), 5),
     Rule(
         "mcq",

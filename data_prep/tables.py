@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from data_prep.errors import UserError
 from data_prep.names import SPLITS, is_telling, plain, words_of
-from data_prep.turns import ROLE_KEYS, is_turns, role_of, speakers_of
+from data_prep.turns import ROLE_KEYS, is_turns, role_of, said_lines
 from data_prep.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
 
 MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused
@@ -81,8 +81,8 @@ def records_of(value, depth: int = 3) -> list | None:
     if isinstance(value, list):
         if _one_conversation(value):
             return [{"messages": value}]
-        if value and all(map(_said_lines, value)):
-            return [{"dialogue": "\n".join(lines)} for lines in value]
+        if value and all(map(said_lines, value)):
+            return [{"dialogue": lines} for lines in value]
         squad = len(value) == 1 and isinstance(value[0], dict) and "paragraphs" in value[0]
         return list(_squad(value)) if squad else value
     if not isinstance(value, dict):
@@ -142,13 +142,6 @@ def _one_conversation(value: list) -> bool:
     roles = {str(next((v[k] for k in ROLE_KEYS if k in v), "")) for v in value}
     numbered = any(words_of(k)[-1:] in (["id"], ["uuid"]) and len({str(v.get(k)) for v in value}) < len(value) for k in value[0])
     return 2 <= len(roles) <= 4 and not numbered and any(role_of(r, {}) for r in roles)
-
-
-def _said_lines(value) -> bool:
-    """Whether a value is a list of lines that each begin with a speaker of a known side."""
-    if not isinstance(value, list) or not value or not all(isinstance(line, str) for line in value):
-        return False
-    return all(speakers_of(line) and role_of(speakers_of(line)[0], {}) for line in value)
 
 
 def _columnar(value: dict) -> list[dict] | None:

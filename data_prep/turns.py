@@ -96,6 +96,8 @@ def messages_of(value) -> list[Turn]:
         value = [dict(zip(value, each, strict=False)) for each in zip(*value.values(), strict=False)]
     if not isinstance(value, list) or not value:
         raise Unreadable("no list of turns")
+    if said_lines(value):
+        return blocks_of("\n".join(value), {})
     if all(isinstance(t, list) and len(t) == 2 and all(isinstance(x, str) for x in t) for t in value):
         if all(role_of(t[0], {}) for t in value):
             return [Turn(*t) for t in value]
@@ -103,6 +105,13 @@ def messages_of(value) -> list[Turn]:
     if not all(isinstance(t, dict) for t in value):
         raise Unreadable("no list of turns with a role and a text each")
     return [turn for t in value for turn in _turns_of(t)]
+
+
+def said_lines(value) -> bool:
+    """Whether a value is a list of lines that each begin with a speaker of a known side."""
+    if not isinstance(value, list) or not value or not all(isinstance(line, str) for line in value):
+        return False
+    return all((said := speakers_of(line)) and role_of(said[0], {}) for line in value)
 
 
 def _turns_of(message: dict) -> list[Turn]:

@@ -201,12 +201,12 @@ def test_options_called_answers_and_spanish_keys():
     assert [row["answer"] for row in made] == [row["gabarito"] for row in rows]
 
 
-def test_beside_a_key_a_model_s_letter_and_an_item_s_score_go_unused_and_quiz_feedback_explains():
-    rows = exam(model_consensus_letter=lambda i: "A", qualityScore=lambda i: 80 + i, feedback=lambda i: f"Porque {i}.")
+def test_beside_a_key_an_item_s_score_goes_unused_and_quiz_feedback_explains():
+    rows = exam(qualityScore=lambda i: 80 + i, feedback=lambda i: f"Porque {i}.")
     reading, made = read(rows)
-    assert {"model_consensus_letter", "qualityScore"} <= set(reading.unused) and made[3]["explanation"] == "Porque 3."
-    with pytest.raises(UserError, match="other_letter"):
-        read(exam(other_letter=lambda i: "ABC"[i % 2]))
+    assert "qualityScore" in reading.unused and made[3]["explanation"] == "Porque 3."
+    with pytest.raises(UserError, match="model_letter"):
+        read(exam(model_letter=lambda i: "ABC"[i % 2]))
 
 
 def test_questions_and_answers_in_the_plural_a_title_and_choices_that_the_question_names():
@@ -222,7 +222,7 @@ def test_questions_and_answers_in_the_plural_a_title_and_choices_that_the_questi
     ]
     assert read(rows)[0].unused.keys() == {"answer_choices"}
     with pytest.raises(UserError, match="answer_choices"):
-        read([row | {"answer_choices": ["gripe", "zika"]} for row in rows])
+        read([row | {"answer_choices": ["gripe", f"zika {i % 3}"]} for i, row in enumerate(rows)])
 
 
 def test_answers_found_in_a_passage_with_the_place_where_they_begin():
@@ -237,3 +237,20 @@ def test_answers_found_in_a_passage_with_the_place_where_they_begin():
 def test_a_question_with_an_image_under_its_address_needs_it():
     _, rows = read(exam(image_url=lambda i: f"https://x.org/{i}.jpg" if i % 2 else ""))
     assert [isinstance(row, str) for row in rows] == [bool(i % 2) for i in range(30)]
+
+
+def test_questions_whose_answers_are_all_empty_are_rejects():
+    rows = [
+        {"questionText": f"Dor {i}?", "questionOriginal": f"<p>Dor {i}?</p>", "answerText": "", "answerOriginal": ""}
+        for i in range(30)
+    ]
+    assert set(read(rows)[1]) == {"empty answer"}
+
+
+def test_an_instruction_with_its_input_is_a_pair_s_prompt_and_lines_of_speakers_are_a_dialogue():
+    pairs = [
+        {"instruction": f"Resuma {i}.", "input": f"Nota {i}.", "chosen": f"Bom {i}.", "rejected": f"Mau {i}."} for i in range(30)
+    ]
+    assert read(pairs)[1][3]["prompt"] == "Resuma 3.\n\nNota 3."
+    rows = [{"Id": i, "Dialogue": [f"病人：头痛{i}天。", "医生：多休息。"]} for i in range(30)]
+    assert [t["value"] for t in read(rows)[1][3]["conversations"]] == ["头痛3天。", "多休息。"]
