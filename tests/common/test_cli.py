@@ -1,8 +1,11 @@
 """What every script owes its user: --help and every mistake answered before anything heavy is imported, exit code 2."""
 
 import ast
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -235,3 +238,15 @@ def test_make_targets_of_the_readme_exist():
 def test_run_recipe_dry_run_names_every_stage(tmp_path):
     done = run_script("scripts/run_recipe.py", "recipes/quickstart", "--output_dir", tmp_path / "q", "--dry_run")
     assert "prepare" in done.stdout and "sft" in done.stdout and not (tmp_path / "q" / "manifest.json").exists()
+
+
+def test_threads_wait_for_one_another_without_burning_the_cores():
+    """And a user's own setting stays; both stand before torch or llama.cpp reads them."""
+    code = (
+        "import os, sys; sys.path[:0] = ['scripts', '.']; from common.entry import run_main; "
+        "run_main(lambda: print(os.environ['GOMP_SPINCOUNT']))"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    for more, seen in (({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")):
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env | more, capture_output=True, text=True)
+        assert done.stdout.split() == [seen], done.stderr
