@@ -24,7 +24,7 @@ LOCK    := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r t w; do printf 'make %-10s %s\n' "$$t" "$$w"; done
 
-demo: setup  ## set up, then the quickstart: score, train, score again, export, ask (5 minutes on 2 cores, no GPU)
+demo: setup  ## set up, then the quickstart: score, train, score again, export, ask (5 to 20 minutes on 2 cores, no GPU)
 	$(BIN)/python scripts/run_recipe.py recipes/quickstart --output_dir runs/quickstart
 
 test: setup-dev  ## set up, then all default tests (20 to 40 minutes on 2 cores, no GPU, no network)
