@@ -1,4 +1,4 @@
-"""Reward model (Bradley-Terry): a score for an answer, learnt from pairs, for GRPO (grpo.py) and for ranking answers.
+"""Reward model (Bradley-Terry): a score for an answer, learnt from pairs, for grpo.py and rloo.py, and for ranking answers.
 
     python scripts/reward.py --model runs/bode/sft --data data/bode/preferences.jsonl --output_dir runs/bode/reward
     python scripts/reward.py --config recipes/rlhf/reward.yaml --learning_rate 5e-5

@@ -38,7 +38,8 @@ SHARE = 0.2
 NO_CARD = "RTX 4060"  # what is taken where there is none: the small card that the recipes are written for
 ROW_TOKENS = 350  # a question and its answer, where the rows are not there to be counted
 CHARACTERS = 3.5  # of Portuguese or English text a token, in Qwen's vocabulary
-READS = {"dpo": 2 * 1.5, "kto": 1.5, "simpo": 2, "orpo": 2, "reward": 2, "grpo": 6, "distill": 4}  # passes a row, in SFT's
+# Passes a row, in SFT's.
+READS = {"dpo": 2 * 1.5, "kto": 1.5, "simpo": 2, "orpo": 2, "reward": 2, "grpo": 6, "rloo": 6, "distill": 4}
 
 
 @dataclass

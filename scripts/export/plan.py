@@ -12,7 +12,8 @@ from export import preflight
 from export.needs import Needs, needs_of
 from llamacpp.tools import find_converter
 
-PREFERENCE = ("dpo.py", "orpo.py", "kto.py", "simpo.py", "grpo.py")  # these make some answers likelier than others, not all
+# These make some answers likelier than others, not all.
+PREFERENCE = ("dpo.py", "orpo.py", "kto.py", "simpo.py", "grpo.py", "rloo.py")
 STAGES = (
     "sft",
     "dpo",
@@ -21,6 +22,7 @@ STAGES = (
     "simpo",
     "cpt",
     "grpo",
+    "rloo",
     "distill",
     "merged",
     "adapter",

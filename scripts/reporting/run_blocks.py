@@ -12,7 +12,7 @@ from reporting.language import Language
 from scoring.comparing import Result
 from scoring.results import read_comparison
 
-TRAININGS = ("cpt.py", "sft.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "grpo.py", "distill.py")
+TRAININGS = ("cpt.py", "sft.py", "dpo.py", "kto.py", "simpo.py", "orpo.py", "reward.py", "grpo.py", "rloo.py", "distill.py")
 
 
 @dataclass

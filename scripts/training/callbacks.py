@@ -14,7 +14,7 @@ FIGURES = {"reward": "reward", "accuracy": "accuracy", "rewards/accuracies": "ac
 
 
 def figures(record: dict) -> str:
-    """What a line shows beside the loss: the reward in GRPO, the share of pairs ranked right in preference methods."""
+    """What a line shows beside the loss: the reward in GRPO and RLOO, the share of pairs ranked right in preference methods."""
     return "".join(f"  {words} {float(record[name]):.3f}" for name, words in FIGURES.items() if name in record)
 
 

@@ -18,7 +18,7 @@ from common.models import adapter_config, is_adapter
 from export import preflight
 from training import adapters
 
-METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "distill")
+METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill")
 _QWEN3 = {"model_type": "qwen3", "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936}
 _NUMBERS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "tie_word_embeddings")
 KNOWN = {  # the models that recipes name, by their published config.json, so that a chain can be estimated offline
@@ -78,7 +78,7 @@ def logits(config: dict, tokens: int, method: str, gpu: bool, free_memory: float
                 Processor: 2**24 logits at a time (unsloth_zoo/cpu/ops.py); copies of the output head were measured to take
                 13.6 bytes a weight.
     dpo, kto,   chunks of TRL's fused head (TRL 1.15, dpo_trainer.py:930, trainer/utils.py:1545). GPU: Unsloth's kernel, 512
-    grpo        to 4096 rows of float32 logits (unsloth_zoo/fused_losses/fused_linear.py:136-155). Processor: TRL's tiles of
+    grpo, rloo  to 4096 rows of float32 logits (unsloth_zoo/fused_losses/fused_linear.py:136-155). Processor: TRL's tiles of
                 4096 x 32768, float32, with their gradient (trl/kernels/chunked_logprob.py).
     distill     both models' logits with the copies of TRL's loss. GPU: 512 rows at a time (unsloth_zoo/fused_losses/
                 fused_linear.py, fused_linear_jsd). Processor: all, and copies of both output heads
@@ -110,14 +110,14 @@ class Estimate:
 
     weights: float
     adapters: float
-    """adapters, and the reference of DPO and KTO"""
+    """adapters, and the reference of DPO, KTO, RLOO and GRPO with a beta"""
     optimizer: float
     activations_or_gradients: float
     """gradients grow as activations are freed: the larger of the two"""
     logits: float
     libraries: float
     reward_model: float = 0
-    """GRPO's, in 16 bits"""
+    """GRPO's and RLOO's, in 16 bits"""
     vllm: float = 0
     """what vLLM takes beside the weights, which it shares"""
     teacher: float = 0
@@ -197,7 +197,7 @@ def estimate(
     wide = 1 if eight else 2 if dequantized or not adapters.in_4bit(args) else NF4
     weights = 4 * (linear + embeddings + norms) if full else wide * linear + 2 * (embeddings + norms)
     held = 0 if full else 4 * trainable
-    if method in ("dpo", "kto"):
+    if method in ("dpo", "kto") or (method in ("grpo", "rloo") and args.beta):
         held += 4 * trainable if not full else weights  # the reference: a second adapter, or a second model
     if getattr(args, "train_embeddings", False):
         trainable += embeddings
@@ -221,7 +221,7 @@ def estimate(
 
 
 def _reward_model(args) -> float:
-    """Bytes of the reward model that GRPO scores with: its base in 16 bits (training/rewards.py); 0 where there is none."""
+    """Bytes of the reward model of GRPO and RLOO: its base in 16 bits (training/rewards.py); 0 where there is none."""
     folder = getattr(args, "reward_model", None)
     return 2.0 * sum(adapters.total_parameters(read_config(folder))) if folder else 0.0
 

@@ -1,4 +1,4 @@
-"""Reward functions for GRPO, of TRL's shape: (prompts, completions, columns of the rows) -> a list of numbers.
+"""Reward functions for GRPO and RLOO, of TRL's shape: (prompts, completions, columns of the rows) -> a list of numbers.
 
 `completions` is a list of [{"role": "assistant", "content": text}]. Importing this file imports no torch.
 """

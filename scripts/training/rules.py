@@ -9,9 +9,9 @@
       - {name: cites, type: citation, field: passage, least_words: 6}            # quotes the row's passage word for word
       - {name: figures, type: numbers, field: passage}                           # every number stands in the passage
 
-The same file serves grpo.py (`reward_functions`), preference pairs and feedback rows (scripts/annotate.py --rules). Each rule
-gives 0 to 1; an answer's score is their weighted mean. A rule is all that is asked for: a model learns to please the pattern,
-so keep several rules, and look at answers. Importing this file imports no torch.
+The same file serves grpo.py and rloo.py (`reward_functions`), preference pairs and feedback rows (scripts/annotate.py
+--rules). Each rule gives 0 to 1; an answer's score is their weighted mean. A rule is all that is asked for: a model learns to
+please the pattern, so keep several rules, and look at answers. Importing this file imports no torch.
 """
 
 import dataclasses

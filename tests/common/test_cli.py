@@ -117,6 +117,7 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("kto.py", ["--per_device_train_batch_size", "1"], "per_device_train_batch_size"),
         ("cpt.py", ["--lora_r", "0"], "lora_r"),
         ("grpo.py", ["--num_generations", "3"], "num_generations"),
+        ("rloo.py", ["--beta", "-1"], "beta"),
         ("sft.py", ["--adapter", "full", "--load_in_4bit", "true"], "load_in_4bit"),
         ("sft.py", ["--adapter", "loftq", "--load_in_4bit", "false"], "load_in_4bit"),
         ("sft.py", ["--adapter", "prefix", "--lora_dropout", "0.1"], "lora_dropout"),
@@ -148,7 +149,7 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
     assert (args.lora_r, args.learning_rate, args.dry_run) == (32, 1e-5, True)
 
 
-@pytest.mark.parametrize("script", ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "distill"])
+@pytest.mark.parametrize("script", ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill"])
 def test_fields_of_trls_configuration_are_read_from_its_source(script):
     """As importing the class tells them, without the import."""
     import dataclasses

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
+METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo")
 PARTS = ("methods", "resume", "oom", "speed", "fit", "memory", "scoring")
 SHAPES = {  # name -> hidden, layers, inner, heads
     "rehearsal": (256, 2, 512, 8),
@@ -129,7 +129,8 @@ class Course:
         small = ["--save_steps", 4, "--learning_rate", 2e-4, "--max_length", 256, "--gradient_accumulation_steps", 1]
         small += ["--per_device_train_batch_size", 4]
         grpo = ["--num_generations", 4, "--max_completion_length", 16]
-        made = [self.train(m, m, self.model("tiny"), self.rows(m), *small, *(grpo if m == "grpo" else [])) for m in METHODS]
+        more = {"grpo": grpo, "rloo": grpo}
+        made = [self.train(m, m, self.model("tiny"), self.rows(m), *small, *more.get(m, [])) for m in METHODS]
         scored = self.train(
             "grpo_reward", "grpo", self.model("tiny"), self.rows("grpo"), *small, *grpo, "--reward_model", self.folder / "reward"
         )

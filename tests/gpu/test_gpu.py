@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, run_script
 
 pytestmark = pytest.mark.gpu
-METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo")
+METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo")
 FLAGS = ["--max_steps", 12, "--logging_steps", 1, "--save_steps", 4, "--learning_rate", 2e-4, "--max_length", 256]
 FLAGS += ["--per_device_train_batch_size", 4, "--gradient_accumulation_steps", 1, "--warmup_steps", 0]
 TABLE = []
@@ -48,7 +48,8 @@ def rows(tmp_path_factory):
             made[name].append({"prompt": prompt, "chosen": good, "rejected": bad})
         made["kto"].append({"prompt": prompt, "completion": (good, bad)[i % 2], "label": i % 2 == 0})
         question = {"task": "mcq", "id": f"q{i}", "question": prompt, "options": {"A": organ, "B": "none"}, "answer": "A"}
-        made["grpo"].append(question | {"language": "en"})
+        for name in ("grpo", "rloo"):
+            made[name].append(question | {"language": "en"})
     for name, lines in made.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
@@ -65,10 +66,10 @@ def train(name, model, data, out, *flags):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_method_learns(smollm2, rows, tmp_path, name):
-    more = ["--num_generations", 4, "--max_completion_length", 16] if name == "grpo" else []
+    more = ["--num_generations", 4, "--max_completion_length", 16] if name in ("grpo", "rloo") else []
     run, losses = train(name, smollm2, rows / f"{name}.jsonl", tmp_path / name, *more)
     assert run["config"]["adapter"] in ("qlora", "rslora")
-    assert name == "grpo" or min(losses[-4:]) < losses[0]
+    assert name in ("grpo", "rloo") or min(losses[-4:]) < losses[0]
 
 
 def test_resumed_run_ends_where_an_unbroken_one_ends(smollm2, rows, tmp_path):

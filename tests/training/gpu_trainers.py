@@ -85,6 +85,7 @@ def rows_of(method: str) -> list[dict]:
             "cpt": {"id": f"q{i}", "text": f"{ask} {good}"},
             "kto": {"id": f"q{i}", "prompt": ask, "completion": (good, bad)[i % 2], "label": i % 2 == 0},
             "grpo": choice,
+            "rloo": choice,
         }
         rows.append(shapes.get(method, {"id": f"q{i}", "prompt": ask, "chosen": good, "rejected": bad}))
     return rows
@@ -111,8 +112,11 @@ class Case:
         where = ["--model", model, "--data", str(data), "--eval_data", str(held_out), "--output_dir", str(self.out)]
         teacher = folder / "teacher"  # named alone: it is the student's weights that are loaded, and changed
         teacher.is_symlink() or teacher.symlink_to(ROOT / model)
+        rules = folder / "rules.yaml"  # what some random answers hold and others do not
+        rules.write_text("rules:\n  - {name: ends, type: regex, pattern: '[a-z]$'}\n")
         more = {
             "grpo": ["--num_generations", "4", "--max_completion_length", "8"],
+            "rloo": ["--max_completion_length", "8", "--rules", str(rules)],
             "distill": ["--teacher", str(teacher), "--max_new_tokens", "8"],
         }.get(name, [])
         self.script = script = __import__(name)

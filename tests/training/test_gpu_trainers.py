@@ -13,6 +13,7 @@ from conftest import ROOT
 
 METHODS = ("sft", "cpt", "dpo", "simpo", "orpo", "kto", "reward", "distill")
 CASES = (*METHODS, "cpt:stream", "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix", "grpo:stop")
+CASES += ("rloo", "rloo:resume")
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +77,12 @@ def test_tokens_are_counted_and_sft_joins_rows_without_padding(results, method):
     assert found["padding_free"] == (method == "sft")  # UnslothTrainer, which cpt.py needs for its rates, pads
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo"])
+@pytest.mark.parametrize("method", ["sft", "dpo", "rloo"])
 def test_a_resumed_run_takes_the_step_that_the_whole_one_took(results, method):
     found = result_of(results, f"{method}:resume")
-    whole, resumed = ([r["loss"] for r in found[name] if "loss" in r] for name in ("whole", "resumed"))
-    assert resumed == pytest.approx(whole, abs=1e-5) and len(whole) == 2
+    key = "grad_norm" if method == "rloo" else "loss"  # RLOO's loss is near 0 whatever is learnt
+    whole, resumed = ([r[key] for r in found[name] if "loss" in r] for name in ("whole", "resumed"))
+    assert resumed == pytest.approx(whole, abs=1e-5) and len(whole) == 2 and all(whole)
 
 
 def test_packed_documents_and_their_labels_are_those_that_were_encoded(results):
@@ -97,6 +99,15 @@ def test_virtual_tokens_are_trained(results):
     """With Unsloth's own model their gradients are None, and nothing says so."""
     steps = [r for r in result_of(results, "sft:prefix")["records"] if "loss" in r]
     assert len(steps) == 2 and all(r["grad_norm"] > 0 for r in steps) and not results["sft:prefix"]["padding_free"]
+
+
+def test_rloo_is_rewarded_and_leaves_the_first_policy(results):
+    """Rewards that differ give a gradient at once; the first policy is held apart, or the distance to it would stay 0."""
+    found = result_of(results, "rloo")
+    first, second = (r for r in found["records"] if "loss" in r)
+    assert found["trainer"] == "UnslothRLOOTrainer" and 0 < first["reward_std"] and 0 < first["reward"] < 1
+    assert first["grad_norm"] > 0 and first["kl"] == 0 != second["kl"]
+    assert any("eval_reward" in r for r in found["records"])
 
 
 def test_grpo_stops_by_the_reward_and_larger_is_better(results):

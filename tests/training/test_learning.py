@@ -66,7 +66,7 @@ def test_held_out_answers_are_told_apart_by_kto(tiny_model, rows, tmp_path):
 
 @pytest.fixture(scope="module")
 def letters(tiny_model, tmp_path_factory):
-    """Words for grpo.py: a model that says A or B by chance, and questions whose right answer is A always."""
+    """Words for grpo.py and rloo.py: a model that says A or B by chance, and questions whose right answer is A always."""
     from data_prep.chat_template import scoring_prompt
 
     folder = tmp_path_factory.mktemp("letters")
@@ -86,11 +86,12 @@ def letters(tiny_model, tmp_path_factory):
     where = ["--model", tiny_model, "--data", folder / "said.jsonl", "--output_dir", folder / "sft"]
     run_script("scripts/sft.py", *where, *flags)
     where = ["--model", folder / "sft", "--data", folder / "train.jsonl", "--eval_data", folder / "held_out.jsonl"]
-    return ["scripts/grpo.py", *where, *FLAGS, "--per_device_train_batch_size", 32, "--max_completion_length", 4]
+    return [*where, *FLAGS, "--per_device_train_batch_size", 32, "--max_completion_length", 4]
 
 
-def test_rewarded_answers_become_likelier_by_grpo(letters, tmp_path):
-    run_script(*letters, "--max_steps", 24, "--output_dir", tmp_path / "out")
+@pytest.mark.parametrize("method", ["grpo", "rloo"])
+def test_rewarded_answers_become_likelier(letters, tmp_path, method):
+    run_script(f"scripts/{method}.py", *letters, "--max_steps", 24, "--output_dir", tmp_path / "out")
     found = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
     before = next(line["reward"] for line in found if "reward" in line)  # by chance 0.55: a wrong letter gives 0.1
     after = next(line["eval_reward"] for line in reversed(found) if "eval_reward" in line)
@@ -109,7 +110,7 @@ def test_answers_that_please_a_rule_become_likelier_by_grpo(letters, tmp_path):
     held_out.write_text("".join(prompts[80:]))
     rules.write_text("rules:\n  - {name: b, type: regex, pattern: '^B', ignore_case: false}\n")
     more = ["--data", data, "--eval_data", held_out, "--rules", rules, "--max_steps", 24, "--output_dir", tmp_path / "out"]
-    run_script(*letters, *more)
+    run_script("scripts/grpo.py", *letters, *more)
     found = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
     before = next(line["reward"] for line in found if "reward" in line)
     after = next(line["eval_reward"] for line in reversed(found) if "eval_reward" in line)
@@ -117,5 +118,6 @@ def test_answers_that_please_a_rule_become_likelier_by_grpo(letters, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_grpo_goes_on_and_ends_with_the_same_weights(letters, tmp_path):
-    ends_the_same_after_a_kill([*letters, "--max_steps", 8, "--save_steps", 2], tmp_path, 2)
+@pytest.mark.parametrize("method", ["grpo", "rloo"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(letters, tmp_path, method):
+    ends_the_same_after_a_kill([f"scripts/{method}.py", *letters, "--max_steps", 8, "--save_steps", 2], tmp_path, 2)

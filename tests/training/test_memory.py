@@ -6,6 +6,7 @@ import distill
 import dpo
 import grpo
 import pytest
+import rloo
 import sft
 from common.arguments import parse_args
 from common.errors import UserError
@@ -31,6 +32,12 @@ def test_dpo_makes_no_whole_logits(tiny_model):
 def test_unsloths_loss_takes_half_of_what_is_free_and_4_gib_at_most(tiny_model, free, most):
     need = memory.estimate(QWEN, args_of(sft), "sft", 1024, gpu=True, free_memory=free)
     assert 0.4e9 < need.logits <= most
+
+
+def test_the_first_policy_is_counted_where_the_distance_to_it_is(tiny_model):
+    """As a second adapter."""
+    held, alone = (memory.estimate(QWEN, args_of(rloo, "--beta", b), "rloo", 256, gpu=True).adapters for b in ("0.05", "0"))
+    assert held == 2 * alone > 0
 
 
 def test_grpos_reward_model_is_counted(tiny_model, tmp_path):
