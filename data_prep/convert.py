@@ -104,9 +104,7 @@ def _qa(cells: Cells, args) -> dict:
     answer, thought = cells.thought(answer_text(cells.value("answer")))
     if not answer:
         raise Unreadable("empty answer")
-    if earlier := _history(cells):
-        return _continued(cells, earlier, question, answer, thought, args)
-    return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought}
+    return _answered(cells, question, answer, thought, args)
 
 
 def _alpaca(cells: Cells, args) -> dict:
@@ -116,23 +114,19 @@ def _alpaca(cells: Cells, args) -> dict:
     answer, thought = cells.thought(answer_text(cells.value("output")))
     if not answer:
         raise Unreadable("empty answer")
-    if earlier := _history(cells):
-        return _continued(cells, earlier, "\n\n".join(p for p in (asked, given) if p), answer, thought, args)
-    row = {"task": "open", "question": "\n\n".join(p for p in (asked, given) if p), "answer": answer, **cells.extra(), **thought}
-    if given and asked and args.instruction_as_system:
+    row = _answered(cells, "\n\n".join(p for p in (asked, given) if p), answer, thought, args)
+    if given and asked and args.instruction_as_system and row["task"] == "open":
         row |= {"question": given, "system": asked}
     return row
 
 
-def _history(cells: Cells) -> list[Turn]:
-    """The turns before the question, where the row has a history."""
-    value = cells.value("history")
-    return [] if is_missing(value) else messages_of(value)
-
-
-def _continued(cells: Cells, earlier: list[Turn], question: str, answer: str, thought: dict, args) -> dict:
+def _answered(cells: Cells, question: str, answer: str, thought: dict, args) -> dict:
+    """The question with its answer; a dialogue where the row has a history before them."""
+    history = cells.value("history")
+    if is_missing(history):
+        return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought}
     customs = customs_of(args, cells.reading)
-    turns = told([*earlier, Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
+    turns = told([*messages_of(history), Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
     turns, _ = exchange(turns, customs)
     return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns)], **cells.language()}
 

@@ -223,8 +223,8 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
     if key.column:
         fields["answer"] = key.column
     _take(rule, fields, {n: c for n, c in free.items() if n not in again and n not in spread and n != key.column})
-    if "explanation" not in fields and "feedback" in map(plain, free):  # as quizzes call it
-        fields |= dict([("explanation", c) for c in free if plain(c) == "feedback" and free[c].kind == "text"])
+    if quiz := next((name for name, c in free.items() if plain(name) == "feedback" and c.kind == "text"), ""):
+        fields.setdefault("explanation", quiz)  # as quizzes call it
     checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
     reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)))
     further = _further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)

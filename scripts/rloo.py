@@ -23,8 +23,8 @@ from typing import ClassVar
 
 from common.arguments import parse_args
 from common.entry import run_main
-from training import on_policy, pipeline, trainer
-from training.on_policy import check_row, make_dataset
+from training import on_policy, pipeline
+from training.on_policy import check_row, load_model, make_dataset
 
 
 @dataclass
@@ -38,11 +38,6 @@ class Args(on_policy.OnPolicyArgs):
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
-
-
-def load_model(args: Args, tokenizer, plan=None):
-    """As in every method, with room for prompt and answer."""
-    return trainer.load_model(args, plan, args.max_length + args.max_completion_length)
 
 
 def make_trainer(args: Args, model, tokenizer, train, held_out):

@@ -11,10 +11,9 @@ from common.arguments import check_at_least
 from common.errors import UserError
 from common.models import is_adapter
 from scoring import tasks
-from training import adapters, rewards
+from training import adapters, rewards, trainer
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
-from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, prompt_messages
 
@@ -114,12 +113,17 @@ def make_dataset(rows: list[dict], tokenizer, args: OnPolicyArgs, path: str) -> 
     return TrainingData(encoded, counts, ids, summary)
 
 
-def build(trainer, config, args: OnPolicyArgs, model, tokenizer, train, held_out):
-    """TRL's `trainer` with its `config` over adapters that Unsloth attaches; an adapter folder as model is trained further."""
+def load_model(args: OnPolicyArgs, tokenizer, plan=None, **more):
+    """As in every method, with room for prompt and answer; `more` is handed to Unsloth."""
+    return trainer.load_model(args, plan, args.max_length + args.max_completion_length, **more)
+
+
+def build(kind, config, args: OnPolicyArgs, model, tokenizer, train, held_out):
+    """TRL's trainer of this `kind` over adapters that Unsloth attaches; an adapter folder as model is trained further."""
     model = adapters.attach(model, args)
     functions, weights = rewards.functions(args, Renderer(tokenizer, args.enable_thinking))
     settings = config(
-        **trainer_config(
+        **trainer.trainer_config(
             args,
             held_out,
             num_generations=args.num_generations,
@@ -131,8 +135,8 @@ def build(trainer, config, args: OnPolicyArgs, model, tokenizer, train, held_out
             per_device_eval_batch_size=args.num_generations,
         )
     )
-    with float32_adapters(model):
-        return trainer(
+    with trainer.float32_adapters(model):
+        return kind(
             model=model,
             reward_funcs=functions,
             args=settings,
@@ -142,19 +146,19 @@ def build(trainer, config, args: OnPolicyArgs, model, tokenizer, train, held_out
         )
 
 
-def keep_mode(trainer):
-    """`trainer`, its model after each answering as it was before.
+def keep_mode(made):
+    """The trainer `made`, its model after each answering as it was before.
 
     Unsloth leaves it in training (models/rl.py, unsloth_unwrap_model_for_generation), and TRL, which tells by that whether rows
     are held out, would log their reward as training's.
     """
-    generate = trainer._generate
+    generate = made._generate
 
     def in_its_mode(prompts):
-        training = trainer.model.training
+        training = made.model.training
         answers = generate(prompts)
-        trainer.model.train(training)
+        made.model.train(training)
         return answers
 
-    trainer._generate = in_its_mode
-    return trainer
+    made._generate = in_its_mode
+    return made

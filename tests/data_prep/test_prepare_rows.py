@@ -287,6 +287,17 @@ def test_labels_may_be_left_out_of_the_question(tmp_path):
     assert {row["conversations"][1]["value"] for row in made["train"]} == {"A", "B"} == set(made["test"][0]["labels"])
 
 
+def test_an_option_that_nothing_reads_is_told(tmp_path, capsys):
+    """An instruction over questions and answers would look as if it had been taken."""
+    rows = [{"question": f"What to do in {d}?", "answer": f"Treat {d} at once."} for d in DISEASES]
+    options = {"instruction": "Answer in one sentence.", "labels_in_prompt": False, "trailing_user": "drop"}
+    manifest, _ = run(tmp_path, rows, **options)
+    assert manifest["options_without_effect"] == ["labels_in_prompt (of classification)", "instruction (of mcq, classification)"]
+    assert "warning: no input is of a shape that reads these options" in capsys.readouterr().out
+    read, _ = run(tmp_path, exam(), "exam", instruction="Answer with the letter.")
+    assert read["options_without_effect"] == [] and "warning" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("task", ["classification", "preference"])
 def test_written_training_rows_are_protected_by_their_own_text(tmp_path, task):
     """A conversation asks with labels and an instruction around the question; the raw row has neither."""

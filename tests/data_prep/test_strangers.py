@@ -190,6 +190,9 @@ def test_texts_under_one_name_and_objects_in_a_txt_are_rows(tmp_path):
     assert {row["text"] for row in written(tmp_path, "t.json", {"text": texts})} == set(texts)
     objects = [{"question": f"Dor {i}?", "answer": f"Repouso de {i} dias."} for i in range(30)]
     assert len(written(tmp_path, "o.txt", "\n".join(map(str, objects)))) == 30
+    broken = [*map(str, objects * 2), *["{'question': 'Dor"] * 20]  # no fewer than in a .jsonl are borne
+    with pytest.raises(UserError, match="lines are no records"):
+        written(tmp_path, "b.txt", "\n".join(broken))
 
 
 def test_options_called_answers_and_spanish_keys():

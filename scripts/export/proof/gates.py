@@ -34,6 +34,7 @@ GATES = {
     "q2_k": Gate(1.50, 3.00, 0.30),
 }
 SIXTEEN_BIT = ("f16", "bf16")
+FLOORS = ("top1", "least")  # the other gates are ceilings
 
 
 def quantization_of(path: str | Path) -> str | None:
@@ -55,10 +56,9 @@ def gate_problems(gates: dict | None) -> list[str]:
 def gate_of(quantization: str, gates: dict | None) -> tuple[Gate, list[str]]:
     """The gate that holds, and the names of those that `gates` makes easier to pass."""
     usual, changed = GATES[quantization], (gates or {}).get(quantization, {})
-    gate = dataclasses.replace(usual, **changed)
-    lower = [n for n in changed if getattr(gate, n) < getattr(usual, n)]
-    higher = [n for n in changed if getattr(gate, n) > getattr(usual, n)]
-    return gate, sorted(n for n in changed if n in (lower if n in ("top1", "least") else higher))
+    moved = {name: value - getattr(usual, name) for name, value in changed.items()}
+    easier = [name for name, by in moved.items() if (by < 0 if name in FLOORS else by > 0)]
+    return dataclasses.replace(usual, **changed), sorted(easier)
 
 
 @dataclass

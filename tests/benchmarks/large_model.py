@@ -1,0 +1,106 @@
+"""A Qwen3 of a large one's shape with random weights, and a LoRA adapter on it, written a tensor at a time.
+
+    python tests/benchmarks/large_model.py --shape 8b --output_dir runs/shape8b          # base/ and adapter/
+    python scripts/export_gguf.py --model runs/shape8b/adapter --quantization q4_k_m --max_tokens 512
+
+For what an export of that size takes: it knows nothing. 8b needs 17 GB of disk, the export three times as much.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "models/tiny-qwen3"
+SHAPES = {  # name -> hidden, layers, inner, heads, tied
+    "1.7b": (2048, 28, 6144, 16, True),
+    "4b": (2560, 36, 9728, 32, True),
+    "8b": (4096, 36, 12288, 32, False),
+    "14b": (5120, 40, 17408, 40, False),
+}
+HEAD, KEY_HEADS, RANK = 128, 8, 16
+
+
+def sizes(hidden: int, inner: int, heads: int) -> dict[str, tuple[int, int]]:
+    """(out, in) of a layer's matrices by name."""
+    attention = {"q_proj": (heads * HEAD, hidden), "k_proj": (KEY_HEADS * HEAD, hidden), "v_proj": (KEY_HEADS * HEAD, hidden)}
+    attention["o_proj"] = (hidden, heads * HEAD)
+    feed_forward = {"gate_proj": (inner, hidden), "up_proj": (inner, hidden), "down_proj": (hidden, inner)}
+    return {f"self_attn.{n}": s for n, s in attention.items()} | {f"mlp.{n}": s for n, s in feed_forward.items()}
+
+
+def normal(*size: int, spread: float = 0.02) -> torch.Tensor:
+    return torch.empty(size, dtype=torch.bfloat16).normal_(0, spread)
+
+
+def shards(hidden: int, layers: int, inner: int, heads: int, tied: bool, vocabulary: int) -> Iterator[dict[str, torch.Tensor]]:
+    """The weights, a file's at a time: embeddings, output layer, each layer."""
+    yield {"model.embed_tokens.weight": normal(vocabulary, hidden), "model.norm.weight": torch.ones(hidden, dtype=torch.bfloat16)}
+    if not tied:
+        yield {"lm_head.weight": normal(vocabulary, hidden)}
+    ones = {"input_layernorm": hidden, "post_attention_layernorm": hidden, "self_attn.q_norm": HEAD, "self_attn.k_norm": HEAD}
+    for at in range(layers):
+        norms = {f"model.layers.{at}.{n}.weight": torch.ones(size, dtype=torch.bfloat16) for n, size in ones.items()}
+        yield norms | {f"model.layers.{at}.{n}.weight": normal(*size) for n, size in sizes(hidden, inner, heads).items()}
+
+
+def write_base(folder: Path, shape: str) -> None:
+    hidden, layers, inner, heads, tied = SHAPES[shape]
+    config = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
+    config |= {"hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": inner, "num_attention_heads": heads}
+    config |= {"num_key_value_heads": KEY_HEADS, "head_dim": HEAD, "tie_word_embeddings": tied}
+    config |= {"max_window_layers": layers, "layer_types": ["full_attention"] * layers}
+    folder.mkdir(parents=True)
+    of, total = {}, 0
+    for number, weights in enumerate(shards(hidden, layers, inner, heads, tied, config["vocab_size"])):
+        name = f"model-{number:05}.safetensors"
+        save_file(weights, folder / name, metadata={"format": "pt"})
+        of |= dict.fromkeys(weights, name)
+        total += sum(w.nbytes for w in weights.values())
+    index = {"metadata": {"total_size": total}, "weight_map": of}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        if (TINY / name).exists():
+            shutil.copy(TINY / name, folder)
+
+
+def write_adapter(folder: Path, base: Path, shape: str) -> None:
+    """LoRA of rank 16 on all linear layers, neither matrix zero."""
+    from peft import LoraConfig
+
+    hidden, layers, inner, heads, _ = SHAPES[shape]
+    weights = {}
+    for at in range(layers):
+        for name, (rows, columns) in sizes(hidden, inner, heads).items():
+            of = f"base_model.model.model.layers.{at}.{name}"
+            weights |= {f"{of}.lora_A.weight": normal(RANK, columns), f"{of}.lora_B.weight": normal(rows, RANK)}
+    modules = [n.split(".")[1] for n in sizes(hidden, inner, heads)]
+    config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=modules, task_type="CAUSAL_LM", base_model_name_or_path=str(base))
+    config.save_pretrained(folder)
+    save_file({n: w.contiguous() for n, w in weights.items()}, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(base / name, folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, default="8b")
+    parser.add_argument("--output_dir", type=Path, required=True)
+    args = parser.parse_args()
+    if not (TINY / "tokenizer.json").exists():
+        sys.exit("first: python scripts/make_model.py --name tiny_qwen3 --output_dir models/tiny-qwen3")
+    torch.manual_seed(3407)
+    base = args.output_dir.resolve() / "base"
+    write_base(base, args.shape)
+    write_adapter(args.output_dir / "adapter", base, args.shape)
+
+
+if __name__ == "__main__":
+    main()
