@@ -97,6 +97,10 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
     if run.from_training_collection(result.first.get("data_sha256")):
         text = "The held-out rows come from the same collection as the training rows, split after duplicates were taken out; "
         found.append(say(text + "how the model does on other questions was not measured."))
+    for name, record in run.trainings:
+        if record["metrics"].get("synthetic_rows"):
+            text = "{name} learnt from synthetic rows, {which}: how right they are was not measured here."
+            found.append(say(text, name=name, which=run_blocks.synthetic(record["metrics"], say)))
     names = {side.name for side in sides}
     for name, text in (
         ("general", "Whether the model forgot what it knew elsewhere was not measured here."),
@@ -175,6 +179,7 @@ def summary_of(page: Page, run: run_blocks.Run, result: Result, sides: list[Side
         "against_baselines": [dataclasses.asdict(c) for c in result.against_baselines],
         **{side.name: {"scores": scores(side.result), "verdict": side.last.sentence} for side in sides},
         "files": [{**f, "passed": bool(f.get("checks")) and not f["failed"]} for f in run.proof.get("files", [])],
+        "synthetic_rows": {name: record["metrics"].get("synthetic_rows") for name, record in run.trainings},
         "stages": run.stages,
         "energy": run.energy,
         "hardware": page.footer,

@@ -176,7 +176,10 @@ SUBJECTS = ["Anatomy", "Dental", "Pharmacology", "Surgery"]
 
 @pytest.fixture(scope="session")
 def tiny_rows(tmp_path_factory) -> Path:
-    """Folder with train.jsonl (32 conversations) and test.jsonl (16 scoring rows): a class told by one word of the text."""
+    """Folder with train.jsonl (32 conversations) and test.jsonl (16 scoring rows): a class told by one word of the text.
+
+    Eight of the training rows say that a model wrote them.
+    """
     from data_prep.chat_template import scoring_prompt
 
     folder = tmp_path_factory.mktemp("rows")
@@ -197,6 +200,8 @@ def tiny_rows(tmp_path_factory) -> Path:
         {"id": r["id"], "conversations": [{"from": "human", "value": scoring_prompt(r)}, {"from": "gpt", "value": r["label"]}]}
         for r in scoring[:32]
     ]
+    for row in train[::4]:
+        row |= {"synthetic": True, "generator": "writer"}
     for name, rows in (("train", train), ("test", scoring[32:])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     return folder

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.files import write_json, write_text
 from common.models import local_folder
+from common.synthetic import learnt
 from export.plan import Plan, training_config
 from export.proof.gates import Checked
 
@@ -18,7 +19,10 @@ KEPT = ("*.FAILED.gguf", "work/*")  # and what of it stays here
 
 @dataclass
 class Origin:
-    """Where a model comes from. license: the base's, None where its folder names none; data: the training's files."""
+    """Where a model comes from. license: the base's, None where its folder names none; data: the training's files.
+
+    synthetic: for each training that had such rows, how many a model wrote, and which model.
+    """
 
     name: str
     base: str
@@ -26,6 +30,7 @@ class Origin:
     languages: list[str]
     data: list[str]
     data_licenses: list[str]
+    synthetic: list[str]
 
 
 def origin(plan: Plan) -> Origin:
@@ -37,7 +42,7 @@ def origin(plan: Plan) -> Origin:
         manifest = read_json(folder / "manifest.json")
         licenses += [f"{name}: {said}" for name, said in (manifest.get("licences") or manifest.get("licenses") or {}).items()]
     named = training_config(plan.base).get("model") if local_folder(plan.base) else None
-    return Origin(plan.name, named or plan.base, license_of(plan.base), languages_of(files), files, licenses)
+    return Origin(plan.name, named or plan.base, license_of(plan.base), languages_of(files), files, licenses, learnt(plan.model))
 
 
 def read_json(path: Path) -> dict:
@@ -107,6 +112,7 @@ def write_card(found: Origin, out: Path, files: list[Checked]) -> None:
     )
     remarks = "".join(f"\n- {f.file}: {remark}" for f in files for remark in f.remarks)
     data = "\n".join(f"- `{f}`" for f in found.data) or "- not told by the run's record"
+    synthetic = "".join(f"\n- {said}" for said in found.synthetic)
     best = next((f.file for f in reversed(files) if not f.failed), "FILE.gguf")
     write_text(
         out / "README.md",
@@ -134,7 +140,7 @@ that the file is the model, not that the model is right.
 
 ## Training data
 
-{data}
+{data}{synthetic}
 - licences: {"; ".join(found.data_licenses) or "none was named when the rows were prepared"}
 
 ## Intended use

@@ -285,6 +285,11 @@ PORTUGUESE = {
     "step {n}": "passo {n}",
     "; held out {loss}": "; fora do treino {loss}",
     "{rows}, {tokens} tokens, {cut} rows cut": "{rows}, {tokens} tokens, {cut} linhas cortadas",
+    "synthetic rows": "linhas sintéticas",
+    "{n} of {rows} ({share}), written by {names}": "{n} de {rows} ({share}), escritas por {names}",
+    "{name} learnt from synthetic rows, {which}: how right they are was not measured here.": (
+        "{name} aprendeu com linhas sintéticas, {which}: não se mediu aqui o quanto estão certas."
+    ),
     "{n} trained parameters": "{n} parâmetros treinados",
     "started from": "partiu de",
     "method": "método",

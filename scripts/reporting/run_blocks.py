@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.files import read_json, read_rows, sha256
+from common.synthetic import names_of
 from reporting import sentences
 from reporting.blocks import Curve, Details, Heading, Part, Pre, Table, Text
 from reporting.comparison_blocks import by_hash
@@ -109,9 +110,17 @@ def facts(record: dict, curve: Curve, say: Language) -> list[list[str]]:
         [say("method"), f"{method}, {config['adapter']}, {parameters}"],
         [say("learning rate, steps, seed"), f"{say.number(config['learning_rate'], 'g')}; {metrics['steps']}; {config['seed']}"],
         [say("rows"), rows],
+        *([[say("synthetic rows"), synthetic(metrics, say)]] if metrics.get("synthetic_rows") else []),
         [say("last loss"), say.number(curve.line[-1][1], ".3f") + held_out],
         [say("time, peak memory"), f"{metrics['train_seconds']:.0f} s, {memory}"],
     ]
+
+
+def synthetic(metrics: dict, say: Language) -> str:
+    """How many of a training's rows a model wrote, and which model."""
+    number, rows = sum(metrics["synthetic_rows"].values()), metrics["rows"]
+    counts = {"n": say.number(number, ","), "rows": say.number(rows, ","), "share": say.percent(number / rows)}
+    return say("{n} of {rows} ({share}), written by {names}", **counts, names=names_of(metrics["synthetic_rows"]))
 
 
 # ---------------------------------------------------------------------------------------------- data

@@ -5,11 +5,13 @@ Importing this file imports no torch.
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from common.errors import UserError
 from common.files import each_row, read_rows, refuse_problems
+from common.synthetic import synthetic_rows
 
 WINDOW = 256  # chunks among which a stream is mixed
 
@@ -18,8 +20,13 @@ class Read(NamedTuple):
     """The rows of all files."""
 
     rows: list[dict]
+    """empty where the files are streamed"""
     taken: dict[str, int]
     """file -> rows read of it, a row that is read twice counted twice; empty for one file without a weight"""
+    count: int
+    """of the rows, a row that is read twice counted twice"""
+    synthetic: dict[str, int]
+    """generator -> how many of them it wrote"""
 
 
 def files_of(data: list[str] | str | None) -> list[str]:
@@ -47,7 +54,8 @@ def read(args, check: Callable[[dict], list[str]]) -> Read:
     """
     files, weights = files_of(args.data), args.data_weights or [1.0] * len(files_of(args.data))
     if len(files) == 1 and weights == [1.0]:
-        return Read(read_rows(files[0], check), {})
+        rows = read_rows(files[0], check)
+        return Read(rows, {}, len(rows), synthetic_rows(rows))
     rows, taken, wrong = [], {}, []
     for path, weight in zip(files, weights, strict=True):
         try:
@@ -63,20 +71,21 @@ def read(args, check: Callable[[dict], list[str]]) -> Read:
         print(f"data:  {path}, {len(of)} rows, weight {weight:g}: {len(chosen)} are read an epoch")
     if wrong:
         raise UserError(wrong)
-    return Read(rows, taken)
+    return Read(rows, taken, len(rows), synthetic_rows(rows))
 
 
-def count(files: list[str], check: Callable[[dict], list[str]]) -> int:
-    """The number of rows, each of them looked at and none kept; UserError as in `read`."""
-    rows, wrong = 0, []
+def count(files: list[str], check: Callable[[dict], list[str]]) -> Read:
+    """The rows counted, each of them looked at and none kept; UserError as in `read`."""
+    rows, wrong, synthetic = 0, [], Counter()
     for path in files:
         before = rows
-        for _, found in each_row(path, check):
+        for row, found in each_row(path, check):
             rows += 1
             wrong += found
+            synthetic += synthetic_rows([row] if isinstance(row, dict) else [])
         wrong += [f"{path}: holds no rows"] if rows == before else []
     refuse_problems(wrong)
-    return rows
+    return Read([], {}, rows, synthetic)
 
 
 def chunks(files: tuple[str, ...], encode: Callable[[dict], list[int]], max_length: int) -> Iterator[dict]:

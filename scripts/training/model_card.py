@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.files import sha256
 from common.runs import Run
+from common.synthetic import learnt, told
 
 HELD_OUT = ("loss", "accuracy", "reward", "rewards/accuracies")  # held-out figures that the card shows
 
@@ -27,6 +28,9 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
     figures += "".join(f"\n| held out: {k} | {v:.4f} |" for k, v in held_out.items() if k in HELD_OUT)
     taken = {f: f", {n} of its rows an epoch" for f, n in metrics.get("rows_by_file", {}).items()}
     data = "\n".join(f"- `{f}`, SHA-256 `{sha256(f)}`{taken.get(f, '')}" for f in files)
+    if by := metrics.get("synthetic_rows"):
+        data += f"\n- {told(by, metrics['rows'])} (look whether its terms allow that; let people read a sample)"
+    data += "".join(f"\n- learnt before, {said}" for said in learnt(args.model))
     settings = ", ".join(f"{k} {v}" for k, v in run.settings.items() if isinstance(v, int | float) and not isinstance(v, bool))
     teacher = (
         f"\n- teacher: `{args.teacher}` (look whether its licence binds what learns from it)" if hasattr(args, "teacher") else ""

@@ -12,6 +12,7 @@ from common.errors import UserError
 from common.files import read_rows
 from common.models import find_model, has_cuda, load_tokenizer
 from common.runs import Run, start_run
+from common.synthetic import told
 from training import data_files, loop, memory, trainer
 
 from data_prep.chat_template import set_template
@@ -63,8 +64,7 @@ def run(args, method: Method) -> None:
         method.complete(args)
     check_card(args)
     streamed, files = getattr(args, "streaming", False), data_files.files_of(args.data)
-    read = data_files.Read([], {}) if streamed else data_files.read(args, method.check_row)
-    lines = data_files.count(files, method.check_row) if streamed else 0
+    read = data_files.count(files, method.check_row) if streamed else data_files.read(args, method.check_row)
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
     find_model(args.model)
     started = begin(args)
@@ -74,11 +74,13 @@ def run(args, method: Method) -> None:
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
     if streamed:
-        data = method.stream(lines, tokenizer, args)
+        data = method.stream(read.count, tokenizer, args)
     else:
         data = method.make_dataset(read.rows, tokenizer, args, ", ".join(files))
     held_out = method.make_dataset(eval_rows, tokenizer, args, args.eval_data).rows if eval_rows else None
     print("\n".join(data.summary))
+    if read.synthetic:
+        print(f"data:  {told(read.synthetic, read.count)}")
     plan = memory.plan(args, method.name, data.counts.longest_row)
     if args.dry_run:
         return show_config(args)
@@ -87,7 +89,7 @@ def run(args, method: Method) -> None:
     show_attention()
     fitted = method.make_trainer(args, model, tokenizer, data.rows, held_out)
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
-    counted = data.counts.record() | ({"rows_by_file": read.taken} if read.taken else {})
+    counted = data.counts.record() | {"synthetic_rows": read.synthetic} | ({"rows_by_file": read.taken} if read.taken else {})
     loop.finish(fitted, tokenizer, started, args, counted | metrics, plan)
 
 

@@ -66,9 +66,18 @@ def whole_run(tmp_path):
         run_script("scripts/compare.py", *(made[n] for n in names), "--output_dir", tmp_path / folder)
     (tried,) = json.loads((tmp_path / "compare_written/comparison.json").read_text())["comparisons"]
     proof = {"files": [{"file": "sft-q8_0.gguf", "bytes": 9, "failed": {}}]}
+    metrics = {"rows": 40, "tokens": 900, "truncated_rows": 0, "trainable_parameters": 9, "steps": 1, "train_seconds": 1.0}
+    training = {"script": "sft.py", "config": {"model": "base-1B", "adapter": "lora", "learning_rate": 1e-4, "seed": 1}}
+    training |= {"peak_memory_gb": {"ram": 1.0}, "metrics": metrics | {"synthetic_rows": {"<i>writer": 10}}}
+    losses = {"step": 1, "loss": 0.5}
     choice = {"file": "sft-q8_0.gguf", "settled": False, "margin": 2.0, "alpha": 0.05, "n": 200, "tried": [tried]}
-    for path, content in (("gguf/verification.json", proof), ("ships/choice.json", choice)):
-        (tmp_path / path).parent.mkdir()
+    for path, content in (
+        ("gguf/verification.json", proof),
+        ("ships/choice.json", choice),
+        ("sft/run.json", training),
+        ("sft/metrics.jsonl", losses),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(json.dumps(content))
     return tmp_path
 
@@ -88,12 +97,15 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     assert "a first look" in page and "eval_sft" not in page and "No simple baseline was scored" in page
     assert "Written freely, sft is worse than base: 25.0 % against 75.0 %" in summary["verdict"] and "Written freely" in page
     assert "sft-q8_0.gguf, the largest, ships: on 200 rows that no score here uses, a loss of more than 2 points" in page
+    assert "sft learnt from synthetic rows, 10 of 40 (25.0 %), written by &lt;i&gt;writer (10)" in page
+    assert summary["synthetic_rows"] == {"sft": {"<i>writer": 10}}
     # The same in Portuguese, every sentence of it.
     say, parts = Language("pt-BR"), run_blocks.read_run(run)
     result = report.read_result(run / "comparison")
     sides = [report.Side(n, report.read_result(run / f"compare_{n}")) for n in report.SIDES if n != "over_refusal"]
     page = pages.render(report.page_of(parts, result, sides, 2, say), say, "html")
     assert "Não é para uso clínico" in page and 'lang="pt-BR"' in page and "50,0 %" in page and "50.0 %" not in page
+    assert "sft aprendeu com linhas sintéticas, 10 de 40 (25,0 %), escritas por &lt;i&gt;writer (10)" in page
     assert not missing
     text = pages.render(report.page_of(parts, result, sides, 2, say), say, "md")
     assert "é melhor que base-1B, mas pior que" in text and "<script" not in text

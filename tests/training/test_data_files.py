@@ -48,6 +48,17 @@ def test_a_weight_is_how_often_a_files_rows_are_read(tiny_model, files, capsys):
     assert len({tuple(read("--data", *files, "--data_weights", "2", "0.5", "--seed", seed)[0]) for seed in "1234"}) > 1
 
 
+def test_synthetic_rows_are_counted_as_often_as_they_are_read(tiny_model, tmp_path):
+    """By the rows, not by a manifest: a weight changes the share, a row without a generator is counted too."""
+    written = [conversation("s") | {"synthetic": True} | by for by in ({"generator": "a"}, {"generator": "b"}, {})]
+    files = [write(tmp_path / "made.jsonl", written), write(tmp_path / "real.jsonl", [conversation("r")] * 4)]
+    assert (found := data_files.read(args_of(sft, "--data", *files, "--data_weights", "2", "1"), sft.check_row)).count == 10
+    assert found.synthetic == {"a": 2, "b": 2, "a model that they do not name": 2}
+    assert data_files.read(args_of(sft, "--data", files[1]), sft.check_row).synthetic == {}
+    streamed = data_files.count(files, sft.check_row)
+    assert streamed.count == 7 and streamed.synthetic == {"a": 1, "b": 1, "a model that they do not name": 1}
+
+
 def test_without_weights_all_files_are_read_once_and_one_file_stays_as_it_was(tiny_model, files, tmp_path):
     (tmp_path / "c.yaml").write_text(f"data: [{', '.join(files)}]\n")
     assert read("--config", str(tmp_path / "c.yaml"))[0] == [f"a{i}" for i in range(5)] + [f"b{i}" for i in range(4)]

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from common import processor
+from common.synthetic import learnt
 from conftest import ROOT, ends_the_same_after_a_kill, run_script
 from training import callbacks, pairs
 
@@ -176,6 +177,9 @@ def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path)
 def test_model_card_and_picture_are_there(tiny_sft):
     card = (tiny_sft / "README.md").read_text()
     assert "Not for clinical use" in card and "SHA-256" in card and card.startswith("---\nbase_model:")
+    said = "8 of 32 rows are synthetic (25.0%), written by writer (8)"
+    assert said in card and said in (tiny_sft.parent / "printed.txt").read_text()
+    assert learnt(str(tiny_sft)) == [f"sft: {said}"], "as the card of a GGUF, or of a training that goes on from here, says"
     assert (tiny_sft / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
