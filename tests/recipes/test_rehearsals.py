@@ -30,4 +30,6 @@ def test_recipe_is_rehearsed(tiny_model, tmp_path, recipe):
     if recipe == "dr_bode":
         assert summary["general"] and summary["safety"] and "Forgetting" in page and "Safety" in page
         assert summary["over_refusal"] and summary["written"] and "Over-refusal" in page and "Written freely" in page
-        assert {"cpt", "sft", "dpo", "choose", "score_deployed"} <= set(stages) and (out / "ships/model.gguf").is_file()
+        assert {"cpt", "sft", "dpo", "choose"} <= set(stages)
+    if "choose" in stages:  # the first sentence is about the file that ships
+        assert (out / "ships/model.gguf").is_file() and summary["first"].startswith("model-q8_0.gguf")
