@@ -114,21 +114,22 @@ def _alpaca(cells: Cells, args) -> dict:
     answer, thought = cells.thought(answer_text(cells.value("output")))
     if not answer:
         raise Unreadable("empty answer")
-    row = _answered(cells, "\n\n".join(p for p in (asked, given) if p), answer, thought, args)
-    if given and asked and args.instruction_as_system and row["task"] == "open":
-        row |= {"question": given, "system": asked}
-    return row
+    if given and asked and args.instruction_as_system:
+        return _answered(cells, given, answer, thought, args, system=asked)
+    return _answered(cells, "\n\n".join(p for p in (asked, given) if p), answer, thought, args)
 
 
-def _answered(cells: Cells, question: str, answer: str, thought: dict, args) -> dict:
+def _answered(cells: Cells, question: str, answer: str, thought: dict, args, system: str = "") -> dict:
     """The question with its answer; a dialogue where the row has a history before them."""
     history = cells.value("history")
     if is_missing(history):
-        return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought}
+        first = {"system": system} if system else {}
+        return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought, **first}
     customs = customs_of(args, cells.reading)
     turns = told([*messages_of(history), Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
     turns, _ = exchange(turns, customs)
-    return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns)], **cells.language()}
+    turns = [Turn("system", system), *turns] if system and turns[0].role != "system" else cells.with_system(turns)
+    return {"task": "dialogue", "conversations": [_turn(t) for t in turns], **cells.language()}
 
 
 def _classification(cells: Cells, args) -> dict:

@@ -298,6 +298,24 @@ def test_an_option_that_nothing_reads_is_told(tmp_path, capsys):
     assert read["options_without_effect"] == [] and "warning" not in capsys.readouterr().out
 
 
+def test_an_instruction_becomes_the_system_turn_of_a_row_with_a_history(tmp_path):
+    rows = [
+        {
+            "instruction": "Answer as a doctor.",
+            "input": f"And {d}?",
+            "output": f"Treat {d}.",
+            "history": [["Hello, I ask of many.", "Ask."]],
+        }
+        for d in DISEASES
+    ]
+    _, made = run(tmp_path, rows, instruction_as_system=True, test_size=0.0, near_duplicates="off")
+    for row in made["train"]:
+        said = [(turn["from"], turn["value"]) for turn in row["conversations"]]
+        assert said[:3] == [("system", "Answer as a doctor."), ("human", "Hello, I ask of many."), ("gpt", "Ask.")]
+        assert said[3][1].startswith("And ")
+    assert len(made["train"]) == len(DISEASES)
+
+
 @pytest.mark.parametrize("task", ["classification", "preference"])
 def test_written_training_rows_are_protected_by_their_own_text(tmp_path, task):
     """A conversation asks with labels and an instruction around the question; the raw row has neither."""
