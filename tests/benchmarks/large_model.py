@@ -1,13 +1,16 @@
 """A Qwen3 of a large one's shape with random weights, and a LoRA adapter on it, written a tensor at a time.
 
     python tests/benchmarks/large_model.py --shape 8b --output_dir runs/shape8b          # base/ and adapter/
-    python scripts/export_gguf.py --model runs/shape8b/adapter --quantization q4_k_m --max_tokens 512
+    python scripts/export_gguf.py --model runs/shape8b/adapter --quantization q4_k_m --max_tokens 300
 
-For what an export of that size takes: it knows nothing. 8b needs 17 GB of disk, the export three times as much.
+For what an export of that size takes: it knows nothing, so its best tokens hardly lead, and rounding exchanges them
+(`--gates '{"q4_k_m": {"top1": 0}}'`). 8b needs 17 GB of disk, the export three times as much.
 """
 
 import argparse
+import functools
 import json
+import math
 import shutil
 import sys
 from collections.abc import Iterator
@@ -25,6 +28,7 @@ SHAPES = {  # name -> hidden, layers, inner, heads, tied
     "14b": (5120, 40, 17408, 40, False),
 }
 HEAD, KEY_HEADS, RANK = 128, 8, 16
+POOL = (1 << 24) - 3  # odd, so that rows of a matrix differ
 
 
 def sizes(hidden: int, inner: int, heads: int) -> dict[str, tuple[int, int]]:
@@ -35,8 +39,15 @@ def sizes(hidden: int, inner: int, heads: int) -> dict[str, tuple[int, int]]:
     return {f"self_attn.{n}": s for n, s in attention.items()} | {f"mlp.{n}": s for n, s in feed_forward.items()}
 
 
-def normal(*size: int, spread: float = 0.02) -> torch.Tensor:
-    return torch.empty(size, dtype=torch.bfloat16).normal_(0, spread)
+@functools.cache
+def pool() -> torch.Tensor:
+    return torch.empty(POOL).normal_(0, 0.02).bfloat16()
+
+
+def normal(*size: int) -> torch.Tensor:
+    """Numbers of the pool from a random place on, over and over: eight thousand million drawn anew take a quarter of an hour."""
+    count, at = math.prod(size), int(torch.randint(POOL, ()))
+    return pool().roll(-at).repeat(-(-count // POOL))[:count].view(size).clone()
 
 
 def shards(hidden: int, layers: int, inner: int, heads: int, tied: bool, vocabulary: int) -> Iterator[dict[str, torch.Tensor]]:
