@@ -307,7 +307,9 @@ def export_by_rules(args: Args, material: sources.Material) -> None:
         if path and Path(path).is_file():
             rows_there = enumerate(read_rows(path), 1)
             columns |= {str(row.get("id", number)): row for number, row in rows_there if rules.columns & set(row)}
-    write_rows(args, by_rules.rows_by_rules(material, rules, columns, args.task))
+    made = by_rules.rows_by_rules(material, rules, columns, args.task)
+    print(by_rules.means(material, rules, columns))
+    write_rows(args, made)
 
 
 def check_tested(args: Args, tested: bool) -> None:

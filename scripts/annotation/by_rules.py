@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import statistics
 
 from annotation.rows import Rows, prompt_of
 from annotation.sources import Material
@@ -32,6 +33,15 @@ def rows_by_rules(material: Material, rules: RuleSet, columns: dict[str, dict], 
             weight = {"weight": round(1 / len(made), 6)} if task == "preference" else {}
             rows.append({"id": f"{question.name}-{number}", "prompt": prompt, **row, **weight, "source": "rules"})
     return Rows(rows, dict(left_out))
+
+
+def means(material: Material, rules: RuleSet, columns: dict[str, dict]) -> str:
+    """The mean score of all answers, and each rule's own: what a training on the rows is to raise."""
+    given = [(answer.text, columns.get(answer.question, {})) for answer in material.answers]
+    whole = statistics.mean(rules.score(text, row) for text, row in given)
+    texts, fields = [[{"content": text}] for text, _ in given], {name: [row[name] for _, row in given] for name in rules.columns}
+    each = [f"{f.__name__} {statistics.mean(f(completions=texts, **fields)):.3f}" for f in rules.reward_functions()]
+    return f"mean score of {len(given)} answers {whole:.3f} ({', '.join(each)})"
 
 
 def _pairs(scored: list[tuple[str, float]], rules: RuleSet, left_out) -> list[dict]:

@@ -378,7 +378,9 @@ def test_rules_stand_in_the_place_of_raters(tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text("rules:\n  - {name: cites, type: citation}\n  - {name: figures, type: numbers}\n")
     flags = ["scripts/annotate.py", "--answers", *files, "--rules", rules, "--output", tmp_path / "rows.jsonl", "--task"]
-    assert "left out: 1 (equal scores)" in run_script(*flags, "preference").stdout
+    said = run_script(*flags, "preference").stdout
+    assert "left out: 1 (equal scores)" in said
+    assert "mean score of 3 answers 0.333 (rule_cites 0.333, rule_figures 0.333)" in said
     made = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert [(r["chosen"][:8], r["rejected"][:9], r["weight"]) for r in made] == [("Give 0.5", "Give 5 mg", 0.5)] * 2
     run_script(*flags, "feedback")
