@@ -25,7 +25,7 @@ from data_prep.errors import UserError
 from data_prep.keys import find_key
 from data_prep.known import Known, recognise, respelt
 from data_prep.language import language_of
-from data_prep.names import ALIASES, RIGHT, plain, words_of
+from data_prep.names import ALIASES, MADE_BY, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
@@ -55,6 +55,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
+    used |= set(MADE_BY) if "synthetic" in columns else set()
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     evidence = (
         *reading.evidence,

@@ -54,6 +54,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected_score": "scorerejected rejectedscore rejectedrating ratingrejected",
 }
 PROVENANCE = ("exam", "number", "year", "difficulty")  # where an item comes from and how hard it is: carried to scoring rows
+MADE_BY = ("synthetic", "generator")  # that a model wrote a row, and which: carried to every row that is made of it
 ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():
     for _alias in _aliases.split():

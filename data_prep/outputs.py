@@ -3,6 +3,7 @@
 import collections
 
 from data_prep.chat_template import scoring_prompt
+from data_prep.names import MADE_BY
 
 TASK_OF = {
     "mcq": "sft",
@@ -60,9 +61,14 @@ def _key_parts(row: dict) -> tuple[str, str, str]:
     return row["text"], "", ""
 
 
+def origin(row: dict) -> dict:
+    """Where a plain row comes from; and where a model wrote it, that, and which."""
+    return {name: row[name] for name in ("source", "topic", *MADE_BY) if name in row}
+
+
 def conversation(row: dict, args) -> dict:
     """A plain row as a ShareGPT conversation: asked exactly as it will be scored."""
-    common = {"source": row["source"], "topic": row["topic"]}
+    common = origin(row)
     if row["task"] == "dialogue":
         turns = [{"from": t["from"], "value": thoughtful(t["value"], t.get("thought", ""), args)} for t in row["conversations"]]
         return {"id": row["id"], "conversations": _with_system(turns, args.system), **common}
@@ -94,7 +100,7 @@ def scoring(row: dict, args) -> dict:
     """A plain row as a row to measure with; a dialogue is a conversation whose last answer is the reference, its system turn
     `system`, as other rows have it."""
     row = {k: v for k, v in row.items() if k != "thought"}
-    common = {k: row[k] for k in ("source", "topic", "language")}
+    common = origin(row) | {"language": row["language"]}
     if row["task"] == "graded" and not isinstance(row["prompt"], str):
         turns = [*_asked(row["prompt"]), {"from": "gpt", "value": row["completion"]}]
         row = {"id": row["id"], "task": "dialogue", "conversations": turns, **common}
@@ -144,12 +150,12 @@ def pair(row: dict, args, pick: float) -> dict | str:
         }
     else:
         return f"rows of shape {row['task']} hold no pair: --task preference needs pairs, graded answers or multiple choice"
-    return {"id": row["id"], **sides, "source": row["source"], "topic": row["topic"]}
+    return {"id": row["id"], **sides, **origin(row)}
 
 
 def feedback(row: dict, args, pick: float) -> list[dict] | str:
     """Feedback rows of a plain row: one of a graded answer, two of a pair (chosen true, rejected false); or why it gives none."""
-    more = {"source": row["source"], "topic": row["topic"]}
+    more = origin(row)
     if row["task"] == "graded":
         said = thoughtful(row["completion"], row.get("thought", ""), args)
         prompt = _prompt(row, row["prompt"], args)
@@ -174,8 +180,7 @@ def pairs_of_answers(answers: list[dict], args) -> tuple[list[dict], list[dict]]
             "prompt": _prompt(row, row["prompt"], args),
             "chosen": thoughtful(best["completion"], best.get("thought", ""), args),
             "rejected": thoughtful(row["completion"], row.get("thought", ""), args),
-            "source": row["source"],
-            "topic": row["topic"],
+            **origin(row),
         }
         for row in worse
     ]

