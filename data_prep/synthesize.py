@@ -39,7 +39,7 @@ from data_prep.arguments import parse_args
 from data_prep.errors import UserError, exit_on_error
 from data_prep.files import write_text
 from data_prep.synthesis import checks
-from data_prep.synthesis.calls import Caller, Model
+from data_prep.synthesis.calls import Caller, Model, served_name
 from data_prep.synthesis.candidates import KINDS, Candidate, Passage, Reject, read_candidates
 from data_prep.synthesis.inputs import LEAST_PASSAGE, read_jsonl, read_passages, seed_questions
 from data_prep.synthesis.sieve import UNCHECKED, Settings, filtered, leak_check
@@ -55,16 +55,16 @@ class Args:
     """where rows, rejects, manifest and calls go"""
     kinds: list[str] = field(default_factory=lambda: ["qa", "mcq"])
     """what is made, as words or with commas: qa, mcq, dialogue, cot (worked reasoning), instruct (self-instruct from seeds)"""
-    generator_model: str = "default"
-    """the generator's name at its address"""
+    generator_model: str | None = None
+    """the generator's name at its address, which every row keeps; without it that of the one model that is served there"""
     judge: str | None = None
     """base URL of the model that checks; without it the generator checks itself"""
-    judge_model: str = "default"
-    """its name there"""
+    judge_model: str | None = None
+    """its name there, as the generator's"""
     base: str | None = None
     """base URL of the model to be trained: what it answers with the passage hidden is too easy; without it nothing is"""
-    base_model: str = "default"
-    """its name there"""
+    base_model: str | None = None
+    """its name there, as the generator's"""
     count: int = 3
     """items asked for in one call"""
     seeds: str | None = None
@@ -290,6 +290,9 @@ def synthesize(args: Args) -> dict:
     leaks = leak_check(args.eval_files, args.leak_threshold)
     real = read_real(args.mix_into) if args.mix_into else []
     jobs = jobs_of(args, passages, seeds, prompts)
+    for name in ("generator", "judge", "base"):
+        if (url := getattr(args, name)) and not getattr(args, f"{name}_model"):
+            setattr(args, f"{name}_model", served_name(url, f"{name}_model"))
     out.mkdir(parents=True, exist_ok=True)
     caller = Caller(out / "calls.jsonl", args.budget_tokens, args.parallel)
     print(

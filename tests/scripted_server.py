@@ -14,8 +14,8 @@ def reply(text: str, usage: dict | None = None, **more) -> tuple[int, dict]:
 class ScriptedServer(ThreadingHTTPServer):
     """Serves from its creation on; `answer(body) -> (status, reply)` may be given or set, or be a method.
 
-    `asked` holds the bodies in their order; after `limit` of them every call is refused. `most` is how many were answered at
-    once, and with a barrier in `together` none is answered before so many have come.
+    `models` is what it lists. `asked` holds the bodies in their order; after `limit` of them every call is refused. `most` is
+    how many were answered at once, and with a barrier in `together` none is answered before so many have come.
     """
 
     def __init__(self, answer=None):
@@ -23,6 +23,7 @@ class ScriptedServer(ThreadingHTTPServer):
         if answer:
             self.answer = answer
         self.asked, self.limit, self.now, self.most, self.together = [], None, 0, 0, None
+        self.models = ["served"]
         self.lock, self.url = threading.Lock(), f"http://127.0.0.1:{self.server_port}/v1"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -32,6 +33,10 @@ class ScriptedServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        """The list of models."""
+        self.send({"object": "list", "data": [{"id": name, "object": "model"} for name in self.server.models]})
+
     def do_POST(self):
         server, body = self.server, json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with server.lock:
@@ -44,6 +49,9 @@ class Handler(BaseHTTPRequestHandler):
         status, told = (400, {"error": {"message": "refused"}}) if refused else server.answer(body)
         with server.lock:
             server.now -= 1
+        self.send(told, status)
+
+    def send(self, told: dict, status: int = 200):
         data = json.dumps(told).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

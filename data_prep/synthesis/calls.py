@@ -23,6 +23,26 @@ class Model(NamedTuple):
     name: str
 
 
+def client(url: str):
+    """The openai client of an address."""
+    import openai
+
+    return openai.OpenAI(base_url=url, api_key=os.environ.get("OPENAI_API_KEY") or "none", max_retries=5, timeout=600)
+
+
+def served_name(url: str, field: str) -> str:
+    """The name of the one model that is served at an address. Raises UserError where there are none or several."""
+    import openai
+
+    try:
+        found = [model.id for model in client(url).models.list()]
+    except openai.OpenAIError as error:
+        raise UserError(f"{field}: {url} does not say what it serves ({' '.join(str(error).split())[:200]})") from None
+    if len(found) != 1:
+        raise UserError(f"{field}: {url} serves {len(found)} models; name one of them: {', '.join(found[:20])}")
+    return found[0]
+
+
 class BudgetSpent(Exception):
     """The next call could exceed the budget of tokens."""
 
@@ -111,8 +131,7 @@ class Caller:
 
         with self.lock:
             if model.url not in self.clients:
-                api_key = os.environ.get("OPENAI_API_KEY") or "none"
-                self.clients[model.url] = openai.OpenAI(base_url=model.url, api_key=api_key, max_retries=5, timeout=600)
+                self.clients[model.url] = client(model.url)
         try:
             answer = self.clients[model.url].chat.completions.create(
                 model=model.name,

@@ -145,7 +145,11 @@ def _read_options(options, candidate: Candidate) -> str:
     if len(set(folded)) < len(folded) or "" in folded:
         return "options that do not differ"
     if any(
-        re.search(r"\b(?:all|none|both) of (?:the )?(?:above|these)|todas as (?:anteriores|alternativas)|nenhuma das", t)
+        re.search(
+            r"\b(?:all|none|both) of (?:the )?(?:above|these)|todas as (?:anteriores|alternativas)|nenhuma das"
+            r"|\b(?:answer|option)\b.* is\b|\bresposta\b.* é\b",
+            t,
+        )
         for t in folded
     ):
         return "an option about the other options"
@@ -171,6 +175,12 @@ def _read_turns(turns, candidate: Candidate) -> str:
     return "" if turns[-1]["role"] == "assistant" else "the last turn is not the assistant's"
 
 
+def repeats(question: str, answer: str) -> bool:
+    """Whether the answer is the question again, or the larger part of it."""
+    asked, said = (" ".join(re.findall(r"\w+", text.casefold())) for text in (question, answer))
+    return said in asked and len(said) > 0.6 * len(asked)
+
+
 def form_problem(candidate: Candidate) -> str:
     """What is wrong with the words of a candidate whose parts are all there."""
     asked = candidate.asked()
@@ -182,6 +192,10 @@ def form_problem(candidate: Candidate) -> str:
         return "a placeholder or the generator speaking of itself"
     if candidate.kind in ("qa", "cot", "instruct") and (len(candidate.answer) < 2 or len(candidate.answer) > 6000):
         return "an answer too short or too long"
+    if candidate.kind in ("qa", "cot") and not re.search(r"[?？؟;]", asked):
+        return "asks nothing: no question mark"
+    if candidate.kind in ("qa", "cot", "instruct") and repeats(candidate.question, candidate.answer):
+        return "an answer that says the question again"
     if candidate.kind == "cot" and len(candidate.reasoning.split()) < 8:
         return "no reasoning"
     return ""

@@ -128,14 +128,20 @@ def yes(text: str) -> bool:
 
 
 def consistency(asker: Asker, candidate: Candidate) -> str:
-    """Asked again without the key, the generator agrees; and what is stated is supported by the passage."""
+    """Asked again without the key, the generator agrees; and what is stated is supported by the passage.
+
+    Multiple choice is asked in two new orders: of a judge that guesses one in 16 is agreed with, not one in four.
+    """
     passage = candidate.passage.text if candidate.passage else ""
     if candidate.kind == "mcq":
-        options, key = turned(candidate, 1 + digest(candidate.question) % (len(candidate.options) - 1))
-        text = asker.ask(
-            "choose", candidate, max_tokens=16, passage=passage, question=candidate.question, options=listed(options)
-        )
-        return "" if letter_of(text, options) == key else "asked again, the generator chooses another option"
+        for more in (0, 1):
+            options, key = turned(candidate, 1 + (digest(candidate.question) + more) % (len(candidate.options) - 1))
+            text = asker.ask(
+                "choose", candidate, max_tokens=16, passage=passage, question=candidate.question, options=listed(options)
+            )
+            if letter_of(text, options) != key:
+                return "asked again, the generator chooses another option"
+        return ""
     question = candidate.question or candidate.turns[0]["content"]
     if candidate.passage:
         said = asker.ask("supported", candidate, max_tokens=16, passage=passage, question=question, answer=candidate.said())

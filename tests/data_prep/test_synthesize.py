@@ -1,16 +1,17 @@
 """Questions from documents: the filter on planted items, calls that are never made twice, a budget, and a real poor generator."""
 
 import json
-import os
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 from conftest import ROOT, kill_when, run_script
-from planted_answers import FAULTS, Server, asked, make_plan
+from planted_answers import FAULTS, Server, make_plan
+from scripted_server import ScriptedServer, reply
 
 from data_prep.synthesis import checks
-from data_prep.synthesis.calls import Caller
+from data_prep.synthesis.calls import Caller, Model
 from data_prep.synthesis.candidates import Candidate, Passage, read_candidates
 
 
@@ -133,6 +134,14 @@ def test_the_share_of_synthetic_rows_is_capped(server, plan, tmp_path):
     assert len(rows) == 25 and sum(bool(row.get("synthetic")) for row in rows) == 5
 
 
+def test_rows_name_the_model_that_the_address_serves(server, plan, tmp_path):
+    unnamed = [w for w in flags(server, plan, tmp_path, "--limit", 6) if w not in ("--generator_model", "writer")]
+    run_script(*unnamed)
+    assert {row["generator"] for row in read(tmp_path / "out/train.jsonl")} == {"served"}
+    server.models, done = ["one", "two"], len(server.asked)
+    assert "serves 2 models; name one of them: one, two" in run_script(*unnamed, code=2).stderr and len(server.asked) == done
+
+
 def test_prompts_are_files_of_the_users_own(server, plan, tmp_path):
     folder = tmp_path / "prompts"
     folder.mkdir()
@@ -226,27 +235,88 @@ def test_questions_that_point_to_the_passage(question, refused):
     assert isinstance(found, Candidate) != refused
 
 
+@pytest.mark.parametrize(
+    "question, answer, refused",
+    [
+        ("Patients older than 65 years received half.", "Half a dose was given.", "asks nothing"),
+        (
+            "Did patients older than 65 years receive half?",
+            "Patients older than 65 years receive half.",
+            "says the question again",
+        ),
+        ("Is half a dose or a whole one usual at 70?", "Half a dose.", ""),
+    ],
+)
+def test_statements_and_echoes_are_no_questions(question, answer, refused):
+    """SmolLM2 wrote such items, and their evidence stood in the passage."""
+    item = {"question": question, "answer": answer, "evidence": "Patients older than 65 years received half"}
+    [found] = read_candidates(json.dumps({"items": [item]}), "qa", PASSAGE, "en")
+    assert refused in found.reason if refused else isinstance(found, Candidate)
+
+
+def test_a_judge_that_always_says_the_same_letter_agrees_with_no_choice(tmp_path):
+    """One of three new orders has the right option at any letter; two of them never both."""
+    item = {"question": "What was given to patients of 70 years?", "answer": "A", "evidence": "0.5 mg was given every 12 hours"}
+    item |= {"options": {"A": "half a dose", "B": "one dose", "C": "two doses", "D": "no dose at all"}}
+    [candidate] = read_candidates(json.dumps({"items": [item]}), "mcq", PASSAGE, "en")
+    for letter in "ABCD":
+        with ScriptedServer(lambda body, letter=letter: reply(letter)) as server:
+            caller = Caller(tmp_path / f"{letter}.jsonl")
+            asker = checks.Asker(caller, Model(server.url, "m"), None, checks.read_prompts(None))
+            assert checks.consistency(asker, candidate)
+            caller.close()
+
+
+def held_to_the_form(url: str):
+    """An answer function that passes all on to a real server; what the generator writes is held to its form by a grammar.
+
+    Left alone SmolLM2 writes no JSON at all, and only the first check of the filter would be met.
+    """
+
+    def made(**parts) -> dict:
+        return {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
+
+    def text(most: int) -> dict:
+        return {"type": "string", "minLength": 1, "maxLength": most}
+
+    parts = {"question": text(160), "answer": text(200), "evidence": text(200)}
+    choice = {"options": made(**{letter: text(60) for letter in "ABCD"}), "answer": {"enum": list("ABCD")}}
+
+    def answer(body: dict) -> tuple[int, dict]:
+        prompt = body["messages"][0]["content"]
+        if prompt.startswith("Write "):
+            item = made(**parts | (choice if "multiple-choice" in prompt[:40] else {}))
+            schema = made(items={"type": "array", "items": item, "minItems": 2, "maxItems": 2})
+            body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
+        sent = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(sent) as got:
+            return got.status, json.loads(got.read())
+
+    return answer
+
+
 @pytest.mark.slow
 def test_a_poor_generator_gets_nearly_nothing_through(smollm2, tmp_path):
-    """SmolLM2-135M, really served by llama.cpp: it writes no questions worth keeping, and the filter lets next to none pass."""
+    """SmolLM2-135M, served by llama.cpp, writes and judges: well-formed nonsense, of which the filter lets next to none pass."""
     gguf = tmp_path / "gguf"
-    run_script("scripts/export_gguf.py", "--model", smollm2, "--name", "m", "--quantization", "q8_0", "--output_dir", gguf)
+    flags = ["--quantization", "q8_0", "--verify", "false", "--output_dir", gguf]
+    run_script("scripts/export_gguf.py", "--model", smollm2, "--name", "m", *flags)
     [path] = gguf.glob("*q8_0.gguf")
     process = subprocess.Popen(
         [sys.executable, "scripts/serve.py", "--model", str(path), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
-        line = next(line for line in process.stdout if line.startswith("API:"))
-        url = line.split()[1]
-        data = write(tmp_path / "passages.jsonl", [{**p, "text": p["text"][:800]} for p in make_plan(8).passages[:5]])
-        words = ["--data", data, "--generator", url, "--kinds", "qa,mcq", "--max_tokens", 250, "--parallel", 1]
-        command = [sys.executable, "data_prep/synthesize.py", *map(str, words), "--output_dir", str(tmp_path / "out")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3000, env={**os.environ})
+        url = next(line for line in process.stdout if line.startswith("API:")).split()[1]
+        data = write(tmp_path / "passages.jsonl", [{**p, "text": p["text"][:800]} for p in make_plan(8).passages[:6]])
+        with ScriptedServer(held_to_the_form(url)) as server:
+            words = ["--data", data, "--generator", server.url, "--kinds", "qa,mcq", "--count", 2, "--parallel", 1]
+            command = [sys.executable, "data_prep/synthesize.py", *map(str, words), "--output_dir", str(tmp_path / "out")]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode in (0, 2), done.stderr[-2000:]
     finally:
         process.terminate()
         process.wait()
     kept, refused = read(tmp_path / "out/train.jsonl"), read(tmp_path / "out/rejects.jsonl")
-    print(f"{len(kept)} kept, {len(refused)} refused", {row["reason"] for row in refused})
-    assert len(refused) >= 10 and len(kept) <= 0.1 * (len(kept) + len(refused))
-    assert all(asked({"question": row["content"]}) for row in refused)
+    print(f"{len(kept)} kept, {len(refused)} refused", {row["reason"] for row in refused}, *kept, sep="\n")
+    assert len(kept) + len(refused) >= 20 and len(kept) <= 0.1 * (len(kept) + len(refused))
+    assert sum(row["stage"] != "form" for row in refused) >= 3, "more than the form was looked at"
