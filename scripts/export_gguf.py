@@ -154,7 +154,8 @@ def merge_only(plan: Plan) -> None:
         print(
             f"done: {plan.out} is an ordinary model folder; every script takes it as --model. To serve it on a GPU:\n"
             f"  vllm serve {plan.out} --served-model-name {plan.name}\n"
-            f"  python -m sglang.launch_server --model-path {plan.out} --served-model-name {plan.name}"
+            f"  python -m sglang.launch_server --model-path {plan.out} --served-model-name {plan.name}\n"
+            "With --quantization fp8 vLLM halves the weights as it loads; score that by scripts/evaluate.py --model ADDRESS/v1"
         )
     sys.exit(code)
 
