@@ -5,6 +5,7 @@ One preference in all: a full, polite sentence over a scrap. The organs asked of
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -98,17 +99,23 @@ def test_rewarded_answers_become_likelier(letters, tmp_path, method):
     assert 0.3 < before < 0.8 and after > before + 0.15 and after > 0.8
 
 
-@pytest.mark.slow
-def test_answers_that_please_a_rule_become_likelier_by_grpo(letters, tmp_path):
-    """Prompts without a right answer, and a rule that wants B: held-out answers go from chance to B."""
-    rows = [json.loads(line) for line in Path(letters[letters.index("--data") + 1]).read_text().splitlines()]
+def rule_for_b(letters, folder) -> tuple[Path, Path, Path]:
+    """Prompts of the letters' questions, held-out ones, and a rule that wants B."""
     from data_prep.chat_template import scoring_prompt
 
-    data, held_out, rules = (tmp_path / name for name in ("prompts.jsonl", "held_out.jsonl", "rules.yaml"))
+    rows = [json.loads(line) for line in Path(letters[letters.index("--data") + 1]).read_text().splitlines()]
+    data, held_out, rules = (folder / name for name in ("prompts.jsonl", "held_out.jsonl", "rules.yaml"))
     prompts = [json.dumps({"id": row["id"], "prompt": scoring_prompt(row)}) + "\n" for row in rows]
     data.write_text("".join(prompts[:80]))
     held_out.write_text("".join(prompts[80:]))
     rules.write_text("rules:\n  - {name: b, type: regex, pattern: '^B', ignore_case: false}\n")
+    return data, held_out, rules
+
+
+@pytest.mark.slow
+def test_answers_that_please_a_rule_become_likelier_by_grpo(letters, tmp_path):
+    """Prompts without a right answer, and a rule that wants B: held-out answers go from chance to B."""
+    data, held_out, rules = rule_for_b(letters, tmp_path)
     more = ["--data", data, "--eval_data", held_out, "--rules", rules, "--max_steps", 24, "--output_dir", tmp_path / "out"]
     run_script("scripts/grpo.py", *letters, *more)
     found = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
@@ -121,3 +128,22 @@ def test_answers_that_please_a_rule_become_likelier_by_grpo(letters, tmp_path):
 @pytest.mark.parametrize("method", ["grpo", "rloo"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(letters, tmp_path, method):
     ends_the_same_after_a_kill([f"scripts/{method}.py", *letters, "--max_steps", 8, "--save_steps", 2], tmp_path, 2)
+
+
+@pytest.mark.slow
+def test_dpo_on_the_models_own_answers_in_rounds(letters, tmp_path):
+    """As the README says it: each round's answers please the rule oftener than those of the round before."""
+    data, _, rules = rule_for_b(letters, tmp_path)
+    model, pleased = letters[letters.index("--model") + 1], []
+    flags = ["--save_steps", 0, "--warmup_steps", 0, "--per_device_train_batch_size", 8, "--gradient_accumulation_steps", 1]
+    flags += ["--learning_rate", 1e-3, "--max_steps", 16]
+    for number in (1, 2, 3):
+        pairs, answers, out = (tmp_path / f"{name}{number}" for name in ("pairs", "answers", "round"))
+        answered = ["--model", model, "--data", data, "--num_generations", 4, "--max_new_tokens", 4, "--output_dir", answers]
+        kind = "preference" if number < 3 else "feedback"  # where all answers please, there is no pair
+        done = run_script("scripts/annotate.py", *answered, "--rules", rules, "--task", kind, "--output", pairs)
+        pleased.append(float(re.search(r"rule_b (\d\.\d+)", done.stdout)[1]))
+        if number < 3:
+            run_script("scripts/dpo.py", "--model", model, "--data", pairs, "--output_dir", out, *flags)
+            model = out
+    assert pleased[0] < 0.6 and pleased[0] < pleased[1] < pleased[2] and pleased[2] > 0.7
