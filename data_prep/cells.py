@@ -45,9 +45,9 @@ class Cells:
         said = plain_language(self.text("language"))
         return {"language": said} if said else {}
 
-    def with_system(self, turns: list[Turn]) -> list[Turn]:
-        """The turns with the row's system turn before them, where they have none of their own."""
-        system = self.text("system")
+    def with_system(self, turns: list[Turn], system: str = "") -> list[Turn]:
+        """The turns with `system`, or the row's system turn, before them, where they have none of their own."""
+        system = system or self.text("system")
         return [Turn("system", system), *turns] if system and turns and turns[0].role != "system" else turns
 
     def with_context(self, text: str, args) -> str:

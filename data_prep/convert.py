@@ -128,8 +128,7 @@ def _answered(cells: Cells, question: str, answer: str, thought: dict, args, sys
     customs = customs_of(args, cells.reading)
     turns = told([*messages_of(history), Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
     turns, _ = exchange(turns, customs)
-    turns = [Turn("system", system), *turns] if system and turns[0].role != "system" else cells.with_system(turns)
-    return {"task": "dialogue", "conversations": [_turn(t) for t in turns], **cells.language()}
+    return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns, system)], **cells.language()}
 
 
 def _classification(cells: Cells, args) -> dict:

@@ -20,15 +20,17 @@ import torch
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/gpu"))
+from course import SHAPES  # noqa: E402
+
 TINY = ROOT / "models/tiny-qwen3"
-SHAPES = {  # name -> hidden, layers, inner, heads, tied
-    "1.7b": (2048, 28, 6144, 16, True),
-    "4b": (2560, 36, 9728, 32, True),
-    "8b": (4096, 36, 12288, 32, False),
-    "14b": (5120, 40, 17408, 40, False),
-}
 HEAD, KEY_HEADS, RANK = 128, 8, 16
 POOL = (1 << 24) - 3  # odd, so that rows of a matrix differ
+
+
+def tied(hidden: int) -> bool:
+    """Whether a model of this width has one weight for embeddings and output layer, as Qwen3's small ones."""
+    return hidden < 4096
 
 
 def sizes(hidden: int, inner: int, heads: int) -> dict[str, tuple[int, int]]:
@@ -50,10 +52,10 @@ def normal(*size: int) -> torch.Tensor:
     return pool().roll(-at).repeat(-(-count // POOL))[:count].view(size).clone()
 
 
-def shards(hidden: int, layers: int, inner: int, heads: int, tied: bool, vocabulary: int) -> Iterator[dict[str, torch.Tensor]]:
+def shards(hidden: int, layers: int, inner: int, heads: int, vocabulary: int) -> Iterator[dict[str, torch.Tensor]]:
     """The weights, a file's at a time: embeddings, output layer, each layer."""
     yield {"model.embed_tokens.weight": normal(vocabulary, hidden), "model.norm.weight": torch.ones(hidden, dtype=torch.bfloat16)}
-    if not tied:
+    if not tied(hidden):
         yield {"lm_head.weight": normal(vocabulary, hidden)}
     ones = {"input_layernorm": hidden, "post_attention_layernorm": hidden, "self_attn.q_norm": HEAD, "self_attn.k_norm": HEAD}
     for at in range(layers):
@@ -62,14 +64,14 @@ def shards(hidden: int, layers: int, inner: int, heads: int, tied: bool, vocabul
 
 
 def write_base(folder: Path, shape: str) -> None:
-    hidden, layers, inner, heads, tied = SHAPES[shape]
+    hidden, layers, inner, heads = SHAPES[shape]
     config = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
     config |= {"hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": inner, "num_attention_heads": heads}
-    config |= {"num_key_value_heads": KEY_HEADS, "head_dim": HEAD, "tie_word_embeddings": tied}
+    config |= {"num_key_value_heads": KEY_HEADS, "head_dim": HEAD, "tie_word_embeddings": tied(hidden)}
     config |= {"max_window_layers": layers, "layer_types": ["full_attention"] * layers}
     folder.mkdir(parents=True)
     of, total = {}, 0
-    for number, weights in enumerate(shards(hidden, layers, inner, heads, tied, config["vocab_size"])):
+    for number, weights in enumerate(shards(hidden, layers, inner, heads, config["vocab_size"])):
         name = f"model-{number:05}.safetensors"
         save_file(weights, folder / name, metadata={"format": "pt"})
         of |= dict.fromkeys(weights, name)
@@ -86,7 +88,7 @@ def write_adapter(folder: Path, base: Path, shape: str) -> None:
     """LoRA of rank 16 on all linear layers, neither matrix zero."""
     from peft import LoraConfig
 
-    hidden, layers, inner, heads, _ = SHAPES[shape]
+    hidden, layers, inner, heads = SHAPES[shape]
     weights = {}
     for at in range(layers):
         for name, (rows, columns) in sizes(hidden, inner, heads).items():

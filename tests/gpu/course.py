@@ -14,6 +14,7 @@ PARTS = ("methods", "resume", "oom", "speed", "fit", "memory", "scoring")
 SHAPES = {  # name -> hidden, layers, inner, heads
     "rehearsal": (256, 2, 512, 8),
     "1.7b": (2048, 28, 6144, 16),
+    "4b": (2560, 36, 9728, 32),
     "8b": (4096, 36, 12288, 32),
     "14b": (5120, 40, 17408, 40),
 }
