@@ -9,19 +9,20 @@ Input   the tuned model; the files that scripts/export_gguf.py made of it and fo
 Output  output_dir/model.gguf    a link to the file that ships
         output_dir/Modelfile     that of the export, for this file
         output_dir/choice.json   {"file", "settled": a loss is ruled out for it, "margin", "alpha" of each test, "n",
+                                 "rows_needed": more than 0 where the rows were too few to try a file by,
                                  "tried": [the comparisons, as in comparison.json, the smallest file first]}
         output_dir/eval_*        the evaluations (scripts/evaluate.py)
 
 The tuned model is scored, then the files from the smallest up, until a loss larger than --margin is ruled out for one
 (compare.py's verdicts; alpha divided by the files that may be tried). The largest file is not tried: it ships where no
-smaller one is shown to be good enough, and the final score tells what it lost. A single file ships untried. Rows so few
-that they rule nothing out, even where both answer alike, are refused before anything is scored.
+smaller one is shown to be good enough, and the final score tells what it lost. A single file ships untried; so does the
+largest, with a warning, where the rows are so few that they rule nothing out even if both answer alike.
 """
 
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.arguments import check_at_least, parse_args
@@ -83,19 +84,15 @@ def sound_files(folder: Path) -> list[Path]:
     return sorted((folder / name for name in names), key=lambda path: path.stat().st_size)
 
 
-def check_rows(args: Args, alpha: float) -> None:
-    """Raises UserError where so few rows cannot rule the loss out, however alike the models answer."""
+def rows_needed(args: Args, alpha: float) -> int:
+    """How many rows could rule the loss out, where these are too few however alike the models answer; else 0."""
     rows = read_rows(args.data, tasks.check_row)[: args.limit or None]
     if tasks.task_of(rows[0]) not in tasks.CHOICE:
-        return
+        return 0
     n, margin = len(rows), args.margin / 100
     loss = -statistics.tango(0, 0, n, alpha).low
-    if loss >= margin:
-        needed = int(n * loss / (1 - loss) * (1 - margin) / margin) + 1  # without rows that differ the loss is z2 / (n + z2)
-        raise UserError(
-            f"data: {n} rows rule out no loss of {args.margin:g} points, even where both models answer alike: "
-            f"give {needed} or more, or state a larger --margin"
-        )
+    # without rows that differ the loss is z2 / (n + z2)
+    return int(n * loss / (1 - loss) * (1 - margin) / margin) + 1 if loss >= margin else 0
 
 
 def score(model: Path | str, args: Args, folder: Path) -> str:
@@ -108,13 +105,32 @@ def score(model: Path | str, args: Args, folder: Path) -> str:
     return str(folder)
 
 
-def choose(args: Args, files: list[Path], alpha: float) -> tuple[Path, list[comparing.Comparison]]:
-    """The file that ships, and the comparisons that were made, the smallest file first, at level alpha each."""
+@dataclass
+class Choice:
+    file: Path
+    """the file that ships"""
+    tried: list[comparing.Comparison] = field(default_factory=list)
+    """the comparisons that were made, the smallest file first"""
+    rows_needed: int = 0
+    """where the rows were too few to try a file by: how many could have served"""
+
+    @property
+    def settled(self) -> bool:
+        return bool(self.tried and self.tried[-1].passes)
+
+
+def choose(args: Args, files: list[Path], alpha: float) -> Choice:
+    """Which file ships, by comparisons at level alpha each."""
     *smaller, largest = files
     if not smaller:
-        return largest, []
+        return Choice(largest)
     tried, out = [], Path(args.output_dir)
-    check_rows(args, alpha)
+    if needed := rows_needed(args, alpha):
+        print(
+            f"warning: data: the rows are too few to rule out a loss of {args.margin:g} points, even where both models answer "
+            f"alike: the largest file ships, untried. Give {needed} rows or more, or state a larger --margin"
+        )
+        return Choice(largest, rows_needed=needed)
     tuned = score(args.model, args, out / "eval_tuned")
     for path in smaller:
         found = read_evaluations([tuned, score(path, args, out / f"eval_{path.stem}")], [], [])
@@ -124,13 +140,14 @@ def choose(args: Args, files: list[Path], alpha: float) -> tuple[Path, list[comp
         print(one.sentence)
         tried.append(one)
         if one.passes:
-            return path, tried
-    return largest, tried
+            return Choice(path, tried)
+    return Choice(largest, tried)
 
 
-def publish(args: Args, chosen: Path, tried: list[comparing.Comparison], alpha: float) -> None:
+def publish(args: Args, choice: Choice, alpha: float) -> None:
     """The link, the Modelfile, and choice.json last."""
-    out, export = Path(args.output_dir), chosen.parent / "Modelfile"
+    out, chosen, tried = Path(args.output_dir), choice.file, choice.tried
+    export = chosen.parent / "Modelfile"
     out.mkdir(parents=True, exist_ok=True)
     target = os.path.relpath(chosen.resolve(), out.resolve())
     temporary = out / f".{LINK}.{os.getpid()}.tmp"
@@ -139,9 +156,8 @@ def publish(args: Args, chosen: Path, tried: list[comparing.Comparison], alpha: 
     if export.is_file():
         lines = export.read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(out / "Modelfile", "".join(f"FROM {target}\n" if line.startswith("FROM ") else line for line in lines))
-    settled = bool(tried and tried[-1].passes)
-    record = {"file": chosen.name, "settled": settled, "margin": args.margin, "alpha": alpha}
-    more = {"n": tried[0].n if tried else 0, "tried": [comparison_json(c) for c in tried]}
+    record = {"file": chosen.name, "settled": choice.settled, "margin": args.margin, "alpha": alpha}
+    more = {"n": tried[0].n if tried else 0, "rows_needed": choice.rows_needed, "tried": [comparison_json(c) for c in tried]}
     write_json(out / "choice.json", record | more)
 
 
@@ -149,10 +165,10 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     files = sound_files(Path(args.gguf_dir))
     alpha = args.alpha / max(1, len(files) - 1)  # whichever of the smaller ones is taken, the chance of a wrong one is alpha
-    chosen, tried = choose(args, files, alpha)
-    publish(args, chosen, tried, alpha)
-    why = "the smallest that is not worse" if tried and tried[-1].passes else "no smaller one was shown to be good enough"
-    print(f"done: {chosen.name} ships ({why if tried else 'the only file'}): {Path(args.output_dir) / LINK}")
+    choice = choose(args, files, alpha)
+    publish(args, choice, alpha)
+    why = "the smallest that is not worse" if choice.settled else "no smaller one was shown to be good enough"
+    print(f"done: {choice.file.name} ships ({'the only file' if len(files) == 1 else why}): {Path(args.output_dir) / LINK}")
 
 
 if __name__ == "__main__":

@@ -305,6 +305,9 @@ PORTUGUESE = {
     "{file}, the largest, ships: on {n} rows that no score here uses, a loss of more than {margin} points is not ruled "
     "out for a smaller one.": "{file}, o maior, é o arquivo escolhido: em {n} linhas que nenhuma nota daqui usa, uma perda "
     "de mais de {margin} pontos não está descartada para nenhum menor.",
+    "{file}, the largest, ships untried: the rows to choose by are too few to rule out a loss of more than {margin} "
+    "points; {n} could.": "{file}, o maior, é o arquivo escolhido, sem teste: as linhas para a escolha são poucas demais "
+    "para descartar uma perda de mais de {margin} pontos; {n} bastariam.",
     "Written freely: the answer read from what the model writes": "Por escrito: a resposta lida no que o modelo escreve",
     "Written freely, {candidate} is better than {baseline}": "Por escrito, {candidate} é melhor que {baseline}",
     "Written freely, {candidate} is not worse than {baseline} by more than {margin}": "Por escrito, {candidate} não é pior que "

@@ -168,6 +168,13 @@ def file_blocks(run: Run, result: Result, say: Language) -> list:
 
 def choice_blocks(choice: dict, say: Language) -> list:
     """Why this file ships (scripts/choose_file.py); nothing where there was no choice."""
+    if choice.get("rows_needed"):
+        text = (
+            "{file}, the largest, ships untried: the rows to choose by are too few to rule out a loss of more than {margin} "
+            "points; {n} could."
+        )
+        margin = say.number(choice["margin"], "g")
+        return [Text(say(text, file=choice["file"], n=choice["rows_needed"], margin=margin), "warn")]
     if not choice.get("tried"):
         return []
     text = (

@@ -106,6 +106,9 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     page = pages.render(report.page_of(parts, result, sides, 2, say), say, "html")
     assert "Não é para uso clínico" in page and 'lang="pt-BR"' in page and "50,0 %" in page and "50.0 %" not in page
     assert "sft aprendeu com linhas sintéticas, 10 de 40 (25,0 %), escritas por &lt;i&gt;writer (10)" in page
+    few = {"file": "sft-q8_0.gguf", "settled": False, "margin": 2.0, "alpha": 0.05, "n": 0, "rows_needed": 247, "tried": []}
+    (told,) = run_blocks.choice_blocks(few, say)
+    assert told.tone == "warn" and "sem teste" in told.text and "2 pontos; 247 bastariam" in told.text
     assert not missing
     text = pages.render(report.page_of(parts, result, sides, 2, say), say, "md")
     assert "é melhor que base-1B, mas pior que" in text and "<script" not in text
