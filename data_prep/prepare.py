@@ -221,7 +221,8 @@ def tell(args: Args, manifest: dict) -> None:
         print(f"test.jsonl is empty: none of {counts['rows read']:,} rows fell into it; raise --test_size or give more rows")
     page = "report.html, " if args.html_report else ""
     left_out = "what was left out and why, as it was read, nothing masked: rejects.jsonl"
-    print(f"done: {args.output_dir} (train.jsonl, test.jsonl, {page}manifest.json; {left_out})")
+    validation = "validation.jsonl, " if counts["validation"] else ""
+    print(f"done: {args.output_dir} (train.jsonl, {validation}test.jsonl, {page}manifest.json; {left_out})")
 
 
 if __name__ == "__main__":

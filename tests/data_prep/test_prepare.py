@@ -61,6 +61,15 @@ def write(path, data=ROWS):
     return path
 
 
+def test_a_validation_share_is_a_file_of_its_own_and_named(tmp_path):
+    manifest, said = prepare(tmp_path / "o", write(tmp_path / "q.jsonl"), "--validation_size", "0.25", "--test_size", "0.25")
+    ids = {n: {row["id"] for row in rows(tmp_path / f"o/{n}.jsonl")} for n in ("train", "validation", "test")}
+    assert {n: len(found) for n, found in ids.items()} == {n: manifest["counts"][n] for n in ids} and balanced(manifest)
+    assert len(set.union(*ids.values())) == len(ROWS) and all(ids.values())
+    assert "(train.jsonl, validation.jsonl, test.jsonl, report.html" in said
+    assert "(train.jsonl, test.jsonl, report.html" in prepare(tmp_path / "p", tmp_path / "q.jsonl")[1]
+
+
 def test_every_format_gives_the_same_rows(tmp_path):
     names = ["a.csv", "b.jsonl.gz", "c.json", "d.xlsx", "e.parquet", "f.jsonl.zst", "g.jsonl"]
     (tmp_path / "in").mkdir()
