@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from common.errors import UserError
+
 
 def hub_problems(repo: str | None) -> list[str]:
     """Why nothing could be pushed to OWNER/NAME; told before the work begins."""
@@ -16,12 +18,18 @@ def hub_problems(repo: str | None) -> list[str]:
 def push(folder: Path, repo: str, private: bool, only: Iterable[str] | None = None, ignore: Iterable[str] = ()) -> str:
     """Upload a folder, or what of it the patterns of `only` name, to a repository that is made where there is none.
 
-    Returns the repository's address. Hidden files and what `ignore` names stay here.
+    Returns the repository's address. Hidden files and what `ignore` names stay here. Raises UserError for a repository that is
+    there already and public, where a private one is asked for: creating leaves its visibility as it is.
     """
     from huggingface_hub import HfApi
 
     api = HfApi()
     url = api.create_repo(repo, private=private, exist_ok=True)
+    if private and not api.repo_info(repo).private:
+        raise UserError(
+            f"hub_private_repo: {repo} is there already, and public. Nothing was uploaded; all lies in {folder}. Make it private "
+            f"there or name another, then: hf upload {repo} {folder} . --exclude 'checkpoint-*'"
+        )
     api.upload_folder(
         repo_id=repo, folder_path=folder, allow_patterns=list(only) if only else None, ignore_patterns=[".*", *ignore]
     )

@@ -272,11 +272,13 @@ class HubHandler(BaseHTTPRequestHandler):
         kind = asked.get("type") or "model"
         owner = asked.get("organization") or "tester"
         name = f"{owner}/{asked['name']}"
-        repository = self.hub.repositories.setdefault((kind, name), Repository(kind, name))
-        if not repository.commits:
-            repository.commit({})
+        told = {"url": f"{self.hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}", "name": name, "id": name}
+        if (kind, name) in self.hub.repositories:  # it keeps its visibility
+            return self.json(told | {"error": "You already created this repo"}, 409)
+        repository = self.hub.repositories[kind, name] = Repository(kind, name)
+        repository.commit({})
         repository.private = bool(asked.get("private") or asked.get("visibility") == "private")
-        self.json({"url": f"{self.hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}", "name": name, "id": name})
+        self.json(told)
 
     def preupload(self, body, kind, name, _):
         files = json.loads(body)["files"]

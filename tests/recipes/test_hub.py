@@ -196,6 +196,63 @@ for kind, name in (("model", "tester/adapter"), ("dataset", "tester/rows")):
         assert pushed["adapter_model.safetensors"] == (folder / "adapter_model.safetensors").read_bytes()
 
 
+def test_prepared_rows_become_a_data_set_with_its_card(hub, tmp_path):
+    """What may be read of medical rows leaves the machine, and nothing else; pushed again, what is gone goes there too."""
+    raw = [r | {"question": f"{r['question']} CPF 529.982.247-25."} for r in rows("exam.jsonl")]
+    (tmp_path / "secret name.jsonl").write_bytes(lines(raw))
+    out, env = tmp_path / "mine", hub.environment(tmp_path / "cache", HF_TOKEN=TOKEN)
+    made = ["data_prep/prepare.py", tmp_path / "secret name.jsonl", "--output_dir", out]
+    run_script(*made, "--validation_size", 0.2)
+    push = ["data_prep/push_to_hub.py", out, "--hub_dataset_id", "tester/mine"]
+    assert "README.md would go" in run_script(*push, "--dry_run", env=hub.environment(tmp_path)).stdout
+    run_script(*push, env=env)
+    pushed = hub.repositories["dataset", "tester/mine"]
+    files = pushed.commits[-1][1]
+    assert pushed.private and set(files) == {"README.md", "train.jsonl", "validation.jsonl", "test.jsonl"}
+    told = files["README.md"].decode()
+    assert "Not for clinical use" in told and "CPF 12" in told and "secret name.jsonl: not stated" in told
+    assert not any(secret in content for content in files.values() for secret in (b"529.982", str(tmp_path).encode()))
+    again = run_script("-c", READ_BACK, "tester/mine", env=env).stdout
+    assert again.split() == [str(len(files[f"{n}.jsonl"].splitlines())) for n in ("train", "validation", "test")]
+    run_script(*made, "--test_size", 1)
+    run_script(*push, env=env)
+    assert set(pushed.commits[-1][1]) == {"README.md", "test.jsonl"}
+
+
+READ_BACK = """
+import sys
+from datasets import load_dataset
+rows = load_dataset(sys.argv[1])
+print(len(rows["train"]), len(rows["validation"]), len(load_dataset(sys.argv[1], "scoring", split="test")))
+"""
+
+
+def test_rows_that_must_not_leave_are_refused(hub, tmp_path):
+    env = hub.environment(tmp_path / "cache", HF_TOKEN=TOKEN)
+
+    def refused(out: Path, *flags, name: str = "tester/never", **environment) -> str:
+        push = ["data_prep/push_to_hub.py", out, "--hub_dataset_id", name, *flags]
+        said = run_script(*push, code=2, env=env | environment).stderr
+        assert "Traceback" not in said and ("dataset", "tester/never") not in hub.repositories
+        return said
+
+    out = tmp_path / "rows"
+    run_script("data_prep/prepare.py", "recipes/rehearsal/exam.jsonl", "--output_dir", out, "--personal_data", "keep")
+    with (out / "train.jsonl").open("a") as file:
+        file.write("{}\n")
+    said = refused(out, "--hub_private_repo", "false")
+    assert "personal data kept" in said and "train.jsonl: is not what manifest.json tells" in said and "is not stated" in said
+    assert "give OWNER/NAME" in refused(tmp_path, name="me") and "holds no manifest.json" in refused(tmp_path)
+    assert "hf auth login" in refused(out, HF_TOKEN="")
+    run_script("data_prep/prepare.py", "recipes/rehearsal/exam.jsonl", "--output_dir", out)
+    hub.put("dataset", "tester/public", {"README.md": b"x"})
+    assert "and public" in refused(out, name="tester/public") and len(hub.repositories["dataset", "tester/public"].commits) == 1
+    hub.put("model", "tester/public", {"README.md": b"x"})
+    code = "import sys; sys.path.insert(0, 'scripts'); from common.hub import push; push(sys.argv[1], 'tester/public', True)"
+    assert "is there already, and public" in run_script("-c", code, out, env=env, code=1).stderr
+    assert len(hub.repositories["model", "tester/public"].commits) == 1
+
+
 @pytest.mark.rehearsal
 @pytest.mark.slow  # not in CI: minutes each
 @pytest.mark.parametrize("name", ["sft", "dr_bode"])
