@@ -34,7 +34,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows
 from common.models import EMBEDDED_MODEL, adapter_config, check_model_name, is_adapter
-from llamacpp.files import is_gguf, lora_problems
+from llamacpp.files import gguf_problems, is_gguf, lora_problems
 from llamacpp.sampling import GREEDY
 from llamacpp.server import NOTE
 
@@ -79,8 +79,8 @@ class Args:
         found = check_model_name(self.model) + (check_model_name(self.base, "base") if self.base else [])
         for name in ("model", "base"):
             path = getattr(self, name)
-            if path and Path(path).is_file() and not is_gguf(path):
-                found.append(f"{name}: {path} is a file, but no GGUF; give a model folder or a GGUF file")
+            if path and Path(path).is_file():
+                found += gguf_problems(path, name)
             if path and is_adapter(path) and (task := adapter_config(path).get("task_type")) not in (None, "CAUSAL_LM"):
                 reward = " (a reward model, as scripts/reward.py makes)" if task == "SEQ_CLS" else ""
                 found.append(f"{name}: {path} is a {task} adapter{reward}: it writes no text")

@@ -45,7 +45,7 @@ from common.errors import UserError
 from common.files import read_json, read_rows, sha256, write_json, write_text
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, finish_run
-from llamacpp.files import is_gguf
+from llamacpp.files import gguf_problems, is_gguf
 from scoring import baselines, engines, judge, predict, summary, tasks
 from scoring.evaluations import model_name
 
@@ -109,8 +109,7 @@ class Args:
 
     def problems(self) -> list[str]:
         found = [] if is_url(self.model) else check_model_name(self.model)
-        if Path(self.model).is_file() and not is_gguf(self.model):
-            found.append(f"model: {self.model} is a file, but no GGUF; give a folder, a GGUF or a URL")
+        found += gguf_problems(self.model) if Path(self.model).is_file() else []
         for name in ("data", "shots_data", "train_data", "human_marks"):
             path = getattr(self, name)
             files = tasks.data_files(path) if name == "data" else [path] if path else []

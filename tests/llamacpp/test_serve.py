@@ -272,4 +272,6 @@ def test_wrong_input_is_told_at_once(tmp_path):
         assert "is in use" in refused("--model", GGUF, "--port", taken.getsockname()[1])
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(GGUF.read_bytes()[:2_000_000])
+    assert "was not copied whole" in refused("--model", broken)
+    broken.write_bytes(GGUF.read_bytes().replace(b"llama", b"lLama", 1))  # an architecture that llama.cpp does not know
     assert "cannot serve" in run_script("scripts/serve.py", "--model", broken, "--port", 0, code=2).stderr
