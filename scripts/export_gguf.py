@@ -107,7 +107,7 @@ class Args:
         if self.push_to_hub and (self.merge_only or self.lora_only):
             found.append("push_to_hub: pushes GGUF files; leave --merge_only and --lora_only out")
         elif self.push_to_hub:
-            found += hub_problems(self.hub_model_id)
+            found += hub_problems(self.hub_model_id, self.hub_private_repo)
         return found + gate_problems(self.gates) + check_at_least(self, 300, "max_tokens", "num_ctx")
 
     def problems_of_adapter(self) -> list[str]:

@@ -5,14 +5,22 @@ from pathlib import Path
 
 from common.errors import UserError
 
+PUBLIC = "{} is there already, and public"  # creating it again would leave it so
 
-def hub_problems(repo: str | None) -> list[str]:
+
+def hub_problems(repo: str | None, private: bool) -> list[str]:
     """Why nothing could be pushed to OWNER/NAME; told before the work begins."""
     if not repo or repo.count("/") != 1:
         return [f"hub_model_id: give OWNER/NAME for --push_to_hub (found {repo!r})"]
-    from huggingface_hub import get_token
+    from huggingface_hub import HfApi, get_token
 
-    return [] if get_token() else ["push_to_hub: nobody is logged in to the hub here; run: hf auth login"]
+    if not get_token():
+        return ["push_to_hub: nobody is logged in to the hub here; run: hf auth login"]
+    try:
+        public = private and not HfApi().repo_info(repo, timeout=10).private
+    except Exception:  # none of that name yet, or no network now: pushing will tell
+        return []
+    return [f"hub_private_repo: {PUBLIC.format(repo)}; make it private there, or name another"] if public else []
 
 
 def push(folder: Path, repo: str, private: bool, only: Iterable[str] | None = None, ignore: Iterable[str] = ()) -> str:
@@ -27,8 +35,8 @@ def push(folder: Path, repo: str, private: bool, only: Iterable[str] | None = No
     url = api.create_repo(repo, private=private, exist_ok=True)
     if private and not api.repo_info(repo).private:
         raise UserError(
-            f"hub_private_repo: {repo} is there already, and public. Nothing was uploaded; all lies in {folder}. Make it private "
-            f"there or name another, then: hf upload {repo} {folder} . --exclude 'checkpoint-*'"
+            f"hub_private_repo: {PUBLIC.format(repo)}. Nothing was uploaded; all lies in {folder}. Make it private there or name "
+            f"another, then: hf upload {repo} {folder} . --exclude 'checkpoint-*'"
         )
     api.upload_folder(
         repo_id=repo, folder_path=folder, allow_patterns=list(only) if only else None, ignore_patterns=[".*", *ignore]

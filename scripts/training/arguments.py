@@ -127,7 +127,7 @@ class TrainingArgs:
         if self.report_to != "none" and importlib.util.find_spec(self.report_to) is None:
             found.append(f"report_to: {self.report_to} is not installed; run: pip install {self.report_to}")
         if self.push_to_hub:
-            found += hub_problems(self.hub_model_id)
+            found += hub_problems(self.hub_model_id, self.hub_private_repo)
         return found + adapters.problems(self) + self._trainer_problems()
 
     def _trainer_problems(self) -> list[str]:

@@ -251,6 +251,8 @@ def test_rows_that_must_not_leave_are_refused(hub, tmp_path):
     code = "import sys; sys.path.insert(0, 'scripts'); from common.hub import push; push(sys.argv[1], 'tester/public', True)"
     assert "is there already, and public" in run_script("-c", code, out, env=env, code=1).stderr
     assert len(hub.repositories["model", "tester/public"].commits) == 1
+    asked = ["scripts/sft.py", "--data", out / "train.jsonl", "--push_to_hub", "--hub_model_id", "tester/public"]
+    assert "and public; make it private" in run_script(*asked, env=env, code=2).stderr  # before anything is trained
 
 
 @pytest.mark.rehearsal
