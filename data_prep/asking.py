@@ -4,8 +4,9 @@ import dataclasses
 import re
 
 from data_prep.columns import Column, candidates, fits, option_columns, share
+from data_prep.documents import OWN_KEY
 from data_prep.errors import UserError
-from data_prep.keys import unclear
+from data_prep.keys import OF_A_MODEL, unclear
 from data_prep.names import RIGHT, words_of
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
@@ -36,24 +37,8 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
         raise UserError(f"{shown}: {name} can be {' or '.join(map(str, both))}. Paste one:\n{lines}")
     if best.key and best.key.base == "?":
         raise unclear(shown, best.key)
-    text = columns.get(best.reading.fields.get("text", ""))
-    if best.reading.shape == "text" and not said and text and _looks_like_exam(text):
-        raise UserError(
-            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
-            f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
-        )
-    if best.reading.shape == "text" and not said and text and share(text.values, _is_dialogue) >= 0.3:
-        raise UserError(
-            f"{shown}: its text holds dialogues, of which plain text loses whose turn is whose. Bring each into a row, or "
-            "leave only dialogues in it, with an empty line between; or, where text is meant, "
-            f"paste:\n{pasted(best.reading)}"
-        )
-    asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
-    if best.reading.shape in ("qa", "alpaca") and not said and asked and share(asked.values, _holds_dialogue) >= 0.3:
-        raise UserError(
-            f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
-            f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
-        )
+    if not said:
+        _check_contents(best, columns, shown)
     if best.unused and not said:
         raise UserError(_left_out(best, columns, shown))
     rate = best.key.rate if best.key else 1.0
@@ -61,7 +46,42 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
     return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
 
 
-TAGGED = re.compile(r"<\|?(user|human|patient|bot|assistant|doctor|gpt)\|?>|\[(user|human|patient|bot|assistant|doctor)\]", re.I)
+def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> None:
+    """Raises UserError where the texts are not what the shape makes of them: exams or dialogues in plain text, ids as answers."""
+    text = columns.get(best.reading.fields.get("text", ""))
+    if best.reading.shape == "text" and text and _looks_like_exam(text):
+        raise UserError(
+            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
+            f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
+        )
+    if best.reading.shape == "text" and text and share(text.values, _turns_in) >= 0.3:
+        raise UserError(
+            f"{shown}: its text holds dialogues, of which plain text loses whose turn is whose. Bring each into a row, or "
+            "leave only dialogues in it, with an empty line between; or, where text is meant, "
+            f"paste:\n{pasted(best.reading)}"
+        )
+    asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
+    if best.reading.shape in ("qa", "alpaca") and asked and share(asked.values, _holds_dialogue) >= 0.3:
+        raise UserError(
+            f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
+            f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
+        )
+    told = columns.get(best.reading.fields.get("answer", ""))
+    if best.reading.shape == "qa" and told and share(told.values, _is_of_ids) >= 0.9:
+        raise UserError(
+            f"{shown}: {told.name} holds whole numbers alone ({str(told.values[0])[:20]!r}), as names of answers elsewhere and "
+            f"marks are. Where they are the answers, paste:\n{pasted(best.reading)}"
+        )
+
+
+def _is_of_ids(value) -> bool:
+    """Whether an answer is a whole number, or several: what is measured or counted has a unit or a word beside it."""
+    return bool(re.fullmatch(r"\s*-?\d+(?:\s*[,;]\s*-?\d+)*\s*", str(value)))
+
+
+TAGGED = re.compile(
+    r"<\|?(user|human|patient|bot|assistant|doctor|gpt|ai|model)\|?>|\[(user|human|patient|bot|assistant|doctor)\]", re.I
+)
 
 
 def _holds_dialogue(value) -> bool:
@@ -71,8 +91,11 @@ def _holds_dialogue(value) -> bool:
     return len(said) > 2 and {"human", "gpt"} <= sides
 
 
-def _is_dialogue(value) -> bool:
-    """Whether lines of a text begin with speakers of both sides, three times each at least."""
+def _turns_in(value) -> bool:
+    """Whether a text marks turns of both sides as chat templates do, or its lines begin with them, three times each at least."""
+    marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
+    if {"human", "gpt"} <= marked:
+        return True
     sides = [role_of(speaker, {}) for speaker in speakers_of(str(value))]
     return min(sides.count("human"), sides.count("gpt")) >= 3
 
@@ -91,7 +114,8 @@ def _looks_like_exam(column: Column) -> bool:
     for value in column.values[:20]:
         letters = [next(g for g in hit.groups() if g).upper() for hit in LINE.finditer(str(value))]
         runs = sum(letters[i : i + 4] == ["A", "B", "C", "D"] for i in range(len(letters)))
-        if runs >= 3 and len(EXAM.findall(str(value))) >= 3:
+        keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(str(value))) >= 3
+        if keyed or (runs >= 3 and len(EXAM.findall(str(value))) >= 3):
             return True
     return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 
@@ -129,6 +153,17 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     )
 
 
+def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:
+    """What to suggest where no name says anything: the only column of long texts as text, with a label where there is but one."""
+    long = [c.name for c in columns.values() if c.kind == "text" and c.length >= 100]
+    others = [c for c in columns.values() if c.name not in long]
+    if len(long) != 1 or OF_A_MODEL & set(words_of(long[0])) or any(c.kind == "text" and c.length >= 30 for c in others):
+        return None
+    if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= len(others[0].values) / 5:
+        return "classification", {"text": long[0], "label": others[0].name}
+    return "text", {"text": long[0]}
+
+
 def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(map(str, columns)) or "none"
     shape, options = wish.shape, bool(option_columns(columns) or candidates("options", columns))
@@ -140,6 +175,9 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     for name in needs:
         if name not in fields and (called := candidates(name, columns)):
             fields[name] = called[0]
+    if wish.shape == "auto" and not fields and (likely := _by_lengths(columns)):
+        shape, fields = likely
+        needs = list(fields)
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})

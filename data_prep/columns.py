@@ -5,7 +5,7 @@ import html
 import re
 from typing import NamedTuple
 
-from data_prep.names import ALIASES, IDS, NAMES, NO, OPTION_PREFIXES, SPLITS, YES, is_telling, plain, words_of
+from data_prep.names import ALIASES, IDS, NAMES, NO, OF_A_LETTER, OPTION_PREFIXES, SPLITS, YES, is_telling, plain, words_of
 from data_prep.turns import is_turns, messages_of, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
 
@@ -125,8 +125,10 @@ def fits(name: str, column: Column) -> bool:
 
 def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
-    order = [alias.replace("_", "") for alias in NAMES[name].split()]
+    order = list(map(plain, NAMES[name].split()))
     called = [c for c in columns.values() if name in ALIASES.get(plain(c.name), ()) and fits(name, c)]
+    if "q" not in set(map(plain, columns)):
+        called = [c for c in called if plain(c.name) not in OF_A_LETTER]
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), order.index(plain(c.name))))]
 
 
@@ -197,7 +199,8 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (rows >= 20 and column.distinct == 1)
     ):
         return False
-    if column.kind == "turns" or is_telling(column.name):
+    options = not with_options and column.kind in ("list", "object") and "options" in ALIASES.get(plain(column.name), ())
+    if column.kind == "turns" or is_telling(column.name) or (options and fits("options", column)):
         return not (with_options and about_the_item(column))
     letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
     return with_options and letters >= 0.9 and column.distinct >= 2

@@ -128,7 +128,8 @@ def _answered(cells: Cells, question: str, answer: str, thought: dict, args, sys
     customs = customs_of(args, cells.reading)
     turns = told([*messages_of(history), Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
     turns, _ = exchange(turns, customs)
-    return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns, system)], **cells.language()}
+    told_of = {**cells.provenance(), **cells.language()}
+    return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns, system)], **told_of}
 
 
 def _classification(cells: Cells, args) -> dict:

@@ -19,6 +19,7 @@ from data_prep.columns import (
     option_columns,
     profile,
     repeats,
+    share,
     with_empty,
 )
 from data_prep.errors import UserError
@@ -85,6 +86,8 @@ def _nested_rows(columns: dict[str, Column]) -> str:
         return ""
     found = []
     for column in columns.values():
+        if {"conversations", "messages", "dialogue", "history"} & set(ALIASES.get(plain(column.name), ())):
+            continue  # a question there goes on with the answer before it
         items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
@@ -150,9 +153,19 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
         called = [c.name for c in free.values() if c.kind == "turns" and c.name not in fields.values()]
         called = called or next((cs for n in ("instruction", "question") if (cs := candidates(n, free))), [])
         fields |= {"prompt": called[0]} if len(called) == 1 else {}
+    if rule.shape in ("text", "classification") and "text" not in wish.fields:
+        text = columns[fields["text"]]
+        longer = [c.name for c in free.values() if c.name not in fields.values() and _is_fuller(c, text)]
+        rivals |= {"text": longer} if longer and not all(repeats(columns[c], [text], sample) for c in longer) else {}
     if rule.shape == "qa" and (further := _further_questions(fields, free, wish, columns, sample)):
         rivals.setdefault("question", further)
     return _scored(rule, Reading(rule.shape, fields), None, columns, sample, passed, rivals)
+
+
+def _is_fuller(column: Column, text: Column) -> bool:
+    """Whether a column holds more text than the one that is taken for the text: an abstract's whole article, say."""
+    links = share(column.values, lambda v: str(v).startswith("http"))
+    return column.kind == "text" and column.length >= 200 and column.length > 1.5 * text.length and links < 0.5
 
 
 def _is_title(column: str, question: str) -> bool:
@@ -183,6 +196,8 @@ def _classes(fields: dict, column: str, name: str, columns: dict[str, Column], w
     """Whether a question and a label can be a classification: a label by name, of few different values."""
     if "text" not in fields or name != "label":  # the text comes first
         return True
+    if wish.shape == "auto" and columns[column].distinct == 1 and len(columns[column].values) >= 5:
+        return False  # nothing to tell apart
     asked = "question" in ALIASES.get(plain(fields["text"]), ())
     if wish.shape == "auto" and asked and plain(column) not in STRONG_LABELS:
         return False

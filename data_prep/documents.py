@@ -87,9 +87,17 @@ KEY_LINE = re.compile(
     r"^[ \t]*(?:[-*][ \t]*)?(?:Quest[ãa]o[ \t]+)?(\d{1,3})[ \t]*[-–.):][ \t]*\(?([A-Ja-j*]|anulada|nula)\)?[ \t]*$", re.M | re.I
 )
 OWN_KEY = re.compile(
-    r"^[ \t>*_-]*(?:Gabarito|Resposta(?: correta)?|Alternativa correta|Correct answer|Answer)"
+    r"^[ \t>*_-]*(?:Gabarito|Resposta(?: correta)?|Alternativa correta|Respuesta(?: correcta)?|R[ée]ponse(?: correcte)?"
+    r"|(?:Correct )?Answer|Correct option)"
     r"[ \t*_]*[:：][ \t*_]*(?:letra[ \t]+)?\(?([A-J])\b[^\n]*$",
     re.M | re.I,
+)
+
+
+NUMBER_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__)?(\d{1,3})[.)][ \t]+(?=\S)", re.M)
+HEADING = re.compile(r"^[ \t]*(?:#{1,6}[ \t].*|[-*_]{3,}[ \t]*)$", re.M)
+WHY = re.compile(
+    r"^[ \t>*_-]*(?:explanation|rationale|coment[áa]rio|explica[çc][ãa]o|explicaci[óo]n|justificativa)[ \t*_]*[:：][ \t*_]*", re.I
 )
 
 
@@ -127,19 +135,48 @@ def markdown_file(path: Path, shown: str, siblings: list[Path]):
     text = whole_text(path, shown)
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
-        if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):
+        if exam := numbered_exam(text, path.name):
+            yield from exam
+        elif not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):
             yield 1, {"text": text}, 0
         return
-    bodies = [text[h.end() : n.start() if n else len(text)] for h, n in zip(heads, [*heads[1:], None], strict=True)]
+    bodies = _between(text, heads)
     own = all(OWN_KEY.search(body) for body in bodies)
     keys, key_file = ({}, path.name) if own else _key_of(path, shown, siblings)
     for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, bodies, strict=True):
         number = int(head[1])
-        answer, status = (OWN_KEY.search(body)[1], "") if own else keys.pop(number, (None, ""))
-        yield line, _exam_question(number, OWN_KEY.sub("", body) if own else body, answer, status, key_file), 0
+        if own:
+            yield line, _with_own_key(number, body, key_file), 0
+        else:
+            yield line, _exam_question(number, body, *keys.pop(number, (None, "")), key_file), 0
     for number, (answer, status) in sorted(keys.items()):
         row = {"number": number, "question": "", "options": {}, "answer": answer, "status": status, "key_file": key_file}
         yield number, row, 0
+
+
+def _between(text: str, heads: list) -> list[str]:
+    """What stands between each head and the next."""
+    return [text[h.end() : n.start() if n else len(text)] for h, n in zip(heads, [*heads[1:], None], strict=True)]
+
+
+def numbered_exam(text: str, key_file: str) -> list[tuple[int, dict, int]]:
+    """Questions that begin with their number alone, each with options and its key below; [] where anything numbered is none."""
+    heads = list(NUMBER_HEAD.finditer(text))
+    bodies = _between(text, heads) if len(heads) > 1 else []
+    if not bodies or not all(len(OWN_KEY.findall(b)) == 1 and len(split_stem(b)[1]) > 1 for b in bodies):
+        return []
+    lines = line_numbers(text, [h.start() for h in heads])
+    return [(n, _with_own_key(int(h[1]), b, key_file), 0) for n, h, b in zip(lines, heads, bodies, strict=True)]
+
+
+def _with_own_key(number: int, body: str, key_file: str) -> dict:
+    """A question whose key stands in it. What comes after the key, headings of the next part aside, explains it."""
+    key = OWN_KEY.search(body)
+    before, after = body[: key.start()], HEADING.sub("", body[key.end() :]).strip()
+    if not split_stem(before)[1]:  # the key stands before the options
+        return _exam_question(number, OWN_KEY.sub("", body), key[1], "", key_file)
+    row = _exam_question(number, before, key[1], "", key_file)
+    return row | ({"explanation": WHY.sub("", after).strip("* \t\n")} if after else {})
 
 
 def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str]:
@@ -158,6 +195,9 @@ def _exam_question(number: int, body: str, answer, status: str, key_file: str) -
     first = LINE.search(body)
     stem, options = split_stem(body[first.start() :]) if first else ("", [])
     question = (body[: first.start()] + stem).strip() if options else body.strip()
+    question = re.sub(
+        r"^(?:\*\*(.+?)\*\*|(.+?)\*\*)$", r"\1\2", question
+    )  # a stem in bold; its beginning can stand at the number
     return {
         "number": number,
         "question": question,
@@ -189,6 +229,8 @@ def text_file(path: Path, shown: str):
     elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
+    elif exam := numbered_exam(text, path.name):
+        yield from exam
     else:
         yield 1, {"text": text}, 0
 

@@ -1,22 +1,39 @@
 """What raw files call things: column names, words for roles, words of keys. A table to extend; the code that uses it is detect.py.
 
-Names are compared without case, spaces and the signs _ - . / (`plain`).
+Names are compared without case, accents, spaces and the signs _ - . / (`plain`).
 """
 
+import functools
 import re
+import unicodedata
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+
+@functools.lru_cache(maxsize=65536)
+def unaccented(text: str) -> str:
+    """A text without its accents; Korean and Japanese letters, which are written of parts as well, stay whole."""
+    if text.isascii():
+        return text
+    bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", bare)
+
+
+def plain(name) -> str:
+    """A column's name without case, accents, spaces and signs."""
+    return unaccented(re.sub(r"[\s_\-./?:()*\[\]]", "", str(name)).casefold())
+
+
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle questionwithoptions q",
     "question_title": "questiontitle",
-    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 answers respostas respuestas réponses",
+    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 answers respostas respuestas réponses o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
-    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta 答案",
+    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
@@ -33,20 +50,21 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected": "rejected rejeitada dispreferred",
     "completion": "completion respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação rationale solution comentario comentário justificativa",
+    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário justificativa",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
-    "titulo título title origem area área theme tema questiontype category",
+    "titulo título title origem area área theme tema maintopic domaine domínio questiontype category",
     "language": "language lang idioma lingua língua",
     "system": "system systemprompt",
     "status": "status situacao situação",
     "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
     "question_end": "sent2",
-    "image": "containsimg hasimage hasassociatedimages imageurl imagepath image images imagem temimagem",
+    "image": "containsimg hasimage hasassociatedimages isimagebased imageurl imagepath image images imagem imagens temimagem imagen imágenes img imgs "
+    "figura figuras figure figures",
     "text_only": "textonly",
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
-    "exam": "exam prova exame banca concurso certame examname editionid edition edicao edição",
-    "number": "number numero número questionnumber numeroquestao itemnumber",
+    "exam": "exam prova exame banca concurso certame examname examid editionid edition edicao edição",
+    "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão",
     "year": "year ano examyear anoprova",
     "difficulty": "difficulty dificuldade difficultyparameter parametrob paramb irtb",
     "split": "split particao partição subset",
@@ -57,8 +75,9 @@ PROVENANCE = ("exam", "number", "year", "difficulty")  # where an item comes fro
 MADE_BY = ("synthetic", "generator")  # that a model wrote a row, and which: carried to every row that is made of it
 ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():
-    for _alias in _aliases.split():
-        ALIASES.setdefault(_alias.replace("_", ""), []).append(_name)
+    for _alias in dict.fromkeys(map(plain, _aliases.split())):
+        ALIASES.setdefault(_alias, []).append(_name)
+OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a
 
 # Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.
 TELLING = re.compile(
@@ -73,7 +92,7 @@ TELLING = re.compile(
 # Words after which a column is about such a thing, and is none itself.
 ABOUT = re.compile(
     r"^(?:ids?|urls?|links?|types?|dates?|times?|sources?|models?|tokens?|lengths?|len|counts?|num|number|langs?|authors?|starts?|"
-    r"ends?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|tipo|fonte|data|autor|no)$",
+    r"ends?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
     re.I,
 )
 EXPLAINS = {"explanation", "explanations", "explicacion", "explicacao", "explication", "rationale", "justificativa", "comentario"}
@@ -125,7 +144,7 @@ ROLES = {  # plain word of a speaker -> whose turn it is
     "third": "guest family familiar mother father son daughter wife husband mom dad parent caregiver companion acompanhante mãe mae pai "
     "filho filha esposa esposo marido nurse enfermeiro enfermeira técnico técnica resident residente student aluno interpreter intérprete 家属 家长 妈妈 爸爸 母亲 父亲 丈夫 妻子 护士",
 }
-ROLE_OF = {word: role for role, words in ROLES.items() for word in words.split()}
+ROLE_OF = {plain(word): role for role, words in ROLES.items() for word in words.split()}
 SINGLE = {
     "p": "human",
     "u": "human",
@@ -182,17 +201,9 @@ LANGUAGES = {
 }  # fmt: skip
 
 
-def plain(name) -> str:
-    """A column's name without case, spaces and signs."""
-    return re.sub(r"[\s_\-./?:()*\[\]]", "", str(name)).casefold()
-
-
 def words_of(name) -> list[str]:
     """The words of a column's name: `answerText`, `answer_text` and `Answer text` are the same."""
-    import unicodedata
-
-    text = "".join(c for c in unicodedata.normalize("NFKD", str(name)) if not unicodedata.combining(c))
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unaccented(str(name)))
     return [w.casefold() for w in re.split(r"[\W_]+", text) if w]
 
 

@@ -3,7 +3,7 @@
 import collections
 
 from data_prep.chat_template import scoring_prompt
-from data_prep.names import MADE_BY
+from data_prep.names import MADE_BY, PROVENANCE
 
 TASK_OF = {
     "mcq": "sft",
@@ -100,7 +100,7 @@ def scoring(row: dict, args) -> dict:
     """A plain row as a row to measure with; a dialogue is a conversation whose last answer is the reference, its system turn
     `system`, as other rows have it."""
     row = {k: v for k, v in row.items() if k != "thought"}
-    common = origin(row) | {"language": row["language"]}
+    common = origin(row) | {name: row[name] for name in ("language", *PROVENANCE) if name in row}
     if row["task"] == "graded" and not isinstance(row["prompt"], str):
         turns = [*_asked(row["prompt"]), {"from": "gpt", "value": row["completion"]}]
         row = {"id": row["id"], "task": "dialogue", "conversations": turns, **common}

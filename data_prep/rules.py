@@ -50,7 +50,7 @@ RULES = (
     ),
     Rule("sharegpt", (("conversations",),), ("system",), 4),
     Rule("messages", (("messages",),), ("system",), 4),
-    Rule("alpaca", (("instruction",), ("output",)), ("input", "history", "system", "thought"), 4),
+    Rule("alpaca", (("instruction",), ("output",)), ("input", "history", "system", "thought", *PROVENANCE), 4),
     Rule("dialogue", (("dialogue",),), ("system",), 3.5),
     Rule("classification", (("text", "question"), ("label",)), ("context", "image", "image_text", *PROVENANCE), 3),
     Rule(

@@ -83,6 +83,8 @@ def records_of(value, depth: int = 3) -> list | None:
             return [{"messages": value}]
         if value and all(map(said_lines, value)):
             return [{"dialogue": lines} for lines in value]
+        if value and all(isinstance(v, str) for v in value) and sum(map(len, value)) >= 200 * len(value):
+            return [{"text": v} for v in value]  # short ones can be anything: questions, names
         squad = len(value) == 1 and isinstance(value[0], dict) and "paragraphs" in value[0]
         return list(_squad(value)) if squad else value
     if not isinstance(value, dict):

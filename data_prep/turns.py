@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from data_prep.names import PAIRS_OF_SINGLES, ROLE_OF, ROLES, SINGLE, TITLED, plain
+from data_prep.names import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, plain
 from data_prep.values import Unreadable, from_literal, is_missing, text_of
 
 SPEAKER = re.compile(
@@ -16,6 +16,7 @@ THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
 ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor")
 TEXT_KEYS = ("value", "content", "text", "message", "utterance", "parts", "texto", "mensagem")
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
+THIRD = [word for word, side in ROLE_OF.items() if side == "third"]
 SIDES = ("human", "gpt", "system", "tool", "third", "drop", "text")  # text: no speaker, the line goes on with the turn
 NAMED = re.compile(r"[A-ZÀ-Ý][\w.'-]*(?:[ _-][\w.'()-]+){0,2}")  # how a speaker's name looks at the start of a line
 
@@ -54,7 +55,7 @@ def role_of(speaker: str, roles: dict[str, str], both_sides: bool = True) -> str
     if base in ROLE_OF:  # "Patient (Ana)" is the patient, "Doctor_2" a further speaker
         return ROLE_OF[base] if inside[1] else "third"
     parts = [plain(p) for p in re.split(r"[\W_]+", str(speaker)) if p]
-    if len(parts) > 1 and (parts[0] in ROLES["third"].split() or _misspelt(parts[0], ROLES["third"].split())):
+    if len(parts) > 1 and (parts[0] in THIRD or _misspelt(parts[0], THIRD)):
         return "third"
     near = _misspelt(re.sub(r"\d+$", "", word), [w for w in ROLE_OF if len(w) > 4])
     return ("third" if word[-1:].isdigit() else ROLE_OF[near]) if near else None

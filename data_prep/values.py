@@ -55,6 +55,9 @@ def cell(raw: dict, column: str):
     return value
 
 
+WRAPS = ("contexts", "text", "content", "value")  # of a text: PubMedQA's parquet, SQuAD's answers, parts of messages
+
+
 def text_of(value, what: str = "text") -> str:
     """A text, a number or a list of these as text; "" where it is missing. Raises Unreadable for anything else."""
     if is_missing(value):
@@ -70,7 +73,7 @@ def text_of(value, what: str = "text") -> str:
     if isinstance(value, list):
         return _joined(value, what)
     if isinstance(value, dict):
-        for key in ("contexts", "text", "content", "value"):  # PubMedQA's parquet, SQuAD's answers, wrapped texts
+        for key in WRAPS:
             if key in value and not isinstance(value[key], dict):
                 return text_of(value[key], what)
         raise Unreadable(f"{what} is an object, not a text: its names are '{', '.join(map(str, value))}'"[:200])
@@ -90,7 +93,9 @@ def _joined(values: list, what: str) -> str:
 
 def answer_text(value, what: str = "the answer") -> str:
     """`text_of` for an answer. A list of several is no answer: which of them is meant is not ours to say."""
-    value = from_literal(value)
+    written, value = value, from_literal(value)
+    if isinstance(written, str) and isinstance(value, dict) and not set(WRAPS) & set(value) and '"' in written:
+        return written.strip()  # an answer that is to be JSON, as a report in fields is
     if isinstance(value, dict) and isinstance(value.get("text"), list):
         value = value["text"][:1]  # SQuAD: several spans of one answer
     if isinstance(value, list):

@@ -6,6 +6,7 @@ import pytest
 
 from data_prep.convert import convert
 from data_prep.detect import find_reading
+from data_prep.documents import numbered_exam
 from data_prep.errors import UserError
 from data_prep.options import Args
 from data_prep.prepare import prepare
@@ -257,3 +258,112 @@ def test_an_instruction_with_its_input_is_a_pair_s_prompt_and_lines_of_speakers_
     assert read(pairs)[1][3]["prompt"] == "Resuma 3.\n\nNota 3."
     rows = [{"Id": i, "Dialogue": [f"病人：头痛{i}天。", "医生：多休息。"]} for i in range(30)]
     assert [t["value"] for t in read(rows)[1][3]["conversations"]] == ["头痛3天。", "多休息。"]
+
+
+# ---------------------------------------------------------------------------------- forms of the third round
+
+
+@pytest.mark.parametrize(
+    "question, key, why", [("Énoncé", "Réponse correcte", "Explication"), ("pregunta", "RESPUESTA_CORRECTA", "Explicación")]
+)
+def test_names_are_told_with_and_without_their_accents(question, key, why):
+    rows = [{"question" if question == "Énoncé" else question: f"Q {i}?", key: "ABC"[i % 3], why: f"Car {i}."} for i in range(30)]
+    _, made = read([row | {f"option{letter}": text for letter, text in OPTIONS.items()} for row in rows])
+    assert [(row["answer"], row["explanation"]) for row in made] == [("ABC"[i % 3], f"Car {i}.") for i in range(30)]
+
+
+def test_names_of_a_letter_where_there_is_a_q_and_only_there():
+    rows = [{"q": f"Caso {i}?", "o": list(OPTIONS.values()), "a": i % 3, "img": i == 4} for i in range(30)]
+    reading, made = read(rows)
+    assert [row["answer"] for i, row in enumerate(made) if i != 4] == ["ABC"[i % 3] for i in range(30) if i != 4]
+    assert "image" in made[4] and reading.base == "0"
+    spread = [{"Question": f"Caso {i}?", "A": "dor", "B": f"febre {i}", "C": "tosse", "Answer": "ABC"[i % 3]} for i in range(30)]
+    assert read(spread)[0].option_columns == ("A", "B", "C") and read(spread)[0].fields["answer"] == "Answer"
+
+
+@pytest.mark.parametrize("name", ["figura", "imgs", "imagens"])
+def test_a_question_with_a_figure_under_any_name_needs_it(name):
+    _, rows = read(exam(**{name: lambda i: f"fig{i}" if i % 10 == 3 else None}))
+    assert [i for i, row in enumerate(rows) if isinstance(row, str)] == [3, 13, 23]
+
+
+def test_pairs_of_one_conversation_stay_together():
+    said = [{"conversation": [{"question": f"{n} {i}?", "answer": f"Sim, {n} {i}."} for n in "abc"]} for i in range(30)]
+    _, made = read(said)
+    assert [t["value"] for t in made[7]["conversations"]] == ["a 7?", "Sim, a 7.", "b 7?", "Sim, b 7.", "c 7?", "Sim, c 7."]
+
+
+def test_a_label_of_one_value_is_none_and_of_two_texts_the_shorter_is_not_taken_unsaid():
+    rows = [{"abstract": f"Resumo {i}.", "information": f"Texto {i}. " * 40, "category": "coração"} for i in range(30)]
+    with pytest.raises(UserError, match="text can be abstract or information"):
+        read(rows)
+    assert read([{k: row[k] for k in ("abstract", "category")} for row in rows])[0].shape == "text"
+
+
+NUMBERED = "{n}. **Qual fármaco no caso {n}?**\n   A) aspirina\n   B) heparina\n   *Answer: {key}*\n   Explanation: por {n}.\n\n"
+
+
+def test_questions_that_begin_with_their_number_are_an_exam_or_asked_about(tmp_path):
+    head = "# Tema\n## Parte 1\n\n"
+    text = head + "".join(NUMBERED.format(n=n, key="AB"[n % 2]) for n in range(1, 31)).replace("16. ", "## Parte 2\n\n16. ")
+    assert len(written(tmp_path, "e.md", text)) == 30
+    _, made = read([r for _, r, _ in numbered_exam(text, "e.md")])
+    assert [(m["answer"], m["explanation"], m["options"]["B"]) for m in made] == [
+        ("AB"[n % 2], f"por {n}.", "heparina") for n in range(1, 31)
+    ]
+    with pytest.raises(UserError, match="questions with lettered options"):  # one has no key: none is read
+        written(tmp_path, "f.md", text.replace("*Answer: A*", "", 1))
+
+
+def test_turns_marked_as_templates_do_are_no_plain_text():
+    rows = [{"text": f"<|user|> Dor {i}? <|eos|> <|ai|> Repouso. <|eos|>", "raw_id": i} for i in range(30)]
+    with pytest.raises(UserError, match="holds dialogues"):
+        read(rows)
+
+
+def test_whole_numbers_are_asked_about_as_answers_and_measures_are_not():
+    rows = [{"Question": f"Dose {i}?", "Answer": f"{i},{i + 1}" if i % 2 else "-1"} for i in range(30)]
+    with pytest.raises(UserError, match="whole numbers"):
+        read(rows)
+    assert read([row | {"Answer": f"{i}.5"} for i, row in enumerate(rows)])[1][4]["answer"] == "4.5"
+
+
+def test_long_texts_in_a_list_are_rows_and_short_ones_are_asked_about(tmp_path):
+    texts = [f"Nota {i}: o doente teve alta no dia {i}. " * 10 for i in range(30)]
+    assert len(written(tmp_path, "t.json", texts)) == 30
+    with pytest.raises(UserError, match="must be an object"):
+        written(tmp_path, "q.json", [f"O que é {i}?" for i in range(30)])
+
+
+def test_an_answer_that_is_json_in_a_text_stays_as_it_is_written_where_it_is_named():
+    rows = [{"question": f"Relate {i}.", "answer": f'{{"queixa": "tosse {i}"}}'} for i in range(30)]
+    with pytest.raises(UserError):
+        read(rows)
+    wish = Wish(shape="qa", fields={"question": "question", "answer": "answer"})
+    assert convert(rows[3], find_reading(rows, wish, "x.json"), Args())["answer"] == '{"queixa": "tosse 3"}'
+
+
+def test_options_do_not_go_unused_in_any_language():
+    rows = [{"domanda": f"Caso {i}?", "opzioni": [f"farmaco {i}", "riposo"], "risposta": f"Perché {i}."} for i in range(30)]
+    with pytest.raises(UserError, match="opzioni"):
+        read(rows)
+
+
+def test_what_no_name_tells_is_suggested_by_its_lengths():
+    rows = [{"patient_summary": f"Paciente {i} com dor. " * 9, "eligibility_status": "ABC"[i % 3] * 3} for i in range(30)]
+    with pytest.raises(UserError, match="text: patient_summary, label: eligibility_status"):
+        read(rows)
+
+
+@pytest.mark.parametrize("names", [("question", "answer"), ("instruction", "output")])
+def test_a_question_with_turns_before_it_keeps_its_exam_number_year_and_difficulty(tmp_path, names):
+    told = {"prova": "R1", "numero": 7, "ano": 2024, "dificuldade": -0.5}
+    rows = [
+        {names[0]: f"E agora, {i}?", names[1]: f"Descanse {i}.", "history": [[f"Dor {i}.", "Há quanto?"]]} | told
+        for i in range(30)
+    ]
+    (tmp_path / "raw.json").write_text(json.dumps(rows, ensure_ascii=False))
+    prepare(Args(inputs=[str(tmp_path / "raw.json")], output_dir=str(tmp_path / "out"), test_size=1, near_duplicates="off"))
+    made = [json.loads(line) for line in (tmp_path / "out/test.jsonl").read_text().splitlines()]
+    assert len(made) == 30 and all(len(row["conversations"]) == 4 for row in made)
+    assert {(r["exam"], r["number"], r["year"], r["difficulty"]) for r in made} == {("R1", "7", "2024", -0.5)}
