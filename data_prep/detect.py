@@ -196,8 +196,9 @@ def _classes(fields: dict, column: str, name: str, columns: dict[str, Column], w
     """Whether a question and a label can be a classification: a label by name, of few different values."""
     if "text" not in fields or name != "label":  # the text comes first
         return True
-    if wish.shape == "auto" and columns[column].distinct == 1 and len(columns[column].values) >= 5:
-        return False  # nothing to tell apart
+    one = columns[column].distinct == 1 and len(columns[column].values) >= 5
+    if wish.shape == "auto" and one and plain(column) not in STRONG_LABELS:
+        return False  # a category of the whole file; what is called a label can stand in a file for each
     asked = "question" in ALIASES.get(plain(fields["text"]), ())
     if wish.shape == "auto" and asked and plain(column) not in STRONG_LABELS:
         return False

@@ -293,11 +293,13 @@ def test_pairs_of_one_conversation_stay_together():
     assert [t["value"] for t in made[7]["conversations"]] == ["a 7?", "Sim, a 7.", "b 7?", "Sim, b 7.", "c 7?", "Sim, c 7."]
 
 
-def test_a_label_of_one_value_is_none_and_of_two_texts_the_shorter_is_not_taken_unsaid():
+def test_a_category_of_one_value_is_no_label_and_of_two_texts_the_shorter_is_not_taken_unsaid():
     rows = [{"abstract": f"Resumo {i}.", "information": f"Texto {i}. " * 40, "category": "coração"} for i in range(30)]
     with pytest.raises(UserError, match="text can be abstract or information"):
         read(rows)
     assert read([{k: row[k] for k in ("abstract", "category")} for row in rows])[0].shape == "text"
+    labels = [{"text": row["information"], "label": row["category"]} for row in rows]  # a file for each label
+    assert read(labels)[0].shape == "classification"
 
 
 NUMBERED = "{n}. **Qual fármaco no caso {n}?**\n   A) aspirina\n   B) heparina\n   *Answer: {key}*\n   Explanation: por {n}.\n\n"
