@@ -118,7 +118,7 @@ def attach(model, args, **more):
         asked |= {"dora": {"use_dora": True}, "pissa": {"init_lora_weights": "pissa_niter_16"}}.get(args.adapter, {})
         model = FastLanguageModel.get_peft_model(model, **(asked | more))
         if args.adapter == "pissa":
-            model.save_pretrained(Path(args.output_dir, ".start"))
+            _keep_start(model, args)
         return model
     return _by_peft(model, args)
 
@@ -153,8 +153,18 @@ def _by_peft(model, args):
     if args.adapter == "loftq":
         _repair_nf4(model, _weights_file(args.model))
     if args.adapter in ("pissa", "loftq"):
-        model.save_pretrained(Path(args.output_dir, ".start"))
+        _keep_start(model, args)
     return model
+
+
+def _keep_start(model, args) -> None:
+    """Save where PiSSA and LoftQ begin, and let no further adapter begin like it.
+
+    PiSSA takes its directions out of the base's weights; the second adapter that DPO, KTO and RLOO hold as their reference
+    is made of the first's configuration, and would take out the next ones, of policy and reference alike.
+    """
+    model.save_pretrained(Path(args.output_dir, ".start"))
+    model.peft_config["default"].init_lora_weights = True
 
 
 def _norms_of(model) -> list[str]:

@@ -129,6 +129,15 @@ def test_pissa_on_the_plain_base_is_the_model_that_was_trained(trained, saved, t
     assert change > 0.1 and (after - now).abs().max() < 0.1 * change  # what bfloat16 weights leave
 
 
+def test_a_reference_held_beside_pissa_leaves_the_weights_beneath(trained):
+    """As DPO, KTO and RLOO hold it: PEFT would take the next directions out of them, of policy and reference alike."""
+    model = trained("pissa")[1].model
+    before = model.get_submodule(LAYER).base_layer.weight.clone()
+    model.add_adapter("ref", model.peft_config["default"])
+    model.delete_adapter("ref")
+    assert before.equal(model.get_submodule(LAYER).base_layer.weight)
+
+
 def test_loftq_begins_with_the_best_repair_of_nf4(trained, saved, tiny_model):
     from bitsandbytes.functional import dequantize_4bit
     from safetensors import safe_open
