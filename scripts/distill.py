@@ -117,6 +117,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             processing_class=tokenizer,
         )
     made.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(Renderer(tokenizer, args.enable_thinking).end)
+    made.generation_config.use_cache = True  # TRL has none where activations are recomputed, which they are not while it answers
     return made
 
 

@@ -42,7 +42,8 @@ class Args(on_policy.OnPolicyArgs):
     beta: float = 0.0
     """weight of the distance to the first policy (KL); 0: none, and no reference model in memory"""
     fast_inference: bool = False
-    """let vLLM answer, through Unsloth and on the same weights; an optional package, needs a CUDA GPU"""
+    """let vLLM answer, through Unsloth and on the same weights; an optional package, needs a CUDA GPU; from an adapter
+    folder not together with beta"""
     gpu_memory_utilization: float = 0.5
     """share of the free GPU memory that vLLM takes, weights counted in"""
 

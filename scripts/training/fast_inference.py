@@ -5,7 +5,7 @@ Importing this file imports neither torch nor vllm.
 
 import importlib.util
 
-from common.models import adapter_config
+from common.models import adapter_config, is_adapter
 from training import adapters
 
 VLLM = "vllm==0.31.0"  # wants torch 2.13.0 and takes transformers 5.17, as pinned; the newest that TRL 1.15 knows
@@ -22,6 +22,10 @@ def problems(args) -> list[str]:
         found.append(f"fast_inference: vllm is not installed; run: pip install {VLLM}")
     if args.adapter not in adapters.BY_UNSLOTH:
         found.append(f"fast_inference: vLLM does not know {args.adapter}; pass --adapter qlora, lora or rslora")
+    if args.beta and args.model and is_adapter(args.model):
+        found.append(
+            "fast_inference: vLLM takes no second adapter, as beta needs for the first policy; leave beta 0, or merge the first"
+        )
     if args.load_in_8bit:
         found.append("fast_inference: vLLM runs no int8 weights of bitsandbytes; leave load_in_8bit out")
     return found

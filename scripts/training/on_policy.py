@@ -91,6 +91,8 @@ def make_dataset(rows: list[dict], tokenizer, args: OnPolicyArgs, path: str) -> 
     prompts = [tasks.messages_of(r) if tasks.task_of(r) in tasks.CHOICE else prompt_messages(r["prompt"]) for r in rows]
     tokens = [renderer.encode_prompt(messages) for messages in prompts]
     refuse_long_rows(ids, [len(t) for t in tokens], args.max_length, path)
+    if not args.dry_run and any(tokenizer.pad_token_id in t for t in tokens):  # Unsloth's GRPO tells padding by its token alone
+        raise UserError(f"model: {args.model} pads with {tokenizer.pad_token}, which its prompts hold; take another model")
     columns = rewards.columns_read(args, ids, rows, path)
     template = dict(add_generation_prompt=True, enable_thinking=args.enable_thinking, return_dict=False)
     by_trl = [tokenizer.apply_chat_template(messages, **template) for messages in prompts]
@@ -136,7 +138,7 @@ def build(kind, config, args: OnPolicyArgs, model, tokenizer, train, held_out):
         )
     )
     with trainer.float32_adapters(model):
-        return kind(
+        made = kind(
             model=model,
             reward_funcs=functions,
             args=settings,
@@ -144,6 +146,24 @@ def build(kind, config, args: OnPolicyArgs, model, tokenizer, train, held_out):
             train_dataset=tokenised(train),
             eval_dataset=tokenised(held_out),
         )
+    if args.beta and not getattr(args, "fast_inference", False):
+        hold_reference(made.model)
+    return made
+
+
+def hold_reference(model) -> None:
+    """Hold the first policy as a second, frozen adapter, in place, where TRL's trainer has not.
+
+    On a GPU Unsloth takes that out of GRPO (models/rl.py, peft_pattern): the distance would be to the model beneath the
+    adapter that training goes on from.
+    """
+    if "ref" in getattr(model, "peft_config", {"ref": None}):
+        return
+    model.add_adapter("ref", model.peft_config["default"])
+    for name, value in model.named_parameters():
+        if ".ref." in name:
+            value.data.copy_(model.get_parameter(name.replace(".ref.", ".default.")).data)
+            value.requires_grad_(False)
 
 
 def keep_mode(made):

@@ -73,6 +73,8 @@ def run(args, method: Method) -> None:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     tokenizer = set_template(load_tokenizer(args.model), args.template)
+    if not args.dry_run:
+        pad_apart(tokenizer)
     if streamed:
         data = method.stream(read.count, tokenizer, args)
     else:
@@ -91,6 +93,18 @@ def run(args, method: Method) -> None:
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
     counted = data.counts.record() | {"synthetic_rows": read.synthetic} | ({"rows_by_file": read.taken} if read.taken else {})
     loop.finish(fitted, tokenizer, started, args, counted | metrics, plan)
+
+
+def pad_apart(tokenizer) -> None:
+    """Let the tokenizer pad with a token that means nothing else, in place, where it has none or pads with its end token.
+
+    Llama 3 has none, and TRL takes the end token: Unsloth's GRPO on a GPU takes every padding token for padding, the ends
+    of a prompt's turns and of the answers too. A vocabulary without a token to spare pads with its end, as in TRL.
+    """
+    from unsloth_zoo.pad_token import fix_pad_token
+
+    fix_pad_token(tokenizer, allow_add=False)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
 
 
 def check_card(args) -> None:

@@ -38,6 +38,8 @@ def gpu_side_trainers() -> None:
 def plain_models() -> None:
     """Replace Unsloth's loading and adapters by transformers' and PEFT's, in float32."""
     import torch
+    from common.models import adapter_config
+    from peft import PeftModel
     from training import adapters, distillation, trainer
     from transformers import AutoModelForCausalLM
 
@@ -47,13 +49,16 @@ def plain_models() -> None:
     trainer.dtype = lambda: torch.float32
 
     def load_model(args, *more):
-        model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+        base = adapter_config(args.model).get("base_model_name_or_path", args.model)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
         model._unsloth_user_float32 = True
+        if base != args.model:
+            model = PeftModel.from_pretrained(model, args.model, is_trainable=True)
         model.for_training, model.for_inference = (lambda *a, **k: model.train()), (lambda *a, **k: model.eval())
         return model
 
     def attach(model, args, **more):
-        from peft import LoraConfig, PeftModel, get_peft_model
+        from peft import LoraConfig, get_peft_model
 
         if isinstance(model, PeftModel):
             return model
@@ -112,16 +117,17 @@ class Case:
         where = ["--model", model, "--data", str(data), "--eval_data", str(held_out), "--output_dir", str(self.out)]
         teacher = folder / "teacher"  # named alone: it is the student's weights that are loaded, and changed
         teacher.is_symlink() or teacher.symlink_to(ROOT / model)
-        rules = folder / "rules.yaml"  # what some random answers hold and others do not
-        rules.write_text("rules:\n  - {name: ends, type: regex, pattern: '[a-z]$'}\n")
+        rules = folder / "rules.yaml"  # no two random answers are of one length
+        rules.write_text("rules:\n  - {name: long, type: length, unit: characters, min: 400, max: 500, slack: 400}\n")
         more = {
-            "grpo": ["--num_generations", "4", "--max_completion_length", "8"],
+            "grpo": ["--num_generations", "4", "--max_completion_length", "8", "--rules", str(rules)],
             "rloo": ["--max_completion_length", "8", "--rules", str(rules)],
-            "distill": ["--teacher", str(teacher), "--max_new_tokens", "8"],
+            "distill": ["--teacher", str(teacher), "--max_new_tokens", "8", "--lmbda", "1", "--gradient_checkpointing", "true"],
         }.get(name, [])
         self.script = script = __import__(name)
         self.args = args = parse_args(script.Args, "", [*where, *FLAGS, *more, *flags])
         self.tokenizer = load_tokenizer(model)
+        pipeline.pad_apart(self.tokenizer)
         make = getattr(script, "make_dataset", pairs.make_dataset)
         if getattr(args, "streaming", False):
             self.data = script.stream_dataset(16, self.tokenizer, args)
@@ -264,13 +270,71 @@ def early_stopping(case: Case) -> dict:
     }
 
 
-CHECKS = {"resume": resume, "packing": packing, "nan": nan, "stop": early_stopping}  # else two_steps
+def distilled(case: Case) -> dict:
+    """`two_steps`, with the least tokens that the student was shown at once."""
+    widths = []
+    case.trainer.model.get_base_model().register_forward_pre_hook(
+        lambda module, given, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True
+    )
+    return two_steps(case) | {"narrowest": min(widths)}
+
+
+def scored(case: Case) -> dict:
+    """How many of the sequences whose answers are scored hold a prompt as it was asked, and how many there are."""
+    from scoring import tasks
+
+    from data_prep.chat_template import Renderer
+
+    rows, found = [], []
+    # Answers are written by the model beneath the adapter's wrapper, so what passes here is what is scored.
+    hook = case.trainer.model.register_forward_pre_hook(
+        lambda module, given, named: rows.extend(named["input_ids"].tolist()), with_kwargs=True
+    )
+    case.train()
+    hook.remove()
+    renderer = Renderer(case.tokenizer)
+    asked = [renderer.encode_prompt(tasks.messages_of(row)) for row in rows_of("grpo")]
+    for row in rows:
+        found.append(any(row[i : i + len(ids)] == list(ids) for ids in asked for i in range(len(row) - len(ids) + 1)))
+    return {"whole": sum(found), "rows": len(rows)}
+
+
+CHECKS = {"resume": resume, "packing": packing, "nan": nan, "stop": early_stopping, "pad": scored}
+CHECKS |= {"distill": distilled}  # of a method; else two_steps
 MORE_FLAGS = {
     "packing": ["--packing", "true"],
     "stop": ["--early_stopping_patience", "1"],
     "prefix": ["--adapter", "prefix"],
     "stream": ["--streaming"],
+    "adapter": ["--beta", "0.1"],
 }
+
+
+def away_from_the_base(folder: Path, model: str) -> str:
+    """An adapter of the model that changes much."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(model), config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
+    return str(folder)
+
+
+def padded_by_its_end(folder: Path, model: str) -> str:
+    """The model with a tokenizer whose padding token is its end token, as TRL makes it where there is none (Llama 3)."""
+    import shutil
+
+    from transformers import AutoTokenizer
+
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+MODELS = {"adapter": away_from_the_base, "pad": padded_by_its_end}
 
 
 def main() -> None:
@@ -283,7 +347,8 @@ def main() -> None:
         try:
             place = Path(folder) / (check or "steps")
             place.mkdir(parents=True, exist_ok=True)
-            result = CHECKS.get(check, two_steps)(Case(method, place, model, *MORE_FLAGS.get(check, [])))
+            start = MODELS[check](place / "start", model) if check in MODELS else model
+            result = CHECKS.get(check or method, two_steps)(Case(method, place, start, *MORE_FLAGS.get(check, [])))
         except Exception:  # each case is a test of its own
             result = {"failed": traceback.format_exc()}
         print("RESULT " + json.dumps({"case": name} | result), flush=True)

@@ -12,7 +12,8 @@ import pytest
 from conftest import ROOT
 
 METHODS = ("sft", "cpt", "dpo", "simpo", "orpo", "kto", "reward", "distill")
-CASES = (*METHODS, "cpt:stream", "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix", "grpo:stop", "rloo")
+CASES = (*METHODS, "cpt:stream", "sft:resume", "dpo:resume", "sft:packing", "sft:nan", "sft:prefix")
+CASES += ("grpo:stop", "grpo:adapter", "grpo:pad", "rloo")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,11 @@ def test_a_stream_is_trained_in_full_chunks(results):
 def test_distillation_is_evaluated_before_the_first_step(results):
     held_out = [r for r in result_of(results, "distill")["records"] if "eval_loss" in r]
     assert [r["step"] for r in held_out] == [0, 2]
+
+
+def test_a_student_answers_a_token_at_a_time_though_activations_are_recomputed(results):
+    """Without a cache it would read its whole answer anew for each: TRL's choice where activations are recomputed."""
+    assert result_of(results, "distill")["narrowest"] == 1
 
 
 def test_dpo_begins_at_ln_2(results):
@@ -112,3 +118,14 @@ def test_grpo_stops_by_the_reward_and_larger_is_better(results):
     found = result_of(results, "grpo:stop")
     assert found["watched"] == "eval_reward" and found["larger"] is True and found["metrics"]["best_checkpoint"]
     assert any("eval_reward" in r for r in found["records"])
+
+
+def test_grpo_measures_the_distance_to_the_adapter_that_it_goes_on_from(results):
+    """Unsloth's trainer measures the one to the model beneath, which is far from 0 at the first step."""
+    first, second = (float(r["kl"]) for r in result_of(results, "grpo:adapter")["records"] if "loss" in r)
+    assert first == pytest.approx(0, abs=1e-6) and second > first
+
+
+def test_grpo_scores_prompts_whole_where_the_tokenizer_pads_with_the_turns_end(results):
+    found = result_of(results, "grpo:pad")
+    assert found["whole"] == found["rows"] > 0

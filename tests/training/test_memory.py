@@ -11,7 +11,7 @@ import sft
 from common.arguments import parse_args
 from common.errors import UserError
 from conftest import ROOT
-from training import memory, pipeline
+from training import fast_inference, memory, pipeline
 
 QWEN = memory.KNOWN["Qwen/Qwen3-1.7B"]
 SIZES = ["--per_device_train_batch_size", "4", "--max_length", "1024"]
@@ -68,6 +68,13 @@ def test_vllms_cache_is_counted(tiny_model, monkeypatch):
     fast = args_of(grpo, "--num_generations", "4", "--fast_inference", "--gpu_memory_utilization", "0.6")
     need = memory.estimate(QWEN, fast, "grpo", 256, gpu=True, free_memory=20e9)
     assert need.vllm == pytest.approx(12e9 - need.weights)
+
+
+def test_vllm_is_refused_where_a_second_adapter_would_hold_the_first_policy(tiny_model, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: True)
+    asked, free = (args_of(grpo, "--num_generations", "4", "--fast_inference", "--beta", beta) for beta in ("0.1", "0"))
+    monkeypatch.setattr(fast_inference, "is_adapter", lambda model: True)
+    assert "takes no second adapter" in fast_inference.problems(asked)[0] and not fast_inference.problems(free)
 
 
 CARD = [
