@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo")
+METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill")
 PARTS = ("methods", "resume", "oom", "speed", "fit", "memory", "scoring")
 SHAPES = {  # name -> hidden, layers, inner, heads
     "rehearsal": (256, 2, 512, 8),
@@ -130,14 +130,18 @@ class Course:
         small = ["--save_steps", 4, "--learning_rate", 2e-4, "--max_length", 256, "--gradient_accumulation_steps", 1]
         small += ["--per_device_train_batch_size", 4]
         grpo = ["--num_generations", 4, "--max_completion_length", 16]
-        more = {"grpo": grpo, "rloo": grpo}
+        # From weights of chance nothing is learnt of another model's: the teacher is the same one, tuned faster.
+        teacher = self.train("teacher", "sft", self.model("tiny"), self.rows("sft"), *small, "--learning_rate", 5e-3)
+        distill = ["--teacher", teacher.out, "--teacher_load_in_4bit", "true", "--eval_data", self.rows("distill")]
+        distill += ["--max_new_tokens", 16, "--learning_rate", 1e-3]
+        more = {"grpo": grpo, "rloo": grpo, "distill": distill}
         made = [self.train(m, m, self.model("tiny"), self.rows(m), *small, *more.get(m, [])) for m in METHODS]
         scored = self.train(
             "grpo_reward", "grpo", self.model("tiny"), self.rows("grpo"), *small, *grpo, "--reward_model", self.folder / "reward"
         )
         out = self.folder / "merged"
         merge = ["scripts/export_gguf.py", "--model", str(self.folder / "sft"), "--merge_only", "--output_dir", str(out)]
-        return [*made, scored, Task("merge", merge, out)]
+        return [teacher, *made, scored, Task("merge", merge, out)]
 
     def resume(self) -> list[Task]:
         flags = ["--save_steps", 1, "--max_length", 256, "--gradient_accumulation_steps", 1]

@@ -6,7 +6,7 @@
     python tests/gpu/run.py --rehearse              # the whole course on a processor with tiny shapes; its figures mean nothing
     python tests/gpu/run.py --only methods memory   # some of: methods, resume, oom, speed, fit, memory, scoring
 
-    methods   all but distill.py in 4 bits: the loss of the first and the last step; a merge; reward -> GRPO
+    methods   all in 4 bits: the loss of the first and the last step; a merge; reward -> GRPO
     resume    a run broken off after a checkpoint ends as an unbroken one
     oom       a batch too large for 8 GB is halved until it fits, and the effective batch stays
     speed     the card's own bf16 matrix rate; ours, ours packed, bare Unsloth + TRL, plain transformers + PEFT: useful tokens a

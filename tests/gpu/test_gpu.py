@@ -72,6 +72,12 @@ def test_method_learns(smollm2, rows, tmp_path, name):
     assert name in ("grpo", "rloo") or min(losses[-4:]) < losses[0]
 
 
+def test_a_student_moves_toward_its_teacher(smollm2, rows, tmp_path):
+    train("sft", smollm2, rows / "sft.jsonl", tmp_path / "teacher")
+    teacher = ["--teacher", tmp_path / "teacher", "--teacher_load_in_4bit", "true", "--max_new_tokens", 16]
+    train("distill", smollm2, rows / "sft.jsonl", tmp_path / "distill", *teacher, "--eval_data", rows / "sft.jsonl")
+
+
 def test_resumed_run_ends_where_an_unbroken_one_ends(smollm2, rows, tmp_path):
     from safetensors.torch import load_file
 

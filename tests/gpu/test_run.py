@@ -14,7 +14,7 @@ def test_the_course_for_a_card_is_rehearsed(tiny_model, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     by_name = {line["task"]: line for line in lines}
     assert all(line["ok"] and line["about"]["rehearsal"] for line in lines), [line["error"] for line in lines]
-    assert {"cpt", "grpo", "rloo", "grpo_reward", "merge", "resumed", "scoring", "memory_2", "fit_8b"} <= set(by_name)
+    assert {"cpt", "grpo", "rloo", "distill", "grpo_reward", "merge", "resumed", "scoring", "memory_2", "fit_8b"} <= set(by_name)
     batches = by_name["out_of_memory"]["figures"]
     assert batches["asked"] == 48 == batches["per_device_train_batch_size"] * batches["gradient_accumulation_steps"]
     assert batches["per_device_train_batch_size"] < 48 and 0 < by_name["ours_1.7b_64"]["mfu"] < 1
