@@ -5,6 +5,7 @@ one found nothing in 300 real notes that these rules do not (the figures stand b
 given name behind a role ("paciente Maria Souza") is not found. Nothing here replaces a review by a person.
 """
 
+import bisect
 import re
 import unicodedata
 
@@ -29,7 +30,8 @@ DATE = (
     r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
 )
-NUMBER = r"(?:\s*(?:n[ºo°.]{1,2}|number|no\.|num(?:ber|ero)?\.?|#|de registro|de n[úu]mero))?\s*[:#-]?\s*"
+# Looked for backwards from every place: a run of spaces or dots without a bound would cost its length squared, or cubed.
+NUMBER = r"(?:\s{0,8}(?:n[ºo°.]{1,2}|number|no\.|num(?:ber|ero)?\.?|#|de registro|de n[úu]mero))?\s{0,8}[:#-]?\s{0,8}"
 UF = r"(?:AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|SC|SE|SP|TO)"
 STREET = (
     r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
@@ -38,8 +40,8 @@ CALLING = r"(?:[Tt]el(?:efone|ephone)?s?|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:
 # Type: patterns. Where two overlap the type that stands first here is taken; what stands in a lookbehind is context and stays.
 PATTERNS = {
     "EMAIL": [
-        r"[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b",
-        r"\b[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
+        r"(?<![\w.+%-])[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b",
+        r"(?<![\w.+-])[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
     ],
     "URL": [
         r"https?://[^\s/@]+:[^\s/@]+@[^\s)>\]]+",
@@ -72,13 +74,13 @@ PATTERNS = {
         r"(?<=\b(?:[Cc]ard|[Cc]artão)\b[^\d\n]{0,30})(?<!\d)\d{12,19}(?!\d)",
     ],
     "RG": [
-        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s*\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
+        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s{{0,8}}\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
     ],
     "CRM": [
         rf"(?<=\b(?:CRM|COREN|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
         rf"(?<=\bCR[PFN])[-/ (]*{UF}\b\)?[-/: ]*(?:n[ºo°.]{{1,2}}\s*)?\d{{3,6}}\b|(?<=\bCRP[ :-]{{0,2}})\d{{2}}/\d{{3,6}}\b",
-        rf"(?<=\bCR[PFN]\s*(?:n[ºo°.]{{1,2}})?\s*:?\s*)\d{{3,6}}\s?[-/]\s?{UF}\b",
-        r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s*|:\s*)?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
+        rf"(?<=\bCR[PFN]\s{{0,8}}(?:n[ºo°.]{{1,2}})?\s{{0,8}}:?\s{{0,8}})\d{{3,6}}\s?[-/]\s?{UF}\b",
+        r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s{0,8}|:\s{0,8})?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
     ],
     "RECORD": [
         rf"(?<=(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
@@ -86,7 +88,7 @@ PATTERNS = {
     ],
     "BIRTH_DATE": [
         rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
-        rf"|born(?: on)?)[.:]*\s*(?:o dia\s*)?)){DATE}"
+        rf"|born(?: on)?)[.:]{{0,40}}\s{{0,8}}(?:o dia\s{{0,8}})?)){DATE}"
     ],
     "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "PHONE": [
@@ -327,9 +329,10 @@ def find(text: str) -> list[tuple[int, int, str]]:
             hits += _names(text)
     taken: list[tuple[int, int, str]] = []
     for start, end, kind in sorted(hits, key=lambda h: (TYPES.index(h[2]), h[0] - h[1], h[0])):
-        if all(end <= a or start >= b for a, b, _ in taken):
-            taken.append((start, end, kind))
-    return sorted(taken)
+        at = bisect.bisect(taken, (start, end))  # none in `taken` overlap, so its neighbours there tell
+        if (at == 0 or taken[at - 1][1] <= start) and (at == len(taken) or end <= taken[at][0]):
+            taken.insert(at, (start, end, kind))
+    return taken
 
 
 def mask(text: str, known: dict, types, counts=None) -> str:

@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import re
 import string
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.name_table import GIVEN, NO_NAMES, SURNAMES
-from data_prep.privacy import TYPES, find, mask
+from data_prep.privacy import COMPILED, TYPES, find, mask
 
 CLINICAL = [
     "PACIENTE ESTÁ ASSINTOMÁTICO",
@@ -123,3 +124,34 @@ def test_masks_are_apart_in_order_and_stable(pieces, more):
     once = mask(text, {}, TYPES)
     assert "529.982.247-25" not in once and "João Lima" not in once
     assert mask(once, {}, TYPES).count("[") == once.count("["), "what is masked is not masked again"
+
+
+def looked_back(pattern: str) -> list[str]:
+    """What stands in a pattern's lookbehinds, character classes and escapes left out."""
+    plain = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", pattern)
+    found = []
+    for hit in re.finditer(r"\(\?<[=!]", plain):
+        depth, end = 1, hit.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(plain[end], 0)
+            end += 1
+        found.append(plain[hit.end() : end - 1])
+    return found
+
+
+@pytest.mark.parametrize("pattern", [p.pattern for patterns in COMPILED.values() for p in patterns])
+def test_nothing_without_a_bound_is_looked_for_backwards(pattern):
+    """A run of spaces or of a contents' dots costs its length squared else, or cubed: 3,000 spaces after `RG` took a minute."""
+    for part in looked_back(pattern):
+        assert not re.search(r"[*+]", part.replace("x?", "")), part
+
+
+def test_long_runs_and_many_names_are_looked_through():
+    for run in (" ", "\n ", ". ", ".", "_", "1 "):
+        assert find("nascido em 12/03/1960, RG 12.345.678-9, CRP, pront. " + run * 20_000)[:2] == [
+            (11, 21, "BIRTH_DATE"),
+            (26, 38, "RG"),
+        ]
+    assert len(find("Dr. João Silva, " * 20_000)) == 20_000
+    assert find("d.n......: 12/03/1960") == [(11, 21, "BIRTH_DATE")]
+    assert find("fale com a.b-c@d.org") == [(9, 20, "EMAIL")] and find("a.b (at) d (dot) org") == [(0, 20, "EMAIL")]
