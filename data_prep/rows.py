@@ -65,7 +65,7 @@ def _tidy(row: dict, record: Record, args: Args, tally: Tally) -> dict:
             )
             tally.example(record, sorted(rules), *both)
         if types and tally.wants_example(sorted(types)):
-            tally.example(record, sorted(types), hidden(tidied, whole), whole)
+            tally.example(record, sorted(types), hidden(tidied, privacy.find(tidied)), whole)
         return whole
 
     kept = AS_WRITTEN if row["task"] != "open" else ("task", "language", *PROVENANCE)

@@ -1,8 +1,6 @@
 """What a run counts while rows go through it: rows read, left out and why, changed by cleaning and masking, leaks to read."""
 
 import collections
-import difflib
-import re
 from dataclasses import dataclass, field
 
 from data_prep.files import Clock, Output
@@ -101,9 +99,10 @@ class Tally:
         return f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part)
 
 
-def hidden(before: str, masked: str) -> str:
-    """The text before masking with what was masked blotted out, a dot a character."""
-    mine, theirs = re.findall(r"\w+|\W", before), re.findall(r"\w+|\W", masked)
-    found = difflib.SequenceMatcher(None, mine, theirs, autojunk=False)
-    parts = ("".join(mine[a:b]) if what == "equal" else "•" * len("".join(mine[a:b])) for what, a, b, _, _ in found.get_opcodes())
-    return "".join(parts)
+def hidden(text: str, found: list[tuple[int, int, str]]) -> str:
+    """The text with what was found in it (privacy.find: start, end, type) blotted out, a dot a character."""
+    parts, at = [], 0
+    for start, end, _ in found:
+        parts += [text[at:start], "•" * (end - start)]
+        at = end
+    return "".join([*parts, text[at:]])

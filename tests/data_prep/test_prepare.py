@@ -70,6 +70,21 @@ def test_a_validation_share_is_a_file_of_its_own_and_named(tmp_path):
     assert "(train.jsonl, test.jsonl, report.html" in prepare(tmp_path / "p", tmp_path / "q.jsonl")[1]
 
 
+def test_a_whole_book_is_one_row_and_its_personal_data_are_hidden_on_the_page(tmp_path):
+    """A megabyte in one text, as a PDF gives it: nothing that is done to it may take its length squared."""
+    words = " ".join(f"Sinal {i} da doença, conduta {i % 97}." for i in range(34_000))
+    book = f"{words}\nSumário {'.' * 20_000} 3\nDra. Ana Paula Souza, CPF 529.982.247-25\n{words[:900]}"
+    manifest, _ = prepare(tmp_path / "o", write(tmp_path / "book.jsonl", [{"text": book}]), "--shape", "text")
+    assert len(book) > 1_000_000 and manifest["personal_data"] == {"CPF": 1, "NAME": 1}
+    page = (tmp_path / "o/report.html").read_text()
+    assert (
+        "529.982" not in page
+        and "Ana Paula" not in page
+        and f"CPF <mark>{14 * chr(0x2022)}<" in page
+        and "CPF <mark>[CPF]<" in page
+    )
+
+
 def test_every_format_gives_the_same_rows(tmp_path):
     names = ["a.csv", "b.jsonl.gz", "c.json", "d.xlsx", "e.parquet", "f.jsonl.zst", "g.jsonl"]
     (tmp_path / "in").mkdir()
