@@ -11,8 +11,6 @@ from data_prep.options import Args
 from data_prep.split import cap, hashed, select, stratified
 from data_prep.tally import Tally
 
-SPLITS = ("train", "validation", "test")
-
 
 def leave_out(rows: Rows, tally: Tally, numbers, kind: str, reason) -> None:
     """Take rows out; `reason` gives why for a row number."""

@@ -16,7 +16,6 @@ prepare.py first. `prepare.py hf:you/mine` and `datasets.load_dataset("you/mine"
 import json
 import re
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -25,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from data_prep.arguments import parse_args
 from data_prep.errors import UserError, exit_on_error
 from data_prep.files import write_text
+from data_prep.split import SPLITS
 
-SPLITS = ("train", "validation", "test")
 HUB_LICENCE = re.compile(r"mit|apache-2\.0|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[34]\.0")  # those of its list that data sets bear
 
 
@@ -94,17 +93,28 @@ def read_prepared(args: Args) -> Prepared:
         problems.append(f"hub_private_repo: the licence of {', '.join(unknown)} is not stated; name it: prepare.py --licences")
     if problems:
         raise UserError(problems)
-    synthetic = sum(bool(json.loads(row).get("synthetic")) for name in names for row in open(folder / name, encoding="utf-8"))
-    languages = Counter(reading.get("language") for reading in manifest["readings"].values())
-    spoken = sorted(language for language in languages if language and language != "und")
-    counts = {name: outputs[name]["rows"] for name in names}
-    return Prepared(folder, counts, manifest["licences"], spoken, manifest["personal_data"], manifest["task"], synthetic)
+    synthetic = 0
+    for name in names:
+        with open(folder / name, encoding="utf-8") as file:
+            synthetic += sum(bool(json.loads(line).get("synthetic")) for line in file)
+    return Prepared(
+        folder=folder,
+        files={name: outputs[name]["rows"] for name in names},
+        licences=manifest["licences"],
+        languages=sorted({reading.get("language") for reading in manifest["readings"].values()} - {None, "", "und"}),
+        masked=manifest["personal_data"],
+        task=manifest["task"],
+        synthetic=synthetic,
+    )
 
 
 def hub_licence(licences: dict[str, str]) -> str:
     """The hub's word for the one licence of all inputs; `other` where there are several or it has no word for it."""
-    (first, *more) = {licence.partition(" (")[0].strip().lower() for licence in licences.values()} or {"not stated"}
-    return "unknown" if first == "not stated" and not more else first if not more and HUB_LICENCE.fullmatch(first) else "other"
+    said = {licence.partition(" (")[0].strip().lower() for licence in licences.values()}
+    if said <= {"not stated"}:
+        return "unknown"
+    only = said.pop() if len(said) == 1 else ""
+    return only if HUB_LICENCE.fullmatch(only) else "other"
 
 
 def card(name: str, rows: Prepared) -> str:

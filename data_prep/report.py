@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from data_prep.files import write_text
+from data_prep.split import SPLITS
 
 STYLE = """
 :root{--ink:#1c2430;--soft:#5b6675;--line:#dde3ea;--bar:#2f6f8f;--bad:#b3472f;--paper:#fff;--back:#f4f6f8}
@@ -113,7 +114,7 @@ def write_report(manifest: dict, tally, lengths, out: Path, as_page: bool) -> No
     """report.json, and report.html where it is wanted."""
     report = {
         **manifest,
-        "languages": languages([out / f"{name}.jsonl" for name in ("train", "validation", "test")]),
+        "languages": languages([out / f"{name}.jsonl" for name in SPLITS]),
         "leak_pairs": [dataclasses.asdict(leak) for leak in tally.leaks],
         "examples": [dataclasses.asdict(example) for example in tally.examples],
         "length_histogram": lengths.histogram(),
@@ -176,10 +177,10 @@ def page(report: dict) -> str:
     """The whole page, from the dict that report.json holds."""
     counts = report["counts"]
     read = counts["rows read"]
-    kept = {k: counts[k] for k in ("train", "validation", "test") if counts[k]}
+    kept = {k: counts[k] for k in SPLITS if counts[k]}
     added = {k: v for k, v in counts.items() if k.startswith("added")}
     came = read + sum(added.values())
-    lost = {k: v for k, v in counts.items() if k not in ("rows read", "train", "validation", "test", *added) and v}
+    lost = {k: v for k, v in counts.items() if k not in ("rows read", *SPLITS, *added) and v}
     groups = sorted(report["groups"].items(), key=lambda g: -sum(g[1].values()))
     topics = {name or "(no topic)": sum(n.values()) for name, n in groups[:30]}
     if len(groups) > 30:

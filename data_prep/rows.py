@@ -13,7 +13,7 @@ from data_prep.options import Args
 from data_prep.outputs import ANSWER_INSTRUCTIONS
 from data_prep.read import Record
 from data_prep.reading import Reading
-from data_prep.tally import Tally, hidden
+from data_prep.tally import Tally
 from data_prep.values import cell
 
 AS_WRITTEN = ("label", "answer", "score", "good", "language", "task", *PROVENANCE)  # of rows that are not open: names, no prose
@@ -65,7 +65,7 @@ def _tidy(row: dict, record: Record, args: Args, tally: Tally) -> dict:
             )
             tally.example(record, sorted(rules), *both)
         if types and tally.wants_example(sorted(types)):
-            tally.example(record, sorted(types), hidden(tidied, privacy.find(tidied)), whole)
+            tally.example(record, sorted(types), privacy.hidden(tidied), whole)
         return whole
 
     kept = AS_WRITTEN if row["task"] != "open" else ("task", "language", *PROVENANCE)

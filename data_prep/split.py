@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+SPLITS = ("train", "validation", "test")
+
 
 def hashed(text: str, seed: int) -> float:
     """A number from 0 to 1 that hangs on the text and the seed alone."""

@@ -97,12 +97,3 @@ class Tally:
         why = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))
         others = "; ".join(f"{n} x {kind}" for kind, n in self.kinds.items() if kind != "rejected" and n)
         return f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part)
-
-
-def hidden(text: str, found: list[tuple[int, int, str]]) -> str:
-    """The text with what was found in it (privacy.find: start, end, type) blotted out, a dot a character."""
-    parts, at = [], 0
-    for start, end, _ in found:
-        parts += [text[at:start], "•" * (end - start)]
-        at = end
-    return "".join([*parts, text[at:]])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import outputs
-from data_prep.choose import SPLITS, present_groups, splits_of
+from data_prep.choose import present_groups, splits_of
 from data_prep.detect import explode_row
 from data_prep.duplicates import fold
 from data_prep.errors import UserError
@@ -19,7 +19,7 @@ from data_prep.options import Args
 from data_prep.preview import Lengths
 from data_prep.read import input_files
 from data_prep.sources import Source, reading_of
-from data_prep.split import hashed
+from data_prep.split import SPLITS, hashed
 from data_prep.tally import Tally
 
 

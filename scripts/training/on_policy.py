@@ -157,9 +157,10 @@ def hold_reference(model) -> None:
     On a GPU Unsloth takes that out of GRPO (models/rl.py, peft_pattern): the distance would be to the model beneath the
     adapter that training goes on from.
     """
-    if "ref" in getattr(model, "peft_config", {"ref": None}):
+    held = getattr(model, "peft_config", None)
+    if not held or "ref" in held:
         return
-    model.add_adapter("ref", model.peft_config["default"])
+    model.add_adapter("ref", held["default"])
     for name, value in model.named_parameters():
         if ".ref." in name:
             value.data.copy_(model.get_parameter(name.replace(".ref.", ".default.")).data)

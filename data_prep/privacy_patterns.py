@@ -1,0 +1,181 @@
+"""The forms of personal data: a pattern for each, what may stand before it, and what a text must hold for it to be looked for.
+
+A table to extend; the code that uses it is privacy.py.
+"""
+
+import re
+
+import regex
+
+TITLE = (
+    r"(?:[Dd]ra?|[Ss]ra?|Srta|[Pp]rof(?:a|essora?)?|Mrs?|Ms|Miss|Enf|[Ee]nfermeir[ao]|[Dd]ona)\.?[ªº]?(?:\([ao]\))?\.?|(?:DR|SR|ENF)\.|(?:DR|SR|SRT)A\.?|(?<=\b[oOaA][ ])(?:doutora?|senhora?)"
+    r"|(?<!\b(?:[Yy]our|[Aa]|[Tt]he|[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[Aa]ny|[Oo]ur|[Uu]m|[Oo]|[Ss]eu)[ ])(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
+)
+ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
+LABEL = r"(?:[Nn]ome(?: completo| social| d[oa] (?:paciente|mãe|médico))?|NOME(?: D[OA] PACIENTE)?|(?:[Pp]atient |[Ff]ull |[Ff]irst |[Ll]ast )?[Nn]ame|NAME|M[ãÃ][eE]|Filiação)"
+SAID = r"[Mm]y name is|[Mm]eu nome é|[Mm]e chamo|[Cc]hama-se|[Ss]e chama"
+WORD = r"(?:[A-Z]['’])?\p{Lu}\p{Ll}+(?:(?:['’-]|(?<=Mc|Mac|De|Di))\p{Lu}\p{Ll}+)*"
+CAPS = r"\p{Lu}(?:['’]?\p{Lu})+(?:-\p{Lu}+)*"
+LINK = r"(?:d[aeo]s?|e|van|von|del|de la|D[AEO]S?|E)"
+RUN = (
+    rf"(?:{WORD}|{CAPS})(?:[ ](?:{LINK}[ ])?(?:{WORD}|{CAPS}|\p{{Lu}}\.(?=[ ])))*"  # words that could be a name, to be looked at
+)
+DATE = (
+    r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
+    r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
+)
+# Looked for backwards from every place: a run of spaces or dots without a bound would cost its length squared, or cubed.
+NUMBER = r"(?:\s{0,8}(?:n[ºo°.]{1,2}|number|no\.|num(?:ber|ero)?\.?|#|de registro|de n[úu]mero))?\s{0,8}[:#-]?\s{0,8}"
+UF = r"(?:AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|SC|SE|SP|TO)"
+STREET = (
+    r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
+)
+CALLING = r"(?:[Tt]el(?:efone|ephone)?s?|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
+# Type: patterns. Where two overlap the type that stands first here is taken; what stands in a lookbehind is context and stays.
+PATTERNS = {
+    "EMAIL": [
+        r"(?<![\w.+%-])[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b",
+        r"(?<![\w.+-])[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
+    ],
+    "URL": [
+        r"https?://[^\s/@]+:[^\s/@]+@[^\s)>\]]+",
+        r"(?:https?://|www\.)[^\s)>\]]*(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)[^\s)>\],]+",
+        r"(?:https?://)?(?:www\.)?(?:instagram|facebook|twitter|x|tiktok|linkedin)\.com/[^\s)>\],]+",
+    ],
+    "IP": [
+        r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\d)",
+        r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![\w:])",
+    ],
+    "CNS": [
+        r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)",
+        r"(?<=\b(?:CNS|SUS|cns)[ .:_=-]{0,2})[12789]\d{2} ?\d{4} ?\d{4} ?\d{4}(?!\d)",
+    ],
+    "CNPJ": [
+        r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)",
+        r"(?<!\d)\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}(?!\d)",
+    ],
+    "CPF": [
+        r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?!\w|-\w|[.,]\d)",
+        r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)",
+        r"(?<=\bCPF[ .:_=-]{0,2}(?:n[ºo°.]{1,2}\s?)?)\d{9}-?\d{2}(?!\d)",
+    ],
+    "SSN": [
+        r"(?<![\w.,/-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])",
+        rf"(?<=\b(?:SSN|[Ss]ocial [Ss]ecurity){NUMBER}(?:is )?)\d{{3}}[ -]?\d{{2}}[ -]?\d{{4}}\b",
+    ],
+    "CARD": [
+        r"(?<![\w.,-])[3-6]\d{3}([ -]?)\d{4}\1\d{4}\1\d{4}(?![\w-]|[.,]\d)",
+        r"(?<=\b(?:[Cc]ard|[Cc]artão)\b[^\d\n]{0,30})(?<!\d)\d{12,19}(?!\d)",
+    ],
+    "RG": [
+        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s{{0,8}}\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
+    ],
+    "CRM": [
+        rf"(?<=\b(?:CRM|COREN|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
+        rf"(?<=\bCR[PFN])[-/ (]*{UF}\b\)?[-/: ]*(?:n[ºo°.]{{1,2}}\s*)?\d{{3,6}}\b|(?<=\bCRP[ :-]{{0,2}})\d{{2}}/\d{{3,6}}\b",
+        rf"(?<=\bCR[PFN]\s{{0,8}}(?:n[ºo°.]{{1,2}})?\s{{0,8}}:?\s{{0,8}})\d{{3,6}}\s?[-/]\s?{UF}\b",
+        r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s{0,8}|:\s{0,8})?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
+    ],
+    "RECORD": [
+        rf"(?<=(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
+        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id)[ ]?[=(]?{NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
+    ],
+    "BIRTH_DATE": [
+        rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
+        rf"|born(?: on)?)[.:]{{0,40}}\s{{0,8}}(?:o dia\s{{0,8}})?)){DATE}"
+    ],
+    "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
+    "PHONE": [
+        r"(?<!\w)(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<!\w)\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<![\w.,/-])0?[1-9]\d[ -](?:9[ ]?)?\d{4}[-. ]\d{4}(?![\w-])",
+        r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
+        r"(?<![\w./-]|\d,)(?:(?:\+?1|001)[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[.-])\d{3}[.-]\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?!\w|-\d)",
+        r"(?<![\w./-]|\d,)(?:\+?1[ .-]?)?\([2-9]\d{2}\)[ ]?\d{3}[ .-]\d{4}(?!\w|-\d)",
+        r"(?<![\w.,/+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}\d(?![\w-])",
+        rf"(?<=\b{CALLING}\b[^.\d\n]{{0,20}}\s)[2-9]\d{{2}}[ ][2-9]\d{{2}}[ ]\d{{4}}(?![\w-])",
+        rf"(?<=\b{CALLING}\b\.?\s?[:\s]\s?)\+?[\d(][\d() .-]{{6,17}}\d(?!\w)",
+        rf"(?<=\b(?:{CALLING}|messages to|answering at)\b[^.\d\n]{{0,20}}[ ])\(?\d{{2,4}}\)?(?:[ .-]\d{{2,4}}){{2,4}}(?![\w/%-]|[.,]\d)",
+    ],
+    "ADDRESS": [
+        rf"(?<![\w.,/-])\d{{1,5}}[A-Z]?[ ](?:[NSEW]\.?[ ])?(?:{WORD}[ ]|\d+(?:st|nd|rd|th)[ ]){{1,3}}(?:{STREET})\b\.?(?:,?[ ](?:[Aa]pt|[Ss]uite|[Ss]te|[Uu]nit|#)\.?[ ]?\w+)?",
+        r"\b(?:[Rr]ua|R\.|[Aa]v(?:enida)?\.?|[Tt]ravessa|[Aa]lameda|[Rr]odovia|[Pp]raça|[Ee]strada|RUA|AVENIDA)[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)(?:[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)){0,6},?[ ]?(?:n[º°.o]{1,2}[ ]?)?\d{1,5}\b(?:[ ]?[,-][ ]?(?:apto?|ap|bloco|casa)\.?[ ]?\w+)*",
+    ],
+    "NAME": [],  # found by `_names`
+}
+TYPES = tuple(PATTERNS)
+COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
+# What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name.
+NAMES = [
+    (
+        "Dr|Sr|Mr|Ms|Miss|Prof|Enf|Dona|outor|enhor|octor|urse|nferm|dona|prof|dr.|dr(|dra|drª|sr.|sr(|sra|srª|DR.|DRA|SR.|SRA|SRTA|ENF.|dr |sr ".split(
+            "|"
+        ),
+        regex.compile(rf"\b(?:(?:{TITLE})(?:[ ]+|(?<=\.)))+({RUN})"),
+        "any",
+    ),
+    ("name is|nome é|chamo|chama".split("|"), regex.compile(rf"\b(?:{SAID})[ ]+({RUN})"), "any"),
+    (
+        ("ame:", "ame :", "AME:", "AME :", "ome", "OME", "ãe", "ÃE", "Fili"),
+        regex.compile(
+            rf"(?<!(?i:brand|trade|generic|drug|product|chemical|proprietary|medic\w+|common|test|file|gene|species|comercial|user)[ ]){LABEL}\s*:[ ]*({RUN})"
+        ),
+        "two",
+    ),
+    (
+        "acient ACIENT atient ATIENT ãe Pai pai ilho ilha spos companhant édic esponsáv suári".split(),
+        regex.compile(rf"\b{ROLE}(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+({RUN})"),
+        "given",
+    ),
+    (("DR", "SR", "ENF"), regex.compile(rf"\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+({RUN})"), "given"),
+    (("eu ",), regex.compile(rf"\b[Ss]eu[ ]+({RUN})"), "given"),
+    (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
+    (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
+]
+# A given name and a surname, both known, are a name without anything before them; institutions and eponyms are not.
+BARE = re.compile(
+    r"(?<![\w'’-])(?:[A-ZÀ-Ý][a-zà-ÿ]+ (?:(?:d[aeo]s?|e) )?[A-ZÀ-Ý][a-zà-ÿ]+|[A-ZÀ-Ý]{3,} (?:D[AEO]S? )?[A-ZÀ-Ý]{2,})"
+    r"(?: (?:(?:d[aeo]s?|e|D[AEO]S?) )?(?:[A-ZÀ-Ý][a-zà-ÿ]+|[A-ZÀ-Ý]{2,}))*"
+)
+INSTITUTION = re.compile(
+    r"(?:[Ii]nstituto|[Ii]nstitute|[Ff]unda[çc][ãa]o|[Ff]oundation|[Hh]ospita[li]s?|[Ee]scola|[Cc]entro|[Cc]enter|[Uu]niversi\w+|[Mm]aternidade|UPA|UBS|[Rr]ua|[Aa]v\w*\.?|"
+    r"[Cc]idade|[Cc]ol[ée]gio|[Pp]ra[çc]a|[Ss]ão|[Ss]anta|[Ss]anto|[Ss]aint|St\.?|d[eo]|of) $"
+)
+EPONYMS = frozenset(
+    {"oswaldo cruz", "carlos chagas", "adolfo lutz", "vital brazil", "thomas addison", "james parkinson", "paula souza"}
+)
+# The cheap screen: which forms a text could interest at all. Each is wider than its patterns.
+DIGIT = re.compile("[0-9]")
+NUMBER_LIKE = re.compile(r"\d[\d .()/-]{6}")
+CNPJ_LIKE = re.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
+# What a text must hold for a type to be looked for; those in lower case are told in lower case.
+PIECES = {
+    "RG": ("RG", "R.G.", "dentidade"),
+    "CRM": ("CRM", "COREN", "CRO", "CRF", "CRP", "CRN", "CRE"),
+    "CEP": ("CEP",),
+    "SSN": ("SSN", "ocial Security", "ocial security"),
+}
+LOW_PIECES = {
+    "BIRTH_DATE": ("nasc", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
+    "RECORD": (
+        "pront",
+        "matr",
+        "atendimento",
+        "registro hosp",
+        "mrn",
+        "medical rec",
+        "record n",
+        "chart n",
+        "patient id",
+        "account n",
+        "hospital n",
+    ),
+    "EMAIL": ("@", "(at)", "[at]"),
+    "URL": ("://", "www.", ".com/"),
+}
+CONTEXTS = {
+    "ADDRESS": re.compile(
+        rf"\b(?:{STREET})\b|\b(?:[Rr]ua|RUA|R\.|[Aa]v|AVENIDA|[Tt]rav|[Aa]lam|[Rr]odov|[Pp]ra[çc]a|[Ee]strada)"
+    ),
+    "IP": re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]"),
+}
