@@ -104,6 +104,7 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
 
     counts = tally.count({name: file.rows for name, file in written.files.items()})
     files = [*written.files.values(), tally.rejects]
+    mixed = [args.mix.rpartition(":")[0]] if args.mix else []
     return {
         "counts": counts,
         "task": task,
@@ -123,7 +124,8 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
             for s in sources
         },
         "eval_files": {name: sha256(Path(name)) for name in args.eval_files},
-        "licences": {s.name: licence_of(s, args) for s in sources},
+        "mix": {name: sha256(Path(name)) for name in mixed},
+        "licences": {s.name: licence_of(s, args) for s in sources} | {n: args.licences.get(n, "not stated") for n in mixed},
         "versions": versions(),
         "balance": outputs.balance(written.preferences, task) if written.preferences else {},
         "outputs": {file.path.name: file.finish() for file in files},

@@ -244,6 +244,9 @@ def test_rows_that_must_not_leave_are_refused(hub, tmp_path):
     assert "personal data kept" in said and "train.jsonl: is not what manifest.json tells" in said and "is not stated" in said
     assert "give OWNER/NAME" in refused(tmp_path, name="me") and "holds no manifest.json" in refused(tmp_path)
     assert "hf auth login" in refused(out, HF_TOKEN="")
+    mixed, licence = ["--mix", "recipes/rehearsal/cases.jsonl:0.3"], ["--licences", '{"recipes/rehearsal/exam.jsonl": "mit"}']
+    run_script("data_prep/prepare.py", "recipes/rehearsal/exam.jsonl", "--output_dir", out, *mixed, *licence)
+    assert "licence of recipes/rehearsal/cases.jsonl is not stated" in refused(out, "--hub_private_repo", "false")
     run_script("data_prep/prepare.py", "recipes/rehearsal/exam.jsonl", "--output_dir", out)
     hub.put("dataset", "tester/public", {"README.md": b"x"})
     assert "and public" in refused(out, name="tester/public") and len(hub.repositories["dataset", "tester/public"].commits) == 1
