@@ -45,6 +45,7 @@ def load_teacher(args):
 
     teacher, _ = models.load_model(args.teacher, args.max_length + args.max_new_tokens, args.teacher_load_in_4bit)
     FastLanguageModel.for_inference(teacher)
+    teacher.config.use_cache = False  # it writes nothing, and a cache is 0.6 GB for 4 rows of 1,024 tokens at 8B
     return teacher.requires_grad_(False).eval()
 
 

@@ -113,6 +113,7 @@ def test_the_loss_is_the_papers_divergence_over_the_trained_tokens(tiny_model, t
     batch = next(iter(trainer.get_train_dataloader()))
     with torch.no_grad():
         asked = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        assert trainer.teacher_model(**asked).past_key_values is None
         both = [model.eval()(**asked).logits[:, :-1].double().log_softmax(-1) for model in (trainer.model, trainer.teacher_model)]
     student, taught = (logp[batch["labels"][:, 1:] != -100] for logp in both)
 
