@@ -36,6 +36,7 @@ from data_prep.chat_template import Renderer, TemplateError, answer_text, prompt
 @dataclass
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.trainer.kto_config.KTOConfig"
+    LEAST_ROWS: ClassVar[int] = 2  # a question's mismatched answer is another row's of the same pass
     output_dir: str = "runs/kto"
     adapter: Literal[adapters.MERGEABLE] = "qlora"
     beta: float = 0.1
@@ -54,7 +55,6 @@ class Args(TrainingArgs):
 
     def problems(self) -> list[str]:
         found = [f"beta: {self.beta} must be above 0; 0.1 is usual"] if self.beta <= 0 else []
-        found += check_at_least(self, 2, "per_device_train_batch_size")
         return super().problems() + found + check_at_least(self, 0, "desirable_weight", "undesirable_weight")
 
 

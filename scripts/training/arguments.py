@@ -27,6 +27,8 @@ class TrainingArgs:
     WATCHED: ClassVar[str] = "loss"
     """held-out figure that early stopping follows"""
     LARGER_IS_BETTER: ClassVar[bool] = False
+    LEAST_ROWS: ClassVar[int] = 1
+    """rows that a forward pass of this method must have"""
 
     model: str
     """hub id, model folder, or adapter folder to go on from"""
@@ -110,9 +112,8 @@ class TrainingArgs:
             missing = [path for path in data_files.files_of(getattr(self, name)) if not Path(path).is_file()]
             found += [f"{name}: there is no file {path}; data_prep/prepare.py makes it" for path in missing]
         found += data_files.problems(self)
-        found += check_at_least(
-            self, 1, "lora_r", "lora_alpha", "per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps"
-        )
+        found += check_at_least(self, 1, "lora_r", "lora_alpha", "gradient_accumulation_steps", "logging_steps")
+        found += check_at_least(self, self.LEAST_ROWS, "per_device_train_batch_size")
         found += check_at_least(self, 0, "max_grad_norm", "weight_decay")
         if self.early_stopping_patience and not (self.eval_data and self.save_steps > 0):
             found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
@@ -129,6 +130,12 @@ class TrainingArgs:
         if self.push_to_hub:
             found += hub_problems(self.hub_model_id, self.hub_private_repo)
         return found + adapters.problems(self) + self._trainer_problems()
+
+    def smaller_batch(self) -> tuple[int, int] | None:
+        """Rows a forward pass and passes a step: fewer at once, as many a step; None where no fewer will do."""
+        rows = self.per_device_train_batch_size
+        fewer = next((n for n in range(rows // 2, self.LEAST_ROWS - 1, -1) if rows % n == 0), None)
+        return (fewer, self.gradient_accumulation_steps * rows // fewer) if fewer else None
 
     def _trainer_problems(self) -> list[str]:
         """Keys of `trainer` that TRL's configuration does not have, or that this collection sets itself."""

@@ -25,7 +25,7 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
 
     Writes `metrics.jsonl` (one line a log step) and `loss.png`, and prints a line for each step logged. `ids` name the
     tokenised `rows`, in order. Raises CheckFailed for a loss that is not finite, or explodes, naming the batch's rows, and for
-    a full disk; out of memory the script starts itself anew with half the batch (`restart_with_smaller_batch`).
+    a full disk; out of memory the script starts itself anew with a smaller batch (`restart_with_smaller_batch`).
     """
     output_dir = Path(args.output_dir)
     checkpoint = checkpoints.last(output_dir)
@@ -77,25 +77,25 @@ def _prepare(trainer, run: Run, args, checkpoint: Path | None, log: Path) -> Non
 
 
 def restart_with_smaller_batch(args, log: Path) -> None:
-    """Start this script anew with half the rows a forward pass and twice the passes: the effective batch stays.
+    """Start this script anew with half the rows a forward pass or fewer, and more passes: the effective batch stays.
 
-    Raises CheckFailed where there is nothing to halve. A new process, because memory that an allocator holds is not
+    Raises CheckFailed where fewer rows will not do. A new process, because memory that an allocator holds is not
     given back; it goes on from the last checkpoint.
     """
-    rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
     if "WORLD_SIZE" in os.environ:
         raise CheckFailed("out of memory in one of several processes; halve per_device_train_batch_size and start again")
-    if rows == 1:
+    if not (smaller := args.smaller_batch()):
         raise CheckFailed(
-            f"out of memory with one row a forward pass; lower max_length (now {args.max_length}), turn gradient_checkpointing "
-            "on, take a smaller model, or lower lora_r; --dry_run estimates what is needed"
+            f"out of memory at per_device_train_batch_size {args.per_device_train_batch_size}, the least; lower max_length "
+            f"(now {args.max_length}), turn gradient_checkpointing on, take a smaller model, or lower lora_r; --dry_run "
+            "estimates what is needed"
         )
-    half, passes = (rows // 2, passes * 2) if rows % 2 == 0 else (1, passes * rows)
-    print(f"out of memory: {half} rows a forward pass from here on, {passes} passes a step; the effective batch stays")
+    rows, passes = smaller
+    print(f"out of memory: {rows} rows a forward pass from here on, {passes} passes a step; the effective batch stays")
     with open(log, "a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": 0, "out_of_memory": {"per_device_train_batch_size": half}}) + "\n")
+        file.write(json.dumps({"step": 0, "out_of_memory": {"per_device_train_batch_size": rows}}) + "\n")
     sys.stdout.flush()
-    flags = ["--per_device_train_batch_size", str(half), "--gradient_accumulation_steps", str(passes)]
+    flags = ["--per_device_train_batch_size", str(rows), "--gradient_accumulation_steps", str(passes)]
     os.execv(sys.executable, [sys.executable, *sys.argv, *flags])
 
 

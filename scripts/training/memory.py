@@ -300,12 +300,10 @@ def free() -> Memory:
 def memory_suggestions(args, need: Estimate) -> list[str]:
     """What to change to need less memory, the most useful first."""
     found = []
-    rows, passes = args.per_device_train_batch_size, args.gradient_accumulation_steps
     large = need.variable > 0.2 * need.total
-    if rows > 1 and large:
-        found.append(
-            f"--per_device_train_batch_size {rows // 2} --gradient_accumulation_steps {passes * 2} (the same training, slower)"
-        )
+    if large and (smaller := args.smaller_batch()):
+        rows, passes = smaller
+        found.append(f"--per_device_train_batch_size {rows} --gradient_accumulation_steps {passes} (the same training, slower)")
     if args.gradient_checkpointing is False and large:
         found.append("--gradient_checkpointing true")
     if not adapters.in_4bit(args):

@@ -5,6 +5,7 @@ import json
 import distill
 import dpo
 import grpo
+import kto
 import pytest
 import rloo
 import sft
@@ -107,3 +108,18 @@ def test_distillations_teacher_is_counted(tiny_model, tmp_path, four):
     need = memory.estimate(QWEN, args_of(distill, *flags), "distill", 256, gpu=True)
     stored = (ROOT / tiny_model / "model.safetensors").stat().st_size
     assert need.teacher == pytest.approx(stored, rel=0.02) if four == "false" else need.teacher < 0.99 * stored
+
+
+BATCHES = [(sft, 8, 2, (4, 4)), (sft, 9, 2, (3, 6)), (sft, 7, 1, (1, 7)), (sft, 1, 4, None)]
+BATCHES += [(kto, 4, 1, (2, 2)), (kto, 2, 8, None), (kto, 3, 1, None)]
+
+
+@pytest.mark.parametrize("script, rows, passes, smaller", BATCHES)
+def test_a_smaller_batch_trains_as_many_rows_a_step(tiny_model, script, rows, passes, smaller):
+    """KTO takes an answer of another row of the same pass, so one row is none of its batches."""
+    flags = ["--per_device_train_batch_size", str(rows), "--gradient_accumulation_steps", str(passes)]
+    args = args_of(script, *flags)
+    assert args.smaller_batch() == smaller
+    said = " ".join(memory.memory_suggestions(args, memory.estimate(QWEN, args, "sft", 1024, gpu=True)))
+    named = "--per_device_train_batch_size {} --gradient_accumulation_steps {} ".format(*(smaller or ("", "")))
+    assert (named in said) == bool(smaller)
