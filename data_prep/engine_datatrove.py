@@ -13,8 +13,8 @@ chain of small steps, or a question that differs in a dose or a negation, would 
 near a row that is kept, and has its figures (`duplicates.py`); that needs 0.6 kB of memory a row, on one machine.
 
 With as many files as tasks, or more, each task reads its own files. With fewer, every task reads all files and works on its
-share of the blocks of rows. Ray's executor was not seen to run: with ray 2.60 and datatrove 0.10.1 an empty step hung as
-ours did. Tasks find the inputs by their paths: several machines need a disk that they share.
+share of the blocks of rows. Tasks find the inputs by their paths, so several machines need a disk that they share; files that
+change before all is done are refused.
 """
 
 import base64
@@ -30,16 +30,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from datatrove import executor
 from loguru import logger
 
 from data_prep.errors import UserError
-from data_prep.files import Output
+from data_prep.files import Output, write_text
 from data_prep.gather import FirstPass, Looked, protected
 from data_prep.options import Args
-from data_prep.read import Record
+from data_prep.read import Record, sha256
 from data_prep.sources import Source, find_sources
 from data_prep.tally import Example, Tally
 from data_prep.told import LeftOut, Told, leaks_of, signatures_of, told_of
@@ -49,6 +50,7 @@ if "SLURM_JOB_ID" not in os.environ:
     logger.disable("datatrove")  # its logs would come to the screen, between our lines
 BLOCK = 200  # records
 FOLDER = "datatrove"  # in output_dir: rows between the two steps, and datatrove's logs
+INPUTS = "inputs.json"
 
 
 @dataclass
@@ -74,7 +76,9 @@ def tell_rows(data, rank: int, world_size: int, *, args: Args, home: str) -> Non
     """datatrove's pipeline step: this task's share of the rows, told, in `datatrove/rows/RANK.jsonl`."""
     os.chdir(home)
     with contextlib.redirect_stdout(io.StringIO()):  # the readings were told before
-        sources, guard = find_sources(args), protected(args)
+        sources = find_sources(args)
+        check_inputs(args, sources, lambda path, taken: path.stat().st_size == taken.size)
+        guard = protected(args)
     out = Output(rows_of(args) / f"{rank:05}.jsonl")
     for number, source in enumerate(sources):
         whole = len(sources) >= world_size
@@ -115,6 +119,7 @@ def _batch(number: int, block: int, source: Source, some: list[Record], args: Ar
 
 def told_elsewhere(first: FirstPass, sources: list[Source]) -> Iterator[tuple[Record, Told | LeftOut, Looked | None]]:
     """What the tasks told, in the order read, as `gather.told_here` gives it."""
+    check_inputs(first.args, sources, lambda path, taken: sha256(path) == taken.sha256)
     files = sorted(rows_of(first.args).glob("*.jsonl"))
     if len(files) != first.args.tasks:
         raise UserError(f"tasks: {len(files)} of {first.args.tasks} are done; look into {first.args.output_dir}/{FOLDER}")
@@ -148,26 +153,55 @@ def rows_of(args: Args) -> Path:
     return Path(args.output_dir) / FOLDER / "rows"
 
 
-def run_tasks(args: Args) -> None:
-    """Every task, here (local) or on a Ray cluster; returns when all are done."""
+class Taken(NamedTuple):
+    """A file as it was when the tasks were begun."""
+
+    size: int
+    sha256: str
+
+
+def begin(args: Args, sources: list[Source]) -> None:
+    """An empty folder for the tasks' rows, and what they are to read: they run hours later where a queue is long."""
     clear(args)
     rows_of(args).mkdir(parents=True)
-    if args.executor == "ray":
-        import ray
+    taken = {shown: Taken(path.stat().st_size, sha256(path)) for shown, path in _files(args, sources).items()}
+    write_text(rows_of(args) / INPUTS, json.dumps(taken))
 
-        ray.init(ignore_reinit_error=True)
+
+def check_inputs(args: Args, sources: list[Source], same: Callable[[Path, Taken], bool]) -> None:
+    """UserError where the files are not those that were begun with; with one more or less, tasks would share rows wrongly."""
+    taken = {shown: Taken(*of) for shown, of in json.loads((rows_of(args) / INPUTS).read_text(encoding="utf-8")).items()}
+    files = _files(args, sources)
+    if changed := sorted(
+        shown
+        for shown in taken.keys() | files.keys()
+        if shown not in taken or shown not in files or not same(files[shown], taken[shown])
+    ):
+        raise UserError(f"inputs: {', '.join(changed)} came, went or changed since the tasks were begun; start again")
+
+
+def _files(args: Args, sources: list[Source]) -> dict[str, Path]:
+    return {s.shown: s.file.path for s in sources if s.file} | {name: Path(name) for name in args.eval_files}
+
+
+def run_tasks(args: Args, sources: list[Source]) -> None:
+    """Every task, here (local) or on a Ray cluster; returns when all are done."""
+    begin(args, sources)
     step = functools.partial(tell_rows, args=args, home=os.getcwd())
     try:
+        if args.executor == "ray":
+            import ray
+
+            ray.init(ignore_reinit_error=True)
         _executor(args, step, "tell", args.tasks).run()
     except BaseException:
         clear(args)
         raise
 
 
-def submit(args: Args, finish: Callable[[Args], None]) -> str:
+def submit(args: Args, sources: list[Source], finish: Callable[[Args], None]) -> str:
     """Two jobs to Slurm: the tasks, and `finish`, which needs all rows, after them. Returns the number of the second."""
-    clear(args)
-    rows_of(args).mkdir(parents=True)
+    begin(args, sources)
     home = os.getcwd()
     tasks = _executor(args, functools.partial(tell_rows, args=args, home=home), "tell", args.tasks)
     last = _executor(args, functools.partial(write_rows, args=args, home=home, finish=finish), "write", 1, depends=tasks)
@@ -186,7 +220,10 @@ def _executor(args: Args, step, name: str, tasks: int, **more):
     if args.executor == "slurm":
         paths = f"export PYTHONPATH={ROOT}:$PYTHONPATH PATH={Path(sys.executable).parent}:$PATH"
         of_all |= {"env_command": paths, "job_name": f"prepare_{name}"}
-        return executor.SlurmPipelineExecutor([step], **of_all | dict(args.executor_args) | more)
+        given = dict(args.executor_args)
+        # Without it a job that waits for one that failed waits for ever.
+        given["sbatch_args"] = {"kill-on-invalid-dep": "yes"} | given.get("sbatch_args", {})
+        return executor.SlurmPipelineExecutor([step], **of_all | given | more)
     if args.executor == "ray":
         return executor.RayPipelineExecutor([step], **of_all | dict(args.executor_args))
     workers = min(tasks, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())

@@ -1,6 +1,7 @@
 """The options of prepare.py: one dataclass, whose fields are the flags and the YAML keys, and how they are checked."""
 
 import importlib.util
+import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -120,8 +121,9 @@ class Args:
     """engine datatrove: where its tasks run"""
     tasks: int = 2
     """engine datatrove: how many tasks the rows are split into"""
-    executor_args: dict[str, str | int] = field(default_factory=dict)
-    """engine datatrove: arguments of its executor, for instance {partition: cpu, time: "4:00:00"} for slurm, {workers: 4}"""
+    executor_args: dict[str, str | int | dict[str, str | int]] = field(default_factory=dict)
+    """engine datatrove: arguments of its executor, for instance {workers: 4}; for slurm {partition: cpu, time: "4:00:00"}, and
+    sbatch_args: {account: NAME} for what else sbatch takes"""
     seed: int = 3407
     """seed of the split and of the order"""
     tokenizer: str = ""
@@ -211,4 +213,14 @@ class Args:
         slurm = [self.executor_args.get(name) for name in ("partition", "time")]
         if self.executor == "slurm" and not all(isinstance(value, str) for value in slurm):
             found.append("executor_args: slurm needs a partition and a time, in quotes: '{partition: NAME, time: \"4:00:00\"}'")
-        return found
+        return found or self._of_executor()
+
+    def _of_executor(self) -> list[str]:
+        """Arguments that datatrove's executor does not take, or that are set here."""
+        from datatrove import executor
+
+        kinds = {"local": "LocalPipelineExecutor", "slurm": "SlurmPipelineExecutor", "ray": "RayPipelineExecutor"}
+        ours = {"pipeline", "tasks", "logging_dir", "skip_completed", "depends", "depends_job_id", "run_on_dependency_fail"}
+        known = inspect.signature(getattr(executor, kinds[self.executor])).parameters.keys() - ours
+        wrong = ", ".join(sorted(self.executor_args.keys() - known))
+        return [f"executor_args: {wrong}: there are {', '.join(sorted(known))}"] if wrong else []

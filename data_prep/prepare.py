@@ -72,7 +72,7 @@ def prepare(args: Args, told: bool = False) -> dict:
             from data_prep import engine_datatrove as engine
 
             if not told:
-                engine.run_tasks(args)
+                engine.run_tasks(args, sources)
             tally.clock.mark("the tasks")
             rows = gather(first, engine.told_elsewhere(first, sources))
             engine.clear(args)
@@ -191,11 +191,12 @@ def submit(args: Args) -> None:
     from data_prep.prepare import finish  # by its module's name, as the job finds it; __main__ is another file there
     from data_prep.sources import find_sources, tell_readings
 
-    tell_readings(find_sources(args))
-    job = engine.submit(args, finish)
+    sources = find_sources(args)
+    tell_readings(sources)
+    job = engine.submit(args, sources, finish)
     print(
-        f"submitted: {args.output_dir} is written by job {job}, when the {args.tasks} tasks are done; its logs and theirs lie in "
-        f"{args.output_dir}/{engine.FOLDER}"
+        f"submitted: {args.output_dir} is written by job {job}, when the {args.tasks} tasks are done (where one fails, it is "
+        f"cancelled); its logs and theirs lie in {args.output_dir}/{engine.FOLDER}"
     )
 
 

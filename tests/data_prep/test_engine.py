@@ -88,6 +88,34 @@ def test_tasks_give_the_same_files(options, expected, tmp_path, tasks, workers):
     assert not (out / "datatrove").exists()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: (raw / "0.jsonl").write_text('{"question": "What is a fever?", "answer": "A high temperature."}\n'),
+        lambda raw: (raw / "b.jsonl").unlink(),
+        lambda raw: (raw / "b.jsonl").write_text((raw / "b.jsonl").read_text() + "\n"),
+        lambda raw: (raw / "b.jsonl").write_text((raw / "b.jsonl").read_text().replace("1", "2")),  # its size stays
+    ],
+)
+def test_files_that_change_while_the_tasks_wait_in_a_queue_are_refused(tmp_path, change):
+    """One file more or less, and tasks that ran before and after it would read one file twice and another never."""
+    from data_prep import engine_datatrove as engine
+    from data_prep.sources import find_sources
+
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in "ab":
+        row = {"question": f"What is remedy {name}1 taken for?", "answer": "For a pain in the knee, twice a day."}
+        (raw / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    args = Args(inputs=[str(raw)], output_dir=str(tmp_path / "out"), engine="datatrove")
+    engine.begin(args, find_sources(args))
+    change(raw)
+    with pytest.raises(UserError, match="came, went or changed since the tasks were begun"):
+        for rank in (0, 1):
+            engine.tell_rows(None, rank, 2, args=args, home=os.getcwd())
+        prepare(args, told=True)
+
+
 SBATCH = """#!/bin/bash
 # As Slurm does: the script once for each number of its array, with that number in the environment; jobs run as they come.
 script="${@: -1}"; last=$(grep -oP '^#SBATCH --array=0-\\K[0-9]+' "$script")
@@ -133,6 +161,7 @@ def test_slurm_jobs_give_the_same_files(options, expected, tmp_path):
         (["--engine", "datatrove", "--executor", "slurm"], "slurm needs a partition and a time"),
         (["--engine", "datatrove", "--executor", "slurm", "--executor_args", "{partition: cpu, time: 4:00:00}"], "in quotes"),
         (["--engine", "datatrove", "--tasks", "0"], "tasks: 0 must be at least 1"),
+        (["--engine", "datatrove", "--executor_args", "{worker: 4}"], "worker: there are .*workers"),
     ],
 )
 def test_what_an_engine_lacks_is_asked_for(raw, flags, words):
@@ -163,5 +192,10 @@ def test_a_file_that_breaks_late_is_told_and_leaves_nothing(tmp_path, workers):
 
 
 def test_a_task_that_is_missing_is_no_success(raw, tmp_path):
+    from data_prep import engine_datatrove as engine
+    from data_prep.sources import find_sources
+
+    args = Args(inputs=[str(raw)], output_dir=str(tmp_path), engine="datatrove")
+    engine.begin(args, find_sources(args))
     with pytest.raises(UserError, match="0 of 2 are done"):
-        prepare(Args(inputs=[str(raw)], output_dir=str(tmp_path), engine="datatrove"), told=True)
+        prepare(args, told=True)
