@@ -10,8 +10,9 @@ others with the random order that they have by default. Tokens are useful ones, 
 trainer.train(), loading not counted; memory is the whole process's peak.
 
 The machine's own matrix rate (a product of 1024 x 1024 matrices, the better of float32 and bfloat16) is measured before each
-round. A token of QLoRA needs 4 operations a frozen weight (2 forward, 2 back to the activations) and 6 a trained one; attention's own products
-are left out. Their quotient is the share of the rate that training reaches, over the whole run and after its first 5 steps.
+round. A token of QLoRA needs 4 operations a frozen weight (2 forward, 2 back to the activations) and 6 a trained one;
+attention's own products are left out. Their quotient is the share of the rate that training reaches, over the whole run and
+after its first 5 steps.
 Writes tests/benchmarks/results/training.json.
 """
 
