@@ -5,10 +5,13 @@ import random
 from pathlib import Path
 
 import pytest
+from chain.recipe import load
 from conftest import ROOT, run_script
 from local_hub import TOKEN, LocalHub
+from test_rehearsals import RECIPES
 
 EXAM, CASES, PAIRS = "recogna-nlp/drbodebench", "recogna-nlp/drbode240_dataset", "recogna-nlp/dpo-mmlu-ptbr"
+MEDPT, TRACES = "AKCIT/MedPT", "FreedomIntelligence/medical-o1-reasoning-SFT"
 
 
 def rows(name: str) -> list[dict]:
@@ -50,6 +53,10 @@ def hub(tiny_model):
         ]
         hub.put("dataset", CASES, {"train.json": lines(cases), "README.md": b"---\nlicense: mit\n---\n"})
         hub.put("dataset", PAIRS, {"data/train.jsonl": lines(rows("pairs.jsonl"))})
+        hub.put("dataset", MEDPT, {"train.jsonl": lines(rows("medpt.jsonl"))})
+        configs = b"---\nconfigs:\n- {config_name: en, data_files: en.json}\n- {config_name: zh, data_files: zh.json}\n---\n"
+        traces = json.dumps(rows("traces.jsonl")).encode()
+        hub.put("dataset", TRACES, {"README.md": configs, "en.json": traces, "zh.json": traces})
         hub.put_folder("model", "qwen/tiny-qwen3", ROOT / tiny_model)
         yield hub
 
@@ -67,12 +74,11 @@ def recipe(name: str, out: Path, hub: LocalHub, cache: Path, *flags, code: int =
     )
 
 
-def with_variables(**values) -> list[str]:
-    # four steps at a high rate, as in the recipe's rehearsal: the export checks that the answers became likelier
-    small = "--max_steps 4 --warmup_steps 0 --learning_rate 2e-3 --max_length 512 --per_device_train_batch_size 2"
-    small += " --gradient_accumulation_steps 1 --logging_steps 1"
-    asked = {"model": "qwen/tiny-qwen3", "train_flags": small, "score_flags": "--limit 4", "quantization": "q8_0"} | values
-    return ["--variables", json.dumps(asked)]
+def with_variables(name: str = "sft", **values) -> list[str]:
+    """A recipe's rehearsal, but model and data are those of the hub where the recipe names any."""
+    source = load(ROOT / "recipes" / name)
+    small = {key: value for key, value in source.rehearsal.items() if "hf:" not in str(source.variables.get(key))}
+    return ["--variables", json.dumps(small | {"model": "qwen/tiny-qwen3"} | values)]
 
 
 def test_exam_is_read_from_the_hub_pinned_and_not_asked_for_again(hub, tmp_path):
@@ -262,15 +268,18 @@ def test_rows_that_must_not_leave_are_refused(hub, tmp_path):
 
 @pytest.mark.rehearsal
 @pytest.mark.slow  # not in CI: minutes each
-@pytest.mark.parametrize("name", ["sft", "dr_bode"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_recipe_runs_end_to_end_through_hub_ids_and_then_offline(hub, tmp_path, name):
-    out, cache = tmp_path / "out", tmp_path / "cache"
-    assert "all stages done" in recipe(name, out, hub, cache, *with_variables()).stdout
+    """Data of the hub in all but classification and guidelines, which are given a user's own; every model by its id."""
+    out, cache, variables = tmp_path / "out", tmp_path / "cache", with_variables(name)
+    done = recipe(name, out, hub, cache, *variables)
+    assert "all stages done" in done.stdout
+    print(f"{name}: {done.stdout.strip().splitlines()[-1]}")
     summary = json.loads((out / "summary.json").read_text())
     assert len(summary["scores"]) > 1 and all(file["passed"] for file in summary["files"])
-    asked = len(hub.requests)
-    again = recipe(name, out, hub, cache, *with_variables(), HF_HUB_OFFLINE="1")
     stages = len(summary["stages"]) + 1  # the page's own stage does not stand on it
+    asked = len(hub.requests)
+    again = recipe(name, out, hub, cache, *variables, HF_HUB_OFFLINE="1")
     assert again.stdout.count("skipped") == stages and len(hub.requests) == asked
-    forced = recipe(name, out, hub, cache, "--only", "score_base", *with_variables(), HF_HUB_OFFLINE="1")
+    forced = recipe(name, out, hub, cache, "--only", "score_base", *variables, HF_HUB_OFFLINE="1")
     assert "all stages done" in forced.stdout and len(hub.requests) == asked
