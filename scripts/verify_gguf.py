@@ -20,7 +20,8 @@ What is compared, against the model in float32 arithmetic:
   long_document   the same after position 2,048 of one long text
   same_metadata, tensors   a quantised file against its 16-bit file: every field; every tensor, byte for byte what quantising
               again gives, or (a file that someone else made) within the error of its type
-  task_loss   with --untuned: loss of the answers is lower than that of the untuned file in the same quantisation
+  task_loss   with --untuned: the answers are not as likely, token by token, as in the untuned file of the same quantisation;
+              where they are no likelier, a remark says so
   stop        every end token ends generation in llama.cpp's server; where the model itself ends an answer, so does the file
 
 The 16-bit file is held tightly (mean KL 1e-4 in f16, 5e-4 in bf16): a weight that is wrong shows there. The gates of
@@ -60,7 +61,7 @@ class Args:
     data: str | None = None
     """held-out rows (JSONL) to compare on; without it built-in texts"""
     untuned: str | None = None
-    """GGUF of the untuned model, one per file, comma-separated: the tuned must have the lower loss on the answers"""
+    """GGUF of the untuned model, one per file, comma-separated: whether the tuned answers otherwise"""
     quantization: str | None = None
     """whose gates hold, one per file, comma-separated; without it read from the file name"""
     train_data: str | None = None

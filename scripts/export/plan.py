@@ -12,8 +12,6 @@ from export import preflight
 from export.needs import Needs, needs_of
 from llamacpp.tools import find_converter
 
-# These make some answers likelier than others, not all.
-PREFERENCE = ("dpo.py", "orpo.py", "kto.py", "simpo.py", "grpo.py", "rloo.py")
 STAGES = (
     "sft",
     "dpo",
@@ -64,10 +62,6 @@ class Plan:
             return self.base
         began = training_config(self.model).get("model")
         return began if began and not is_adapter(began) and local_folder(began) else None
-
-    def learned_preferences(self) -> bool:
-        """Whether the last training need not have made right answers likelier."""
-        return run_record(self.model).get("script") in PREFERENCE
 
     def compares(self) -> bool:
         """Whether the untuned model is made too, for its answers to be compared."""

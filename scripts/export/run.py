@@ -103,8 +103,6 @@ class Proof:
             self.steps.begin(name)
             more = {"source": source, "own": True, "untuned": untuned, "quantizer": self.tools.quantizer}
             result = verify(path, quantization, self.reference, self.steps.log, self.plan.gates, **more)
-            if self.plan.learned_preferences() and "task_loss" in result.failed:
-                result.remarks.append(f"{result.failed.pop('task_loss')} (no fault after a training on preferences)")
             self.steps.end(name, round(time.monotonic() - start, 1), result.peak_memory_gb)
         self.results[quantization] = result
         return result

@@ -156,6 +156,16 @@ def answers(url: str) -> bool:
         return False
 
 
+def test_file_that_answers_as_the_untuned_one_is_caught(exported, tmp_path):
+    """To the last digit, as a file without the adapter does; another file of the same model does not."""
+    out, _ = exported
+    command = ["scripts/verify_gguf.py", "--gguf", out / "tiny-q8_0.gguf", "--reference", out / "work" / "reference"]
+    run_script(*command, "--untuned", out / "tiny-q8_0.gguf", "--output_dir", tmp_path, code=1)
+    failed = json.loads((tmp_path / "verification.json").read_text())["files"][0]["failed"]
+    assert set(failed) == {"task_loss"} and "the adapter is missing" in failed["task_loss"]
+    run_script(*command, "--untuned", out / "tiny-q4_k_m.gguf", "--output_dir", tmp_path / "other")
+
+
 def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
     out, _ = exported
     path = tmp_path / "other-f16.gguf"

@@ -204,13 +204,15 @@ def test_base_from_the_hubs_cache(small, tmp_path, monkeypatch):
     named(tmp_path / "adapter", "acme/tiny")
     rows = tmp_path / "rows.jsonl"
     rows.write_text(json.dumps({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello there"}]}))
-    # A random adapter does not answer better than its base; here only that the untuned file is made and read.
+    # A random adapter need not answer better than its base: that is said, and no fault of the file.
     command = ["scripts/export_gguf.py", "--model", tmp_path / "adapter", *SHORT, "--data", rows, "--output_dir", tmp_path / "g"]
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, env=environment, capture_output=True)
     report = json.loads((tmp_path / "g" / "verification.json").read_text())
-    assert report["untuned"] == "acme/tiny" and set(report["files"][0]["failed"]) <= {"task_loss"}
-    assert report["files"][0]["checks"]["task_loss"]["untuned"] > 0
+    file = report["files"][0]
+    loss = file["checks"]["task_loss"]
+    assert report["untuned"] == "acme/tiny" and not file["failed"]
+    assert any("no likelier" in remark for remark in file["remarks"]) == (loss["tuned"] >= loss["untuned"])
 
 
 OWN_QUANTIZE = """#!{python}
@@ -240,23 +242,3 @@ def test_users_own_llama_cpp_is_used(small, tmp_path):
     assert report["converter"] == str(own) and report["verified"] is False
     (own / "llama-quantize").unlink()
     assert "no llama-quantize" in run_script(*command, tmp_path / "x", "--llama_cpp", own, code=2).stderr
-
-
-@pytest.mark.parametrize(("script", "fails"), [("sft.py", True), ("dpo.py", False)])
-def test_answers_need_not_be_likelier_after_preferences(script, fails, tmp_path, monkeypatch):
-    """A loss that is not lower tells a lost adapter after sft.py; after dpo.py it may be so, and is said."""
-    from export import run
-    from export.plan import Plan
-    from export.proof.gates import Checked
-
-    def found(path, quantization, *_, **__):
-        return Checked(path.name, quantization, 1, "0", failed={"task_loss": "loss of the answers 2.1, of the untuned file 2.0"})
-
-    (tmp_path / "run.json").write_text(json.dumps({"script": script, "config": {}}))
-    monkeypatch.setattr(run, "verify", found)
-    monkeypatch.setattr(run.Steps, "begin", lambda *_: None)
-    monkeypatch.setattr(run.Steps, "end", lambda *_: None)
-    plan = Plan(str(tmp_path), "base", tmp_path, "x", ["q8_0"], None, 300, None, True, False, 4096, None, "files")
-    proof = run.Proof(plan, tmp_path, run.Steps(tmp_path / "log"), run.Tools(tmp_path, None))
-    result = proof.file(tmp_path / "x-q8_0.gguf", "q8_0")
-    assert bool(result.failed) is fails and any("2.1" in remark for remark in result.remarks) is not fails

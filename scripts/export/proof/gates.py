@@ -63,10 +63,11 @@ def gate_of(quantization: str, gates: dict | None) -> tuple[Gate, list[str]]:
 
 @dataclass
 class Findings:
-    """Figures by check, and for each check that failed a sentence."""
+    """Figures by check, for each check that failed a sentence, and what is no fault but ought to be known."""
 
     checks: dict = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def gate(self, name: str, passed: bool, figure, say: str = "") -> None:
         self.checks[name] = figure

@@ -7,7 +7,7 @@ from pathlib import Path
 from common.errors import CheckFailed
 from common.files import sha256
 from common.machine import part_command, run_measured
-from export.proof.gates import Checked, Task, gate_of
+from export.proof.gates import Checked, Findings, Task, gate_of
 from llamacpp.files import stored
 
 
@@ -31,8 +31,8 @@ def verify(
     code, _, memory = run_measured(part_command("export.proof.check", json.dumps(dataclasses.asdict(task))), log)
     result = unproven(path, quantization)
     result.gates, result.loosened, result.peak_memory_gb = dataclasses.asdict(gate), loosened, memory
-    found = read_findings(out)
-    result.checks, result.failed = found or ({}, {"loads": died(code, log)})
+    found = read_findings(out) or Findings(failed={"loads": died(code, log)})
+    result.checks, result.failed, result.remarks = found.checks, found.failed, result.remarks + found.remarks
     return result
 
 
@@ -56,16 +56,14 @@ def verify_adapter(adapter: Path, base: Path, reference: Path, bound: float, log
     task = Task(str(base), "f16", str(reference), str(out), lora=str(adapter), bound=bound)
     code = run_measured(part_command("export.proof.check", json.dumps(dataclasses.asdict(task))), log)[0]
     result = Checked(adapter.name, "f16", adapter.stat().st_size, sha256(adapter), {"kl": bound})
-    result.checks, result.failed = read_findings(out) or ({}, {"loads": died(code, log)})
+    found = read_findings(out) or Findings(failed={"loads": died(code, log)})
+    result.checks, result.failed = found.checks, found.failed
     return result
 
 
-def read_findings(out: Path) -> tuple[dict, dict] | None:
-    """Checks and failures that the process wrote; None where it wrote nothing."""
-    if not out.exists():
-        return None
-    made = json.loads(out.read_text(encoding="utf-8"))
-    return made["checks"], made["failed"]
+def read_findings(out: Path) -> Findings | None:
+    """What the process wrote; None where it wrote nothing."""
+    return Findings(**json.loads(out.read_text(encoding="utf-8"))) if out.exists() else None
 
 
 def died(code: int, log: Path) -> str:
