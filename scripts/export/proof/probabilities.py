@@ -116,9 +116,7 @@ def check_task_loss(sums: Sums, reference: Reference, untuned: str | None, findi
     base = sum(answers) / len(answers)
     figure["untuned"] = round(base, 4)
     same = max(abs(ours - theirs) for ours, theirs in zip(sums.answers, answers, strict=True)) < 1e-6
-    say = (
-        f"every token of the answers is as likely as in the untuned file (loss {tuned:.4f}): the adapter is missing, or empty"
-    )
+    say = f"every token of the answers is as likely as in the untuned file (loss {tuned:.4f}): the adapter is missing, or empty"
     findings.gate("task_loss", not same, figure, say)
     if not same and tuned >= base:
         said = f"training made the answers of these rows no likelier (loss {tuned:.4f}, untuned {base:.4f})"
