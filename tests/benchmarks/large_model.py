@@ -2,15 +2,18 @@
 
     python tests/benchmarks/large_model.py --shape 8b --output_dir runs/shape8b          # base/ and adapter/
     python scripts/export_gguf.py --model runs/shape8b/adapter --quantization q4_k_m --max_tokens 300
+    python tests/benchmarks/large_model.py --shape 14b --dense_layers 2 --output_dir runs/shape14b
 
 For what an export of that size takes: it knows nothing, so its best tokens hardly lead, and rounding exchanges them
-(`--gates '{"q4_k_m": {"top1": 0}}'`). 8b needs 17 GB of disk, the export three times as much.
+(`--gates '{"q4_k_m": {"top1": 0}}'`). 8b needs 17 GB of disk, the export three times as much. With --dense_layers the layers after
+those are zero: holes in the files, which take no disk; what memory an export takes depends on shapes, not on values.
 """
 
 import argparse
 import functools
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -52,7 +55,12 @@ def normal(*size: int) -> torch.Tensor:
     return pool().roll(-at).repeat(-(-count // POOL))[:count].view(size).clone()
 
 
-def shards(hidden: int, layers: int, inner: int, heads: int, vocabulary: int) -> Iterator[dict[str, torch.Tensor]]:
+def hollow(*size: int) -> torch.Tensor:
+    """A tensor that is only a shape; zeros, where it is written."""
+    return torch.empty(size, dtype=torch.bfloat16, device="meta")
+
+
+def shards(hidden: int, layers: int, inner: int, heads: int, vocabulary: int, dense: int) -> Iterator[dict[str, torch.Tensor]]:
     """The weights, a file's at a time: embeddings, output layer, each layer."""
     yield {"model.embed_tokens.weight": normal(vocabulary, hidden), "model.norm.weight": torch.ones(hidden, dtype=torch.bfloat16)}
     if not tied(hidden):
@@ -60,10 +68,28 @@ def shards(hidden: int, layers: int, inner: int, heads: int, vocabulary: int) ->
     ones = {"input_layernorm": hidden, "post_attention_layernorm": hidden, "self_attn.q_norm": HEAD, "self_attn.k_norm": HEAD}
     for at in range(layers):
         norms = {f"model.layers.{at}.{n}.weight": torch.ones(size, dtype=torch.bfloat16) for n, size in ones.items()}
-        yield norms | {f"model.layers.{at}.{n}.weight": normal(*size) for n, size in sizes(hidden, inner, heads).items()}
+        make = normal if at < dense else hollow
+        yield norms | {f"model.layers.{at}.{n}.weight": make(*size) for n, size in sizes(hidden, inner, heads).items()}
 
 
-def write_base(folder: Path, shape: str) -> None:
+def write_holes(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """A safetensors file whose hollow tensors are holes."""
+    at, header = 0, {"__metadata__": {"format": "pt"}}
+    for name, weight in weights.items():
+        header[name] = {"dtype": "BF16", "shape": list(weight.shape), "data_offsets": [at, at + weight.nbytes]}
+        at += weight.nbytes
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for weight in weights.values():
+            if weight.is_meta:
+                file.seek(weight.nbytes, os.SEEK_CUR)
+            else:
+                file.write(weight.view(torch.uint8).numpy().data)
+        file.truncate(8 + len(text) + at)
+
+
+def write_base(folder: Path, shape: str, dense: int) -> None:
     hidden, layers, inner, heads = SHAPES[shape]
     config = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
     config |= {"hidden_size": hidden, "num_hidden_layers": layers, "intermediate_size": inner, "num_attention_heads": heads}
@@ -71,9 +97,9 @@ def write_base(folder: Path, shape: str) -> None:
     config |= {"max_window_layers": layers, "layer_types": ["full_attention"] * layers}
     folder.mkdir(parents=True)
     of, total = {}, 0
-    for number, weights in enumerate(shards(hidden, layers, inner, heads, config["vocab_size"])):
+    for number, weights in enumerate(shards(hidden, layers, inner, heads, config["vocab_size"], dense)):
         name = f"model-{number:05}.safetensors"
-        save_file(weights, folder / name, metadata={"format": "pt"})
+        write_holes(folder / name, weights)
         of |= dict.fromkeys(weights, name)
         total += sum(w.nbytes for w in weights.values())
     index = {"metadata": {"total_size": total}, "weight_map": of}
@@ -106,12 +132,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="8b")
     parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument("--dense_layers", type=int, default=999)
     args = parser.parse_args()
     if not (TINY / "tokenizer.json").exists():
         sys.exit("first: python scripts/make_model.py --name tiny_qwen3 --output_dir models/tiny-qwen3")
     torch.manual_seed(3407)
     base = args.output_dir.resolve() / "base"
-    write_base(base, args.shape)
+    write_base(base, args.shape, args.dense_layers)
     write_adapter(args.output_dir / "adapter", base, args.shape)
 
 
