@@ -61,9 +61,28 @@ def temporary(path: Path) -> Path:
     return path.with_name(OURS.format(path.name))
 
 
+def into_place(made: Path, place: Path) -> None:
+    """Rename a file, or a folder of files, to its name, in an order that a power cut does not undo: what it holds is on the
+    disk before it is renamed, the new name after. Both rooms rename by this alone (tests/common/test_power_cut.py).
+    """
+    for path in [made, *(made.rglob("*") if made.is_dir() else ())]:
+        if path.exists():  # a link may lead nowhere
+            _sync(path)
+    os.replace(made, place)
+    _sync(place.parent)
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def write_text(path: Path, text: str) -> None:
     temporary(path).write_text(text, encoding="utf-8", errors="backslashreplace")
-    os.replace(temporary(path), path)
+    into_place(temporary(path), path)
 
 
 def json_line(value) -> bytes:
@@ -89,7 +108,7 @@ class Output:
 
     def finish(self) -> dict:
         self.file.close()
-        os.replace(self.temporary, self.path)
+        into_place(self.temporary, self.path)
         return {"rows": self.rows, "sha256": self.hash.hexdigest()}
 
 

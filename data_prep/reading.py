@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.errors import UserError
+from data_prep.files import write_text
 from data_prep.names import NAMES
 from data_prep.turns import SIDES
 from data_prep.values import BASES
@@ -141,7 +142,7 @@ def write_readings(path: Path, readings: dict[str, Reading]) -> None:
         "# shape: " + ", ".join(SHAPES) + "\n# fields: our name -> your column; ignore: columns that are meant to go unused\n"
     )
     body = yaml.safe_dump({name: r.yaml() for name, r in readings.items()}, allow_unicode=True, sort_keys=False, width=120)
-    path.write_text(head + body, encoding="utf-8")
+    write_text(path, head + body)
 
 
 def read_readings(path: str) -> dict[str, Wish]:

@@ -34,7 +34,6 @@ unless --allow_test_rows says so: a model trained on them can no longer be measu
 """
 
 import json
-import os
 import random
 import socket
 import urllib.parse
@@ -47,7 +46,7 @@ from annotation.store import Store
 from common.arguments import check_at_least
 from common.entry import run_main
 from common.errors import UserError
-from common.files import read_rows, sha256, write_json, write_text
+from common.files import into_place, read_rows, sha256, write_json, write_text
 from common.models import check_model_name
 from training.rules import load_rules
 
@@ -238,7 +237,7 @@ def links(args: Args, store: Store, address: str) -> dict[str, str]:
     temporary = path.with_name(".links.txt.tmp")
     temporary.touch(mode=0o600)
     temporary.write_text("".join(f"{name}\t{link}\n" for name, link in found.items()), encoding="utf-8")
-    os.replace(temporary, path)
+    into_place(temporary, path)
     return found
 
 

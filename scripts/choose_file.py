@@ -28,7 +28,7 @@ from pathlib import Path
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
-from common.files import read_json, read_rows, reading, write_json, write_text
+from common.files import into_place, read_json, read_rows, reading, write_json, write_text
 from common.machine import end_with_parent
 from common.models import check_model_name
 from common.paths import ROOT
@@ -152,7 +152,7 @@ def publish(args: Args, choice: Choice, alpha: float) -> None:
     target = os.path.relpath(chosen.resolve(), out.resolve())
     temporary = out / f".{LINK}.{os.getpid()}.tmp"
     temporary.symlink_to(target)
-    os.replace(temporary, out / LINK)
+    into_place(temporary, out / LINK)
     if export.is_file():
         lines = export.read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(out / "Modelfile", "".join(f"FROM {target}\n" if line.startswith("FROM ") else line for line in lines))

@@ -16,7 +16,6 @@ By PEFT's add_weighted_adapter, combination "cat", which loses nothing. Of the b
 several adapters apart on one base, and choose at each request: serve.py --lora.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -24,7 +23,7 @@ from typing import ClassVar
 from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
-from common.files import folder_beside
+from common.files import folder_beside, into_place
 from common.models import adapter_config, check_model_name, find_model, is_adapter, load_tokenizer
 from common.runs import begin_run, finish_run
 from export.adapter_folder import adapter_problems, base_of
@@ -128,7 +127,7 @@ def main() -> None:
     with folder_beside(Path(args.output_dir)) as temporary:
         model.save_pretrained(temporary, selected_adapters=["merged"])
         for file in (temporary / "merged").iterdir():
-            os.replace(file, temporary / file.name)
+            into_place(file, temporary / file.name)
         (temporary / "merged").rmdir()
         tokenizers[0].save_pretrained(temporary)
         finish_run(run, args, temporary, files, metrics)

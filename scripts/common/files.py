@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from data_prep.files import into_place
 
 
 def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
@@ -111,9 +112,7 @@ def write_text(path: str | Path, text: str) -> None:
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        into_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -125,7 +124,7 @@ def folder_beside(folder: Path):
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     yield temporary
-    os.replace(temporary, folder)
+    into_place(temporary, folder)
 
 
 def write_json(path: str | Path, value) -> None:

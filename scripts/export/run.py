@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 import platform
 import shutil
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from common import runs
 from common.errors import CheckFailed
-from common.files import write_json, write_text
+from common.files import into_place, write_json, write_text
 from common.machine import part_command
 from common.models import adapter_config, is_adapter
 from common.runs import hardware
@@ -177,7 +176,7 @@ def move(path: Path, out: Path, result: Checked) -> None:
     for old in (path.name, failed):
         (out / old).unlink(missing_ok=True)
     result.file = failed if result.failed else path.name
-    os.replace(path, out / result.file)
+    into_place(path, out / result.file)
 
 
 def export_adapter(plan: Plan, work: Path, steps: Steps) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from common.entry import IMPORTING_THRESHOLD
 from common.errors import CheckFailed, UserError
-from common.files import write_json
+from common.files import into_place, write_json
 from common.machine import NOT_USED, part_command, run_measured
 from common.models import adapter_config, local_folder
 from export.weight_files import read_index, weight_files
@@ -115,7 +114,7 @@ def work_folder(out: Path, keep: bool) -> Iterator[Path]:
             if (out / "work" / "tuned").is_dir():  # an earlier --keep_work
                 shutil.rmtree(out / "work")
             if keep and not (out / "work").exists():
-                os.replace(work, out / "work")
+                into_place(work, out / "work")
             shutil.rmtree(work, ignore_errors=True)
             (out / ".lock").unlink(missing_ok=True)
 

@@ -18,11 +18,10 @@ from zero; they are saved as ordinary LoRA of twice the rank, their start taken 
 Importing this file imports neither torch nor unsloth.
 """
 
-import json
-import os
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import into_place, write_json
 from common.models import adapter_config, has_cuda, is_adapter, plain_base_of
 
 KINDS = ("qlora", "lora", "rslora", "dora", "pissa", "loftq", "full", "prefix", "prompt", "peanut", "norms")
@@ -228,8 +227,8 @@ def subtract_initial_adapter(folder: Path, start: Path) -> None:
     config = adapter_config(folder)
     config |= {"r": 2 * config["r"], "lora_alpha": 2 * config["lora_alpha"], "init_lora_weights": True}
     save_file(made, folder / ".new.safetensors", metadata={"format": "pt"})
-    os.replace(folder / ".new.safetensors", folder / "adapter_model.safetensors")
-    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    into_place(folder / ".new.safetensors", folder / "adapter_model.safetensors")
+    write_json(folder / "adapter_config.json", config)
 
 
 # ---------------------------------------------------------------------------------------------- arithmetic

@@ -5,12 +5,12 @@ Importing this file imports no torch.
 
 import functools
 import json
-import os
 import shutil
 import zipfile
 from pathlib import Path
 
 from common.errors import CheckFailed
+from common.files import into_place
 from common.models import damaged_files
 from training import adapters
 
@@ -99,6 +99,6 @@ def save_model(model, tokenizer, output_dir: str | Path, weights: dict | None = 
         adapters.subtract_initial_adapter(temporary, output_dir / ".start")
     tokenizer.save_pretrained(temporary)
     for file in temporary.iterdir():
-        os.replace(file, output_dir / file.name)
+        into_place(file, output_dir / file.name)
     temporary.rmdir()
     shutil.rmtree(output_dir / ".start", ignore_errors=True)
