@@ -20,6 +20,9 @@ VALUE = r"""(?:\\?"[^"<>]*"|\\?'[^'<>]*'|[^\s"'<>=]+)"""
 ATTRIBUTES = rf"(?:\s+[a-z_:][\w:.-]*\s*=\s*{VALUE}|\s+(?:nowrap|reversed|hidden|compact|noshade|disabled))*"
 TAG = re.compile(rf"<(?:{NAMES}|(?P<short>{SHORT})){ATTRIBUTES}\s*/?>|</(?P<ends>{NAMES}|{SHORT})\s*>|<!--.*?-->", re.I | re.S)
 ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
+# What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
+CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+HALVES = re.compile("[\ud800-\udfff]")
 DROPPED = frozenset({"script", "style", "head", "title", "template"})
 
 
@@ -54,8 +57,7 @@ def _plain(marked: str) -> str:
     """Plain text of marked-up text whose stray signs are escaped."""
     import lxml.html
 
-    # A NUL would end what lxml reads.
-    root = lxml.html.fragment_fromstring(marked.replace("\0", ""), create_parent="div")
+    root = lxml.html.fragment_fromstring(HALVES.sub("\ufffd", CONTROLS.sub("", marked)), create_parent="div")
     out: list[str] = []
     _walk(root, out, depth=0)
     text = re.sub(r"[ \t]*\n(?:[ \t]*\n)*", lambda hit: "\n\n" if hit.group().count("\n") > 2 else "\n", "".join(out))
