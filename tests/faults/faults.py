@@ -2,11 +2,13 @@
 
     python tests/faults/faults.py --minutes 120 --seed 1
     python tests/faults/faults.py --kinds damage --stages sft,export --minutes 10
+    python tests/faults/faults.py --kinds kill --stages sft,evaluate,export --warm   # libraries imported once, a fork a trial
 
 Each trial takes a stage and a fault by chance, and ends in a verdict:
 
-kill    SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment. No process of it may live on, and the same command
-        started again must end with the same bytes (rows) as a run left alone.
+kill    SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment, by the processor time that the stage has used, so that other
+        work on the machine moves none; four of five after it began to write. No process of it may live on, what it had
+        confirmed stays, and the same command started again must end with the same bytes (rows) as a run left alone.
 damage  a file that the stage reads, cut short or with one bit turned. Either one clear error that names the file, without a
         traceback, or the same result, or the row left out, counted, with its reason (`told`). Where the bit stands in the content
         itself (a letter, a weight), another result is right: `changed` counts those, for nobody could tell.
@@ -32,7 +34,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from stages import ROOT, STAGES, Stage, make_inputs, run
+from stages import ALL, ROOT, Stage, make_inputs, run
+from warm import Forked, import_all
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 60  # seconds that a process may take to end after its signal; generous, for machines are busy
@@ -63,6 +66,62 @@ def alive_in(session: int) -> list[int]:
     return found
 
 
+@dataclass
+class Span:
+    """Processor seconds of a stage that is left alone: until its first file, and in all."""
+
+    begin: float = 0.0
+    total: float = 0.0
+
+    def moment(self, dice: random.Random) -> float:
+        return dice.uniform(self.begin, self.total) if dice.random() < 0.8 else dice.uniform(0, self.begin)
+
+
+def used(session: int) -> float:
+    """Processor seconds of a session's processes and of the children they have waited for."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def started(words: list[str], printed: Path, warm: bool):
+    """The stage as a process of its own session, its output in a file."""
+    if warm:
+        return Forked(words[1:], printed)
+    with open(printed, "w") as log:
+        return subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def measured(stage: Stage, inputs: Path, work: Path, warm: bool) -> Span:
+    """How much it takes on this machine."""
+    span, out = Span(), work / "out"
+    process = started(stage.words(inputs, out), work / "printed.txt", warm)
+    while process.poll() is None:
+        span.total = max(span.total, used(process.pid))
+        if not span.begin and any(p.is_file() for p in out.rglob("*")):
+            span.begin = span.total
+        time.sleep(0.02)
+    assert process.wait() == 0, (work / "printed.txt").read_text()[-2000:]
+    shutil.rmtree(out)
+    print(f"{stage.name}: {span.begin:.1f} of {span.total:.1f} processor seconds before it writes", flush=True)
+    return span
+
+
+def lines_of(stage: Stage, out: Path) -> dict[str, list[bytes]]:
+    """Whole lines of the files whose every line is confirmed once it is written."""
+    found = {}
+    for name in stage.keeps:
+        lines = (out / name).read_bytes().splitlines(keepends=True) if (out / name).is_file() else []
+        found[name] = [line for line in lines if line.endswith(b"\n")]
+    return found
+
+
 def wait_until(true, seconds: float) -> bool:
     end = time.monotonic() + seconds
     while not true():
@@ -72,22 +131,21 @@ def wait_until(true, seconds: float) -> bool:
     return True
 
 
-def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, longest: float) -> Trial:
+def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool) -> Trial:
     """Stop a stage at a random moment, see that nothing lives on, start it again, compare."""
-    number, moment = dice.choice(SIGNALS), dice.uniform(0, longest)
-    fault, out = f"{number.name} after {moment:.1f} s", work / "out"
-    words = stage.words(inputs, out)
-    with open(work / "printed.txt", "w+") as log:
-        process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
-        try:
-            code = process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            code = None
-    said = (work / "printed.txt").read_text(errors="replace")
+    number, moment, out = dice.choice(SIGNALS), span.moment(dice), work / "out"
+    words, printed = stage.words(inputs, out), work / "printed.txt"
+    process = started(words, printed, warm)
+    while process.poll() is None and used(process.pid) < moment:
+        time.sleep(0.01)
+    part = "before" if moment < span.begin else f"{(moment - span.begin) / (span.total - span.begin or 1):.0%} of"
+    fault = f"{number.name} after {moment:.2f} s, {part} its work"
+    process.send_signal(number)  # nothing, where it has ended
+    try:
+        code = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        code = None
+    said = printed.read_text(errors="replace")
     left = not wait_until(lambda: not alive_in(process.pid), 10 if code is not None else 0)
     for pid in alive_in(process.pid):
         os.kill(pid, signal.SIGKILL)
@@ -98,12 +156,19 @@ def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
         return Trial("kill", stage.name, fault, "a child lived on", said)
     if code == 0:
         return Trial("kill", stage.name, fault, "finished" if stage.result(out) == alone else "another result, exit 0", said)
-    again = run(words)
-    said += "\n--- again\n" + again.stdout[-1500:] + again.stderr[-1500:]
-    if again.returncode == 2 and "finished run" in again.stderr and stage.result(out) == alone:
+    if "Traceback" in said and "KeyboardInterrupt" not in said:
+        return Trial("kill", stage.name, fault, "traceback", said)
+    kept = lines_of(stage, out)
+    again = started(words, printed, warm)
+    code = again.wait(900)
+    ended = printed.read_text(errors="replace")
+    said += "\n--- again\n" + ended[-3000:]
+    if any(set(lines) - set(lines_of(stage, out)[name]) for name, lines in kept.items()):
+        return Trial("kill", stage.name, fault, "confirmed lines are lost", said)
+    if code == 2 and "finished run" in ended and stage.result(out) == alone:
         return Trial("kill", stage.name, fault, "same")
-    if again.returncode:
-        return Trial("kill", stage.name, fault, f"could not go on, exit {again.returncode}", said)
+    if code:
+        return Trial("kill", stage.name, fault, f"could not go on, exit {code}", said)
     return Trial("kill", stage.name, fault, "same" if stage.result(out) == alone else "another result, exit 0", said)
 
 
@@ -127,9 +192,9 @@ def damaged(path: Path, dice: random.Random) -> str:
     return f"bit {bit} of byte {at} turned"
 
 
-def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, longest: float) -> Trial:
+def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool) -> Trial:
     """Damage one file that the stage reads and run it."""
-    del longest
+    del span
     mine = work / "inputs"
     shutil.copytree(inputs, mine, copy_function=os.link)  # no copies: the damaged file is replaced, not written into
     config = mine / "sft" / "adapter_config.json"
@@ -143,7 +208,7 @@ def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: rand
     path.unlink()
     path.write_bytes(content)
     fault = f"{name}: {damaged(path, dice)}"
-    ended = run(stage.words(mine, work / "out"))
+    ended = run(stage.words(mine, work / "out"), warm=warm)
     said = ended.stdout[-3000:] + ended.stderr[-3000:]
     if "Traceback" in ended.stderr:
         return Trial("damage", stage.name, fault, "traceback", said)
@@ -159,15 +224,15 @@ def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: rand
     return Trial("damage", stage.name, fault, "changed" if "turned" in fault else "another result, exit 0", said)
 
 
-def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, longest: float) -> Trial:
+def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool) -> Trial:
     """Run a stage into a disk that is too small, then into the same one, grown."""
-    del longest
+    del span
     disk, size = work / "disk", dice.choice((16, 64, 256, 1024, 4096, 16384))
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk], check=True)
     try:
         words = stage.words(inputs, disk / "out")
-        ended = run(words)
+        ended = run(words, warm=warm)
         fault, said = f"{size} KiB of disk", ended.stdout[-3000:] + ended.stderr[-3000:]
         if ended.returncode == 0:
             return Trial(
@@ -176,7 +241,7 @@ def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
         if "Traceback" in ended.stderr:
             return Trial("disk", stage.name, fault, "traceback", said)
         subprocess.run(["mount", "-o", "remount,size=4G", disk], check=True)
-        again = run(words)
+        again = run(words, warm=warm)
         said += "\n--- again\n" + again.stdout[-1500:] + again.stderr[-1500:]
         if again.returncode:
             return Trial("disk", stage.name, fault, f"could not go on, exit {again.returncode}", said)
@@ -194,7 +259,7 @@ def table(trials: list[Trial]) -> str:
     """Counts by kind and stage, then every trial that failed."""
     lines = ["| fault | stage | trials | same | refused | told | changed | finished | failed |", "|" + "---|" * 9]
     for kind in KINDS:
-        for stage in STAGES:
+        for stage in ALL:
             counts = Counter(t.verdict for t in trials if (t.kind, t.stage) == (kind, stage.name))
             if total := sum(counts.values()):
                 cells = [kind, stage.name, total, *(counts[v] for v in GOOD), total - sum(counts[v] for v in GOOD)]
@@ -202,14 +267,18 @@ def table(trials: list[Trial]) -> str:
     return "\n".join(lines + [f"FAILED {t.kind} {t.stage}: {t.fault}: {t.verdict}" for t in trials if t.verdict not in GOOD])
 
 
-def campaign(minutes: float, seed: int, kinds: list[str], stages: list[str], most: int, log: Path) -> list[Trial]:
+def campaign(
+    minutes: float, seed: int, kinds: list[str], stages: list[str], most: int, log: Path, warm: bool = False
+) -> list[Trial]:
     """Trials by turns until the time is over, or `most` are done."""
     root = Path(tempfile.mkdtemp(prefix="faults-"))
-    trials, end, times = [], time.monotonic() + 60 * minutes, {}
+    trials, end, spans = [], time.monotonic() + 60 * minutes, {}
     try:
         print("making the inputs, each stage once left alone", flush=True)
         alone = make_inputs(root / "inputs", stages)
-        chosen = [s for s in STAGES if s.name in stages]
+        if warm:
+            import_all()
+        chosen = [s for s in ALL if s.name in stages]
         plan = [(k, s) for s in chosen for k in kinds if k != "disk" or os.getuid() == 0]
         log.parent.mkdir(parents=True, exist_ok=True)
         number = 0
@@ -218,11 +287,9 @@ def campaign(minutes: float, seed: int, kinds: list[str], stages: list[str], mos
             work, dice = root / f"trial{number}", random.Random(f"{seed}-{number}")
             number += 1
             work.mkdir()
-            if kind == "kill" and stage.name not in times:  # how long it takes on this machine, now
-                start = time.monotonic()
-                run(stage.words(root / "inputs", work / "alone"))
-                times[stage.name] = time.monotonic() - start
-            trial = KINDS[kind](stage, root / "inputs", work, alone[stage.name], dice, times.get(stage.name, 0))
+            if kind == "kill" and stage.name not in spans:
+                spans[stage.name] = measured(stage, root / "inputs", work, warm)
+            trial = KINDS[kind](stage, root / "inputs", work, alone[stage.name], dice, spans.get(stage.name, Span()), warm)
             trials.append(trial)
             shutil.rmtree(work)
             print(f"{number} {kind} {stage.name}: {trial.fault}: {trial.verdict}", flush=True)
@@ -239,12 +306,15 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10**9, help="or after so many trials")
     parser.add_argument("--seed", type=int, default=0, help="of stages' faults and moments")
     parser.add_argument("--kinds", default=",".join(KINDS), help="kill,damage,disk")
-    parser.add_argument("--stages", default=",".join(s.name for s in STAGES), help="names, with commas")
+    parser.add_argument("--stages", default=",".join(s.name for s in ALL), help="names, with commas")
+    parser.add_argument("--warm", action="store_true", help="import the libraries once; confirm what fails without it")
     args = parser.parse_args()
     kinds, stages = args.kinds.split(","), args.stages.split(",")
-    if unknown := (set(kinds) - set(KINDS)) | (set(stages) - {s.name for s in STAGES}):
+    if unknown := (set(kinds) - set(KINDS)) | (set(stages) - {s.name for s in ALL}):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    trials = campaign(args.minutes, args.seed, kinds, stages, args.trials, ROOT / "runs" / "faults" / "trials.jsonl")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup, or after a shell's `&`, both are ignored, and every
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # program started from here would ignore them too
+    trials = campaign(args.minutes, args.seed, kinds, stages, args.trials, ROOT / "runs" / "faults" / "trials.jsonl", args.warm)
     print(table(trials))
     sys.exit(any(t.verdict not in GOOD for t in trials))
 

@@ -1,12 +1,16 @@
 """The stages that are put to the test: their commands on the tiny model, the files they read, and what they must end with."""
 
+import atexit
 import hashlib
 import json
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from warm import run_forked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REHEARSAL = ROOT / "recipes" / "rehearsal"
@@ -24,10 +28,17 @@ class Stage:
     reads: list[str]  # files below {inputs} that it reads, each to be damaged
     results: list[str]  # patterns below {out}: the files that must be the same, byte for byte, after any stop
     rows: list[str] = field(default_factory=list)  # JSONL files below {out} whose rows must be the same, times left out
+    keeps: list[str] = field(default_factory=list)  # JSONL files below {out}, of which no line that is written may go
     told: str = "never said"  # what it prints where it leaves a damaged row out, counted and with its reason
 
     def words(self, inputs: Path, out: Path) -> list[str]:
-        return [sys.executable, *(w.replace("{inputs}", str(inputs)).replace("{out}", str(out)) for w in self.command)]
+        places = {"{inputs}": str(inputs), "{out}": str(out)}
+        if (inputs / "urls.json").is_file():
+            places |= json.loads((inputs / "urls.json").read_text())
+        words = self.command
+        for name, value in places.items():
+            words = [word.replace(name, value) for word in words]
+        return [sys.executable, *words]
 
     def result(self, out: Path) -> dict[str, str]:
         """Digest of each result; empty where the stage has not ended well."""
@@ -43,8 +54,35 @@ class Stage:
         return found
 
 
-MODEL = ["model/config.json", "model/model.safetensors", "model/tokenizer.json", "model/tokenizer_config.json"]
-ADAPTER = ["sft/adapter_config.json", "sft/adapter_model.safetensors"]
+MODEL = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+MODEL = [f"model/{name}" for name in [*MODEL, "generation_config.json"]]
+ADAPTER = ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+ADAPTER = [f"sft/{name}" for name in ADAPTER]
+WRITER = ["--generator", "{writer}", "--generator_model", "writer", "--base", "{writer}", "--base_model", "base"]
+ITEMS = ["--kinds", "qa,mcq,dialogue,cot", "--count", "2", "--eval_files", "{inputs}/protected.jsonl"]
+BY_RULES = ["--rules", "{inputs}/rules.yaml", "--task", "preference", "--output", "{out}/rows.jsonl"]
+CHEAP = [
+    Stage(
+        "synthesize",
+        ["data_prep/synthesize.py", "--data", "{inputs}/passages.jsonl", *WRITER, *ITEMS, "--output_dir", "{out}"],
+        ["passages.jsonl", "protected.jsonl"],
+        ["train.jsonl", "rejects.jsonl"],
+        keeps=["calls.jsonl"],
+    ),
+    Stage(
+        "annotate",
+        ["scripts/annotate.py", "--model", "{answers}", "--data", "{inputs}/prompts.jsonl", *BY_RULES, "--output_dir", "{out}"],
+        ["prompts.jsonl", "rules.yaml"],
+        ["rows.jsonl", "answers.jsonl"],
+        keeps=["answers.jsonl"],
+    ),
+    Stage(
+        "recipe",
+        ["scripts/run_recipe.py", "{inputs}/recipe", "--output_dir", "{out}"],
+        ["exam.jsonl", "recipe/recipe.yaml", "prompts.jsonl", "rules.yaml"],
+        ["data/*.jsonl", "more/*.jsonl", "pairs.jsonl", "votes/answers.jsonl"],
+    ),
+]
 STAGES = [
     Stage(
         "prepare",
@@ -86,12 +124,52 @@ STAGES = [
         ["comparison.json"],
     ),
 ]
+ALL = [*CHEAP, *STAGES]
 
 
-def run(words: list[str], timeout: float = 900) -> subprocess.CompletedProcess:
+def run(words: list[str], timeout: float = 900, warm: bool = False) -> subprocess.CompletedProcess:
+    if warm:
+        return run_forked(words[1:])
     return subprocess.run(
         words, cwd=ROOT, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=timeout
     )
+
+
+RECIPE = """title: Small stages
+stages:
+  - name: prepare
+    command: python data_prep/prepare.py {exam} --test_size 0.3 --output_dir {out}/data
+    outputs: ["{out}/data"]
+  - name: again
+    command: python data_prep/prepare.py {exam} --test_size 0.4 --seed 5 --output_dir {out}/more
+    outputs: ["{out}/more"]
+  - name: pairs
+    command: python scripts/annotate.py --model {answers} --data {inputs}/prompts.jsonl --rules {inputs}/rules.yaml
+      --task preference --output {out}/pairs.jsonl --output_dir {out}/votes
+    outputs: ["{out}/pairs.jsonl", "{out}/votes"]
+"""
+RULES = "rules:\n  - {name: short, type: length, unit: words, min: 1, max: 6, slack: 9}\n"
+
+
+def make_cheap_inputs(folder: Path) -> subprocess.Popen:
+    """What synthesize.py, annotate.py and run_recipe.py read, and the servers in the place of models, until they are ended."""
+    from damage import lines, text
+    from planted_answers import make_plan
+    from writers import PASSAGES
+
+    plan = make_plan(PASSAGES)
+    lines(folder / "passages.jsonl", plan.passages)
+    lines(folder / "protected.jsonl", plan.protected)
+    lines(folder / "prompts.jsonl", [{"id": f"p{i}", "prompt": f"What is best for case {i}?"} for i in range(40)])
+    text(folder / "rules.yaml", RULES)
+    writers = subprocess.Popen([sys.executable, "tests/faults/writers.py", str(folder / "urls.json")], cwd=ROOT)
+    while not (folder / "urls.json").is_file():
+        assert writers.poll() is None
+        time.sleep(0.1)
+    recipe = RECIPE.replace("{exam}", str(folder / "exam.jsonl")).replace("{inputs}", str(folder))
+    answers = json.loads((folder / "urls.json").read_text())["{answers}"]
+    text(folder / "recipe" / "recipe.yaml", recipe.replace("{answers}", answers))
+    return writers
 
 
 def classification_rows(count: int) -> list[dict]:
@@ -116,7 +194,12 @@ def make_inputs(folder: Path, wanted: list[str]) -> dict[str, dict[str, str]]:
 
     folder.mkdir(parents=True)
     shutil.copy(REHEARSAL / "exam.jsonl", folder)
-    if wanted != ["prepare"]:
+    cheap = [s for s in CHEAP if s.name in wanted]
+    if cheap:
+        sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "data_prep")]
+        atexit.register(make_cheap_inputs(folder).terminate)
+    dear = [s for s in STAGES if s.name in wanted]
+    if [s.name for s in dear] not in ([], ["prepare"]):
         ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(folder / "model")])
         assert ended.returncode == 0, ended.stderr
     rows = classification_rows(28)
@@ -125,7 +208,7 @@ def make_inputs(folder: Path, wanted: list[str]) -> dict[str, dict[str, str]]:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     left_alone = {}
     kept = {"sft": "sft", "evaluate": "eval", "evaluate_gguf": "eval_gguf"}
-    for stage in STAGES[: 1 + max(i for i, s in enumerate(STAGES) if s.name in wanted)]:
+    for stage in [*cheap, *STAGES[: 1 + max((STAGES.index(s) for s in dear), default=-1)]]:
         out = folder / kept.get(stage.name, f"out_{stage.name}")
         ended = run(stage.words(folder, out))
         assert ended.returncode == 0, f"{stage.name} alone: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
