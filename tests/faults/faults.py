@@ -275,9 +275,9 @@ def campaign(
     trials, end, spans = [], time.monotonic() + 60 * minutes, {}
     try:
         print("making the inputs, each stage once left alone", flush=True)
-        alone = make_inputs(root / "inputs", stages)
         if warm:
             import_all()
+        alone = make_inputs(root / "inputs", stages, warm)
         chosen = [s for s in ALL if s.name in stages]
         plan = [(k, s) for s in chosen for k in kinds if k != "disk" or os.getuid() == 0]
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -187,7 +187,7 @@ def classification_rows(count: int) -> list[dict]:
     ]
 
 
-def make_inputs(folder: Path, wanted: list[str]) -> dict[str, dict[str, str]]:
+def make_inputs(folder: Path, wanted: list[str], warm: bool = False) -> dict[str, dict[str, str]]:
     """Make what the wanted stages read, each stage by the one before; returns each stage's results when it is left alone."""
     sys.path[:0] = [str(ROOT)]
     from data_prep.chat_template import scoring_prompt
@@ -200,8 +200,11 @@ def make_inputs(folder: Path, wanted: list[str]) -> dict[str, dict[str, str]]:
         atexit.register(make_cheap_inputs(folder).terminate)
     dear = [s for s in STAGES if s.name in wanted]
     if [s.name for s in dear] not in ([], ["prepare"]):
-        ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(folder / "model")])
-        assert ended.returncode == 0, ended.stderr
+        if (made := ROOT / "models" / "tiny-qwen3").is_dir():
+            shutil.copytree(made, folder / "model")
+        else:
+            ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(folder / "model")])
+            assert ended.returncode == 0, ended.stderr
     rows = classification_rows(28)
     turns = [[{"from": "human", "value": scoring_prompt(r)}, {"from": "gpt", "value": r["label"]}] for r in rows[:20]]
     for name, lines in (("train", [{"conversations": t} for t in turns]), ("test", rows[20:])):
@@ -210,7 +213,7 @@ def make_inputs(folder: Path, wanted: list[str]) -> dict[str, dict[str, str]]:
     kept = {"sft": "sft", "evaluate": "eval", "evaluate_gguf": "eval_gguf"}
     for stage in [*cheap, *STAGES[: 1 + max((STAGES.index(s) for s in dear), default=-1)]]:
         out = folder / kept.get(stage.name, f"out_{stage.name}")
-        ended = run(stage.words(folder, out))
+        ended = run(stage.words(folder, out), warm=warm)
         assert ended.returncode == 0, f"{stage.name} alone: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
         left_alone[stage.name] = stage.result(out)
         assert left_alone[stage.name], stage.name

@@ -21,7 +21,7 @@ def import_all() -> None:
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "UNSLOTH_DISABLE_STATISTICS": "1"}
     os.chdir(ROOT)
     import unsloth  # noqa: F401, I001
-    import bitsandbytes, datasets, gguf, llama_cpp, peft, transformers, trl  # noqa: E401, F401
+    import bitsandbytes, datasets, gguf, peft, transformers, trl  # noqa: E401, F401
 
 
 class Forked:
