@@ -44,7 +44,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256, write_json, write_text
 from common.models import adapter_config, check_model_name
-from common.runs import begin_run, finish_run
+from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
 from scoring import baselines, engines, judge, predict, summary, tasks
 from scoring.evaluations import model_name
@@ -264,7 +264,7 @@ def settings_of(args: Args, protocol: str, digest: str, shots: list[dict]) -> di
 
 def check_folder(output_dir: Path, settings: dict) -> bool:
     """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
-    noted = output_dir / "settings.json"
+    noted, before = output_dir / "settings.json", {}
     if noted.exists():
         before = read_json(noted)
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v]
@@ -275,7 +275,7 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
             )
     elif (output_dir / "metrics.json").exists():
         raise UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
-    write_json(noted, settings)
+    write_json(noted, settings | {"versions": begun_with(before)})
     return (output_dir / "metrics.json").exists()
 
 
@@ -297,6 +297,7 @@ def main() -> None:
         return summary.show(read_json(output_dir / "metrics.json"))
 
     run = begin_run()
+    run.begun_with = read_json(output_dir / "settings.json")["versions"]
     engine = load_engine(args, output_dir)
     print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}")
     asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]

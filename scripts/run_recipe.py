@@ -133,7 +133,8 @@ def prepare(args: Args, folder: Path, out: Path) -> Run:
 def run_stage(run: Run, stage: Stage, mark: Fingerprint, clean: bool) -> None:
     """Run a stage and record it; `clean`: what it wrote before no longer stands and is moved aside."""
     if clean and (place := records.move_aside(stage, run.out)):
-        print(f"  what it wrote before: {place}")
+        why = records.why_anew(run.out, stage, mark)
+        print(f"  what it wrote before: {place}" + (f"; it begins anew, for {why}" if why else ""))
     records.note_start(run.out, stage, mark)
     took = process.run(stage, run.out / "logs" / f"{stage.name}.log")
     record = records.Record(

@@ -165,7 +165,14 @@ def why_run(now: Fingerprint, stage: Stage, before) -> str | None:
     """Why a stage has to run, in words; None where its last run (a records.Record) still stands."""
     if before is None:
         return "never finished"
-    was = before.fingerprint
+    if reason := difference(now, before.fingerprint):
+        return reason
+    changed = [p for p in stage.outputs if (h := digest(p)) is None or h != before.outputs.get(p)]
+    return f"{changed[0]} changed or is gone" if changed else None
+
+
+def difference(now: Fingerprint, was: Fingerprint) -> str | None:
+    """The first thing that is no longer as it was, in words; None where nothing is."""
     if now.command != was.command:
         return "its command changed"
     if now.code != was.code:
@@ -173,5 +180,4 @@ def why_run(now: Fingerprint, stage: Stage, before) -> str | None:
     if moved := [f"{n} {was.packages.get(n, 'absent')} -> {v}" for n, v in now.packages.items() if was.packages.get(n) != v]:
         return f"another version: {', '.join(moved[:3])}" + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
     changed = [p for p, h in now.inputs.items() if h != was.inputs.get(p)]
-    changed += [p for p in stage.outputs if (h := digest(p)) is None or h != before.outputs.get(p)]
     return f"{changed[0]} changed or is gone" if changed else None

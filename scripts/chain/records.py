@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from chain.fingerprint import Fingerprint, digest
+from chain.fingerprint import Fingerprint, difference, digest
 from chain.recipe import Recipe, Stage
 from common import runs
 from common.errors import UserError
@@ -110,6 +110,16 @@ def may_go_on(out: Path, stage: Stage, mark: Fingerprint) -> bool:
     """Whether what lies in the stage's outputs is its own, half done by the same command, code, packages and inputs."""
     note = out / "running.json"
     return note.is_file() and read_json(note) == {"name": stage.name} | asdict(mark)
+
+
+def why_anew(out: Path, stage: Stage, mark: Fingerprint) -> str | None:
+    """Why a stage that was begun cannot be gone on with; None where it can, or was not begun."""
+    note = out / "running.json"
+    begun = read_json(note) if note.is_file() else {}
+    if begun.pop("name", None) != stage.name:
+        return None
+    with reading(note):
+        return difference(mark, Fingerprint(**begun))
 
 
 def move_aside(stage: Stage, out: Path) -> Path | None:

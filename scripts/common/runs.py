@@ -44,6 +44,8 @@ class Run:
     """what may not change when the run is resumed"""
     settings_file: Path | None = None
     """where `settings` lies while the run is unfinished"""
+    begun_with: dict[str, str] = field(default_factory=dict)
+    """versions of the packages when the run was first started"""
 
 
 def begin_run() -> Run:
@@ -67,6 +69,7 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more
     run.settings_file = output_dir / "settings.json"
     if (output_dir / "run.json").exists():
         raise UserError(f"output_dir: {output_dir} holds a finished run; choose another folder, or delete it")
+    before = {}
     if run.settings_file.exists() and list(output_dir.glob("checkpoint-*")):
         before = read_json(run.settings_file)
         changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in run.settings.items() if before.get(k) != v]
@@ -75,7 +78,17 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more
                 f"output_dir: {output_dir} holds checkpoints of a run with other settings "
                 f"({'; '.join(changed[:4])}); choose another folder, or delete it"
             )
+    run.begun_with = begun_with(before)
     return run
+
+
+def begun_with(before: dict) -> dict[str, str]:
+    """The versions that an interrupted run was begun with, by its settings.json; says where others go on now."""
+    now = versions()
+    begun = before.get("versions") or now
+    if moved := [f"{name} {begun.get(name, 'absent')} -> {v}" for name, v in now.items() if begun.get(name) != v]:
+        print(f"note: begun with other versions ({', '.join(moved)}); for a result of one, choose another output_dir")
+    return begun
 
 
 def finish_run(run: Run, args, output_dir: str | Path, data: list[str], metrics: dict, **more) -> None:
@@ -87,6 +100,7 @@ def finish_run(run: Run, args, output_dir: str | Path, data: list[str], metrics:
             "command": ["python", *sys.argv],
             "config": dataclasses.asdict(args),
             "versions": versions(),
+            **({"begun_with": run.begun_with} if run.begun_with not in ({}, versions()) else {}),
             "hardware": hardware(),
             "started": run.started,
             "seconds": round(time.monotonic() - run.clock, 1),

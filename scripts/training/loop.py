@@ -65,7 +65,7 @@ def _prepare(trainer, run: Run, args, checkpoint: Path | None, log: Path) -> Non
     with reading(log):
         kept = [line.decode() for line in whole_lines(log) if json.loads(line)["step"] <= step]
     if first_process():
-        write_json(run.settings_file, run.settings)
+        write_json(run.settings_file, run.settings | {"versions": run.begun_with})
         write_text(log, "".join(kept))
     trainer.remove_callback(PrinterCallback)
     if checkpoint:

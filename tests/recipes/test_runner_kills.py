@@ -128,6 +128,18 @@ def test_outputs_are_kept_where_the_new_run_fails(tmp_path):
     assert [p.read_text() for p in (tmp_path / "out/previous").rglob("x.txt")] == ["good"]
 
 
+def test_why_a_stage_begins_anew_is_said(tmp_path):
+    """Killed, then another version of a package: what it wrote is moved aside, and the reason stands beside it."""
+    chain(tmp_path, "import sys; open(sys.argv[1], 'w').write('good')\n", "{out}/x.txt")
+    out = tmp_path / "out"
+    run_script("scripts/run_recipe.py", tmp_path, "--output_dir", out)
+    stage = json.loads((out / "manifest.json").read_text())["stages"][0]
+    (out / "manifest.json").unlink()
+    note = {key: stage[key] for key in ("name", "command", "code", "packages", "inputs")}
+    (out / "running.json").write_text(json.dumps(note | {"code": "another"}))
+    assert "it begins anew, for its code changed" in run_script("scripts/run_recipe.py", tmp_path, "--output_dir", out).stdout
+
+
 # ---------------------------------------------------------------------------------------------- hashes
 
 
