@@ -12,6 +12,8 @@ kill    SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment, by the processor 
 damage  a file that the stage reads, cut short or with one bit turned. Either one clear error that names the file, without a
         traceback, or the same result, or the row left out, counted, with its reason (`told`). Where the bit stands in the content
         itself (a letter, a weight), another result is right: `changed` counts those, for nobody could tell.
+gone    the output folder is deleted at such a moment while the stage runs, or its disk unmounted (needs root). One clear error,
+        or the result all the same; started again it ends well.
 disk    the output folder on a disk of a random small size (tmpfs; needs root). One clear error; with more room the same command
         ends well.
 
@@ -35,7 +37,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from stages import ALL, ROOT, Stage, make_inputs, run
-from warm import Forked, import_all
+from warm import alive_in, import_all, started, used, wait_until
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 60  # seconds that a process may take to end after its signal; generous, for machines are busy
@@ -53,19 +55,6 @@ class Trial:
     printed: str = ""
 
 
-def alive_in(session: int) -> list[int]:
-    """Processes of a session that live, zombies left out."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, sid = path.read_text().rpartition(")")[2].split()[:4]
-        except OSError:
-            continue
-        if int(sid) == session and state != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
 @dataclass
 class Span:
     """Processor seconds of a stage that is left alone: until its first file, and in all."""
@@ -75,27 +64,6 @@ class Span:
 
     def moment(self, dice: random.Random) -> float:
         return dice.uniform(self.begin, self.total) if dice.random() < 0.8 else dice.uniform(0, self.begin)
-
-
-def used(session: int) -> float:
-    """Processor seconds of a session's processes and of the children they have waited for."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session:
-            ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def started(words: list[str], printed: Path, warm: bool):
-    """The stage as a process of its own session, its output in a file."""
-    if warm:
-        return Forked(words[1:], printed)
-    with open(printed, "w") as log:
-        return subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def measured(stage: Stage, inputs: Path, work: Path, warm: bool) -> Span:
@@ -122,16 +90,7 @@ def lines_of(stage: Stage, out: Path) -> dict[str, list[bytes]]:
     return found
 
 
-def wait_until(true, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool) -> Trial:
+def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool = False) -> Trial:
     """Stop a stage at a random moment, see that nothing lives on, start it again, compare."""
     number, moment, out = dice.choice(SIGNALS), span.moment(dice), work / "out"
     words, printed = stage.words(inputs, out), work / "printed.txt"
@@ -192,7 +151,9 @@ def damaged(path: Path, dice: random.Random) -> str:
     return f"bit {bit} of byte {at} turned"
 
 
-def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool) -> Trial:
+def damage_trial(
+    stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool = False
+) -> Trial:
     """Damage one file that the stage reads and run it."""
     del span
     mine = work / "inputs"
@@ -224,7 +185,7 @@ def damage_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: rand
     return Trial("damage", stage.name, fault, "changed" if "turned" in fault else "another result, exit 0", said)
 
 
-def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool) -> Trial:
+def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool = False) -> Trial:
     """Run a stage into a disk that is too small, then into the same one, grown."""
     del span
     disk, size = work / "disk", dice.choice((16, 64, 256, 1024, 4096, 16384))
@@ -252,7 +213,39 @@ def disk_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
         subprocess.run(["umount", disk], check=True)
 
 
-KINDS = {"kill": kill_trial, "damage": damage_trial, "disk": disk_trial}
+def gone_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool = False) -> Trial:
+    """Take the output folder away while a stage runs, then start it again."""
+    moment, unmount, disk = span.moment(dice), os.getuid() == 0 and dice.random() < 0.5, work / "disk"
+    disk.mkdir()
+    if unmount:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], check=True)
+    words, printed = stage.words(inputs, disk / "out"), work / "printed.txt"
+    process = started(words, printed, warm)
+    while process.poll() is None and used(process.pid) < moment:
+        time.sleep(0.01)
+    ended = process.poll() is not None
+    fault = f"{'unmounted' if unmount else 'deleted'} after {moment:.2f} of {span.total:.2f} s"
+    if unmount:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+    else:
+        shutil.rmtree(disk / "out", ignore_errors=True)
+    code = process.wait(900)
+    said = printed.read_text(errors="replace")
+    if ended:
+        return Trial("gone", stage.name, fault, "finished", said)
+    if "Traceback" in said:
+        return Trial("gone", stage.name, fault, "traceback", said)
+    if code == 0:
+        return Trial("gone", stage.name, fault, "same" if stage.result(disk / "out") == alone else "no result, exit 0", said)
+    if code > 2 or code < 0 or str(disk) not in said:
+        return Trial("gone", stage.name, fault, f"exit {code}, or no file is named", said)
+    again = started(words, printed, warm).wait(900)
+    said += "\n--- again\n" + printed.read_text(errors="replace")[-1500:]
+    well = again == 0 and stage.result(disk / "out") == alone
+    return Trial("gone", stage.name, fault, "refused" if well else f"could not go on, exit {again}", said)
+
+
+KINDS = {"kill": kill_trial, "gone": gone_trial, "damage": damage_trial, "disk": disk_trial}
 
 
 def table(trials: list[Trial]) -> str:
@@ -287,7 +280,7 @@ def campaign(
             work, dice = root / f"trial{number}", random.Random(f"{seed}-{number}")
             number += 1
             work.mkdir()
-            if kind == "kill" and stage.name not in spans:
+            if kind in ("kill", "gone") and stage.name not in spans:
                 spans[stage.name] = measured(stage, root / "inputs", work, warm)
             trial = KINDS[kind](stage, root / "inputs", work, alone[stage.name], dice, spans.get(stage.name, Span()), warm)
             trials.append(trial)
@@ -305,7 +298,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5, help="stop after so long (the inputs take one or two)")
     parser.add_argument("--trials", type=int, default=10**9, help="or after so many trials")
     parser.add_argument("--seed", type=int, default=0, help="of stages' faults and moments")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="kill,damage,disk")
+    parser.add_argument("--kinds", default=",".join(KINDS), help=",".join(KINDS) + " (all)")
     parser.add_argument("--stages", default=",".join(s.name for s in ALL), help="names, with commas")
     parser.add_argument("--warm", action="store_true", help="import the libraries once; confirm what fails without it")
     args = parser.parse_args()

@@ -38,8 +38,8 @@ def test_a_fault_would_be_seen(tmp_path):
         stage = faults.Stage("x", ["-c", code], ["rows.txt"], ["r.txt"])
         work = tmp_path / str(number)
         work.mkdir()
-        dice = faults.random.Random(1)
-        while "turned" in (trial := faults.damage_trial(stage, tmp_path / "inputs", work, {"r.txt": "1"}, dice, 0)).fault:
+        dice, span = faults.random.Random(1), faults.Span()
+        while "turned" in (trial := faults.damage_trial(stage, tmp_path / "inputs", work, {"r.txt": "1"}, dice, span)).fault:
             faults.shutil.rmtree(work)
             work.mkdir()
         assert trial.verdict == verdict
@@ -53,8 +53,8 @@ def test_a_child_that_lives_on_would_be_seen(tmp_path):
         def choice(self, options):
             return options[0]  # SIGKILL
 
-    forks = faults.Stage("x", ["-c", "import os, time; os.fork(); time.sleep(1000)"], [], [])
-    assert faults.kill_trial(forks, tmp_path, tmp_path, {}, Late(1), 8).verdict == "a child lived on"
+    forks = faults.Stage("x", ["-c", "import os\nos.fork()\nwhile True: pass"], [], [])
+    assert faults.kill_trial(forks, tmp_path, tmp_path, {}, Late(1), faults.Span(0, 1)).verdict == "a child lived on"
 
 
 def test_stages_name_files_that_are_made():

@@ -1,4 +1,5 @@
-"""A script of ours in a fork of this process, the libraries imported already: a trial costs its work alone, not its imports."""
+"""Stages as processes: of a new Python, or a fork of this one with the libraries imported already, so that a trial costs its work
+alone and no imports; what lives of a session, and the processor time it has used."""
 
 import atexit
 import os
@@ -83,3 +84,46 @@ def run_forked(words: list[str]) -> subprocess.CompletedProcess:
         code = Forked(words, Path(printed.name)).wait()
         said = Path(printed.name).read_text(errors="replace")
     return subprocess.CompletedProcess(words, code, "", said)
+
+
+def alive_in(session: int) -> list[int]:
+    """Processes of a session that live, zombies left out."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, sid = path.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(sid) == session and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def used(session: int) -> float:
+    """Processor seconds of a session's processes and of the children they have waited for."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def started(words: list[str], printed: Path, warm: bool):
+    """The stage as a process of its own session, its output in a file."""
+    if warm:
+        return Forked(words[1:], printed)
+    with open(printed, "w") as log:
+        return subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def wait_until(true, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
