@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from pathlib import Path
 
 # A disk that is full, read-only, broken or not ours: nothing is wrong with the script, and a traceback would say so.
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
@@ -29,6 +30,8 @@ def disk_problem(error: BaseException | None) -> str | None:
 
     safetensors, torch and tokenizers raise errors of their own kinds with the system's words in them.
     """
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str) and not Path(error.filename).parent.is_dir():
+        return f"{error.filename}: its folder is gone; it was deleted, or its disk unmounted, while this ran"
     while error is not None:
         if isinstance(error, OSError) and error.errno in DISK:
             return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"

@@ -46,9 +46,10 @@ def folder_to_write(name: str):
     try:
         yield out
     except BaseException:
-        _remove_ours(out)
-        if made and not any(out.iterdir()):
-            out.rmdir()
+        with contextlib.suppress(OSError):  # the folder itself may be gone
+            _remove_ours(out)
+            if made and not any(out.iterdir()):
+                out.rmdir()
         raise
 
 

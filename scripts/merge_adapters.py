@@ -24,7 +24,8 @@ from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
 from common.files import folder_beside, into_place
-from common.models import adapter_config, check_model_name, find_model, is_adapter, load_tokenizer
+from common.loading import loading
+from common.models import adapter_config, check_model_name, find_model, is_adapter, load_tokenizer, with_adapter
 from common.runs import begin_run, finish_run
 from export.adapter_folder import adapter_problems, base_of
 
@@ -99,13 +100,13 @@ def shape_of(base: str):
 
 def merged(args: Args, base: str, weights: list[float]):
     """The base's shape with the given adapters and their sum, which is named `merged`."""
-    from peft import PeftModel
-
     names = [f"adapter{number}" for number in range(len(args.adapters))]
     model = shape_of(base)
-    model = PeftModel.from_pretrained(model, args.adapters[0], adapter_name=names[0])
+    model = with_adapter(model, args.adapters[0], adapter_name=names[0])
     for name, adapter in zip(names[1:], args.adapters[1:], strict=True):
-        model.load_adapter(adapter, adapter_name=name)
+        with loading(adapter):
+            if missing := model.load_adapter(adapter, adapter_name=name).missing_keys:
+                raise ValueError(f"it lacks {', '.join(missing[:3])}")
     model.peft_config[names[0]].use_rslora = False  # the sum takes over the first one's, and its scale must be 1
     model.peft_config[names[0]].base_model_name_or_path = base
     model.add_weighted_adapter(names, weights, "merged", combination_type="cat")

@@ -79,7 +79,8 @@ def load_model(args: Args, tokenizer, plan=None):
 
         nf4 = models.nf4_config("bfloat16", ("score",)) if adapters.in_4bit(args) else None
         print("Unsloth's CPU backend has no reward model: transformers and PEFT load it")
-        model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype(), quantization_config=nf4)
+        with models.loading(base):
+            model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype(), quantization_config=nf4)
         processor.optimize_for_cpu(model)
         model = get_peft_model(model, LoraConfig(**lora, task_type="SEQ_CLS"))
     if start:

@@ -113,11 +113,9 @@ class FolderModel:
                 raise UserError(f"model: {model} has no chat template, so how to ask it cannot be told")
             self.model = load_16bit(base_of(model) if is_adapter(model) else model)
             if is_adapter(model):
-                from peft import PeftModel
-
                 if len(self.tokenizer) > self.model.get_input_embeddings().num_embeddings:
                     self.model.resize_token_embeddings(len(self.tokenizer))
-                self.model = PeftModel.from_pretrained(self.model, model)
+                self.model = models.with_adapter(self.model, model)
             self.model.eval()
         folder = models.local_folder((base_of(model) or model) if is_adapter(model) else model)
         self.sampling, self.compares = sampling_of(folder or model), hasattr(self.model, "disable_adapter")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common import processor
 from common.errors import UserError
+from common.loading import loading
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 
@@ -127,7 +128,8 @@ def load_tokenizer(model: str):
     from transformers import AutoTokenizer
 
     quiet_libraries()
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    with loading(model):
+        tokenizer = AutoTokenizer.from_pretrained(model)
     _settle()
     return tokenizer
 
@@ -153,19 +155,26 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
 
     quiet_libraries()
     plain = plain_base_of(model)  # Unsloth loads every adapter to be trained further, which PEFT refuses for virtual tokens
-    if plain and has_cuda():
-        found, tokenizer = load_plain(plain, load_in_4bit), load_tokenizer(model)
-    else:
-        found, tokenizer = FastLanguageModel.from_pretrained(
-            model_name=plain or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
-        )
-    if plain:
-        from peft import PeftModel
-
-        found = PeftModel.from_pretrained(found, model)
+    with loading(model):
+        if plain and has_cuda():
+            found, tokenizer = load_plain(plain, load_in_4bit), load_tokenizer(model)
+        else:
+            found, tokenizer = FastLanguageModel.from_pretrained(
+                model_name=plain or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
+            )
+        if plain:
+            found = with_adapter(found, model)
     if not has_cuda():
         processor.optimize_for_cpu(found)
     return found, tokenizer
+
+
+def with_adapter(model, adapter: str, **kwargs):
+    """The model with the adapter of a folder or hub id beside it. Raises UserError as `loading` does."""
+    from peft import PeftModel
+
+    with loading(adapter):
+        return PeftModel.from_pretrained(model, adapter, **kwargs)
 
 
 def exact_name(model: str) -> dict[str, bool]:
@@ -189,7 +198,8 @@ def load_plain(model: str, load_in_4bit: bool):
     dtype = torch.bfloat16 if not torch.cuda.is_available() or torch.cuda.is_bf16_supported(False) else torch.float16
     nf4 = nf4_config(dtype) if load_in_4bit else None
     place = {"device_map": {"": 0}} if torch.cuda.is_available() else {}
-    return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, quantization_config=nf4, **place)
+    with loading(model):
+        return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, quantization_config=nf4, **place)
 
 
 def nf4_config(compute_dtype, skip_modules: tuple[str, ...] = ()):

@@ -26,7 +26,7 @@ from common.entry import run_main
 from common.errors import CheckFailed
 from common.files import folder_beside, write_json
 from common.machine import import_less, release_memory
-from common.models import adapter_config, is_adapter, load_tokenizer, local_folder, quiet_libraries
+from common.models import adapter_config, is_adapter, load_tokenizer, local_folder, quiet_libraries, with_adapter
 from export.adapter_folder import adapter_problems, base_of, folder_problems
 from export.proof.float32 import (
     as_before,
@@ -123,14 +123,12 @@ def layer_by_layer(config: dict) -> bool:
 
 def hollow_adapted(adapter: str, base: Path, vocabulary: int):
     """(base + adapter on disk, its layers by weight), or None where the model must be loaded whole."""
-    from peft import PeftModel
-
     if not layer_by_layer(adapter_config(adapter)):
         return None
     model = hollow_model(base)
     if model is None or vocabulary > model.get_input_embeddings().weight.shape[0]:
         return None
-    model = PeftModel.from_pretrained(model, adapter)
+    model = with_adapter(model, adapter)
     layers = base_layers(model)
     return (model, layers) if layers else None
 
@@ -182,14 +180,13 @@ def write_merged(base: Path, folder: Path, layers: dict, dtype: str) -> int:
 def merge_whole(adapter: str, base: str, folder: Path, vocabulary: int, ids: list[int]) -> tuple[Answers, int]:
     """Merge and save a model that is loaded whole; its answers, and how many numbers changed."""
     import torch
-    from peft import PeftModel
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     model = load_16bit(base)
     dtype = model.dtype
     if vocabulary > model.get_input_embeddings().num_embeddings:  # tokens were added in training
         model.resize_token_embeddings(vocabulary)
-    model = compute_in_float32(PeftModel.from_pretrained(model, adapter))
+    model = compute_in_float32(with_adapter(model, adapter))
     answers = answers_of(model, ids)
     touched = 0
     for module in model.modules():

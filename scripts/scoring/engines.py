@@ -124,9 +124,7 @@ class HuggingFace:
         if four and unpack:
             processor.dequantize_nf4(loaded)
         if base != model:
-            from peft import PeftModel
-
-            loaded = PeftModel.from_pretrained(loaded, model)
+            loaded = models.with_adapter(loaded, model)
         if hasattr(loaded, "merge_and_unload") and (unpack or not four):
             loaded = loaded.merge_and_unload()
         return loaded

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from common.errors import UserError
-from common.models import has_cuda
+from common.loading import loading
+from common.models import has_cuda, with_adapter
 from export.adapter_folder import base_of
 from scoring import answers, tasks
 from training.rules import load_rules
@@ -125,11 +126,11 @@ def from_model(folder: str, renderer):
     quantised too.
     """
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForSequenceClassification
 
-    base = AutoModelForSequenceClassification.from_pretrained(base_of(folder), num_labels=1, dtype=dtype())
-    scorer = PeftModel.from_pretrained(base, folder).eval().requires_grad_(False)
+    with loading(folder):
+        base = AutoModelForSequenceClassification.from_pretrained(base_of(folder), num_labels=1, dtype=dtype())
+        scorer = with_adapter(base, folder).eval().requires_grad_(False)
     pad = renderer.tokenizer.pad_token_id
     scorer.config.pad_token_id = pad
     if has_cuda():

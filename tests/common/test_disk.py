@@ -33,6 +33,7 @@ def test_training_says_that_the_disk_is_full(tiny_model, tiny_rows, tmp_path, mo
 def test_only_a_disk_is_taken_for_one():
     assert disk_problem(OSError(28, "No space left on device", "a.bin")) == "a.bin: No space left on device"
     assert disk_problem(ValueError("no such label")) is None and disk_problem(FileNotFoundError(2, "gone", "x")) is None
+    assert "its folder is gone" in disk_problem(FileNotFoundError(2, "No such file or directory", "/nowhere/x"))
     try:
         try:
             raise OSError(28, "No space left on device")

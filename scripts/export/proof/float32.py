@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.errors import UserError
+from common.loading import loading
 from common.models import find_model, local_folder
 from export.weight_files import WeightFiles
 
@@ -239,8 +240,10 @@ def load_16bit(name: str):
     from transformers import AutoConfig, AutoModelForCausalLM
 
     find_model(name)
-    config = AutoConfig.from_pretrained(name)
+    with loading(name):
+        config = AutoConfig.from_pretrained(name)
     if getattr(config, "quantization_config", None):
         raise UserError(f"base: {name} is stored in few bits; pass the 16-bit model with --base")
     dtype = torch.float16 if config.dtype == torch.float16 else torch.bfloat16
-    return AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+    with loading(name):
+        return AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
