@@ -4,11 +4,13 @@ ends, a narrow umask, a home that is not there, a locale without accents. It end
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 
 SCRIPT = [sys.executable, str(ROOT / "data_prep/prepare.py")]
@@ -59,3 +61,27 @@ def test_little_memory_is_one_error_and_nothing_half_done_stays(tmp_path):
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     said = prepared(rows(tmp_path / "raw.jsonl"), tmp_path / "out", code=2, preexec_fn=limit, env=alone)
     assert "not enough memory" in said and not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_links_are_followed_and_stay(tmp_path):
+    """A link as input and one as output folder: the rows lie where it leads, and it is one still."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "in.jsonl").symlink_to(rows(tmp_path / "deep" / "raw.jsonl"))
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    prepared(tmp_path / "in.jsonl", tmp_path / "out")
+    assert (tmp_path / "out").is_symlink() and (tmp_path / "elsewhere" / "manifest.json").is_file()
+    assert (tmp_path / "in.jsonl").is_symlink() and (tmp_path / "elsewhere" / "train.jsonl").stat().st_size > 1000
+
+
+def test_a_folder_that_is_deleted_meanwhile_is_one_error(tmp_path, monkeypatch, capsys):
+    from data_prep import prepare, write
+    from data_prep.errors import exit_on_error
+    from data_prep.options import Args
+
+    out, real = tmp_path / "out", write.write_rows
+    monkeypatch.setattr(write, "write_rows", lambda *given: shutil.rmtree(out) or real(*given))
+    args = Args(inputs=[str(rows(tmp_path / "raw.jsonl"))], output_dir=str(out), html_report=False, near_duplicates="off")
+    with pytest.raises(SystemExit) as ended:
+        exit_on_error(lambda: prepare.prepare(args))
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "its folder is gone" in said and str(out) in said and "Traceback" not in said
