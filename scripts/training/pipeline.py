@@ -15,7 +15,7 @@ from common.runs import Run, start_run
 from common.synthetic import told
 from training import data_files, loop, memory, trainer
 
-from data_prep.chat_template import set_template
+from data_prep.chat_template import TemplateError, set_template
 
 # Fields that may change when an interrupted run is resumed; the effective batch must not, `begin` sees to that.
 MAY_CHANGE = (
@@ -72,14 +72,17 @@ def run(args, method: Method) -> None:
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
-    tokenizer = set_template(load_tokenizer(args.model), args.template)
-    if not args.dry_run:
-        pad_apart(tokenizer)
-    if streamed:
-        data = method.stream(read.count, tokenizer, args)
-    else:
-        data = method.make_dataset(read.rows, tokenizer, args, ", ".join(files))
-    held_out = method.make_dataset(eval_rows, tokenizer, args, args.eval_data).rows if eval_rows else None
+    try:
+        tokenizer = set_template(load_tokenizer(args.model), args.template)
+        if not args.dry_run:
+            pad_apart(tokenizer)
+        if streamed:
+            data = method.stream(read.count, tokenizer, args)
+        else:
+            data = method.make_dataset(read.rows, tokenizer, args, ", ".join(files))
+        held_out = method.make_dataset(eval_rows, tokenizer, args, args.eval_data).rows if eval_rows else None
+    except TemplateError as error:  # of the template itself; what one row lacks has been told with its line
+        raise UserError(f"model: {args.model}: {error}") from None
     print("\n".join(data.summary))
     if read.synthetic:
         print(f"data:  {told(read.synthetic, read.count)}")

@@ -66,5 +66,15 @@ def test_a_model_file_that_is_not_whole_is_named(tiny_model, tmp_path, script, n
     assert f"{tmp_path / name} is damaged" in said
 
 
+def test_a_chat_template_that_was_cut_names_the_model(tiny_model, tiny_rows, tmp_path):
+    for path in (ROOT / tiny_model).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "chat_template.jinja").unlink()
+    (tmp_path / "chat_template.jinja").write_text((ROOT / tiny_model / "chat_template.jinja").read_text()[:3270])
+    command = ["scripts/sft.py", "--model", tmp_path, "--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "o"]
+    said = run_script(*command, "--dry_run", code=2).stderr
+    assert f"model: {tmp_path}: the chat template refuses" in said and "Traceback" not in said
+
+
 def test_whole_models_are_taken_for_whole(tiny_model, tiny_sft, smollm2):
     assert [damaged_files(ROOT / folder) for folder in (tiny_model, tiny_sft, smollm2)] == [[], [], []]

@@ -8,13 +8,15 @@ import sys
 import unicodedata
 from pathlib import Path
 
+from common.entry import run_main
+from common.errors import UserError
 from common.files import read_rows, sha256
 from common.machine import import_less, release_memory
 from common.models import load_tokenizer, local_folder
 from export.proof.record import LOG_PROBS, Document, Reference, Rendered, Tokenised
 from export.proof.texts import CONVERSATIONS, NASTY, TEXTS
 
-from data_prep.chat_template import Renderer, scoring_prompt, to_messages
+from data_prep.chat_template import Renderer, TemplateError, scoring_prompt, to_messages
 
 LONGEST = 512  # tokens of a document made of a row
 FAR, FAR_COMPARED = 2304, 128  # tokens of the one long document, and how many of its last are compared
@@ -88,7 +90,10 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
 
     rows = read_rows(data)[:200] if data else []
     tokenizer = load_tokenizer(model_name)
-    renderer = Renderer(tokenizer) if tokenizer.chat_template else None
+    try:
+        renderer = Renderer(tokenizer) if tokenizer.chat_template else None
+    except TemplateError as error:
+        raise UserError(f"model: {model_name}: {error}") from None
     model, place = open_in_float32(model_name), local_folder(model_name)
     turn_end = tokenizer.convert_tokens_to_ids(renderer.end) if renderer else None
     vocabulary = vocabulary_of(place, tokenizer, model, turn_end)
@@ -174,4 +179,4 @@ def rendered(renderer: Renderer) -> dict[str, Rendered]:
 if __name__ == "__main__":
     import_less()
     named, where, most, *rows = sys.argv[1:]
-    make_reference(named, Path(where), (rows or [""])[0] or None, int(most), (rows[1:] or [""])[0] or None)
+    run_main(lambda: make_reference(named, Path(where), (rows or [""])[0] or None, int(most), (rows[1:] or [""])[0] or None))
