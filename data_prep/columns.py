@@ -5,7 +5,20 @@ import html
 import re
 from typing import NamedTuple
 
-from data_prep.names import ALIASES, IDS, NAMES, NO, OF_A_LETTER, OPTION_PREFIXES, SPLITS, YES, is_telling, plain, words_of
+from data_prep.names import (
+    ALIASES,
+    IDS,
+    NAMES,
+    NO,
+    OF_A_LETTER,
+    OPTION_PREFIXES,
+    SPLITS,
+    YES,
+    bare_name,
+    is_telling,
+    plain,
+    words_of,
+)
 from data_prep.turns import is_turns, messages_of, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
 
@@ -39,6 +52,35 @@ def kind_of(value) -> str:
     if isinstance(inside, dict):
         return "object"
     return "number" if re.fullmatch(r"\s*-?\d+(?:[.,]\d+)?\s*", str(value)) else "text"
+
+
+def respelt(raw: dict, spelling: dict[str, str]) -> dict:
+    """A row whose columns are called as `spelling` says; where both names have a value, both stay."""
+    if not spelling.keys() & raw.keys():
+        return raw
+    row = dict(raw)
+    for other, name in spelling.items():
+        if is_missing(row.get(other)) or is_missing(row.get(name)):
+            value = row.pop(other, None)
+            row |= {} if is_missing(value) else {name: value}
+    return row
+
+
+def spellings(rows: list[dict], named: set[str]) -> dict[str, str]:
+    """Columns of one name in several spellings (`opcoes`, `opções`), no two filled in one row: each other -> the usual one.
+
+    The usual one is that which the user named, or which most rows fill.
+    """
+    filled = collections.Counter(name for raw in rows for name, value in raw.items() if not is_missing(value))
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(key for raw in rows for key in raw):
+        alike.setdefault(bare_name(name), []).append(name)
+    found = {}
+    for names in alike.values():
+        if len(names) > 1 and not any(sum(not is_missing(raw.get(n)) for n in names) > 1 for raw in rows):
+            usual = max(names, key=lambda n: (n in named, filled[n]))
+            found |= {name: usual for name in names if name != usual}
+    return found
 
 
 def profile(sample: list[dict]) -> dict[str, Column]:

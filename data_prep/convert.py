@@ -9,6 +9,7 @@ import re
 from data_prep.cells import Cells, options_in, with_image
 from data_prep.names import ANNULLED, YES
 from data_prep.reading import Reading
+from data_prep.template_marks import marked_turns
 from data_prep.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
 from data_prep.values import Option, Unreadable, answer_text, is_missing, key_letters, mark_of
 
@@ -177,6 +178,8 @@ def _side(value, customs: Customs, what: str) -> list[Turn]:
     """A prompt or an answer as turns: a text is one of the user (`prompt`) or of the assistant."""
     if isinstance(value, str) and not is_turns(value):
         text = value.strip()
+        if marked := marked_turns(text):
+            return told([Turn(*turn) for turn in marked], customs)
         if re.match(r"\s*Human: ", text):  # Anthropic's dialogues in one text
             parts = HUMAN.split(text)[1:]
             return told([Turn(role, said.strip()) for role, said in zip(parts[::2], parts[1::2], strict=True)], customs)

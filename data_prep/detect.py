@@ -19,18 +19,21 @@ from data_prep.columns import (
     option_columns,
     profile,
     repeats,
+    respelt,
     share,
+    spellings,
     with_empty,
 )
 from data_prep.errors import UserError
 from data_prep.keys import find_key
-from data_prep.known import Known, recognise, respelt
+from data_prep.known import Known, recognise, spelt_as
 from data_prep.language import language_of
-from data_prep.names import ALIASES, MADE_BY, RIGHT, plain, words_of
+from data_prep.names import ALIASES, MADE_BY, RIGHT, bare_name, plain, words_of
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
-from data_prep.turns import is_turns
+from data_prep.template_marks import marked_turns
+from data_prep.turns import TEXT_KEYS, is_turns
 from data_prep.values import from_literal
 
 
@@ -39,13 +42,17 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
 
     Where `strict` is False the likeliest reading is taken and unused columns do not matter: enough to know what is asked.
     """
-    columns = profile(sample)
+    spelt = spellings(sample, set(wish.fields.values()))
+    columns = profile(sample := [respelt(raw, spelt) for raw in sample])
     said = wish.shape != "auto" and bool(wish.fields)  # the user named the shape and its columns: what else there is is listed
     wish, known = _known(columns, wish, sample)
     said = said or (known is not None and wish.shape != known.readings[0].shape)
-    sample = exploded(sample, explode := wish.explode or _nested_rows(columns))
+    marked = {} if wish.explode or wish.fields else _marked_answers(columns)
+    sample = exploded(sample, explode := wish.explode or _nested_rows(columns) or next(iter(marked), ""))
     if explode:
-        columns = profile(sample)
+        wish = dataclasses.replace(wish, fields=wish.fields | marked.get(explode, {}))
+        spelt |= (more := spellings(sample, set(wish.fields.values())))
+        columns = profile(sample := [respelt(raw, more) for raw in sample])
     _check_fields(wish, columns, shown)
     passed = {c for c in columns if known and plain(c) in set(map(plain, known.passed.split()))} | set(wish.ignore)
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
@@ -60,6 +67,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     evidence = (
         *reading.evidence,
+        *(f"{other} is {usual}, spelt in another way" for other, usual in spelt.items()),
         *((f"its columns are those of {known.name} ({known.source}, {known.licence})",) if known else ()),
     )
     language = language_of([str(v) for raw in sample[:60] for v in raw.values() if v])
@@ -78,6 +86,30 @@ def explode_row(raw: dict, column: str) -> list[dict]:
         return [raw]
     rest = {k: v for k, v in raw.items() if k != column}
     return [{**rest, **item} if isinstance(item, dict) else {**rest, column: item} for item in items]
+
+
+def rows_of(raw: dict, reading: Reading) -> list[dict]:
+    """A record as the rows that a reading makes of it: one for each item of its list, names in the reading's spelling."""
+    columns, rows = reading.columns, explode_row(raw, reading.explode)
+    late = set().union(*rows) - columns
+    if not late:
+        return rows
+    known = {bare_name(c): c for c in columns}
+    return [respelt(row, {n: known[bare_name(n)] for n in late if bare_name(n) in known}) for row in rows]
+
+
+def _marked_answers(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
+    """A column that lists answers to the row's prompt, each a text with its mark -> the field for that text; {} where none."""
+    found = {}
+    for column in columns.values() if any({"question", "prompt"} & set(ALIASES.get(plain(c), ())) for c in columns) else ():
+        items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
+        if "completion" not in ALIASES.get(plain(column.name), ()) or not all(isinstance(i, dict) for i in items):
+            continue
+        marks = {key for i in items for key in i if "score" in ALIASES.get(plain(key), ())}
+        text = next((key for key in TEXT_KEYS if items and all(isinstance(i.get(key), str) for i in items)), "")
+        if len(marks) == 1 and text:
+            found[column.name] = {"completion": text}
+    return found if len(found) == 1 else {}
 
 
 def _nested_rows(columns: dict[str, Column]) -> str:
@@ -104,7 +136,7 @@ def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[
     found = next((r for r in known.readings if wish.shape in ("auto", r.shape)), None)
     if found is None:
         return wish, None
-    found = respelt(found, list(columns))
+    found = spelt_as(found, list(columns))
     base = wish.base if wish.base != "auto" else found.base
     return dataclasses.replace(found, base=base, ignore=wish.ignore, roles=wish.roles, good_score=wish.good_score), known
 
@@ -181,7 +213,9 @@ def _instead(rule: Rule, stored: str, fields: dict) -> tuple[str, ...]:
 
 
 def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
-    """A column of any name that holds conversations."""
+    """A column of any name that holds conversations: messages, or a text with a template's marks where nothing else is asked."""
+    if stored == "dialogue" and not any(candidates(n, free) for n in ("question", "instruction", "answer", "output")):
+        return [c.name for c in free.values() if len(c.values) > 1 and share(c.values, lambda v: marked_turns(str(v))) >= 0.95]
     if stored != "messages":
         return []
     taken = ("prompt", "chosen", "rejected", "conversations", "completion")

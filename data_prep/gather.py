@@ -9,7 +9,7 @@ import numpy as np
 
 from data_prep import privacy
 from data_prep.convert import convert
-from data_prep.detect import explode_row, find_reading
+from data_prep.detect import find_reading, rows_of
 from data_prep.duplicates import Protected, digest, figures
 from data_prep.errors import UserError
 from data_prep.files import Store
@@ -243,7 +243,7 @@ def _questions_of(records: list[Record], shown: str, unread: collections.Counter
         if _is_scoring_row(record.raw):
             made = [record.raw]
         else:
-            made = [convert(raw, reading, args) for raw in explode_row(record.raw, reading.explode)]
+            made = [convert(raw, reading, args) for raw in rows_of(record.raw, reading)]
         for row in made:
             if isinstance(row, str):
                 unread[same_for_all(row)] += 1

@@ -220,7 +220,7 @@ def recognise(columns: list[str]) -> Known | None:
     return max(found, key=lambda k: len(k.columns.split()), default=None)
 
 
-def respelt(wish: Wish, columns: list[str]) -> Wish:
+def spelt_as(wish: Wish, columns: list[str]) -> Wish:
     """The reading with the file's own spelling of its columns; what the file lacks is left out."""
     spelt = {plain(c): c for c in columns}
     fields = {n: spelt.get(plain(c), c) for n, c in wish.fields.items() if plain(c) in spelt or "." in c or wish.explode}

@@ -24,6 +24,11 @@ def plain(name) -> str:
     return unaccented(re.sub(r"[\s_\-./?:()*\[\]]", "", str(name)).casefold())
 
 
+def bare_name(name) -> str:
+    """A column's name without case, accents, spaces, _ and -: what two spellings of one name share."""
+    return unaccented(re.sub(r"[\s_-]", "", str(name)).casefold())
+
+
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
     "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle questionwithoptions q",
@@ -48,8 +53,8 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "prompt": "prompt",
     "chosen": "chosen escolhida preferred",
     "rejected": "rejected rejeitada dispreferred",
-    "completion": "completion respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
-    "score": "correta correct score rating grade nota iscorrect mark quality helpful helpfulness accepted",
+    "completion": "completion completions responses respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
+    "score": "correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted",
     "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário justificativa",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "

@@ -162,14 +162,15 @@ def licence_of(source, args: Args) -> str:
 def inspect(args: Args) -> None:
     """Print each file's reading with three rows as they would be; write reading.yaml."""
     from data_prep.convert import convert
-    from data_prep.detect import exploded
+    from data_prep.detect import rows_of
     from data_prep.reading import write_readings
     from data_prep.sources import find_sources, head_of, tell_readings
 
     sources = [s for s in find_sources(args) if s.reading]
     for source in sources:
         tell_readings([source])
-        for raw in exploded(head_of(source), source.reading.explode)[:3]:
+        first = [row for raw in head_of(source)[:3] for row in rows_of(raw, source.reading)]
+        for raw in first[:3]:
             made = convert(raw, source.reading, args)
             print("    " + (f"rejected: {made}" if isinstance(made, str) else json.dumps(made, ensure_ascii=False)[:600]))
     write_readings(Path("reading.yaml"), {s.shown: s.reading for s in sources})

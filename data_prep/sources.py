@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_prep.detect import explode_row, exploded, find_reading
+from data_prep.detect import exploded, find_reading, rows_of
 from data_prep.errors import UserError
 from data_prep.files import progress
 from data_prep.names import MADE_BY, is_telling
@@ -34,7 +34,7 @@ class Source:
 
     def exploded(self, record: Record):
         """The record, or one for each item of the list that it holds."""
-        for raw in [record.raw] if record.bad else explode_row(record.raw, self.reading.explode):
+        for raw in [record.raw] if record.bad else rows_of(record.raw, self.reading):
             late = raw.keys() - self.reading.columns - (set(MADE_BY) if raw.get("synthetic") is not None else set())
             yield record._replace(raw=raw, bad=record.bad or (self._too_late(raw, late) if late else ""))
 

@@ -22,7 +22,7 @@ def with_marks(reading: Reading, sample: list[dict], wish: Wish, known: Known | 
     for raw in sample:
         with contextlib.suppress(Unreadable):
             marks.append(mark_of(cell(raw, column)))
-    if good is None and marks and not 0 <= min(marks) <= max(marks) <= 1:
+    if good is None and not set(marks) <= {0, 1}:
         raise UserError(
             f"{shown}: the marks of {column} go from {min(marks):g} to {max(marks):g}. From which one is an answer good? "
             "Paste and mend:\n"

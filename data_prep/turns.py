@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from data_prep.names import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, plain
+from data_prep.template_marks import marked_turns
 from data_prep.values import Unreadable, from_literal, is_missing, text_of
 
 SPEAKER = re.compile(
@@ -138,10 +139,12 @@ def _message(message: dict) -> Turn:
 
 
 def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
-    """A dialogue written as text, one speaker's name before each turn. Lines of no known speaker go on with the turn.
+    """A dialogue written as text, with a template's marks, or with one speaker's name before each turn.
 
-    Raises Unreadable where text stands before the first speaker.
+    Lines of no known speaker go on with the turn. Raises Unreadable where text stands before the first speaker.
     """
+    if marked := marked_turns(text):
+        return [Turn(*turn) for turn in marked]
     lines = text.splitlines()
     hits = [SPEAKER.match(line) for line in lines]
     names = {plain(hit[1] or hit[2]) for hit in hits if hit}
@@ -162,9 +165,11 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
 
 
 def speakers_of(value) -> list[str]:
-    """The speakers of a value as they are written; of text the names before a colon or in brackets. [] where there are none."""
+    """The speakers of a value as they are written; of text the names in marks, before a colon or in brackets. [] where none."""
     try:
         if isinstance(value, str) and not is_turns(value):
+            if marked := marked_turns(value):
+                return [speaker for speaker, _ in marked]
             found = [SPEAKER.match(line) for line in value.splitlines()]
             return [(hit[1] or hit[2]).strip() for hit in found if hit]
         return [turn.role for turn in messages_of(value)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from data_prep import outputs
 from data_prep.choose import present_groups, splits_of
-from data_prep.detect import explode_row
+from data_prep.detect import rows_of
 from data_prep.duplicates import fold
 from data_prep.errors import UserError
 from data_prep.files import Output, progress
@@ -163,7 +163,7 @@ def mix(first: FirstPass, written: Written, lengths: Lengths) -> None:
         source = Source(path, file.shown, file)
         reading = reading_of(source, Args(inputs=[path], roles=args.roles, good_score=args.good_score))
         for record in source.records() if reading else ():
-            found += [(record._replace(raw=raw), reading) for raw in explode_row(record.raw, reading.explode)]
+            found += [(record._replace(raw=raw), reading) for raw in rows_of(record.raw, reading)]
     found.sort(key=lambda pair: hashed(json.dumps(pair[0].raw, sort_keys=True, default=str), args.seed))
     taken, rest = 0, iter(found)
     while taken < wanted and (some := list(itertools.islice(rest, max(1, wanted - taken)))):

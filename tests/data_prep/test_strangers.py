@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data_prep.convert import convert
-from data_prep.detect import find_reading
+from data_prep.detect import find_reading, rows_of
 from data_prep.documents import numbered_exam
 from data_prep.errors import UserError
 from data_prep.options import Args
@@ -317,12 +317,6 @@ def test_questions_that_begin_with_their_number_are_an_exam_or_asked_about(tmp_p
         written(tmp_path, "f.md", text.replace("*Answer: A*", "", 1))
 
 
-def test_turns_marked_as_templates_do_are_no_plain_text():
-    rows = [{"text": f"<|user|> Dor {i}? <|eos|> <|ai|> Repouso. <|eos|>", "raw_id": i} for i in range(30)]
-    with pytest.raises(UserError, match="holds dialogues"):
-        read(rows)
-
-
 def test_whole_numbers_are_asked_about_as_answers_and_measures_are_not():
     rows = [{"Question": f"Dose {i}?", "Answer": f"{i},{i + 1}" if i % 2 else "-1"} for i in range(30)]
     with pytest.raises(UserError, match="whole numbers"):
@@ -369,3 +363,73 @@ def test_a_question_with_turns_before_it_keeps_its_exam_number_year_and_difficul
     made = [json.loads(line) for line in (tmp_path / "out/test.jsonl").read_text().splitlines()]
     assert len(made) == 30 and all(len(row["conversations"]) == 4 for row in made)
     assert {(r["exam"], r["number"], r["year"], r["difficulty"]) for r in made} == {("R1", "7", "2024", -0.5)}
+
+
+# ---------------------------------------------------------------------------------- forms of the fourth round
+
+
+SAID = {  # one turn of each side as templates write them
+    "chatml": "<|im_start|>user\nDor {0}?<|im_end|>\n<|im_start|>assistant\nRepouso.<|im_end|>\n",
+    "llama3": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nDor {0}?<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\nRepouso.<|eot_id|>",
+    "gemma": "<bos><start_of_turn>user\nDor {0}?<end_of_turn>\n<start_of_turn>model\nRepouso.<end_of_turn>",
+    "llama2": "<s>[INST] Dor {0}? [/INST] Repouso. </s>",
+    "zephyr": "<|user|> Dor {0}? <|eos|> <|ai|> Repouso. <|eos|>",
+    "guanaco": "### Human: Dor {0}?### Assistant: Repouso.",
+    "alpaca": "### Instrução:\nDor {0}?\n\n### Resposta:\nRepouso.",
+    "falcon": "<human>: Dor {0}?\n<bot>: Repouso.",
+}
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+def test_turns_in_a_template_s_marks_are_a_conversation(said):
+    _, made = read([{"texto": said.format(i), "raw_id": i} for i in range(30)])
+    assert [[t["value"] for t in m["conversations"]] for m in made] == [[f"Dor {i}?", "Repouso."] for i in range(30)]
+
+
+def test_what_a_template_puts_before_the_turns_is_its_system_turn_and_other_text_is_asked_about():
+    before = "Below is an instruction that describes a task.\n\n"
+    rows = [{"text": f"{before}{SAID['alpaca'].format(i)}\n\n### Nota:\nVolte."} for i in range(30)]
+    _, made = read(rows)
+    assert made[0]["conversations"][0] == {"from": "system", "value": before.strip()}
+    assert made[0]["conversations"][2]["value"] == "Repouso.\n\n### Nota:\nVolte."
+    _, made = read([{"text": SAID["llama2"].format(f"<<SYS>>\nBreve.\n<</SYS>>\n\n{i}")} for i in range(30)])
+    assert made[0]["conversations"][0]["value"] != "Breve." and "Breve." in made[0]["conversations"][0]["value"]
+    with pytest.raises(UserError, match="holds dialogues"):
+        read([{"text": f"Uma nota. {SAID['zephyr'].format(i)}"} for i in range(30)])
+    tatsu = [{"instruction": f"Dor {i}?", "input": "", "output": "Repouso.", "text": rows[i]["text"]} for i in range(30)]
+    assert read(tatsu)[0].shape == "alpaca"
+
+
+def test_a_prompt_in_a_template_s_marks_is_its_turns():
+    said = SAID["chatml"].split("Repouso.")[0]
+    rows = [{"prompt": said.format(i), "chosen": f"Bom {i}.", "rejected": f"Mau {i}."} for i in range(30)]
+    assert read(rows)[1][3]["prompt"] == "Dor 3?"
+
+
+def test_two_spellings_of_one_column_are_one_column(tmp_path):
+    names = ["Opcoes"] * 3 + ["opções"] * 2 + ["opÇÕES"]  # the last comes after the rows that are looked at first
+    rows = [
+        {"pergunta": f"Caso {i * i}?", names[-1 if i > 520 else i % 5]: list(OPTIONS.values()), "gabarito": "ABC"[i % 3]}
+        for i in range(530)
+    ]
+    made = written(tmp_path, "o.json", rows)
+    assert len(made) == 530
+    with pytest.raises(UserError, match="Resposta"):  # both are filled: two columns
+        read([{"pergunta": f"Caso {i}?", "resposta": f"Sim {i}.", "Resposta": f"Não {i}."} for i in range(30)])
+
+
+def test_marked_answers_listed_under_their_prompt_are_a_row_each():
+    rows = [
+        {"prompt": f"Dor {i}?", "responses": [{"text": f"Repouso {i}.", "reward": 1}, {"text": f"Nada {i}.", "reward": 0}]}
+        for i in range(30)
+    ]
+    reading = find_reading(rows, Wish(), "x.json")
+    made = [convert(row, reading, Args()) for raw in rows for row in rows_of(raw, reading)]
+    assert [(m["prompt"], m["completion"], m["good"]) for m in made[:2]] == [
+        ("Dor 0?", "Repouso 0.", True),
+        ("Dor 0?", "Nada 0.", False),
+    ]
+    rows[5]["responses"][0]["reward"] = 0.95  # how much is good?
+    with pytest.raises(UserError, match="good_score"):
+        find_reading(rows, Wish(), "x.json")
