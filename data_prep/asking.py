@@ -7,7 +7,7 @@ from data_prep.columns import Column, candidates, fits, option_columns, share
 from data_prep.documents import OWN_KEY
 from data_prep.errors import UserError
 from data_prep.keys import OF_A_MODEL, unclear
-from data_prep.names import RIGHT, words_of
+from data_prep.names import ALIASES, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turns import role_of, speakers_of
@@ -91,12 +91,16 @@ def _holds_dialogue(value) -> bool:
     return len(said) > 2 and {"human", "gpt"} <= sides
 
 
+ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker on a line of its own: DOCTOR O721
+
+
 def _turns_in(value) -> bool:
-    """Whether a text marks turns of both sides as chat templates do, or its lines begin with them, three times each at least."""
+    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each."""
     marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
     if {"human", "gpt"} <= marked:
         return True
-    sides = [role_of(speaker, {}) for speaker in speakers_of(str(value))]
+    alone = [line for line in str(value).splitlines() if ALONE.fullmatch(line)]
+    sides = [role_of(speaker, {}) for speaker in (*speakers_of(str(value)), *(line.split()[0] for line in alone))]
     return min(sides.count("human"), sides.count("gpt")) >= 3
 
 
@@ -120,13 +124,13 @@ def _looks_like_exam(column: Column) -> bool:
     return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 
 
-def pasted(reading: Reading, ignore: list[str] = ()) -> str:
+def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | None = None) -> str:
     needs = STORED.get(reading.shape, tuple(n[0] for n in RULE_OF[reading.shape].needs))
     more = ("options", "answer") if reading.shape == "mcq" else ()
     fields = {
         n: reading.fields.get(n, "YOUR_FIELD") for n in (*needs, *more) if n in reading.fields or n not in ("options", "answer")
     }
-    lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields)]
+    lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields | (further or {}))]
     if ignore:
         lines.append(yaml_line("ignore", ignore))
     return "\n".join(f"         {line}" for line in lines)
@@ -137,6 +141,8 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
     ways = [pasted(best.reading, best.unused)]
     one = best.unused[0]
+    if best.reading.shape in ("mcq", "qa") and "text" in ALIASES.get(plain(one), ()):
+        ways.insert(0, pasted(best.reading, best.unused[1:], {"context": one}))
     fields = best.reading.fields
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
     if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
@@ -182,6 +188,8 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )
+    if wish.shape == "auto" and any(len(str(c)) > 60 for c in columns):
+        return f"{shown}: its first line is a row, no names of columns ({has[:200]}). Give it a line of names"
     if wish.shape == "auto":
         return f"{shown}: no shape fits its fields ({has}). Paste and mend:\n{lines}"
     why = (

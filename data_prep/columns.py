@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from data_prep.names import (
     ALIASES,
+    EXPLAINS,
     IDS,
     NAMES,
     NO,
@@ -17,6 +18,7 @@ from data_prep.names import (
     bare_name,
     is_telling,
     plain,
+    without_language,
     words_of,
 )
 from data_prep.turns import is_turns, messages_of, speakers_of
@@ -45,7 +47,7 @@ def kind_of(value) -> str:
     if isinstance(value, int | float):
         return "number"
     inside = from_literal(value)
-    if is_turns(inside):
+    if is_turns(inside.get("messages") if isinstance(inside, dict) else inside):
         return "turns"
     if isinstance(inside, list):
         return "list"
@@ -168,7 +170,10 @@ def fits(name: str, column: Column) -> bool:
 def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
     order = list(map(plain, NAMES[name].split()))
-    called = [c for c in columns.values() if name in ALIASES.get(plain(c.name), ()) and fits(name, c)]
+    called = [c for c in columns.values() if name in ALIASES.get(plain(c.name), ()) and c.name != "_key" and fits(name, c)]
+    if not called:  # question_en, choices_pt
+        called = [c for c in columns.values() if name in ALIASES.get(plain(without_language(c.name)), ()) and fits(name, c)]
+        return [c.name for c in called if c.name != "_key"]
     if "q" not in set(map(plain, columns)):
         called = [c for c in called if plain(c.name) not in OF_A_LETTER]
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), order.index(plain(c.name))))]
@@ -178,7 +183,7 @@ def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
     found: dict[str, dict[str, str]] = {}
     for name in columns:
-        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})", plain(name))
+        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(name))
         if hit and (hit[1] in OPTION_PREFIXES or (not hit[1] and hit[2].isalpha())):
             found.setdefault(hit[1], {})[hit[2]] = name
     best: list[str] = []
@@ -222,6 +227,21 @@ def annotates(column: Column) -> bool:
     return column.kind == "list" and share(column.values, lambda v: all(isinstance(i, dict) for i in from_literal(v))) >= 0.6
 
 
+def explains(column: Column) -> bool:
+    """Whether a column is called an explanation: beside a text alone it is what the text is to be answered with."""
+    return bool(set(words_of(column.name)) & EXPLAINS)
+
+
+def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool:
+    """Whether a column called a text is one that the questions beside it are about, and not both of them written once more."""
+    if column.kind != "text" or column.length < 100 or "text" not in ALIASES.get(plain(column.name), ()):
+        return False
+    rows = [raw for raw in sample[:LOOKED_AT] if not is_missing(raw.get(column.name))]
+    texts = [c.name for c in takers if c.kind == "text"]
+    again = sum(all(str(raw.get(t) or "").strip() in str(raw[column.name]) for t in texts) for raw in rows)
+    return again < 0.95 * len(rows)
+
+
 def about_the_item(column: Column) -> bool:
     """Whether, beside a known key, a column grades the item by number: no key and no option."""
     last = words_of(column.name)[-1]
@@ -239,8 +259,12 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
         or (rows >= 20 and column.distinct == 1)
+        or (column.kind == "number" and words_of(column.name)[-1] in ("turns", "messages"))  # how many there are
     ):
         return False
+    words = words_of(column.name)
+    if with_options and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
+        return True  # an option that is a picture
     options = not with_options and column.kind in ("list", "object") and "options" in ALIASES.get(plain(column.name), ())
     if column.kind == "turns" or is_telling(column.name) or (options and fits("options", column)):
         return not (with_options and about_the_item(column))

@@ -187,7 +187,7 @@ def _side(value, customs: Customs, what: str) -> list[Turn]:
         return [Turn("human" if what == "prompt" else "gpt", answer, thought)] if answer else []
     if is_missing(value):
         return []
-    return told(messages_of(value if isinstance(value, list | str) else [value]), customs)
+    return told(messages_of(value if isinstance(value, list | str) or "messages" in value else [value]), customs)
 
 
 def _prompt(turns: list[Turn]) -> str | list[dict]:

@@ -13,8 +13,10 @@ from data_prep.columns import (
     Column,
     annotates,
     candidates,
+    explains,
     fits,
     inline_options,
+    is_passage,
     must_not_go_unused,
     option_columns,
     profile,
@@ -28,12 +30,13 @@ from data_prep.errors import UserError
 from data_prep.keys import find_key
 from data_prep.known import Known, recognise, spelt_as
 from data_prep.language import language_of
-from data_prep.names import ALIASES, MADE_BY, RIGHT, bare_name, plain, words_of
+from data_prep.names import ALIASES, MADE_BY, RIGHT, plain, words_of
+from data_prep.nested import exploded, marked_answers, nested_rows, question_parts
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
 from data_prep.template_marks import marked_turns
-from data_prep.turns import TEXT_KEYS, is_turns
+from data_prep.turns import messages_of, role_of
 from data_prep.values import from_literal
 
 
@@ -47,12 +50,14 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     said = wish.shape != "auto" and bool(wish.fields)  # the user named the shape and its columns: what else there is is listed
     wish, known = _known(columns, wish, sample)
     said = said or (known is not None and wish.shape != known.readings[0].shape)
-    marked = {} if wish.explode or wish.fields else _marked_answers(columns)
-    sample = exploded(sample, explode := wish.explode or _nested_rows(columns) or next(iter(marked), ""))
+    marked = {} if wish.explode or wish.fields else marked_answers(columns)
+    sample = exploded(sample, explode := wish.explode or nested_rows(columns) or next(iter(marked), ""))
     if explode:
         wish = dataclasses.replace(wish, fields=wish.fields | marked.get(explode, {}))
         spelt |= (more := spellings(sample, set(wish.fields.values())))
         columns = profile(sample := [respelt(raw, more) for raw in sample])
+    if not wish.fields and not wish.explode:
+        wish = dataclasses.replace(wish, fields=question_parts(columns))
     _check_fields(wish, columns, shown)
     passed = {c for c in columns if known and plain(c) in set(map(plain, known.passed.split()))} | set(wish.ignore)
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
@@ -63,6 +68,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
+    used |= {c.split(".")[0] for c in used}
     used |= set(MADE_BY) if "synthetic" in columns else set()
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     evidence = (
@@ -74,64 +80,10 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)
 
 
-def exploded(rows: list[dict], column: str) -> list[dict]:
-    """A row for each item of the column's list; an item that is an object gives its own columns."""
-    return [part for raw in rows for part in explode_row(raw, column)] if column else rows
-
-
-def explode_row(raw: dict, column: str) -> list[dict]:
-    """A row for each item of the column's list; without items the row itself, so that it is counted and its reason listed."""
-    items = from_literal(raw.get(column)) if column else None
-    if not isinstance(items, list) or not items:
-        return [raw]
-    rest = {k: v for k, v in raw.items() if k != column}
-    return [{**rest, **item} if isinstance(item, dict) else {**rest, column: item} for item in items]
-
-
-def rows_of(raw: dict, reading: Reading) -> list[dict]:
-    """A record as the rows that a reading makes of it: one for each item of its list, names in the reading's spelling."""
-    columns, rows = reading.columns, explode_row(raw, reading.explode)
-    late = set().union(*rows) - columns
-    if not late:
-        return rows
-    known = {bare_name(c): c for c in columns}
-    return [respelt(row, {n: known[bare_name(n)] for n in late if bare_name(n) in known}) for row in rows]
-
-
-def _marked_answers(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
-    """A column that lists answers to the row's prompt, each a text with its mark -> the field for that text; {} where none."""
-    found = {}
-    for column in columns.values() if any({"question", "prompt"} & set(ALIASES.get(plain(c), ())) for c in columns) else ():
-        items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
-        if "completion" not in ALIASES.get(plain(column.name), ()) or not all(isinstance(i, dict) for i in items):
-            continue
-        marks = {key for i in items for key in i if "score" in ALIASES.get(plain(key), ())}
-        text = next((key for key in TEXT_KEYS if items and all(isinstance(i.get(key), str) for i in items)), "")
-        if len(marks) == 1 and text:
-            found[column.name] = {"completion": text}
-    return found if len(found) == 1 else {}
-
-
-def _nested_rows(columns: dict[str, Column]) -> str:
-    """A column that holds lists of questions with their answers; "" where there is none, or where the rows have their own."""
-    if any("question" in ALIASES.get(plain(c), ()) and columns[c].kind == "text" for c in columns):
-        return ""
-    found = []
-    for column in columns.values():
-        if {"conversations", "messages", "dialogue", "history"} & set(ALIASES.get(plain(column.name), ())):
-            continue  # a question there goes on with the answer before it
-        items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
-        if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
-            names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
-            if {"question", "answer"} <= names:
-                found.append(column.name)
-    return found[0] if len(found) == 1 else ""
-
-
 def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[Wish, Known | None]:
     """The wish that a known data set's line gives, where the user says no more than a shape that it has."""
     known = recognise(list(columns)) if not wish.fields and not wish.explode else None
-    if known is None or (known.readings[0].explode and _nested_rows(columns) == ""):
+    if known is None or (known.readings[0].explode and nested_rows(columns) == ""):
         return wish, None
     found = next((r for r in known.readings if wish.shape in ("auto", r.shape)), None)
     if found is None:
@@ -170,6 +122,8 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
         )
         if rule.shape == "graded" and stored == "completion":  # what was marked is an answer given, not the right one beside it
             called = [c for c in called if not RIGHT & set(words_of(c))]
+        if rule.shape == "qa" and stored == "answer":
+            called = [c for c in called if plain(c) != "key"]  # of options, or a row's own name
         if not called and (called := _by_values(stored, free)):
             name = stored
         if not called or (rule.shape == "classification" and not _classes(fields, called[0], name, columns, wish)):
@@ -180,6 +134,10 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
             rivals[stored] = called[1:]
     if rule.shape == "qa" and "answer" not in wish.fields and columns[fields["answer"]].kind in ("turns", "object", "mixed"):
         return None
+    if rule.shape == "qa" and "question" not in wish.fields and columns[fields["question"]].kind == "turns":
+        return None
+    if rule.shape == "messages" and "messages" not in wish.fields and (answer := _answer_beside(fields["messages"], free)):
+        fields["answer"] = answer
     _take(rule, fields, free)
     if rule.shape == "preference" and "prompt" not in fields:  # the conversation that both sides answer, under any name
         called = [c.name for c in free.values() if c.kind == "turns" and c.name not in fields.values()]
@@ -219,11 +177,24 @@ def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
     if stored != "messages":
         return []
     taken = ("prompt", "chosen", "rejected", "conversations", "completion")
-    return [
-        c.name
-        for c in free.values()
-        if c.kind == "turns" and fits("conversations", c) and not set(ALIASES.get(plain(c.name), ())) & set(taken)
+    turns = [c.name for c in free.values() if c.kind == "turns"]
+    return [c for c in turns if fits("conversations", free[c]) and not set(ALIASES.get(plain(c), ())) & set(taken)] or [
+        c for c in turns if _answer_beside(c, free)
     ]
+
+
+def _answer_beside(column: str, free: dict[str, Column]) -> str:
+    """The column that answers a prompt of messages, which ends with the user's; "" where there is none, or it is marked."""
+    asks = {"prompt", "question", "input"} & set(ALIASES.get(plain(column), ()))
+    if not asks or share(free[column].values, _ends_with_the_user) < 0.95:
+        return ""
+    if any(candidates(n, free) for n in ("score", "label", "chosen", "rejected")):
+        return ""
+    return next((cs[0] for n in ("answer", "completion", "output") if (cs := candidates(n, free))), "")
+
+
+def _ends_with_the_user(value) -> bool:
+    return role_of(messages_of(value)[-1].role, {}) == "human"
 
 
 def _classes(fields: dict, column: str, name: str, columns: dict[str, Column], wish: Wish) -> bool:
@@ -233,7 +204,7 @@ def _classes(fields: dict, column: str, name: str, columns: dict[str, Column], w
     one = columns[column].distinct == 1 and len(columns[column].values) >= 5
     if wish.shape == "auto" and one and plain(column) not in STRONG_LABELS:
         return False  # a category of the whole file; what is called a label can stand in a file for each
-    asked = "question" in ALIASES.get(plain(fields["text"]), ())
+    asked = {"question", "input", "prompt"} & set(ALIASES.get(plain(fields["text"]), ()))
     if wish.shape == "auto" and asked and plain(column) not in STRONG_LABELS:
         return False
     rows = len(columns[column].values)
@@ -304,7 +275,11 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
         for c in columns.values()
         if c.name not in used
         and c.name not in passed
-        and (must_not_go_unused(c, len(sample), with_options) or (rule.shape == "text" and annotates(c)))
+        and (
+            must_not_go_unused(c, len(sample), with_options)
+            or (rule.shape == "text" and (annotates(c) or explains(c)))
+            or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and is_passage(c, takers, sample))
+        )
         and not repeats(c, takers, sample)
     ]
     told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]

@@ -9,10 +9,11 @@ import numpy as np
 
 from data_prep import privacy
 from data_prep.convert import convert
-from data_prep.detect import find_reading, rows_of
+from data_prep.detect import find_reading
 from data_prep.duplicates import Protected, digest, figures
 from data_prep.errors import UserError
 from data_prep.files import Store
+from data_prep.nested import rows_of
 from data_prep.options import Args
 from data_prep.outputs import TASK_OF, key_parts
 from data_prep.read import Record, file_records, input_files

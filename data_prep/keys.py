@@ -71,7 +71,7 @@ def find_key(
 def _may_be_key(column: str, reading: Reading) -> bool:
     taken = {reading.fields.get("question"), reading.fields.get("options"), *reading.option_columns}
     called = {"answer", "label"} & set(ALIASES.get(plain(column), ()))
-    return column not in taken and (bool(called) or is_telling(column))
+    return column not in taken and column != "_key" and (bool(called) or is_telling(column))
 
 
 def _rank(column: str) -> int:

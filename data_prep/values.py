@@ -165,6 +165,8 @@ def _options_of(value) -> list[Option]:
     value = from_literal(value)
     if is_missing(value):
         raise Unreadable("no options")
+    if isinstance(value, list | dict) and len(value) > len(LETTERS):
+        raise Unreadable(f"more than {len(LETTERS)} options")
     if isinstance(value, dict):
         return _options_of_dict(value)
     if isinstance(value, list):

@@ -10,11 +10,11 @@ import numpy as np
 
 from data_prep import outputs
 from data_prep.choose import present_groups, splits_of
-from data_prep.detect import rows_of
 from data_prep.duplicates import fold
 from data_prep.errors import UserError
 from data_prep.files import Output, progress
 from data_prep.gather import RANK, FirstPass, Rows
+from data_prep.nested import rows_of
 from data_prep.options import Args
 from data_prep.preview import Lengths
 from data_prep.read import input_files

@@ -8,8 +8,9 @@ import json
 import pytest
 
 from data_prep.convert import convert
-from data_prep.detect import exploded, find_reading
+from data_prep.detect import find_reading
 from data_prep.known import KNOWN
+from data_prep.nested import exploded
 from data_prep.options import Args
 from data_prep.reading import Wish
 

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 
 from data_prep.convert import convert
-from data_prep.detect import explode_row
 from data_prep.errors import UserError
+from data_prep.nested import explode_row
 from data_prep.options import Args
 from data_prep.sources import all_records, find_sources
 

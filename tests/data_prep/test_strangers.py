@@ -5,12 +5,14 @@ import json
 import pytest
 
 from data_prep.convert import convert
-from data_prep.detect import find_reading, rows_of
+from data_prep.detect import find_reading
 from data_prep.documents import numbered_exam
 from data_prep.errors import UserError
+from data_prep.nested import rows_of
 from data_prep.options import Args
 from data_prep.prepare import prepare
 from data_prep.reading import Wish
+from data_prep.tables import records_of
 
 OPTIONS = {"A": "Aspirina", "B": "Heparina", "C": "Insulina"}
 
@@ -433,3 +435,98 @@ def test_marked_answers_listed_under_their_prompt_are_a_row_each():
     rows[5]["responses"][0]["reward"] = 0.95  # how much is good?
     with pytest.raises(UserError, match="good_score"):
         find_reading(rows, Wish(), "x.json")
+
+
+def test_a_row_s_own_name_is_no_answer():
+    groups = {g: [{"problem": f"O que é {g} {i}?", "sanswer": f"É {i}."} for i in range(20)] for g in ("Ética", "Clínica")}
+    with pytest.raises(UserError, match="no shape fits"):
+        read(records_of(groups))
+    with pytest.raises(UserError):
+        read([{"key": f"q{i:03}", "question": f"O que é {i}?", "solucao": f"É {i}."} for i in range(30)])
+
+
+def test_what_explains_a_text_does_not_vanish_and_beside_an_answer_goes_with_it():
+    rows = [{"text": f"Laudo {i}: opacidade em base.", "gold_explanation": f"Uma mancha no pulmão, {i}."} for i in range(30)]
+    with pytest.raises(UserError, match="gold_explanation"):
+        read(rows)
+
+
+def test_a_dialogue_whose_speakers_stand_on_lines_of_their_own_is_no_plain_text(tmp_path):
+    with pytest.raises(UserError, match="holds dialogues"):
+        written(tmp_path, "t.txt", "".join(f"DOCTOR O7\nSince when, {i}?\n\nPATIENT O7\nFor days.\n\n" for i in range(4)))
+
+
+def test_more_options_than_letters_are_none():
+    rows = [
+        {"question": f"Q{i}?", "snippets": [{"text": f"{n}", "x": 1} for n in range(40)], "answer": f"É {i}."} for i in range(9)
+    ]
+    assert read(rows)[0].shape == "qa"
+
+
+def test_openai_s_pairs_and_answers_beside_a_prompt_of_messages():
+    said = [{"role": "system", "content": "Breve."}, {"role": "user", "content": "Dor?"}]
+    pairs = [
+        {"input": {"messages": said}}
+        | {f"{side}preferred_output": [{"role": "assistant", "content": f"{side}{i}."}] for side in ("", "non_")}
+        for i in range(30)
+    ]
+    _, made = read(pairs)
+    assert (made[3]["prompt"], made[3]["chosen"], made[3]["rejected"]) == (said, "3.", "non_3.")
+    rows = [{"prompt": said, "response": f"Repouso {i}.", "conversation_turns": 2 + i % 3} for i in range(30)]
+    assert [t["value"] for t in read(rows)[1][3]["conversations"]] == ["Breve.", "Dor?", "Repouso 3."]
+    marked = [row | {"score": i % 2} for i, row in enumerate(rows)]
+    assert read(marked)[0].shape == "graded"
+
+
+def test_labels_beside_an_input_names_in_a_language_and_options_called_texts():
+    rows = [{"input": f"Dói o peito há {i} dias.", "label": i % 2} for i in range(30)]
+    assert read(rows)[0].fields == {"text": "input", "label": "label"}
+    rows = [{"problem_text_en": f"Case {i}?", "choices_en": list(OPTIONS.values()), "answer": ["abc"[i % 3]]} for i in range(30)]
+    assert [m["answer"] for m in read(rows)[1]] == ["ABC"[i % 3] for i in range(30)]
+    with pytest.raises(UserError, match="question_pt"):
+        read([{f"question_{c}": f"{c} {i}?" for c in ("en", "pt")} | {"answer": f"É {i}."} for i in range(30)])
+    spread = [
+        {"prompt_text": f"Caso {i}?", "correctOptionId": "ABC"[i % 3]}
+        | {f"option{a}_{kind}": t if kind == "text" else "" for a, t in OPTIONS.items() for kind in ("text", "imageUrl")}
+        for i in range(30)
+    ]
+    reading, made = read(spread)
+    assert reading.option_columns == ("optionA_text", "optionB_text", "optionC_text") and made[4]["options"] == OPTIONS
+    with pytest.raises(UserError, match="optionB_imageUrl"):
+        read([row | {"optionB_imageUrl": f"{i}.png"} for i, row in enumerate(spread)])
+
+
+def test_a_question_that_is_an_object_with_its_options_and_the_passage_beside_it():
+    rows = [
+        {"question": {"stem": f"Caso {i}?", "choices": [{"label": a, "text": t} for a, t in OPTIONS.items()]}}
+        | {"answerKey": "ABC"[i % 3]}
+        for i in range(30)
+    ]
+    _, made = read(rows)
+    assert made[4] == {"task": "mcq", "question": "Caso 4?", "options": OPTIONS, "answer": "B"}
+    with pytest.raises(UserError, match="context: text"):
+        read([row | {"text": f"O doente {i} tosse. " * 9} for i, row in enumerate(rows)])
+    asked = [{"question": f"Dor {i} no peito?", "answer": f"Repouso de {i} dias."} for i in range(30)]
+    again = [row | {"text": "### P: {question} ### R: {answer} ".format(**row) * 3} for row in asked]
+    assert read(again)[0].unused.keys() == {"text"}
+
+
+def test_one_turn_a_row_becomes_a_conversation(tmp_path):
+    rows = [
+        {"conversation_id": n, "category": "RES", "speaker": who, "text": f"{who} {n} {i}."}
+        for n in range(90)
+        for i, who in enumerate(["doctor", "patient"] * 2)
+    ]
+    lines = "\n".join(map(json.dumps, rows))
+    made = written(tmp_path, "t.jsonl", lines)
+    assert len(made) == 90 and all(row["topic"] == "RES" and len(row["conversations"]) == 5 for row in made)  # an opening turn
+    with pytest.raises(UserError, match="come again"):
+        written(tmp_path, "u.jsonl", f"{lines}\n{json.dumps(rows[0])}")
+    with pytest.raises(UserError, match="mood"):  # a mark of each turn would be lost
+        written(tmp_path, "v.jsonl", "\n".join(json.dumps(row | {"mood_label": i % 3}) for i, row in enumerate(rows)))
+
+
+def test_a_table_without_a_line_of_names_is_asked_for_one(tmp_path):
+    asked = "What is the finding that is looked for first in case number {} of this list?,a,b,c,d,A\n"
+    with pytest.raises(UserError, match="line of names"):
+        written(tmp_path, "m.csv", "".join(map(asked.format, range(9))))
