@@ -88,6 +88,15 @@ def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
     return split_stem(text_of(cell(raw, reading.fields["question"]), "question"))
 
 
+PICTURE = (
+    r"(?:imagem|imagens|im[áa]gen(?:es)?|figuras?|fotos?|fotograf[ií]as?|gr[áa]ficos?|images?|figure|photo(?:graph)?|picture)"
+)
+POINTS = re.compile(  # a question that points at its picture: "figura abaixo", "la siguiente imagen", "image shown below"
+    rf"(?i)\b{PICTURE}\s+(?:\w+\s+)?(?:abaixo|a\s+seguir|ao\s+lado|a\s+continuaci[óo]n|below)\b(?!\s+d[aeo])"
+    rf"|\b(?:the\s+following|a\s+seguinte|la\s+siguiente)\s+{PICTURE}\b"
+)
+
+
 def with_image(cells: Cells, question: str, args) -> str:
     """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
     image, described = cells.value("image"), cells.text("image_text")
@@ -97,6 +106,9 @@ def with_image(cells: Cells, question: str, args) -> str:
         and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
     )
     if not shown and cells.text("text_only").casefold() not in NO:
+        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and POINTS.search(question)
+        if points:  # no column says whether there is one: the question does
+            raise Unreadable(f"speaks of an image that is not here: '{points[0]}'")
         return question
     if args.images == "reject" or not described:
         raise Unreadable("needs an image" + ("" if described else ", which is not described"))

@@ -530,3 +530,17 @@ def test_a_table_without_a_line_of_names_is_asked_for_one(tmp_path):
     asked = "What is the finding that is looked for first in case number {} of this list?,a,b,c,d,A\n"
     with pytest.raises(UserError, match="line of names"):
         written(tmp_path, "m.csv", "".join(map(asked.format, range(9))))
+
+
+@pytest.mark.parametrize(
+    "says", ["Veja a figura abaixo.", "TC: imagem a seguir.", "Según la siguiente imagen.", "See the image shown below."]
+)
+def test_a_question_that_points_at_a_picture_needs_it(says):
+    rows = exam()
+    rows[4]["enunciado"] += f" {says}"
+    _, made = read(rows)
+    assert [i for i, row in enumerate(made) if isinstance(row, str)] == [4] and "image" in made[4]
+    _, made = read([row | {"imagem": ""} | ({"imagem": "fig1"} if i == 7 else {}) for i, row in enumerate(rows)])
+    assert [i for i, row in enumerate(made) if isinstance(row, str)] == [7]  # a column says it
+    rows[4]["enunciado"] = "A imagem corporal abaixo do ideal é um fator de risco?"
+    assert not isinstance(read(rows)[1][4], str)
