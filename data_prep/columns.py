@@ -259,11 +259,11 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
         or (rows >= 20 and column.distinct == 1)
-        or (column.kind == "number" and words_of(column.name)[-1] in ("turns", "messages"))  # how many there are
+        or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
     ):
         return False
     words = words_of(column.name)
-    if with_options and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
+    if with_options and words and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
         return True  # an option that is a picture
     options = not with_options and column.kind in ("list", "object") and "options" in ALIASES.get(plain(column.name), ())
     if column.kind == "turns" or is_telling(column.name) or (options and fits("options", column)):

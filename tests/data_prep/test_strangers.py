@@ -544,3 +544,11 @@ def test_a_question_that_points_at_a_picture_needs_it(says):
     assert [i for i, row in enumerate(made) if isinstance(row, str)] == [7]  # a column says it
     rows[4]["enunciado"] = "A imagem corporal abaixo do ideal é um fator de risco?"
     assert not isinstance(read(rows)[1][4], str)
+
+
+def test_a_heading_above_questions_and_answers_is_a_reject_of_its_own(tmp_path):
+    pairs = [f"P: Qual a dose {i}?\nR: {i} mg,\n   de manhã." for i in range(4)]
+    rows = written(tmp_path, "faq.txt", "\n\n".join(["PERGUNTAS FREQUENTES\nVersão 1", *pairs]))
+    assert sorted(r["conversations"][1]["value"] for r in rows) == [f"{i} mg,\nde manhã." for i in range(4)]
+    [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
+    assert reject["reason"] == "text before the first speaker"
