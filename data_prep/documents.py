@@ -246,7 +246,7 @@ def dialogues_in(text: str) -> list[tuple[int, str]]:
         cuts = [(m.start(), m.end()) for m in re.finditer(rule, text)]
         begins, ends = [0, *(b for _, b in cuts)], [*(a for a, _ in cuts), len(text)]
         parts = [(b, text[b:e].strip()) for b, e in zip(begins, ends, strict=True) if text[b:e].strip()]
-        headed = len(parts) > 2 and not _speakers(parts[0][1])  # a heading is no dialogue, and listed as none
+        headed = len(parts) > 2 and not any(role_of(s, {}) for s in _speakers(parts[0][1]))  # a heading is listed as no dialogue
         if len(parts) > 1 and all(len(_speakers(part)) > 1 for _, part in parts[headed:]):
             return list(zip(line_numbers(text, [b for b, _ in parts]), (part for _, part in parts), strict=True))
     return [(1, text.strip())]

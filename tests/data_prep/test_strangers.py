@@ -548,7 +548,7 @@ def test_a_question_that_points_at_a_picture_needs_it(says):
 
 def test_a_heading_above_questions_and_answers_is_a_reject_of_its_own(tmp_path):
     pairs = [f"P: Qual a dose {i}?\nR: {i} mg,\n   de manhã." for i in range(4)]
-    rows = written(tmp_path, "faq.txt", "\n\n".join(["PERGUNTAS FREQUENTES\nVersão 1", *pairs]))
+    rows = written(tmp_path, "faq.txt", "\n\n".join(["PERGUNTAS FREQUENTES\nCódigo: FAQ-1", *pairs]))
     assert sorted(r["conversations"][1]["value"] for r in rows) == [f"{i} mg,\nde manhã." for i in range(4)]
     [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
     assert reject["reason"] == "text before the first speaker"
