@@ -188,10 +188,9 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )
-    if wish.shape == "auto" and any(len(str(c)) > 60 for c in columns):
-        return f"{shown}: its first line is a row, no names of columns ({has[:200]}). Give it a line of names"
     if wish.shape == "auto":
-        return f"{shown}: no shape fits its fields ({has}). Paste and mend:\n{lines}"
+        bare = " Give it a line of names, where its first line is a row." if any(len(str(c)) > 60 for c in columns) else ""
+        return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"
         if lacking
