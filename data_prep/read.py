@@ -8,6 +8,7 @@ Nothing is repaired here. What cannot be read raises UserError that names the pl
 """
 
 import atexit
+import fnmatch
 import glob
 import hashlib
 import importlib.util
@@ -149,7 +150,8 @@ def _parts(file: InputFile, exclude: list[str]) -> list[InputFile]:
         raise UserError(f"{file.shown}: cannot be read as .xlsx ({type(error).__name__}: {error})") from None
     if len(sheets) == 1:
         return [file._replace(sheet=sheets[0])]
-    return [file._replace(shown=f"{file.shown}#{sheet}", sheet=sheet) for sheet in sheets]
+    named = [file._replace(shown=f"{file.shown}#{sheet}", sheet=sheet) for sheet in sheets]
+    return [part for part in named if not any(fnmatch.fnmatchcase(part.shown, f"*{p}") for p in exclude if "#" in p)]
 
 
 def _members(file: InputFile, exclude: list[str]) -> list[InputFile]:

@@ -1,7 +1,9 @@
 """Forms of public medical files that were read wrong in silence once. The rows are ours."""
 
+import dataclasses
 import json
 
+import openpyxl
 import pytest
 
 from data_prep.convert import convert
@@ -552,3 +554,18 @@ def test_a_heading_above_questions_and_answers_is_a_reject_of_its_own(tmp_path):
     assert sorted(r["conversations"][1]["value"] for r in rows) == [f"{i} mg,\nde manhã." for i in range(4)]
     [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
     assert reject["reason"] == "text before the first speaker"
+
+
+def test_a_sheet_that_is_no_data_can_be_passed_over(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["pergunta", "resposta"])
+    for i in range(9):
+        book.active.append([f"Dose {i}?", f"{i} mg."])
+    book.create_sheet("resumo").append(["linhas"])
+    book["resumo"].append([9])
+    book.save(tmp_path / "q.xlsx")
+    args = Args(inputs=[str(tmp_path / "q.xlsx")], output_dir=str(tmp_path / "out"), near_duplicates="off")
+    with pytest.raises(UserError, match="resumo"):
+        prepare(args)
+    prepare(dataclasses.replace(args, exclude=["q.xlsx#resumo"]))
+    assert sum(len((tmp_path / f"out/{s}.jsonl").read_text().splitlines()) for s in ("train", "test")) == 9
