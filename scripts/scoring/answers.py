@@ -111,6 +111,11 @@ NAMED = re.compile(
 )
 
 
+# How far back is looked from a letter, in characters: for the words before it, and for the beginning of its sentence. All the way
+# took seconds a row where a model repeats one letter until its tokens end.
+NEAR, SENTENCE = 120, 500
+
+
 class Named(NamedTuple):
     """A letter that a phrase names, and where."""
 
@@ -180,6 +185,10 @@ def _by_form(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     return False, None
 
 
+def back(text: str, at: int, far: int = NEAR) -> str:
+    return text[max(0, at - far) : at]
+
+
 def _is_word(raw: str, rest: str, before: str) -> bool:
     """Whether a letter is the word "a", "e", "o", or the beginning of something else."""
     if raw in "aeioAEO":
@@ -196,8 +205,8 @@ def _is_word(raw: str, rest: str, before: str) -> bool:
 def _stands(text: str, hit: re.Match, group: int, letters: list[str]) -> bool:
     """Whether a phrase names its letter: none that denies, supposes or compares."""
     raw, rest = hit.group(group), text[hit.end(group) :]
-    before, ahead = text[: hit.start(group)], text[: hit.start()]
-    sentence = re.split(r"[.!?\n]\s", ahead)[-1]
+    before, ahead = back(text, hit.start(group)), back(text, hit.start())
+    sentence = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
     if raw.upper() not in letters or DENIED_AFTER.match(rest) or _is_word(raw, rest, before):
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
@@ -216,7 +225,7 @@ def _named(text: str, letters: list[str]) -> list[list[Named]]:
             group = hit.lastindex
             if not _stands(text, hit, group, letters):
                 continue
-            if number == 2 and REASON.search(re.split(r"[.!?;\n]", text[: hit.start()])[-1]):
+            if number == 2 and REASON.search(re.split(r"[.!?;\n]", back(text, hit.start(), SENTENCE))[-1]):
                 continue
             named.append(Named(hit.group(group).upper(), hit.start(group)))
             more = JOINED.match(text[hit.end(group) :].lstrip(")]\"'”’"))
@@ -286,14 +295,14 @@ def _by_itself(text: str, letters: list[str]) -> tuple[bool, str | None]:
     for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)", text):
         opened, raw = hit.groups()
         set_off = opened and re.match(r"[\)\]\"'”’]", text[hit.end() :])
-        before, after = text[: hit.start()], text[hit.end() :]
+        before, after = back(text, hit.start()), text[hit.end() :]
         if raw.upper() not in letters or NAMED.search(before) or (raw.islower() and not set_off):
             continue
         if hit.start(2) in phrased:
             continue
         if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
             continue
-        clause = re.split(r"[.!?\n]\s", before)[-1]
+        clause = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
         supposed = SUPPOSED.search(clause) and WOULD.search(clause)
         if not (supposed or DENIED_AFTER.match(after) or DENIED_BEFORE.search(before)):
             single.add(raw.upper())

@@ -255,3 +255,18 @@ def test_harmless_questions_that_are_declined_are_over_refusal(server, tmp_path,
     declined = sum("mat" in json.loads(line)["prompt"] for line in data.read_text().splitlines())
     assert metrics["task"] == "over_refusal" and metrics["n"] == 24 and 0 < declined < 12
     assert metrics["n_correct"] == 24 - declined
+
+
+@pytest.mark.parametrize("loop", ["B\n", "A, ", "se A ", "option B ", "the answer is B because "])
+def test_one_letter_without_end_costs_by_its_length(monkeypatch, loop):
+    """A model that repeats itself until its tokens end: no pattern that ends at a letter is given all that stands before it."""
+    lengths = []
+
+    class Seen:
+        def __init__(self, pattern):
+            self.search = lambda text: lengths.append(len(text)) or pattern.search(text)
+
+    for name in ("NAMED", "DENIED_BEFORE", "NEGATED_CUE", "SUPPOSED", "REASON"):
+        monkeypatch.setattr(answers, name, Seen(getattr(answers, name)))
+    answers.extract("x " + loop * (2000 // len(loop)), OPTIONS)
+    assert lengths and max(lengths) <= answers.SENTENCE
