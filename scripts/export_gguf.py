@@ -17,8 +17,9 @@ Output  output_dir/NAME-QUANTIZATION.gguf, verification.json (every figure, gate
 Merged in 16 bits by PEFT (scripts/export/merge.py), converted by llama.cpp's own converter, quantised by llama.cpp's
 library from a wheel: nothing is compiled, nothing is installed, and nothing is downloaded but a base model that --base
 names. All of it works a tensor at a time, so a model need not fit the memory. Tools, architecture, tokenizer, disk and
-memory are checked before the merge starts (scripts/export/preflight.py). What the proof compares: scripts/verify_gguf.py.
-Killed anywhere and run again, it ends with the same bytes.
+memory are checked before the merge starts (scripts/export/preflight.py). The GB printed for a step count pages of files that
+llama.cpp maps; the system takes those back where memory is short. What the proof compares: scripts/verify_gguf.py. Killed
+anywhere and run again, it ends with the same bytes.
 
 Next    scripts/chat.py and scripts/serve.py take the files, and so does scripts/evaluate.py: score what you deploy.
 """

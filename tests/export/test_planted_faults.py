@@ -388,6 +388,28 @@ def test_weight_fault_is_caught_under_quantisation(fault, quantization, sound, t
         assert "other weights" in findings.failed["tensors"] or "off the 16-bit weights" in findings.failed["tensors"]
 
 
+@pytest.mark.parametrize(
+    "quantization", ["q2_k", *(pytest.param(q, marks=pytest.mark.slow) for q in ("q3_k_m", "iq4_xs", "q4_0"))]
+)
+def test_few_bits_pass_where_sound_and_fall_where_a_layer_is_not_merged(quantization, sound, tmp_path):
+    """The gates of probabilities let both through; the weights tell them apart."""
+    from export.proof.probabilities import check_probabilities
+    from export.proof.tensors import check_tensors
+    from llamacpp.library import Gguf, quantize_file
+
+    path = str(tmp_path / f"sound-{quantization}.gguf")
+    quantize_file(str(sound.bf16), path, quantization)
+    for file, own, wrong in (
+        (path, True, []),
+        (quantised("a layer not merged", quantization, sound, tmp_path), False, ["tensors"]),
+    ):
+        findings, model = Findings(), Gguf(file, n_ctx=max(len(d.ids) for d in sound.reference.documents))
+        check_tensors(str(file), str(sound.bf16), quantization, own, findings)
+        check_probabilities(model, sound.reference, sound.reference_folder, GATES[quantization], findings, far=False)
+        # The best token of random weights is a matter of luck.
+        assert [name for name in findings.failed if name != "top1"] == wrong, findings
+
+
 def one_block(p, s):
     raw = bytearray(p.bytes_of("blk.0.ffn_gate.weight"))
     raw[1000] ^= 0x55
