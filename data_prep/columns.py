@@ -75,7 +75,7 @@ def spellings(rows: list[dict], named: set[str]) -> dict[str, str]:
     """
     filled = collections.Counter(name for raw in rows for name, value in raw.items() if not is_missing(value))
     alike: dict[str, list[str]] = {}
-    for name in dict.fromkeys(key for raw in rows for key in raw):
+    for name in filter(bare_name, filled):
         alike.setdefault(bare_name(name), []).append(name)
     found = {}
     for names in alike.values():

@@ -27,7 +27,7 @@ def rows_of(raw: dict, reading: Reading) -> list[dict]:
     late = set().union(*rows) - columns
     if not late:
         return rows
-    known = {bare_name(c): c for c in columns}
+    known = {bare_name(c): c for c in columns if bare_name(c)}
     return [respelt(row, {n: known[bare_name(n)] for n in late if bare_name(n) in known}) for row in rows]
 
 

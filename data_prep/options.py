@@ -44,7 +44,7 @@ class Args:
     output_dir: str = "data/prepared"
     """folder to write"""
     exclude: list[str] = field(default_factory=list)
-    """patterns of files to pass over in folders and globs, for instance '[*_labels.csv]'"""
+    """patterns of files, and of a workbook's sheets, to pass over, for instance '[*_labels.csv, *.xlsx#resumo]'"""
     task: Literal["auto", "sft", "preference", "feedback", "text"] = "auto"
     """what the rows are for; auto: what their shape says. Multiple choice gives preference (the right option against another
     one) and feedback rows as well, and a preference pair two feedback rows"""

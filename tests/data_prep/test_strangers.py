@@ -419,6 +419,8 @@ def test_two_spellings_of_one_column_are_one_column(tmp_path):
     ]
     made = written(tmp_path, "o.json", rows)
     assert len(made) == 530
+    empty = [{"pergunta": f"Dor {i}?", "resposta": f"Sim {i}.", "_": None, "__": "", "Pergunta ": ""} for i in range(30)]
+    assert read(empty)[0].unused.keys() == {"_", "__", "Pergunta "}
     with pytest.raises(UserError, match="Resposta"):  # both are filled: two columns
         read([{"pergunta": f"Caso {i}?", "resposta": f"Sim {i}.", "Resposta": f"Não {i}."} for i in range(30)])
 
