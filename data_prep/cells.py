@@ -100,6 +100,8 @@ POINTS = re.compile(  # a question that points at its picture: "figura abaixo", 
 def with_image(cells: Cells, question: str, args) -> str:
     """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
     image, described = cells.value("image"), cells.text("image_text")
+    if args.images == "ignore":
+        return f"{described}\n\n{question}" if described else question
     shown = (
         not is_missing(image)
         and not (isinstance(image, bool | int | float) and not image)

@@ -236,7 +236,7 @@ def _questions_of(records: list[Record], shown: str, unread: collections.Counter
     Rows of a test.jsonl are plain rows already, and may be of several tasks; a reading is for the others. `unread` counts
     why rows could not be read. `masked`: as our own rows are, which are compared with these and quoted beside them.
     """
-    args = Args(good_score=1.0)
+    args = Args(good_score=1.0, images="ignore")  # a question is protected whether or not it can be answered here
     foreign = [r.raw for r in records if not _is_scoring_row(r.raw)]
     reading = find_reading(foreign[:SAMPLE], Wish(good_score=1.0), shown, strict=False) if foreign else None
     found = []

@@ -60,8 +60,9 @@ class Args:
     """field that holds a list: one row for each of its items"""
     answer_base: Literal["auto", "letter", "0", "1", "id", "text"] = "auto"
     """mcq: how the key is written: a letter, an index from 0 or 1, an option's own number, or the full text"""
-    images: Literal["describe", "reject"] = "describe"
-    """rows with an image: put its description before the question (without one the row is rejected), or reject them all"""
+    images: Literal["describe", "reject", "ignore"] = "describe"
+    """rows with an image: put its description before the question (without one the row is rejected), reject them all, or ask
+    the question as it stands, as published scores of some exams do"""
     context: Literal["question", "none"] = "question"
     """a context or passage goes before the question, or is left out"""
     labels: list[str] = field(default_factory=list)

@@ -5,6 +5,7 @@ import json
 
 import openpyxl
 import pytest
+from conftest import ROOT
 
 from data_prep.convert import convert
 from data_prep.detect import find_reading
@@ -548,6 +549,18 @@ def test_a_question_that_points_at_a_picture_needs_it(says):
     assert [i for i, row in enumerate(made) if isinstance(row, str)] == [7]  # a column says it
     rows[4]["enunciado"] = "A imagem corporal abaixo do ideal é um fator de risco?"
     assert not isinstance(read(rows)[1][4], str)
+
+
+def test_a_question_with_a_picture_is_protected_and_may_be_asked_as_it_stands(tmp_path):
+    """It is no row here, and one of the evaluation set all the same."""
+    rows = [json.loads(line) for line in (ROOT / "recipes/rehearsal/exam.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows[4]["question"] += " Veja a figura abaixo."
+    foreign = [{"enunciado": r["question"], "alternativas": r["options"], "gabarito": r["answer"]} for r in rows]
+    (tmp_path / "eval.json").write_text(json.dumps(foreign[:6]))
+    (tmp_path / "q.json").write_text(json.dumps(foreign))
+    inputs, out = [str(tmp_path / "q.json")], str(tmp_path / "out")
+    counts = prepare(Args(inputs=inputs, eval_files=[str(tmp_path / "eval.json")], images="ignore", output_dir=out))["counts"]
+    assert counts["leak"] == 6 and not counts["rejected"]
 
 
 def test_a_heading_above_questions_and_answers_is_a_reject_of_its_own(tmp_path):
