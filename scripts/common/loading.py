@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import re
+import traceback
 import warnings
+from pathlib import Path
 
 from common.errors import CheckFailed, UserError
 from data_prep.errors import disk_problem
@@ -46,9 +48,11 @@ def loading(model: str):
     except (UserError, CheckFailed, MemoryError, ImportError):
         raise
     except Exception as error:
-        if disk_problem(error) or "out of memory" in str(error):
+        if disk_problem(error) or "out of memory" in str(error) or "CUDA" in str(error):  # no fault of the files
             raise
-        why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        place = traceback.extract_tb(error.__traceback__)[-1]  # a fault of a library is found by it
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        why = f"{type(error).__name__} in {where}: {' '.join(str(error).split())[:300]}"
         raise UserError(
             f"model: {model} cannot be loaded ({why}); is one of its files damaged, or made for other versions of the libraries?"
         ) from None
