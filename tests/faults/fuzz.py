@@ -71,7 +71,17 @@ class Target:
     slowest: float = 0.0
 
     def once(self, dice: random.Random) -> None:
-        given, start, why = self.make(dice), time.process_time(), ""
+        given = self.make(dice)
+        why, spent = self._try(given)
+        if spent > SLOW:  # a first import, or a collection of garbage among a whole test run's objects, is slow once
+            spent = min(spent, self._try(given)[1])
+        self.tried, self.slowest = self.tried + 1, max(self.slowest, spent)
+        if why or spent > SLOW:
+            self.failed.append(f"{why or f'{spent:.1f} s'} for {given!r:.300}")
+
+    def _try(self, given: str) -> tuple[str, float]:
+        """What is wrong with the answer to this text, and the processor seconds it took."""
+        start, why = time.process_time(), ""
         try:
             with redirect_stdout(io.StringIO()):
                 found = self.call(given)
@@ -80,10 +90,7 @@ class Target:
             pass
         except Exception as error:
             why = f"{type(error).__name__}: {error}"[:160]
-        spent = time.process_time() - start
-        self.tried, self.slowest = self.tried + 1, max(self.slowest, spent)
-        if why or spent > SLOW:
-            self.failed.append(f"{why or f'{spent:.1f} s'} for {given!r:.300}")
+        return why, time.process_time() - start
 
 
 def targets(folder: Path) -> list[Target]:
