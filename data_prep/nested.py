@@ -48,7 +48,7 @@ def marked_answers(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
     """A column that lists answers to the row's prompt, each a text with its mark -> the field for that text; {} where none."""
     found = {}
     for column in columns.values() if any({"question", "prompt"} & set(ALIASES.get(plain(c), ())) for c in columns) else ():
-        items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
+        items = _items(column)
         if "completion" not in ALIASES.get(plain(column.name), ()) or not all(isinstance(i, dict) for i in items):
             continue
         marks = {key for i in items for key in i if "score" in ALIASES.get(plain(key), ())}
@@ -66,9 +66,14 @@ def nested_rows(columns: dict[str, Column]) -> str:
     for column in columns.values():
         if {"conversations", "messages", "dialogue", "history"} & set(ALIASES.get(plain(column.name), ())):
             continue  # a question there goes on with the answer before it
-        items = [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]
+        items = _items(column)
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
             if {"question", "answer"} <= names:
                 found.append(column.name)
     return found[0] if len(found) == 1 else ""
+
+
+def _items(column: Column) -> list:
+    """What the first lists of a column hold."""
+    return [item for v in column.values[:50] if isinstance(inside := from_literal(v), list) for item in inside]

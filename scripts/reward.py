@@ -26,6 +26,7 @@ from common import models, processor
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
+from common.loading import loading
 from common.models import adapter_config, has_cuda
 from training import adapters, pairs, pipeline
 from training.arguments import TrainingArgs
@@ -79,7 +80,7 @@ def load_model(args: Args, tokenizer, plan=None):
 
         nf4 = models.nf4_config("bfloat16", ("score",)) if adapters.in_4bit(args) else None
         print("Unsloth's CPU backend has no reward model: transformers and PEFT load it")
-        with models.loading(base):
+        with loading(base):
             model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=dtype(), quantization_config=nf4)
         processor.optimize_for_cpu(model)
         model = get_peft_model(model, LoraConfig(**lora, task_type="SEQ_CLS"))

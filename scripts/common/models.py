@@ -155,15 +155,15 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
 
     quiet_libraries()
     plain = plain_base_of(model)  # Unsloth loads every adapter to be trained further, which PEFT refuses for virtual tokens
-    with loading(model):
-        if plain and has_cuda():
-            found, tokenizer = load_plain(plain, load_in_4bit), load_tokenizer(model)
-        else:
+    if plain and has_cuda():
+        found, tokenizer = load_plain(plain, load_in_4bit), load_tokenizer(model)
+    else:
+        with loading(model):
             found, tokenizer = FastLanguageModel.from_pretrained(
                 model_name=plain or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
             )
-        if plain:
-            found = with_adapter(found, model)
+    if plain:
+        found = with_adapter(found, model)
     if not has_cuda():
         processor.optimize_for_cpu(found)
     return found, tokenizer

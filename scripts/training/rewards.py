@@ -130,7 +130,7 @@ def from_model(folder: str, renderer):
 
     with loading(folder):
         base = AutoModelForSequenceClassification.from_pretrained(base_of(folder), num_labels=1, dtype=dtype())
-        scorer = with_adapter(base, folder).eval().requires_grad_(False)
+    scorer = with_adapter(base, folder).eval().requires_grad_(False)
     pad = renderer.tokenizer.pad_token_id
     scorer.config.pad_token_id = pad
     if has_cuda():

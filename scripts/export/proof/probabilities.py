@@ -53,7 +53,7 @@ def compare(model, documents: list[Document], folder: Path, vocabulary: int) -> 
         for at, logits in model.logit_pieces(document.ids, document.first):
             ours = log_softmax(logits)
             following = ids[at + 1 : at + 1 + len(ours)]
-            sums.answers += [-float(ours[i, token]) for i, token in enumerate(following) if at + 1 + i in places]
+            sums.answers += answer_losses(ours, at, ids, places)
             theirs = read_log_probs(folder, vocabulary, document.row + at - document.first, len(ours))
             keep = slice(max(0, new - at), None)
             theirs, ours, following = theirs[keep], ours[keep], following[keep]
@@ -101,36 +101,33 @@ def check_task_loss(sums: Sums, reference: Reference, untuned: str | None, findi
     """
     if not sums.answers:
         return
-    tuned = sum(sums.answers) / len(sums.answers)
+    tuned, answers = sum(sums.answers) / len(sums.answers), []
     figure = {"tuned": round(tuned, 4), "untuned": None}
-    findings.gate("task_loss", True, figure)
-    if not untuned:
-        return
-    before = library.Gguf(untuned, n_ctx=n_ctx)
-    documents = [d for d in reference.documents if not d.first]
-    if max(token for document in documents for token in document.ids) >= before.n_vocab:
-        # tokens were added in training; the untuned model cannot read them
-        figure["not_compared"] = f"the untuned model has only {before.n_vocab} tokens"
-        return
-    answers = [loss for document in documents for loss in answer_losses(before, document)]
+    if untuned:
+        before = library.Gguf(untuned, n_ctx=n_ctx)
+        documents = [d for d in reference.documents if not d.first]
+        if max(token for document in documents for token in document.ids) < before.n_vocab:
+            answers = [loss for document in documents for loss in losses_of(before, document)]
+        else:  # tokens were added in training; the untuned model cannot read them
+            figure["not_compared"] = f"the untuned model has only {before.n_vocab} tokens"
+    if not answers:
+        return findings.gate("task_loss", True, figure)
     base = sum(answers) / len(answers)
     figure["untuned"] = round(base, 4)
     same = max(abs(ours - theirs) for ours, theirs in zip(sums.answers, answers, strict=True)) < 1e-6
     say = f"every token of the answers is as likely as in the untuned file (loss {tuned:.4f}): the adapter is missing, or empty"
     findings.gate("task_loss", not same, figure, say)
     if not same and tuned >= base:
-        said = f"training made the answers of these rows no likelier (loss {tuned:.4f}, untuned {base:.4f})"
-        findings.remarks.append(said)
+        findings.remarks.append(f"training made the answers of these rows no likelier (loss {tuned:.4f}, untuned {base:.4f})")
 
 
-def answer_losses(model, document: Document) -> list[float]:
-    """Loss (nats) of each token of a document's answers."""
+def losses_of(model, document: Document) -> list[float]:
+    """Loss (nats) of each token of a document's answers, read in the pieces that `compare` reads."""
     places = set(document.answered())
-    if not places:
-        return []
-    return [
-        -float(row[document.ids[at + 1 + i]])
-        for at, logits in model.logit_pieces(document.ids)
-        for i, row in enumerate(log_softmax(logits))
-        if at + 1 + i in places
-    ]
+    pieces = model.logit_pieces(document.ids) if places else ()
+    return [loss for at, logits in pieces for loss in answer_losses(log_softmax(logits), at, document.ids, places)]
+
+
+def answer_losses(log_probs, at: int, ids, places: set[int]) -> list[float]:
+    """Loss (nats) of each token of the answers (at `places` of `ids`) that rows of log probabilities from `at` on foretell."""
+    return [-float(row[ids[at + 1 + i]]) for i, row in enumerate(log_probs) if at + 1 + i in places]
