@@ -116,6 +116,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             eval_dataset=held_out,
             processing_class=tokenizer,
         )
+    distillation.keep_checkpointing(made)
     made.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(Renderer(tokenizer, args.enable_thinking).end)
     made.generation_config.use_cache = True  # TRL has none where activations are recomputed, which they are not while it answers
     return made

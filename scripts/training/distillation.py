@@ -49,6 +49,15 @@ def load_teacher(args):
     return teacher.requires_grad_(False).eval()
 
 
+def keep_checkpointing(trainer) -> None:
+    """TRL ends checkpointing for each answer and then begins transformers' own: Unsloth's, which offloads, is reentrant."""
+    model, kwargs = trainer.model, trainer.args.gradient_checkpointing_kwargs
+    if kwargs:
+        model.gradient_checkpointing_enable = functools.partial(
+            model.gradient_checkpointing_enable, gradient_checkpointing_kwargs=kwargs
+        )
+
+
 def answer_start(labels: list[int]) -> int:
     """Where the last answer begins: what stands before it is what the student is asked."""
     last = max(i for i, label in enumerate(labels) if label != IGNORED)

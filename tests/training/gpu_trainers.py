@@ -147,8 +147,8 @@ class Case:
         return [json.loads(line) for line in (self.out / "metrics.jsonl").read_text().splitlines()]
 
 
-class Reached(Exception):
-    """A loader of Unsloth was called; holds its arguments."""
+class Reached(BaseException):
+    """A loader of Unsloth was called; holds its arguments. No Exception: common/loading.py makes errors of those."""
 
     def __init__(self, arguments: dict):
         self.arguments = arguments
@@ -271,12 +271,18 @@ def early_stopping(case: Case) -> dict:
 
 
 def distilled(case: Case) -> dict:
-    """`two_steps`, with the least tokens that the student was shown at once."""
+    """`two_steps`, with the least tokens that the student was shown at once, and how its layers recompute in the end."""
     widths = []
     case.trainer.model.get_base_model().register_forward_pre_hook(
         lambda module, given, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True
     )
-    return two_steps(case) | {"narrowest": min(widths)}
+    found = two_steps(case) | {"narrowest": min(widths)}
+    how = [
+        m._gradient_checkpointing_func.keywords
+        for m in case.trainer.model.modules()
+        if hasattr(m, "_gradient_checkpointing_func")
+    ]
+    return found | {"reentrant": all(keywords["use_reentrant"] for keywords in how), "layers": len(how)}
 
 
 def scored(case: Case) -> dict:

@@ -69,6 +69,12 @@ def test_a_student_answers_a_token_at_a_time_though_activations_are_recomputed(r
     assert result_of(results, "distill")["narrowest"] == 1
 
 
+def test_a_students_answers_leave_the_checkpointing_that_offloads(results):
+    """Unsloth's is reentrant; TRL, which turns it off for each answer, would turn on another."""
+    found = result_of(results, "distill")
+    assert found["layers"] and found["reentrant"]
+
+
 def test_dpo_begins_at_ln_2(results):
     first = next(r for r in result_of(results, "dpo")["records"] if "loss" in r)
     assert float(first["loss"]) == pytest.approx(0.6931, abs=1e-3)
