@@ -1,6 +1,7 @@
 """Rows, hashes, and files written whole."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -77,10 +78,25 @@ def reading(path: str | Path):
         raise UserError(f"{path}: is damaged, or was written by another version ({why[:200]})") from None
 
 
-def read_json(path: str | Path) -> dict:
-    """A JSON object from a file. Raises UserError as `reading` does."""
+class Read(dict):
+    """A JSON object from a file: a key that is asked for and lacking is a UserError that names the file."""
+
+    path: str | Path = ""
+
+    @classmethod
+    def of(cls, path: str | Path, content) -> "Read":
+        found = cls(content)
+        found.path = path
+        return found
+
+    def __missing__(self, key):
+        raise UserError(f"{self.path}: is damaged, or was written by another version (lacks {key!r})")
+
+
+def read_json(path: str | Path) -> Read:
+    """A JSON object from a file, those within it `Read` too. Raises UserError as `reading` does."""
     with reading(path):
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=functools.partial(Read.of, path))
         if not isinstance(found, dict):
             raise ValueError("no JSON object")
         return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
-from common.files import read_json, read_rows, reading
+from common.files import Read, read_json, read_rows, reading
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -106,7 +106,7 @@ def predictions_of(path: Path, metrics: dict) -> dict[str, dict]:
     needs = {"bits_per_byte": ("nats", "bytes"), "accuracy": ("correct",)}.get(measure, ())
     rows = read_rows(path, lambda row: [f"lacks {key}" for key in ("id", *needs) if key not in row])
     with reading(path):
-        found = {row["id"]: row for row in rows}
+        found = {row["id"]: Read.of(path, row) for row in rows}
         if len(found) < len(rows) or any(type(row[key]) not in (bool, int, float) for row in rows for key in needs):
             raise ValueError("an id stands twice" if len(found) < len(rows) else f"{' or '.join(needs)} is no number")
     return found
@@ -172,11 +172,12 @@ def baselines_of(evaluations: list[Evaluation]) -> list[Evaluation]:
         if not path.is_file():
             continue
         predictions: dict[str, dict] = {}
-        for row in read_rows(path):
+        for row in (Read.of(path, row) for row in read_rows(path)):
             predictions.setdefault(row["baseline"], {})[row["id"]] = row
         for metrics in e.first.get("baselines") or []:
             name = metrics["name"]
             if name not in found and name in predictions:
                 same = {key: e.first.get(key) for key in ("task", "protocol", "data_sha256")}
-                found[name] = Evaluation(name, [e.folders[0]], [{**metrics, **same}], [predictions[name]], baseline=True)
+                scored = Read.of(Path(e.folders[0], "metrics.json"), {**metrics, **same})
+                found[name] = Evaluation(name, [e.folders[0]], [scored], [predictions[name]], baseline=True)
     return list(found.values())

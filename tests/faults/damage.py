@@ -2,10 +2,11 @@
 
     python tests/faults/damage.py --places 200
 
-Every file that a script of ours reads by itself is cut, emptied, zeroed, has a bit turned, two pieces swapped or one put in
-twice, at random places. Good is the same result, or one error (UserError) that names the file or its folder. Where the damage
-stands in the content itself (a letter of a text, a digit), another result is right: `changed` counts those, for nobody could
-tell. Anything else is a failure: another kind of error, an error that names no file, another result after a cut.
+Every file that a script of ours reads by itself is cut, emptied, zeroed, has a bit turned, two pieces swapped, one put in
+twice, or (JSON) a key taken out, at random places. Good is the same result, or one error (UserError) that names the file or its
+folder. Where the damage stands in the content itself (a letter of a text, a digit, a key that nobody needs), another result is
+right: `changed` counts those, for nobody could tell. Anything else is a failure: another kind of error, an error that names no
+file, another result after a cut.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-WAYS = ("cut", "flip", "flip", "flip near the start", "swap", "twice", "empty", "zeros")
+WAYS = ("cut", "flip", "flip", "flip near the start", "swap", "twice", "empty", "zeros", "lacks a key", "lacks a key")
 GOOD = ("same", "refused", "changed")
 
 
@@ -49,6 +50,8 @@ def damage(content: bytes, dice: random.Random) -> tuple[str, bytes]:
         return f"cut at byte {at} of {n}", content[:at]
     if way == "empty":
         return way, b""
+    if way == "lacks a key":
+        return without_a_key(content, dice)
     if way == "zeros":  # what some file systems leave after a power cut
         return way, bytes(n)
     if way in ("swap", "twice"):
@@ -58,6 +61,26 @@ def damage(content: bytes, dice: random.Random) -> tuple[str, bytes]:
         return f"{way}: {size} bytes at {at} and {other} of {n}", put
     at = at if way == "flip" else dice.randrange(min(n, 64))
     return f"bit turned in byte {at} of {n}", content[:at] + bytes([content[at] ^ 1 << dice.randrange(8)]) + content[at + 1 :]
+
+
+def without_a_key(content: bytes, dice: random.Random) -> tuple[str, bytes]:
+    """JSON, or the lines of JSONL, without one key of one of the objects in it; nothing is done to other files."""
+    try:
+        whole = content.decode()
+        lines = whole.splitlines(keepends=True) if whole.startswith("{") and whole.count("\n{") else [whole]
+        at = dice.randrange(len(lines))
+        value, objects = json.loads(lines[at]), []
+        todo = [value]
+        while todo:
+            one = todo.pop()
+            objects += [one] if isinstance(one, dict) and one else []
+            todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+        of = dice.choice(objects)
+        del of[key := dice.choice(list(of))]
+    except (ValueError, IndexError):  # UnicodeDecodeError is a ValueError
+        return "nothing", content
+    lines[at] = json.dumps(value, ensure_ascii=False) + "\n"
+    return f"{key} taken out of line {at + 1}", "".join(lines).encode()
 
 
 def outcome(read: Callable, path: Path, alone: str, what: str, cut: str, after: bytes) -> str:
@@ -81,7 +104,8 @@ def campaign(reader: Reader, places: int, seed: int, folder: Path) -> Counter:
     found: Counter = Counter()
     path = reader.make(folder)
     content = path.read_bytes()
-    alone = repr(reader.read(path))
+    with redirect_stdout(io.StringIO()):
+        alone = repr(reader.read(path))
     kept = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     for number in range(places):
         dice = random.Random(f"{seed} {reader.name} {number}")
@@ -151,21 +175,42 @@ def read_settings(path: Path):
 
 def make_evaluations(folder: Path, damaged: str) -> Path:
     from common.files import write_json
+    from scoring.summary import summary
 
     for name, right in (("one", 5), ("two", 7)):
-        rows = [{"id": f"q{i}", "correct": i < right, "predicted": "A", "answer": "A", "topic": "t"} for i in range(10)]
+        rows = [
+            {"id": f"q{i}", "prompt": f"{i}?", "gold": "A", "prediction": "A" if i < right else "B", "options": ["A", "B"]}
+            | {"correct": i < right, "scores": {"A": -0.4, "B": -1.2}, "topic": f"t{i % 2}", "option_mass": 0.9}
+            for i in range(10)
+        ]
         lines(folder / name / "predictions.jsonl", rows)
-        metrics = {"task": "mcq", "protocol": "loglik", "n": 10, "accuracy": right / 10, "data_sha256": "1f", "model": name}
-        write_json(folder / name / "metrics.json", metrics)
+        found = summary(rows, "mcq", "letter")
+        rule = {"name": "longest option", "predicted": {"A": 10}} | {k: found[k] for k in ("n", "n_correct", "accuracy")}
+        rule |= {k: found[k] for k in ("accuracy_ci95", "chance", "majority_class", "n_invalid")}
+        kept = ("id", "prediction", "gold", "correct", "options")
+        lines(folder / name / "baselines.jsonl", [{"baseline": rule["name"]} | {k: row[k] for k in kept} for row in rows])
+        said = {"task": "mcq", "protocol": "letter", "data_sha256": "1f", "model": name, "precision": "float32"}
+        write_json(folder / name / "metrics.json", found | said | {"baselines": [rule]})
     return folder / "two" / damaged
 
 
 def read_compared(path: Path):
-    from scoring.comparing import Settings, compare
-    from scoring.evaluations import read_evaluations
+    """All that compare.py does with them, and what evaluate.py shows of them again."""
+    import compare
+    from common.files import read_json
+    from reporting.language import Language
+    from reporting.pages import render
+    from scoring import comparing, evaluations, results, summary
 
-    found = read_evaluations([str(path.parent.parent / "one"), str(path.parent)], [], [])
-    return [(c.candidate, c.difference, c.p_value) for c in compare(found, Settings(0.05, 0.02, 100, 1)).comparisons]
+    say = Language()
+    found = evaluations.read_evaluations([str(path.parent.parent / "one"), str(path.parent)], [], [])
+    result = comparing.compare(found, comparing.Settings(0.05, 0.02, 100, 1))
+    for c in result.comparisons:
+        c.sentence = compare.sentences.sentence(c, result.kind, result.confidence, say)
+    for c in result.against_baselines:
+        c.sentence = compare.sentences.against_baseline(c, result.confidence, say)
+    summary.show(read_json(path.parent / "metrics.json"))
+    return json.dumps(results.to_json(result, [], [])), render(compare.page_of(result, [], 5, say), say, "md")
 
 
 def make_votes(folder: Path) -> Path:
@@ -385,6 +430,7 @@ READERS = [
     Reader("settings.json", make_settings, read_settings),
     Reader("metrics.json", lambda f: make_evaluations(f, "metrics.json"), read_compared),
     Reader("predictions.jsonl", lambda f: make_evaluations(f, "predictions.jsonl"), read_compared),
+    Reader("baselines.jsonl", lambda f: make_evaluations(f, "baselines.jsonl"), read_compared),
     Reader("votes.sqlite", make_votes, read_votes),
     Reader("recipe.yaml", lambda f: text(f / "mine" / "recipe.yaml", RECIPE), read_recipe, cut="anywhere"),
     Reader("manifest.json", make_manifest, read_manifest),

@@ -33,3 +33,21 @@ def test_damage_that_goes_unnamed_would_be_seen(tmp_path):
     }
     for expected, read in readers.items():
         assert any(expected in what for what in damage.campaign(damage.Reader("x", make, read), 40, 1, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.jsonl", "baselines.jsonl"])
+def test_a_key_that_is_lacking_is_named_with_its_file(tmp_path, name):
+    """Each key of an evaluation in turn: compare.py makes do without it, or names it; never a KeyError's traceback."""
+    from data_prep.errors import UserError
+
+    path, refused = damage.make_evaluations(tmp_path, name), set()
+    rows = [damage.json.loads(path.read_text())] if name == "metrics.json" else list(map(damage.json.loads, open(path)))
+    for key in rows[0]:
+        damage.lines(path, [{k: v for k, v in row.items() if k != key} for row in rows])
+        try:
+            damage.read_compared(path)
+        except UserError as error:
+            assert str(path.parent) in str(error) and (key in str(error) or "different" in str(error)), error
+            refused.add(key)
+    needed = {"metrics.json": {"n", "accuracy", "task"}, "predictions.jsonl": {"id", "correct", "prediction"}}
+    assert refused >= needed.get(name, {"baseline", "id"})
