@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from common.errors import CheckFailed
-from common.files import into_place
+from common.files import into_place, reading
 from common.models import damaged_files
 from training import adapters
 
@@ -34,13 +34,27 @@ def last(output_dir: str | Path) -> Path | None:
 
 
 def resume_from(checkpoint: Path, trainer) -> None:
-    """Make `trainer.train(resume_from_checkpoint=checkpoint)` bring back the adapter that was trained, and the optimizer."""
+    """Make `trainer.train(resume_from_checkpoint=checkpoint)` bring back the adapter that was trained, and the optimizer.
+
+    Killed between its last checkpoint and the end, a training is not trained further: transformers would take one step more.
+    """
     import torch
 
+    if ended(checkpoint):
+        print("all of it is trained; the result is saved")
+        trainer.get_batch_samples = lambda *_: ([], None)
     if hasattr(trainer.model, "peft_config"):
         trainer.add_callback(_restore_adapter(checkpoint, trainer.model))
     if not torch.cuda.is_available():
         _read_numbered_cpus()
+
+
+def ended(checkpoint: Path) -> bool:
+    """Whether the training was at its end there: its last step, or where early stopping stopped it."""
+    path = checkpoint / "trainer_state.json"
+    with reading(path):
+        kept = json.loads(path.read_text(encoding="utf-8"))["stateful_callbacks"]
+        return kept["TrainerControl"]["args"]["should_training_stop"]
 
 
 @functools.cache

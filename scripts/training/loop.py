@@ -48,13 +48,22 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
         callbacks.draw_loss(log, output_dir / "loss.png")
     best = trainer.state.best_model_checkpoint
     return {
-        "train_loss": round(result.training_loss, 4),
+        "train_loss": round(_mean_loss(trainer.state.log_history) if checkpoint else result.training_loss, 4),
         "steps": trainer.state.global_step,
         "tokens_seen": trainer.state.num_input_tokens_seen or None,  # padding left out; counted by sft.py and cpt.py
         "train_seconds": round(result.metrics["train_runtime"], 1),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "best_checkpoint": Path(best).name if best else None,
     }
+
+
+def _mean_loss(logged: list[dict]) -> float:
+    """Mean loss of all steps, from what was logged; the trainer's own leaves out those before it went on, and divides by all."""
+    total, before = 0.0, 0
+    for record in logged:
+        if "loss" in record:  # the mean of the steps since the last such record
+            total, before = total + float(record["loss"]) * (record["step"] - before), record["step"]
+    return total / before if before else 0.0
 
 
 def _prepare(trainer, run: Run, args, checkpoint: Path | None, log: Path) -> None:

@@ -12,6 +12,10 @@ from common.errors import UserError
 from common.models import has_cuda
 from training import adapters
 
+# dataset_num_proc. datasets starts a worker even for 1, and one that waits for good where its parent is killed (SIGKILL); None is
+# what Unsloth takes for "as many as there are cores".
+IN_PROCESS = 0
+
 
 def trainer_config(args, eval_dataset=None, **method) -> dict:
     """Keywords for a TRL configuration class: what all methods set alike, then `method`'s, then the user's `trainer`."""

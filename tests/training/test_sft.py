@@ -1,6 +1,7 @@
 """SFT end to end on a tiny Qwen3: files, records, what is trained, resuming, refusals."""
 
 import json
+import shutil
 
 import pytest
 from conftest import ROOT, kill_after_checkpoint, run_script, sft_command
@@ -74,13 +75,43 @@ def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, 
     kill_after_checkpoint(command, out, 4)
     changed = run_script(*command, "--learning_rate", "1e-3", code=2)
     assert "learning_rate" in changed.stderr and "other settings" in changed.stderr
-    (out / "checkpoint-6").mkdir()  # as a kill in the midst of saving leaves one
+    (out / "checkpoint-9").mkdir()  # as a kill in the midst of saving leaves one
     done = run_script(*command)
-    assert "checkpoint-6 is incomplete" in done.stdout and "goes on from" in done.stdout
+    assert "checkpoint-9 is incomplete" in done.stdout and "goes on from" in done.stdout
     ours, whole = weights(out), weights(tiny_sft)
     assert ours.keys() == whole.keys() and all(ours[k].equal(whole[k]) for k in whole)
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps) and set(steps) == set(range(1, 9))
+
+
+def test_run_killed_before_its_result_was_saved_is_not_trained_further(tiny_sft, tiny_rows, tiny_model, tmp_path):
+    """Four steps in the midst of an epoch, the last checkpoint written, no adapter yet: transformers would take a fifth."""
+    out = tmp_path / "sft"
+    shutil.copytree(tiny_sft / "checkpoint-4", out / "checkpoint-4")
+    shutil.copy(tiny_sft / "metrics.jsonl", out)
+    state = json.loads((out / "checkpoint-4" / "trainer_state.json").read_text())
+    state["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"] = True  # as with --max_steps 4
+    (out / "checkpoint-4" / "trainer_state.json").write_text(json.dumps(state))
+    done = run_script(*sft_command(tiny_model, tiny_rows, out), "--max_steps", 4)
+    assert "goes on from" in done.stdout and "step 5" not in done.stdout, done.stdout
+    ours, kept = weights(out), weights(out / "checkpoint-4")
+    assert ours.keys() == kept.keys() and all(ours[k].equal(kept[k]) for k in kept)
+    metrics = json.loads((out / "run.json").read_text())["metrics"]
+    losses = [float(row["loss"]) for row in map(json.loads, open(out / "metrics.jsonl")) if "loss" in row]
+    assert metrics["steps"] == len(losses) == 4 and abs(metrics["train_loss"] - sum(losses) / 4) < 1e-3
+
+
+def test_rows_are_made_ready_in_this_process_alone(monkeypatch):
+    """A worker that waits for rows lives on for good where its parent is killed."""
+    from datasets import Dataset, arrow_dataset
+    from training.trainer import IN_PROCESS
+
+    monkeypatch.setattr(arrow_dataset.mp, "Pool", lambda *_: pytest.fail("a worker"))
+    rows = Dataset.from_dict({"a": [1, 2]}).map(lambda row: {"b": row["a"]}, num_proc=IN_PROCESS)
+    assert rows.filter(lambda row: row["b"] > 1, num_proc=IN_PROCESS)["b"] == [2]
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")]
+    using = [text for text in texts if "dataset_num_proc" in text]
+    assert len(using) >= 7 and all("dataset_num_proc=IN_PROCESS" in text for text in using)
 
 
 def test_row_without_trained_token_stops_before_the_model_loads(tiny_model, tmp_path):
