@@ -43,6 +43,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256, write_json, write_text
+from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
@@ -296,6 +297,8 @@ def main() -> None:
         print(f"already done: {output_dir}")
         return summary.show(read_json(output_dir / "metrics.json"))
 
+    if files := [model for model in (args.model, args.judge) if model and is_gguf(model)]:
+        watched(f"model: {' or '.join(files)}", output_dir / "llama.log")
     run = begin_run()
     run.begun_with = read_json(output_dir / "settings.json")["versions"]
     engine = load_engine(args, output_dir)
@@ -310,14 +313,13 @@ def main() -> None:
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
-    same = ("model", "data", "shots", "permutations", "num_samples", "temperature")
     metrics = {
         **summary.summary(records, task, protocol),
         **judged,
         "baselines": scored_beside,
         "task": task,
         "protocol": protocol,
-        **{name: getattr(args, name) for name in same},
+        **{name: getattr(args, name) for name in ("model", "data", "shots", "permutations", "num_samples", "temperature")},
         "model_name": named(args),
         "precision": engine.precision,
         "shot_ids": shot_ids,

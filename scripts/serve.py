@@ -34,7 +34,7 @@ from pathlib import Path
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.machine import quiet
+from common.machine import quiet, watched
 from llamacpp.files import gguf_problems, has_template, lora_problems
 from llamacpp.proxy import LOCAL, Rules, Served, make_app, serve_in_background
 from llamacpp.sampling import sampling_of
@@ -137,6 +137,7 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     with tempfile.NamedTemporaryFile(prefix="serve-", suffix=".log", delete=False) as file:
         log = Path(file.name)
+    watched(f"model: {' or '.join([*args.files(), *args.adapters()])}", log)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 
+from common import machine
 from common.runs import first_process
 from data_prep.errors import exit_on_error
 
@@ -20,6 +21,7 @@ def run_main(main) -> None:
     """Call a script's main; its errors become exit codes: 1 a check failed, 2 wrong input, 130 interrupted."""
     # Progress is read through pipes as well (run_recipe streams it), so a line must not wait in a buffer.
     sys.stdout.reconfigure(line_buffering=True)
+    machine.own_process = True
     gc.set_threshold(*IMPORTING_THRESHOLD)
     for name, value in (NO_TELEMETRY | SPIN).items():
         os.environ.setdefault(name, value)

@@ -10,8 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+from common.errors import UserError
 from common.paths import SCRIPTS
 
+CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
+own_process = False  # set by common/entry.py
 NOT_USED = ("sklearn", "scipy", "pandas", "bitsandbytes", "torchao", "triton")
 
 
@@ -57,6 +60,40 @@ def end_with_parent() -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def watched(what: str, log: str | Path) -> None:
+    """Go on in a child of this process, before anything has begun a thread. This one waits for it and ends as it does.
+
+    llama.cpp aborts, or divides by zero, over a file that it cannot run, and takes the process with it without a word: that is a
+    UserError here. The child has a group of its own, so that what is sent to this process reaches it once. Does nothing in a
+    process that is not the script's own: a notebook, or a test, that calls its main.
+    """
+    if not own_process:
+        return None
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        return end_with_parent()
+
+    def hand_on(number, _):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, hand_on)  # what is ignored here, under nohup, the child ignores, or has a handler of its own for
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if -code in CRASHES:
+        raise UserError(
+            f"{what} ended llama.cpp ({signal.Signals(-code).name}): a damaged file, or none that it can run; see {log}"
+        )
+    if code < 0:
+        if code != -signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
 def run_measured(command: list, log: str | Path) -> tuple[int, float, float]:
@@ -122,6 +159,17 @@ def free_bytes(path: Path) -> int:
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def output_problems(output_dir: str | Path) -> list[str]:
+    """Why nothing could be written to a folder that is there, or will be; told before hours are spent."""
+    path = Path(output_dir).absolute()
+    while not os.path.exists(path):
+        path = path.parent
+    if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
+        return []
+    why = "may not be written" if path.is_dir() else "is a file"
+    return [f"output_dir: {output_dir} cannot be made or written to ({path} {why}); choose another"]
 
 
 def folder_bytes(path: Path) -> int:

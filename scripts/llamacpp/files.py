@@ -123,6 +123,8 @@ class HeaderReader:
     def tensor(self) -> Tensor:
         name = self.text()
         shape = tuple(self.number("Q") for _ in range(min(self.number("I"), 8)))
+        if 0 in shape:  # llama.cpp divides by it
+            raise ValueError(f"{name} has no size")
         return Tensor(name, shape, self.number("I"), self.number("Q"))
 
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import reading
 from common.machine import quiet
 from llamacpp import library
 from scoring.engines import text_sha256
@@ -97,7 +98,8 @@ class Gguf:
         self.context = None  # made by `reserve`, when it is known how much is needed
         self.window = self.file.model.n_ctx_train or float("inf")
         self.vocab = self.file.vocab
-        tokenizer = GgufTokenizer(self.file.model)
+        with reading(path):  # texts that are no UTF-8
+            tokenizer = GgufTokenizer(self.file.model)
         try:
             self.renderer = Renderer(set_template(tokenizer, template), enable_thinking)
         except TemplateError as error:

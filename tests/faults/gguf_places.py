@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from stages import ROOT, classification_rows
 from warm import Forked, alive_in, wait_until
 
 PATIENCE = 120  # seconds
+GOOD = ("answered", "refused", "said no")
 
 
 @dataclass(frozen=True)
@@ -115,26 +115,20 @@ def served(path: Path, work: Path) -> tuple[str, str]:
     said = printed.read_text(errors="replace")
     if "chat page: " not in said:
         return ended(process, path, work)
-    url, body = (
-        said.split("chat page: ")[1].split()[0],
-        {"messages": [{"role": "user", "content": "What is 2+2?"}], "max_tokens": 4},
-    )
-    call = urllib.request.Request(url + "/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    url = said.split("chat page: ")[1].split()[0]
+    body = json.dumps({"messages": [{"role": "user", "content": "What is 2+2?"}], "max_tokens": 4}).encode()
+    call = urllib.request.Request(url + "/v1/chat/completions", body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(call, timeout=PATIENCE) as answer:
             told = f"answered {answer.status}"
-    except OSError as error:  # HTTPError is one: llama.cpp says what is wrong
+    except OSError as error:
         told = f"{type(error).__name__}: {error}"
     if not wait_until(lambda: process.poll() is not None, 1):
         process.send_signal(signal.SIGINT)
     verdict, said = ended(process, path, work)
-    return (
-        "same"
-        if verdict == "answered" and told == "answered 200"
-        else "said no"
-        if verdict == "answered" and "HTTPError" in told
-        else verdict
-    ), said + told
+    if verdict == "answered" and not told.startswith("answered"):
+        verdict = "said no" if told.startswith("HTTPError") else f"no answer: {told}"  # llama.cpp says what is wrong
+    return verdict, said + told
 
 
 def ended(process: Forked, path: Path, work: Path) -> tuple[str, str]:
@@ -183,16 +177,15 @@ def main() -> None:
                 work.mkdir()
                 (work / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in classification_rows(4)))
                 what, at, before = damaged(path, places, random.Random(f"{args.seed} {stage} {number}"))
-                begin = time.monotonic()
                 verdict, said = {"evaluate": scored, "serve": served}[stage](path, work)
                 with open(path, "r+b") as file:
                     file.seek(at)
                     file.write(before)
                 shutil.rmtree(work)
                 found[verdict] += 1
-                if verdict not in ("answered", "same", "refused", "said no"):
+                if verdict not in GOOD:
                     bad += 1
-                    print(f"{number} {what}: {verdict} ({time.monotonic() - begin:.1f} s) {said[-300:]!r}", flush=True)
+                    print(f"{number} {what}: {verdict} {said[-300:]!r}", flush=True)
                 with open(log, "a", encoding="utf-8") as file:
                     record = {
                         "stage": stage,

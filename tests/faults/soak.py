@@ -53,9 +53,14 @@ class Server:
         self.url = found[1]
 
     def note(self, minute: float) -> None:
-        of = Path("/proc", str(self.process.pid))
-        status = dict(line.split(":", 1) for line in (of / "status").read_text().splitlines())
-        self.minutes.append((minute, int(status["VmRSS"].split()[0]) / 1000, int(status["Threads"]), len(os.listdir(of / "fd"))))
+        """Of the process and its children together."""
+        own = self.process.pid
+        megabytes = threads = files = 0
+        for pid in (own, *Path(f"/proc/{own}/task/{own}/children").read_text().split()):
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            megabytes += int(status["VmRSS"].split()[0]) / 1000
+            threads, files = threads + int(status["Threads"]), files + len(os.listdir(f"/proc/{pid}/fd"))
+        self.minutes.append((minute, round(megabytes, 1), threads, files))
 
     def ask(self, path: str, body: bytes | None = None, headers: dict | None = None, leave: bool = False) -> None:
         """One request, however it ends; `leave`: the client goes away in the middle of the answer."""
