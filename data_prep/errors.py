@@ -41,6 +41,17 @@ def disk_problem(error: BaseException | None) -> str | None:
     return None
 
 
+def _one_line(kind, error, trace, otherwise=sys.excepthook) -> None:
+    """Ctrl-C while a script imports what it needs, before its main is called: one line, as later, and no traceback."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        otherwise(kind, error, trace)
+
+
+sys.excepthook = _one_line
+
+
 def exit_on_error(main) -> None:
     """Call a script's main; its errors become exit codes: 2 wrong input, 1 a check failed, 130 interrupted."""
     try:

@@ -33,7 +33,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.hub import hub_problems, push
-from common.machine import end_with_parent, part_command
+from common.machine import end_with_parent, output_problems, part_command
 from common.models import adapter_config, damaged_files, is_adapter, local_folder
 from export.adapter_folder import adapter_problems, base_of, folder_problems, lora_problems, quantized
 from export.card import KEPT, SHARED
@@ -88,7 +88,7 @@ class Args:
         found = []
         if not adapter and not (Path(self.model) / "config.json").is_file():
             found.append(f"model: {self.model} is no folder with adapter_config.json or config.json; is the run finished?")
-        if broken := damaged_files(Path(self.model), weights=False):  # export/weight_files.py reads those
+        if broken := damaged_files(Path(self.model)):
             return found + broken
         if adapter:
             found += self.problems_of_adapter()
@@ -109,6 +109,7 @@ class Args:
             found.append("push_to_hub: pushes GGUF files; leave --merge_only and --lora_only out")
         elif self.push_to_hub:
             found += hub_problems(self.hub_model_id, self.hub_private_repo)
+        found += output_problems(self.output())
         return found + gate_problems(self.gates) + check_at_least(self, 300, "max_tokens", "num_ctx")
 
     def problems_of_adapter(self) -> list[str]:

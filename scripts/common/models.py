@@ -43,14 +43,14 @@ def adapter_config(model: str | Path) -> dict:
         raise UserError(f"model: {path} cannot be read ({error}); is the folder complete?") from None
 
 
-def damaged_files(folder: Path, field: str = "model", weights: bool = True) -> list[str]:
+def damaged_files(folder: Path, field: str = "model") -> list[str]:
     """Files of a model folder that are not whole: JSON that is none, safetensors shorter or longer than their headers say.
 
     Half a copy, a full disk or a power cut leave such files; the libraries end in a traceback that names none. Weights
     themselves are not read, so a bit that turned in one goes unseen.
     """
     found = []
-    for path in sorted([*folder.glob("*.json"), *(folder.glob("*.safetensors") if weights else ())]):
+    for path in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
         try:
             if path.suffix == ".json":
                 json.loads(path.read_text(encoding="utf-8"))

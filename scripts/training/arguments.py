@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from common.arguments import check_at_least
 from common.hub import hub_problems
+from common.machine import output_problems
 from common.models import check_model_name
 from training import adapters, data_files
 
@@ -115,6 +116,7 @@ class TrainingArgs:
         found += check_at_least(self, 1, "lora_r", "lora_alpha", "gradient_accumulation_steps", "logging_steps")
         found += check_at_least(self, self.LEAST_ROWS, "per_device_train_batch_size")
         found += check_at_least(self, 0, "max_grad_norm", "weight_decay")
+        found += [] if self.dry_run else output_problems(self.output_dir)
         if self.early_stopping_patience and not (self.eval_data and self.save_steps > 0):
             found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
         if self.max_length < 16:

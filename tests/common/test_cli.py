@@ -251,3 +251,23 @@ def test_threads_wait_for_one_another_without_burning_the_cores():
     for more, seen in (({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")):
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env | more, capture_output=True, text=True)
         assert done.stdout.split() == [seen], done.stderr
+
+
+INTERRUPTED = """import runpy, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name in {late!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+sys.argv, sys.path[0] = [{script!r}, "--help"], {folder!r}
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("script", ["scripts/sft.py", "scripts/annotate.py", "data_prep/prepare.py", "data_prep/synthesize.py"])
+def test_ctrl_c_while_a_script_imports_is_one_line(script):
+    """As it imports its own parts, before main is called, and jsonargparse, in main."""
+    late = ("common.entry", "data_prep.options", "data_prep.synthesis", "data_prep.sources", "data_prep.files", "jsonargparse")
+    code = INTERRUPTED.format(late=late, script=str(ROOT / script), folder=str((ROOT / script).parent))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode in (130, -2) and done.stderr == "interrupted\n", done

@@ -11,9 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, answer_at_once, run_script
 
 SCRIPT = [sys.executable, str(ROOT / "data_prep/prepare.py")]
+
+
+# No folder is closed to root but for this.
+AS_USER = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if not os.getuid() and shutil.which("setpriv") else ()
 
 
 def rows(path: Path, count: int = 40) -> Path:
@@ -85,3 +89,43 @@ def test_a_folder_that_is_deleted_meanwhile_is_one_error(tmp_path, monkeypatch, 
         exit_on_error(lambda: prepare.prepare(args))
     said = capsys.readouterr().err
     assert ended.value.code == 2 and "its folder is gone" in said and str(out) in said and "Traceback" not in said
+
+
+@pytest.mark.skipif(not os.getuid() and not AS_USER, reason="root without setpriv")
+def test_an_output_folder_that_may_not_be_written_is_told_before_time_is_spent(tiny_model, tiny_rows, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (tmp_path / "file").write_text("")
+    for command in (
+        ["sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl"],
+        ["export_gguf.py", "--model", tiny_model],
+    ):
+        for name, why in (("closed", "may not be written"), ("file", "is a file")):
+            out = ["--output_dir", tmp_path / name / "out"]
+            assert why in answer_at_once(f"scripts/{command[0]}", *command[1:], *out, before=AS_USER).stderr
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.getuid() and not AS_USER, reason="root without setpriv")
+def test_models_data_and_a_home_that_may_not_be_written_are_left_alone(tiny_model, tiny_rows, tiny_sft, tmp_path):
+    """Training, scoring and export read from folders that are read-only, and need no home."""
+    home, given = tmp_path / "home", tmp_path / "given"
+    shutil.copytree(ROOT / tiny_model, given / "model")
+    shutil.copytree(tiny_rows, given / "rows")
+    shutil.copytree(tiny_sft, given / "sft")
+    home.mkdir()
+    before = content(given)
+    for path in (*given.rglob("*"), given, home):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    kept = {k: v for k, v in os.environ.items() if k not in ("XDG_CACHE_HOME", "HF_HOME", "MPLCONFIGDIR")}
+    flags = {"before": AS_USER, "env": kept | {"HOME": str(home)}}
+    train = ["--model", given / "model", "--data", given / "rows" / "train.jsonl", "--max_steps", 1, "--max_length", 256]
+    run_script("scripts/sft.py", *train, "--output_dir", tmp_path / "sft", **flags)
+    score = ["--model", given / "sft", "--data", given / "rows" / "test.jsonl", "--output_dir", tmp_path / "eval"]
+    run_script("scripts/evaluate.py", *score, **flags)
+    export = ["--model", given / "sft", "--quantization", "q8_0", "--max_tokens", 300, "--output_dir", tmp_path / "gguf"]
+    run_script("scripts/export_gguf.py", *export, **flags)
+    assert content(given) == before and content(home) == {}
