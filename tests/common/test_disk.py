@@ -52,6 +52,7 @@ def test_only_a_disk_is_taken_for_one():
         ("chat.py", "tokenizer_config.json"),
         ("export_gguf.py", "config.json"),
         ("export_gguf.py", "tokenizer.json"),
+        ("export_gguf.py", "model.safetensors"),
     ],
 )
 def test_a_model_file_that_is_not_whole_is_named(tiny_model, tmp_path, script, name):
