@@ -60,6 +60,11 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
             "leave only dialogues in it, with an empty line between; or, where text is meant, "
             f"paste:\n{pasted(best.reading)}"
         )
+    if best.reading.shape == "text" and text and (what := _no_prose(text)):
+        raise UserError(
+            f"{shown}: its text holds {what}, which plain text would mix up. Bring them into a table of questions and "
+            f"answers; or, where text is meant, paste:\n{pasted(best.reading)}"
+        )
     asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
     if best.reading.shape in ("qa", "alpaca") and asked and share(asked.values, _holds_dialogue) >= 0.3:
         raise UserError(
@@ -72,6 +77,30 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
             f"{shown}: {told.name} holds whole numbers alone ({str(told.values[0])[:20]!r}), as names of answers elsewhere and "
             f"marks are. Where they are the answers, paste:\n{pasted(best.reading)}"
         )
+
+
+ASKS = re.compile(r"(?im)^\W*(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]")
+ANSWERS = re.compile(r"(?im)^\W*(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|답변)\b[^\n:：]{0,20}[:：]|^\W*→")
+KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
+
+
+def _no_prose(column: Column) -> str:
+    """What the texts of a column hold in the place of prose: questions with answers, or the key of an exam; "" for prose."""
+    if share(column.values, lambda v: ASKS.search(str(v)) and ANSWERS.search(str(v))) >= 0.3:
+        return "questions with their answers, each under a mark"
+    if share(column.values, lambda v: len(ANSWERS.findall(str(v))) >= 10) >= 0.3:
+        return "answers, each under a mark"
+    if share(column.values, lambda v: len(KEYS.findall(str(v))) >= 10 and len(KEYS.findall(str(v))) > len(str(v)) / 30) >= 0.3:
+        return "the letters of an exam's key"
+    if share(column.values, _in_pairs_of_lines) >= 0.3:
+        return "pairs of lines, as questions and answers stand"
+    return ""
+
+
+def _in_pairs_of_lines(value) -> bool:
+    """Whether a text is of blocks of two lines, with an empty line between them."""
+    blocks = [block.strip().count("\n") + 1 for block in re.split(r"\n\s*\n", str(value).strip())]
+    return len(blocks) >= 20 and blocks.count(2) >= 0.8 * len(blocks)
 
 
 def _is_of_ids(value) -> bool:

@@ -96,6 +96,13 @@ POINTS = re.compile(  # a question that points at its picture: "figura abaixo", 
     rf"|\b(?:the\s+following|a\s+seguinte|la\s+siguiente)\s+{PICTURE}\b"
 )
 
+SPEAKS = ("imag", "imág", "figur", "foto", "gráf", "graf", "photo", "pict")  # one of these, or POINTS finds nothing
+
+
+def _pointing(question: str) -> re.Match | None:
+    low = question.lower()
+    return POINTS.search(question) if any(map(low.__contains__, SPEAKS)) else None
+
 
 def with_image(cells: Cells, question: str, args) -> str:
     """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
@@ -108,7 +115,7 @@ def with_image(cells: Cells, question: str, args) -> str:
         and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
     )
     if not shown and cells.text("text_only").casefold() not in NO:
-        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and POINTS.search(question)
+        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(question)
         if points:  # no column says whether there is one: the question does
             raise Unreadable(f"speaks of an image that is not here: '{points[0]}'")
         return question

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from data_prep.names import (
+    ABOUT,
     ALIASES,
     EXPLAINS,
     IDS,
@@ -13,9 +14,12 @@ from data_prep.names import (
     NO,
     OF_A_LETTER,
     OPTION_PREFIXES,
+    PROVENANCE,
+    SOURCES,
     SPLITS,
     YES,
     bare_name,
+    is_picture,
     is_telling,
     plain,
     without_language,
@@ -171,6 +175,8 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
     order = list(map(plain, NAMES[name].split()))
     called = [c for c in columns.values() if name in ALIASES.get(plain(c.name), ()) and c.name != "_key" and fits(name, c)]
+    if not called and name == "image":  # image_paths, foto_questao
+        return [c.name for c in columns.values() if is_picture(c.name) and fits(name, c)]
     if not called:  # question_en, choices_pt
         called = [c for c in columns.values() if name in ALIASES.get(plain(without_language(c.name)), ()) and fits(name, c)]
         return [c.name for c in called if c.name != "_key"]
@@ -230,6 +236,20 @@ def annotates(column: Column) -> bool:
 def explains(column: Column) -> bool:
     """Whether a column is called an explanation: beside a text alone it is what the text is to be answered with."""
     return bool(set(words_of(column.name)) & EXPLAINS)
+
+
+def sorts(column: Column) -> bool:
+    """Whether a column puts texts into a few classes, and is called neither a topic nor where they come from."""
+    named = {"topic", "language", "split", *PROVENANCE} & set(ALIASES.get(plain(column.name), ()))
+    if (
+        named
+        or column.kind not in ("text", "bool")
+        or ABOUT.match(words_of(column.name)[-1])
+        or SOURCES & set(words_of(column.name))
+    ):
+        return False
+    rows = len(column.values)
+    return rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
 
 
 def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool:

@@ -23,6 +23,7 @@ from data_prep.columns import (
     repeats,
     respelt,
     share,
+    sorts,
     spellings,
     with_empty,
 )
@@ -76,7 +77,8 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
         *(f"{other} is {usual}, spelt in another way" for other, usual in spelt.items()),
         *((f"its columns are those of {known.name} ({known.source}, {known.licence})",) if known else ()),
     )
-    language = language_of([str(v) for raw in sample[:60] for v in raw.values() if v])
+    values = [v for raw in sample[:60] for v in raw.values() if v]
+    language = language_of([v for v in values if isinstance(v, str)] or [str(v) for v in values])
     return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)
 
 
@@ -173,7 +175,11 @@ def _instead(rule: Rule, stored: str, fields: dict) -> tuple[str, ...]:
 def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
     """A column of any name that holds conversations: messages, or a text with a template's marks where nothing else is asked."""
     if stored == "dialogue" and not any(candidates(n, free) for n in ("question", "instruction", "answer", "output")):
-        return [c.name for c in free.values() if len(c.values) > 1 and share(c.values, lambda v: marked_turns(str(v))) >= 0.95]
+        return [
+            c.name
+            for c in free.values()
+            if len(c.values) > 1 and share(c.values, lambda v: marked_turns(str(v), pairs=True)) >= 0.95
+        ]
     if stored != "messages":
         return []
     taken = ("prompt", "chosen", "rejected", "conversations", "completion")
@@ -277,7 +283,7 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
         and c.name not in passed
         and (
             must_not_go_unused(c, len(sample), with_options)
-            or (rule.shape == "text" and (annotates(c) or explains(c)))
+            or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and is_passage(c, takers, sample))
         )
         and not repeats(c, takers, sample)

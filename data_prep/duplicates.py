@@ -15,7 +15,7 @@ import numpy as np
 PERMUTATIONS, BANDS = 128, 16
 MOST = 500  # kept rows of a band that a row is compared with
 GRAM = 13
-
+LONGEST = 20_000  # characters of a text that are looked at
 
 SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=", "−": "-", "–": "-", "‐": "-", "‑": "-"})
 PLAIN = SIGNS | {n: None for n in range(0x300, 0x20000) if unicodedata.combining(chr(n))}
@@ -55,9 +55,22 @@ def signatures(folded: list[str]) -> np.ndarray:
     """MinHash signatures of folded texts: uint32, shape (texts, PERMUTATIONS)."""
     import rensa
 
-    sets = [shingles(text[:20_000]) for text in folded]
+    sets = [shingles(text[:LONGEST]) for text in folded]
     found = rensa.RMinHash.digests_from_token_sets(sets, PERMUTATIONS, 42)
     return np.asarray(found, dtype=np.uint32).reshape(len(folded), PERMUTATIONS)
+
+
+def joined_signatures(beginnings: list[str], folded: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Signatures of the beginnings of texts and of the texts: as two calls of `signatures` give, with each shingle hashed once.
+
+    A signature is the least of each hash over the shingles, so that of a whole is the lesser of those of its parts.
+    """
+    begun = signatures(beginnings)
+    apart = np.array([not 5 <= len(part) < LONGEST for part in beginnings])  # one shingle of its own; or the whole text
+    rests = [text if alone else text[len(part) - 4 :] for part, text, alone in zip(beginnings, folded, apart, strict=True)]
+    cut = [rest[: LONGEST - len(text) + len(rest)] for rest, text in zip(rests, folded, strict=True)]
+    others = signatures(cut)
+    return begun, np.where(apart[:, None], others, np.minimum(begun, others))
 
 
 def band_keys(matrix: np.ndarray, band: int) -> np.ndarray:
@@ -154,7 +167,7 @@ def grams(folded: str) -> list[int]:
 class Protected:
     """Evaluation questions that must not be trained on.
 
-    match(question, rest) tells how a training row repeats one: "exact", "13-gram" or "near", and which.
+    match(...) tells how a training row repeats one: "exact", "13-gram" or "near", and which.
     Args: rows, a list of (id, question, rest) with rest the options or the answer; threshold, of Jaccard similarity; ids, of
     evaluation rows known by their id alone (id -> file:line); keys, of rows that prepare.py wrote (digest of the text, which
     their id ends with -> file:line).
@@ -223,13 +236,13 @@ class Protected:
         """("exact", file:line of the evaluation row, 1.0) for a row of the same digest, or None."""
         return ("exact", self.keys[key], 1.0) if key in self.keys else None
 
-    def match(self, question: str, rest: str, candidates: list[int]) -> tuple[str, int, float] | None:
-        """How a row leaks and which evaluation row: (kind, number, similarity), or None. `candidates` as above.
+    def match(self, text: str, rest: str, candidates: list[int]) -> tuple[str, int, float] | None:
+        """How a row leaks and which evaluation row: (kind, number, similarity), or None. `text` is its question, folded;
+        `candidates` as above.
 
         "Which of the following is true?" stands in hundreds of exams: a question of under 6 words leaks only where its
         options are alike too. Where they are, a lower similarity of the questions is enough.
         """
-        text = fold(question)
         long = len(text.split()) >= 6
         words = frozenset(fold(rest).split()) if candidates or text in self.exact else frozenset()
         for number in self.exact.get(text, ()):

@@ -43,7 +43,7 @@ from data_prep.options import Args
 from data_prep.read import Record, sha256
 from data_prep.sources import Source, find_sources
 from data_prep.tally import Example, Tally
-from data_prep.told import LeftOut, Told, leaks_of, signatures_of, told_of
+from data_prep.told import LeftOut, Told, look, told_of
 
 ROOT = Path(__file__).resolve().parent.parent
 if "SLURM_JOB_ID" not in os.environ:
@@ -99,14 +99,14 @@ def _batch(number: int, block: int, source: Source, some: list[Record], args: Ar
     records = [one for record in some for one in source.exploded(record)]
     made = [told_of(record, source.reading, args, tally) for record in records]
     told = [one for one in made if isinstance(one, Told)]
-    matrix = signatures_of(told, args)
+    matrix, leaks = look(told, args, guard)
     return Batch(
         number,
         block,
         [[record, one[1:] if isinstance(one, Told) else one] for record, one in zip(records, made, strict=True)],
         base64.b64encode(matrix.tobytes()).decode(),
         matrix.shape[1],
-        leaks_of(told, guard),
+        leaks,
         dict(source.late),
         dict(tally.cleaned),
         dict(tally.personal),

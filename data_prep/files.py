@@ -86,10 +86,13 @@ def write_text(path: Path, text: str) -> None:
     into_place(temporary(path), path)
 
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)  # json.dumps would make one a line
+
+
 def json_line(value) -> bytes:
     """A JSON line in UTF-8; half a surrogate pair, which UTF-8 cannot hold, stays as JSON's escape."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=str).encode() + b"\n"
+        return ENCODER.encode(value).encode() + b"\n"
     except UnicodeEncodeError:
         return json.dumps(value, default=str).encode() + b"\n"
 

@@ -21,7 +21,7 @@ from data_prep.reading import Reading, Wish
 from data_prep.sources import SAMPLE, Source, all_records, several_kinds
 from data_prep.split import quality
 from data_prep.tally import Leak, Tally, same_for_all
-from data_prep.told import LeakFound, LeftOut, Told, leaks_of, signatures_of, told_of
+from data_prep.told import LeakFound, LeftOut, Looks, Told, look, told_of
 
 AT_ONCE = 1000  # rows whose signatures are made together
 RANK = {"": 0, "train": 0, "validation": 1, "test": 2}
@@ -113,20 +113,21 @@ class FirstPass:
             return
         rows, clock = self.rows, self.tally.clock
         some, looked = [told for told, _ in self.buffer], [looked for _, looked in self.buffer]
-        matrix = np.stack([one.signature for one in looked]) if looked[0] else signatures_of(some, self.args)
-        clock.mark("signatures")
-        clean = [not leak for leak in self.leaks(some, [one.leak for one in looked] if looked[0] else None)]
-        clock.mark("leaks")
+        if looked[0]:
+            looks = Looks(np.stack([one.signature for one in looked]), [one.leak for one in looked])
+        else:
+            looks = look(some, self.args, self.guard)
+        clean = [not leak for leak in self.leaks(some, looks.leaks)]
+        clock.mark("signatures and leaks")
         for told, keep in zip(some, clean, strict=True):
             if keep:
                 self._store(told)
-        rows.matrix.append(matrix[clean])
+        rows.matrix.append(looks.matrix[clean])
         self.buffer.clear()
         clock.mark("storing")
 
-    def leaks(self, some: list[Told], found: list[LeakFound] | None = None) -> list[bool]:
+    def leaks(self, some: list[Told], found: list[LeakFound]) -> list[bool]:
         """For each row whether it is like a protected one; these are listed."""
-        found = leaks_of(some, self.guard) if found is None else found
         for told, leak in zip(some, found, strict=True):
             if leak:
                 kind, number, similarity = leak

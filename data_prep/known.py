@@ -19,6 +19,7 @@ class Known(NamedTuple):
     licence: str
     source: str
     good_score: float | None = None
+    alone: bool = False  # and no other columns
 
 
 def _wish(shape: str, base: str = "auto", explode: str = "", **fields: str) -> Wish:
@@ -210,13 +211,23 @@ KNOWN = (
         "Apache-2.0",
         "github:deepset-ai/COVID-QA",
     ),
+    Known(
+        "mental_health_counseling_conversations",
+        "Context Response",
+        (_wish("qa", question="Context", answer="Response"),),
+        "",
+        "RAIL-D",
+        "hf:Amod/mental_health_counseling_conversations",
+        alone=True,
+    ),
 )
 
 
 def recognise(columns: list[str]) -> Known | None:
     """The known set whose columns are all there; of several the one that names the most."""
     present = {plain(c) for c in columns}
-    found = [k for k in KNOWN if {plain(c) for c in k.columns.split()} <= present]
+    asked = [(k, {plain(c) for c in k.columns.split()}) for k in KNOWN]
+    found = [k for k, names in asked if names == present or (names <= present and not k.alone)]
     return max(found, key=lambda k: len(k.columns.split()), default=None)
 
 

@@ -31,14 +31,14 @@ def bare_name(name) -> str:
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query prompttext pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle questionwithoptions q",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle questionwithoptions q",
     "question_title": "questiontitle",
-    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 answers respostas respuestas réponses o",
+    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter correctoptionid correctanswerid correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
-    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 a",
+    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 正確答案 正解 正答 答え 정답 답변 cevap doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
@@ -55,22 +55,22 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected": "rejected rejeitada dispreferred nonpreferredoutput rejectedresponse responserejected",
     "completion": "completion completions responses respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário justificativa",
+    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário justificativa 解析 解説 詳解 해설 açıklama penjelasan",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
-    "titulo título title origem area área theme tema themes temas maintopic domaine domínio questiontype category",
+    "titulo título title origem area área theme tema themes temas maintopic domaine domínio questiontype category 科目 考科 分類 分类 분류",
     "language": "language lang idioma lingua língua",
     "system": "system systemprompt",
     "status": "status situacao situação",
     "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
     "question_end": "sent2",
     "image": "containsimg hasimage hasassociatedimages isimagebased imageurl imagepath image images imagem imagens temimagem imagen imágenes img imgs "
-    "figura figuras figure figures",
+    "figura figuras figure figures 圖片 图片 画像 이미지",
     "text_only": "textonly",
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
-    "exam": "exam prova exame banca concurso certame examname examid editionid edition edicao edição",
-    "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão",
-    "year": "year ano examyear anoprova provaano",
+    "exam": "exam prova exame banca concurso certame examname examid editionid edition edicao edição 考次",
+    "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão 題號 题号 番号",
+    "year": "year ano examyear anoprova provaano 年份 年度",
     "difficulty": "difficulty dificuldade difficultyparameter parametrob paramb irtb",
     "split": "split particao partição subset",
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
@@ -105,9 +105,19 @@ IDS = re.compile(
     r"^(?:key|id|idx|index|qid|pid|aid|uid|uuid|pmid|doi|url|link|number|numero|número|no|row|rowid|unnamed\d*|column\d+)$"
 )
 
+# Words of a column that holds pictures or where they lie; with a word of the others it says something of them.
+PICTURES = set(
+    "image images imagem imagens imagen imagenes img imgs figura figuras figure figures picture pictures photo photos foto fotos immagine immagini bild bilder".split()
+)
+PICTURES |= {"圖片", "图片", "图像", "画像", "그림", "이미지"}
+DESCRIBES = set(
+    "description descriptions desc descricao caption captions alt text texto legend legenda count num number width height size type id".split()
+)
+SOURCES = set("source sources fonte origem domain dataset collection journal section chapter author page publisher".split())
+
 OPTION_PREFIXES = (
     "op opt option options choice choices alternativa alternativas alternative alternatives alt opcao opcaoo opção item ending "
-    "answer answers ans resposta letra option_text"
+    "answer answers ans resposta letra option_text 選項 选项 選択肢 선택지 보기"
 ).split()
 OPTION_TEXTS = (
     "text",
@@ -202,8 +212,12 @@ LANGUAGES = {
     "english": "en", "inglês": "en", "ingles": "en", "portuguese": "pt", "português": "pt", "portugues": "pt", "brazilian": "pt",
     "spanish": "es", "español": "es", "espanhol": "es", "french": "fr", "german": "de", "italian": "it", "chinese": "zh",
     "japanese": "ja", "arabic": "ar", "russian": "ru", "hindi": "hi", "dutch": "nl", "polish": "pl", "turkish": "tr", "korean": "ko",
+    "marathi": "mr", "bengali": "bn", "tamil": "ta", "telugu": "te", "urdu": "ur", "gujarati": "gu", "punjabi": "pa", "thai": "th",
+    "indonesian": "id", "swahili": "sw", "hebrew": "he", "greek": "el", "ukrainian": "uk", "czech": "cs", "hungarian": "hu",
     "deutsch": "de", "français": "fr", "italiano": "it", "polski": "pl", "vietnamese": "vi", "persian": "fa", "romanian": "ro",
 }  # fmt: skip
+
+ENDINGS = frozenset("en pt es fr de it zh ja ar ru hi nl pl tr ko vi fa ro".split())  # of column names; Indonesian's would be ids
 
 
 def words_of(name) -> list[str]:
@@ -213,9 +227,21 @@ def words_of(name) -> list[str]:
 
 
 def without_language(name) -> str:
-    """A column's name without the language at its end: `question_en` is a question."""
+    """A column's name without its language: `question_en` is a question, `marathi_question` too."""
     hit = re.fullmatch(r"(.+?)[_\- ]([a-z]{2})", str(name), re.I)
-    return hit[1] if hit and hit[2].casefold() in LANGUAGES.values() else str(name)
+    if hit and hit[2].casefold() in ENDINGS:
+        return hit[1]
+    words = re.split(r"[_\- ]", str(name))
+    for language, rest in ((words[0], words[1:]), (words[-1], words[:-1])):
+        if rest and language.casefold() in LANGUAGES:
+            return "_".join(rest)
+    return str(name)
+
+
+def is_picture(name) -> bool:
+    """Whether a column's name says that it holds pictures, or where they lie."""
+    words = set(words_of(name))
+    return bool(words & PICTURES) and not words & DESCRIBES
 
 
 def is_telling(name) -> bool:

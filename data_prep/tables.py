@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.errors import UserError
-from data_prep.names import SPLITS, is_telling, plain, words_of
+from data_prep.names import ALIASES, SPLITS, is_telling, plain, words_of
 from data_prep.turns import ROLE_KEYS, is_turns, role_of, said_lines
 from data_prep.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
 
@@ -103,6 +103,9 @@ def records_of(value, depth: int = 3) -> list | None:
     if len(apart) == 1:  # {"data": {"train": [...], "test": [...]}}
         return apart[0]
     nested = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict) and not is_turns(v)]
+    grouped = [found for v in value.values() if isinstance(v, dict) and (found := _by_group(v)) and _asks(found[0])]
+    if len(grouped) == 1 and not any(_asks(v[0]) for v in nested):  # {"categories": [...], "questions": {"topic": [...]}}
+        return grouped[0]
     if value and all(isinstance(v, dict) for v in value.values()):
         return [{"_key": key, **v} for key, v in value.items()]
     if len(value) > 20 and not nested and all(isinstance(v, str | int) for v in value.values()):
@@ -110,6 +113,10 @@ def records_of(value, depth: int = 3) -> list | None:
     if len(nested) == 1 and depth and not {"options", "choices", "alternativas", "question", "pergunta"} & set(map(plain, value)):
         return nested[0]
     return [value]
+
+
+def _asks(row: dict) -> bool:
+    return any("question" in ALIASES.get(plain(name), ()) for name in row)
 
 
 def _by_split(value: dict) -> list[dict] | None:

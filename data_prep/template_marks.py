@@ -12,6 +12,8 @@ from data_prep.names import ROLE_OF, plain
 WORDS = {  # of templates alone; in a plain text they can begin any line
     **dict.fromkeys("instruction instrução instrucción input entrada prompt context contexto".split(), "human"),
     **dict.fromkeys("response respuesta output saída salida completion inst".split(), "gpt"),
+    **dict.fromkeys("questão pregunta domanda frage 问题 問 問題 질문".split(), "human"),
+    **dict.fromkeys("risposta antwort réponse 答案 답변".split(), "gpt"),
 }
 SIDE_OF = ROLE_OF | {plain(word): side for word, side in WORDS.items()} | {"inst": "human", "/inst": "gpt"}
 
@@ -35,14 +37,26 @@ FORMS = (
     Form(re.compile(r"(?<!#)#{2,4}[ \t]*([A-Za-zÀ-ÿ]+)[ \t]*:[ \t]*"), before=re.compile("")),  # Alpaca, Guanaco
     Form(re.compile(r"(?:(?<=\s)|(?<=</s>))(USER|ASSISTANT):[ \t]+"), before=re.compile("A chat between ")),  # Vicuna
 )
+# Question and answer, each at the begin of a line, after one line at most: in a column of conversations alone.
+PAIRS = Form(
+    re.compile(
+        r"^[ \t]*(?:\*\*)?(pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문"
+        r"|resposta|respuesta|answer|risposta|antwort|réponse|答案?|답변)[ \t]*[:：](?:\*\*)?[ \t]*",
+        re.M | re.I,
+    ),
+    before=re.compile(r"[^\n:]{0,300}\Z"),
+)
 ENDS = r"(?:<\|(?:im_end|eot_id|eom_id|end|eos|endoftext|end_of_text|begin_of_text|startoftext)\|>|<end_of_turn>|</?s>|<[be]os>)"
 EDGE = re.compile(rf"^(?:\s*{ENDS})+|(?:{ENDS}\s*)+$")
 SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>\s*", re.S)
 
 
-def marked_turns(text: str) -> list[tuple[str, str]]:
-    """(side or speaker, text) of each turn; [] where a text is no conversation in such marks, of both sides at least."""
-    for form in FORMS:
+def marked_turns(text: str, pairs: bool = False) -> list[tuple[str, str]]:
+    """(side or speaker, text) of each turn; [] where a text is no conversation in such marks, of both sides at least.
+
+    `pairs`: the text is known to be a conversation, so that `Question:` and `Answer:` are marks as well.
+    """
+    for form in (*FORMS, PAIRS) if pairs else FORMS:
         hits = [hit for hit in form.opens.finditer(text) if form.own or plain(hit[1]) in SIDE_OF or hit[1] == "/INST"]
         sides = [SIDE_OF.get(hit[1].casefold() if "INST" in hit[1] else plain(hit[1]), hit[1]) for hit in hits]
         if not {"human", "gpt"} <= set(sides) or (not form.own and ("gpt", "gpt") in itertools.pairwise(sides)):

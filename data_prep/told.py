@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.duplicates import Protected, digest, fold, signatures
+from data_prep.duplicates import Protected, digest, fold, joined_signatures, signatures
 from data_prep.options import Args
 from data_prep.outputs import key_parts
 from data_prep.read import Record
@@ -31,6 +31,13 @@ class Told(NamedTuple):
     split: str  # that the file puts it into, or ""
 
 
+class Looks(NamedTuple):
+    """What else is told of rows, by themselves."""
+
+    matrix: np.ndarray  # their signatures: uint32, a row for each
+    leaks: list[LeakFound]  # for each how it is like a protected row, or None
+
+
 class LeftOut(NamedTuple):
     kind: str
     reason: str
@@ -54,15 +61,18 @@ def told_of(record: Record, reading: Reading, args: Args, tally: Tally) -> Told 
     return Told(record, row, asked, rest, answer, question, folded, digest(folded), answer_key, passage, split)
 
 
-def signatures_of(some: list[Told], args: Args) -> np.ndarray:
-    """uint32, a row for each; of one column where no stage asks for them."""
-    looks = args.near_duplicates != "off" or args.select
-    return signatures([t.folded for t in some]) if looks else np.zeros((len(some), 1), np.uint32)
-
-
-def leaks_of(some: list[Told], guard: Protected | None) -> list[LeakFound]:
-    """For each row how it is like a protected one, or None."""
+def look(some: list[Told], args: Args, guard: Protected | None) -> Looks:
+    """Signatures and leaks of rows. A matrix of one column where no stage asks for signatures."""
+    compared = args.near_duplicates != "off" or args.select
+    questions, texts = [t.question for t in some], [t.folded for t in some]
+    if compared and guard:
+        asked, matrix = joined_signatures(questions, texts)
+    else:
+        asked = signatures(questions) if guard else None
+        matrix = signatures(texts) if compared else np.zeros((len(some), 1), np.uint32)
     if guard is None:
-        return [None] * len(some)
-    near = guard.candidates(signatures([t.question for t in some]))
-    return [guard.by_id(t.record.raw) or guard.match(t.asked, t.rest, near[i]) or guard.by_key(t.key) for i, t in enumerate(some)]
+        return Looks(matrix, [None] * len(some))
+    near = zip(some, guard.candidates(asked), strict=True)
+    return Looks(
+        matrix, [guard.by_id(t.record.raw) or guard.match(t.question, t.rest, like) or guard.by_key(t.key) for t, like in near]
+    )

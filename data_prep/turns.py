@@ -143,7 +143,7 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
 
     Lines of no known speaker go on with the turn. Raises Unreadable where text stands before the first speaker.
     """
-    if marked := marked_turns(text):
+    if marked := marked_turns(text, pairs=True):
         return [Turn(*turn) for turn in marked]
     lines = text.splitlines()
     hits = [SPEAKER.match(line) for line in lines]
@@ -168,7 +168,7 @@ def speakers_of(value) -> list[str]:
     """The speakers of a value as they are written; of text the names in marks, before a colon or in brackets. [] where none."""
     try:
         if isinstance(value, str) and not is_turns(value):
-            if marked := marked_turns(value):
+            if marked := marked_turns(value, pairs=True):
                 return [speaker for speaker, _ in marked]
             found = [SPEAKER.match(line) for line in value.splitlines()]
             return [(hit[1] or hit[2]).strip() for hit in found if hit]

@@ -21,6 +21,7 @@ from data_prep.read import input_files
 from data_prep.sources import Source, reading_of
 from data_prep.split import SPLITS, hashed
 from data_prep.tally import Tally
+from data_prep.told import look
 
 
 @dataclass
@@ -169,7 +170,7 @@ def mix(first: FirstPass, written: Written, lengths: Lengths) -> None:
     while taken < wanted and (some := list(itertools.islice(rest, max(1, wanted - taken)))):
         told = [t for record, reading in some if (t := first.tell(record, reading))]
         tally.added["added: mixed in"] += len(some)
-        for one, leak in zip(told, first.leaks(told), strict=True):
+        for one, leak in zip(told, first.leaks(told, look(told, first.args, first.guard).leaks), strict=True):
             if leak:
                 continue
             if RANK[one.split]:

@@ -25,11 +25,11 @@ def leak_check(eval_files: list[str], threshold: float):
     def reasons(candidates: list[Candidate]) -> list[str]:
         if not rows or not candidates:
             return [""] * len(candidates)
-        near = protected.candidates(signatures([fold(c.asked()) for c in candidates]))
+        asked = [fold(c.asked()) for c in candidates]
         found = []
-        for candidate, numbers in zip(candidates, near, strict=True):
+        for candidate, text, numbers in zip(candidates, asked, protected.candidates(signatures(asked)), strict=True):
             rest = " | ".join(sorted(candidate.options.values())) or candidate.said()
-            hit = protected.match(candidate.asked(), rest, numbers)
+            hit = protected.match(text, rest, numbers)
             found.append(f"repeats an evaluation row ({hit[0]})" if hit else "")
         return found
 

@@ -152,8 +152,9 @@ def leaks(number: int = 1000, others: int = 2000) -> dict:
     }
 
     def caught(rows: list[tuple[str, str]]) -> list[bool]:
-        near = guard.candidates(signatures([fold(q) for q, _ in rows]))
-        return [guard.match(q, rest, near[i]) is not None for i, (q, rest) in enumerate(rows)]
+        asked = [fold(q) for q, _ in rows]
+        near = guard.candidates(signatures(asked))
+        return [guard.match(asked[i], rest, near[i]) is not None for i, (_, rest) in enumerate(rows)]
 
     found, hits = {}, 0
     for name, change in kinds.items():

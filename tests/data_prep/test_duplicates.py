@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.duplicates import SIGNS, Protected, digest, figures, fold, near_duplicates, signatures
+from data_prep.duplicates import SIGNS, Protected, digest, figures, fold, joined_signatures, near_duplicates, signatures
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,19 @@ def test_order_says_which_row_stays():
     assert near_duplicates(matrix[:0], 0.7, apart[:0]).tolist() == []
 
 
+def test_signatures_of_beginnings_and_wholes_are_those_of_each_alone():
+    texts = ["", "a", "abcd", "abcde", "qual o distúrbio", "ascite " * 3000, "x" * 19_998, "y" * 20_003]
+    whole = [f"{text} | acidose {i}" for i, text in enumerate(texts)]
+    begun, joined = joined_signatures(texts, whole)
+    assert (begun == signatures(texts)).all() and (joined == signatures(whole)).all()
+
+
 def test_leak_is_exact_only_for_the_same_figures():
     asked = "Paciente com pH < 7,35 e bicarbonato baixo na gasometria: qual o distúrbio?"
     guard = Protected([("exam:1", asked, "acidose | alcalose")], 0.8)
     near = guard.candidates(signatures([fold(asked)]))[0]
-    assert guard.match(asked.upper(), "acidose | alcalose", near)[0] == "exact"
-    other = guard.match(asked.replace("<", ">"), "acidose | alcalose", near)
+    assert guard.match(fold(asked.upper()), "acidose | alcalose", near)[0] == "exact"
+    other = guard.match(fold(asked.replace("<", ">")), "acidose | alcalose", near)
     assert other is None or other[0] != "exact"
 
 

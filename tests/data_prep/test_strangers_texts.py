@@ -1,0 +1,119 @@
+"""Public files that were read as plain text, or without their pictures, in silence once. The rows are ours."""
+
+import json
+
+import pytest
+from test_strangers import exam, read, written
+
+from data_prep.errors import UserError
+from data_prep.known import recognise
+from data_prep.language import language_of, language_of_row
+from data_prep.prepare import Args, prepare
+from data_prep.tables import records_of
+
+SYSTEM = "Você é um assistente do hospital. Responda com cautela."
+
+
+def test_texts_that_are_sorted_into_classes_are_asked_about():
+    rows = [
+        {"sentence": f"Dói o peito há {i} dias.", "urgency": "AB"[i % 2], "service": ["Card", "Pneu"][i % 2]} for i in range(40)
+    ]
+    with pytest.raises(UserError, match="label: urgency"):
+        read(rows)
+    told = [{"text": row["sentence"], "source": row["service"], "specialty": row["urgency"]} for row in rows]
+    assert read(told)[0].shape == "text"  # where they come from, and what they are about
+
+
+def test_a_question_and_its_answer_in_one_text_are_a_conversation():
+    rows = [
+        {"text": f"{SYSTEM}\nPergunta: Qual a dose {i}?\nResposta: {i} mg.\nObservação: à noite.", "source": "x"}
+        for i in range(9)
+    ]
+    _, made = read(rows)
+    assert made[3]["conversations"] == [
+        {"from": "system", "value": SYSTEM},
+        {"from": "human", "value": "Qual a dose 3?"},
+        {"from": "gpt", "value": "3 mg.\nObservação: à noite."},
+    ]
+    with pytest.raises(UserError, match="questions with their answers"):  # what the context is, nobody says
+        read([{"text": row["text"].replace("Resposta", "Contexto: X.\nResposta longa")} for row in rows])
+    assert read([{"text": f"Question marks open doubt {i}: none.\nAnswers vary."} for i in range(9)])[0].shape == "text"
+
+
+def test_an_answer_is_cut_by_no_word_of_its_own():
+    rows = [{"prompt": f"Dose {i}?", "chosen": f"Question: dose {i}?\nAnswer: {i} mg.", "rejected": "?"} for i in range(9)]
+    assert read(rows)[1][3]["chosen"] == rows[3]["chosen"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\n".join(f"小孩发烧怎么办{i}？\n多喝水，{i}天后复诊。" for i in range(30)),
+        "# GABARITO\n" + ", ".join(f"{i:02}-{'ABCDE'[i % 5]}" for i in range(1, 41)),
+        "# Master key\n"
+        + "\n".join(f"{i}. **Frequent swallowing after nasal packing {i}...**\n   **→ Bleeding**" for i in range(20)),
+    ],
+)
+def test_pairs_and_keys_are_no_plain_text(tmp_path, text):
+    (tmp_path / "x.md").write_text(text)
+    with pytest.raises(UserError, match="which plain text would mix up"):
+        prepare(Args(inputs=[str(tmp_path / "x.md")], output_dir=str(tmp_path / "out")))
+    prose = "\n\n".join(f"Tópico {i}\nA conduta é clínica.\nReavalie em {i} dias." for i in range(30))
+    (tmp_path / "y.md").write_text(prose)
+    assert prepare(Args(inputs=[str(tmp_path / "y.md")], test_size=0, output_dir=str(tmp_path / "out")))["counts"]["train"] == 1
+
+
+@pytest.mark.parametrize("name", ["image_paths", "foto_questao", "圖片", "questionImages"])
+def test_a_picture_under_any_name_is_needed(name):
+    reading, made = read(exam(**{name: lambda i: [f"{i}.jpg"] if i % 10 == 3 else []}))
+    assert reading.fields["image"] == name and [i for i, row in enumerate(made) if isinstance(row, str)] == [3, 13, 23]
+    assert "image" not in read(exam(image_width=lambda i: 300 + i))[0].fields
+
+
+def test_a_picture_that_the_first_rows_lack_is_needed(tmp_path):
+    rows = exam(700)
+    for i in (650, 660):
+        rows[i]["image"] = f"/images/{i}.png"
+    assert len(written(tmp_path, "q.json", rows)) == 698
+    rejects = [json.loads(line) for line in (tmp_path / "out/rejects.jsonl").read_text().splitlines()]
+    assert all("needs an image" in reject["reason"] for reject in rejects)
+
+
+def test_questions_by_topic_beside_a_list_of_the_topics():
+    rows = [{"question": f"Dose {i}?", "options": ["1", "2"], "answer": i % 2} for i in range(4)]
+    file = {"categories": [{"name": "a", "count": 2}], "questions": {"a": rows[:2], "b": rows[2:]}, "meta": {"by": "x"}}
+    assert records_of(file) == [{"_key": "a" if i < 2 else "b", **row} for i, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("題目", "選項A", "選項B", "正確答案"),
+        ("問題", "選択肢1", "選択肢2", "正解"),
+        ("질문", "보기1", "보기2", "정답"),
+        ("soru", "A", "B", "doğru cevap"),
+        ("marathi_question", "option_a", "option_b", "marathi_answer"),
+    ],
+)
+def test_exams_of_other_languages(names):
+    asked, first, second, key = names
+    _, made = read([{asked: f"({i})?", first: f"x{i}", second: f"y{i}", key: "AB"[i % 2]} for i in range(30)])
+    assert [row["options"][row["answer"]] for row in made] == [f"{'xy'[i % 2]}{i}" for i in range(30)]
+
+
+def test_a_name_that_ends_in_id_is_no_question():
+    reading, _ = read(
+        [{"question_id": f"q{i}", "question": f"Dose {i}?", "answer": f"{i} mg.", "article_id": "a"} for i in range(9)]
+    )
+    assert reading.fields == {"question": "question", "answer": "answer"}
+
+
+def test_two_columns_alone_are_the_counselling_set():
+    assert recognise(["Context", "Response"]).name == "mental_health_counseling_conversations"
+    assert recognise(["Context", "Response", "Question"]) is None
+
+
+def test_japanese_is_told_by_its_own_letters():
+    text = "末梢静脈留置針の穿刺角度として、最も適切なものはどれか。次から選べ。"
+    assert language_of([text] * 9) == language_of_row(text, "zh") == "ja"
+    assert language_of_row("末梢静脉留置针穿刺角度中最合适的是哪一项，请选择正确答案。", "zh") == "zh"
