@@ -239,9 +239,9 @@ def without_language(name) -> str:
 
 
 def is_picture(name) -> bool:
-    """Whether a column's name says that it holds pictures, or where they lie."""
-    words = set(words_of(name))
-    return bool(words & PICTURES) and not words & DESCRIBES
+    """Whether a column's name says that it holds pictures of the question, or where they lie."""
+    words = words_of(name)
+    return bool(PICTURES & set(words)) and not DESCRIBES & set(words) and words[0] not in OPTION_PREFIXES
 
 
 def is_telling(name) -> bool:

@@ -1,6 +1,7 @@
 """A `Reading`: what the rows of one file (or sheet) are, and which column is what. Printed, recorded, mended and passed back."""
 
 import dataclasses
+import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,7 @@ class Reading:
     evidence: tuple[str, ...] = ()
     confidence: float = 1.0
 
-    @property
+    @functools.cached_property
     def columns(self) -> set[str]:
         """Every column that the first rows have, used or not."""
         used = {*self.fields.values(), *self.option_columns, *self.checked, self.explode}

@@ -203,6 +203,11 @@ SETS = {  # name: (raw row, further rows that show how the key is written, what 
     "RAGPharma": ({"query": ASKED, "id": 5, "nome": "x", "gold": 2, "choices": TEXTS, "answer_model": "Insulin."}, [{"gold": 0}], MCQ),
     "AI Medical Chatbot": ({"Description": "What is gout?", "Patient": "What is gout?", "Doctor": "A disease of the joints."}, [], QA),
     "MedSafetyBench": ({"": 0, "harmful_medical_request": "What is gout?", "safe_response": "A disease of the joints."}, [], QA),
+    "Counselling conversations": (
+        {"Context": "I cannot sleep. What can I do?", "Response": "Keep to one hour."},
+        [{"Context": "I worry."}],
+        {"question": "I cannot sleep. What can I do?", "answer": "Keep to one hour."},
+    ),
     "COVID-QA": (
         {"question": "What is gout?", "answer": "A disease of the joints.", "answer_html": "<p>A disease.</p>", "link": "x", "name": "n",
          "source": "s", "category": "c", "country": "", "region": "", "city": "", "lang": "en", "last_update": "x"},
