@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from data_prep.columns import Column, candidates, fits, option_columns, share
+from data_prep.columns import Column, candidates, fits, option_columns, put_aside, share
 from data_prep.documents import OWN_KEY
 from data_prep.errors import UserError
 from data_prep.keys import OF_A_MODEL, unclear
@@ -79,6 +79,8 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
         )
 
 
+INTENTS = re.compile(r"(?im)^#*\s*-?\s*intent\s*:")
+HEADS = re.compile(r"(?im)^\W*quest[ãa]o\s+(?:n[ºo.]*\s*)?\d")
 ASKS = re.compile(r"(?im)^\W*(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]")
 ANSWERS = re.compile(r"(?im)^\W*(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|답변)\b[^\n:：]{0,20}[:：]|^\W*→")
 KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
@@ -92,6 +94,10 @@ def _no_prose(column: Column) -> str:
         return "answers, each under a mark"
     if share(column.values, lambda v: len(KEYS.findall(str(v))) >= 10 and len(KEYS.findall(str(v))) > len(str(v)) / 30) >= 0.3:
         return "the letters of an exam's key"
+    if share(column.values, lambda v: len(INTENTS.findall(str(v))) >= 3) >= 0.3:
+        return "examples of intents"
+    if share(column.values, lambda v: len(HEADS.findall(str(v))) >= 10) >= 0.3:
+        return "the numbered questions of an exam"
     if share(column.values, _in_pairs_of_lines) >= 0.3:
         return "pairs of lines, as questions and answers stand"
     return ""
@@ -179,9 +185,20 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     elif best.reading.shape in ("text", "qa") and fits("label", columns[one]):
         text = fields.get("text") or fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
-    if fits("options", columns[one]) and columns[one].kind in ("list", "object"):
-        text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
-        ways.append(pasted(Reading("mcq", {"question": text, "options": one, "answer": "YOUR_FIELD"}), []))
+    text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
+    for column in (columns[c] for c in best.unused):
+        if (aside := put_aside(column)) and best.reading.shape in ("qa", "text"):
+            shape, asked = (
+                ("mcq", "question")
+                if "options" in aside
+                else ("classification", "text")
+                if "label" in aside
+                else ("qa", "question")
+            )
+            ways.append(pasted(Reading(shape, {asked: text, **aside}), []))
+        elif column.kind in ("list", "object") and fits("options", column):
+            key = fields.get("answer", "YOUR_FIELD") if best.reading.shape == "mcq" else "YOUR_FIELD"
+            ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     return (
         f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
         f"labels or roles: {told}. Paste one:\n" + "\n       or\n".join(ways)

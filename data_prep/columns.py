@@ -17,6 +17,7 @@ from data_prep.names import (
     PROVENANCE,
     SOURCES,
     SPLITS,
+    TOGETHER,
     YES,
     bare_name,
     is_picture,
@@ -185,6 +186,15 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), order.index(plain(c.name))))]
 
 
+def named_together(columns: dict[str, Column]) -> dict[str, str]:
+    """Question and answer under names that say so only together, where nothing else is called a question; else {}."""
+    if any("question" in ALIASES.get(plain(c), ()) for c in columns):
+        return {}
+    spelt = {plain(c): c for c in columns}
+    both = [pair for pair in TOGETHER if set(pair) <= spelt.keys()]
+    return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]} if len(both) == 1 else {}
+
+
 def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
     found: dict[str, dict[str, str]] = {}
@@ -250,6 +260,16 @@ def sorts(column: Column) -> bool:
         return False
     rows = len(column.values)
     return rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
+
+
+def put_aside(column: Column) -> dict[str, str]:
+    """Options, answer and label that a column's objects hold beside where a row comes from: our name -> column.name."""
+    if column.kind != "object":
+        return {}
+    names = dict.fromkeys(name for v in column.values[:20] if isinstance(inside := from_literal(v), dict) for name in inside)
+    return {
+        n: f"{column.name}.{name}" for n in ("options", "answer", "label") for name in names if n in ALIASES.get(plain(name), ())
+    }
 
 
 def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool:

@@ -51,6 +51,8 @@ def _mcq(cells: Cells, args) -> dict:
     letters = right_letters(cells, options)
     kept = sorted((o for o in options if o.text), key=lambda o: o.letter)
     _check_options(kept, options)
+    if told := next((o.text for o in kept if TELLS.search(o.text)), ""):
+        raise Unreadable(f"an option tells the key: '{told[-60:]}'")
     if len(letters) > 1:
         raise Unreadable(f"several right answers: '{', '.join(letters)}'")
     if letters[0] not in {o.letter for o in kept}:
@@ -59,6 +61,11 @@ def _mcq(cells: Cells, args) -> dict:
     _, thought = cells.thought("")
     found = {o.letter: o.text for o in kept}
     return {"task": "mcq", "question": question, "options": found, "answer": letters[0], **cells.extra(), **thought}
+
+
+TELLS = re.compile(
+    r"(?i)\b(?:correct(?: answer)?|answer|resposta(?: correta)?|gabarito|respuesta(?: correcta)?)\s*[:=]\s*\(?[A-J]\)?\W*$"
+)
 
 
 def right_letters(cells: Cells, options: list[Option]) -> list[str]:

@@ -18,8 +18,10 @@ from data_prep.columns import (
     inline_options,
     is_passage,
     must_not_go_unused,
+    named_together,
     option_columns,
     profile,
+    put_aside,
     repeats,
     respelt,
     share,
@@ -58,7 +60,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
         spelt |= (more := spellings(sample, set(wish.fields.values())))
         columns = profile(sample := [respelt(raw, more) for raw in sample])
     if not wish.fields and not wish.explode:
-        wish = dataclasses.replace(wish, fields=question_parts(columns))
+        wish = dataclasses.replace(wish, fields=question_parts(columns) or named_together(columns))
     _check_fields(wish, columns, shown)
     passed = {c for c in columns if known and plain(c) in set(map(plain, known.passed.split()))} | set(wish.ignore)
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
@@ -283,6 +285,7 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
         and c.name not in passed
         and (
             must_not_go_unused(c, len(sample), with_options)
+            or (rule.shape in ("qa", "text") and put_aside(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and is_passage(c, takers, sample))
         )

@@ -211,6 +211,9 @@ def _exam_question(number: int, body: str, answer, status: str, key_file: str) -
 # ---------------------------------------------------------------------------------------------- text
 
 
+MOST_TURNS = 200  # of one dialogue: a longer text is a collection
+
+
 def text_file(path: Path, shown: str):
     """Objects, one a line, a table with tabs, dialogues (a speaker before each turn), RTF that is called text, or one text."""
     text = whole_text(path, shown)
@@ -224,8 +227,14 @@ def text_file(path: Path, shown: str):
     tabs = {line.count("\t") for line in lines[:50]}
     if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
         yield from csv_file(path, shown)
-    elif sum(_speaks(line) for line in lines) >= max(2, len(lines) / 3):
-        yield from ((line, {"dialogue": block}, 0) for line, block in dialogues_in(text))
+    elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3):
+        found = dialogues_in(text)
+        if len(found) == 1 and turns > MOST_TURNS:
+            raise UserError(
+                f"{shown}: is one dialogue of {turns:,} turns, or several whose ends nothing marks; put an empty line between "
+                "dialogues, and none within one"
+            )
+        yield from ((line, {"dialogue": block}, 0) for line, block in found)
     elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")

@@ -30,7 +30,7 @@ def bare_name(name) -> str:
 
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
-    "question": "question query prompttext pergunta questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
+    "question": "question query prompttext pergunta perguntas preguntas questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
     "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto questiontitle questionwithoptions q",
     "question_title": "questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses o",
@@ -78,10 +78,18 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
 }
 PROVENANCE = ("exam", "number", "year", "difficulty")  # where an item comes from and how hard it is: carried to scoring rows
 MADE_BY = ("synthetic", "generator")  # that a model wrote a row, and which: carried to every row that is made of it
+# rightAlternativeId, correct_option_index and the like
+NAMES["answer"] += "".join(
+    f" {right}{what}{how}"
+    for right in ("right", "correct")
+    for what in ("alternative", "answer", "option", "choice")
+    for how in ("", "id", "index", "idx", "key", "letter", "number")
+)
 ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():
     for _alias in dict.fromkeys(map(plain, _aliases.split())):
         ALIASES.setdefault(_alias, []).append(_name)
+TOGETHER = (("front", "back"), ("src", "tgt"))  # a question and its answer where both are there: cards, translations
 OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a
 
 # Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.
@@ -140,6 +148,10 @@ OPTION_MARKS = (
     "correta",
     "correto",
     "iscorreta",
+    "correcta",
+    "correcto",
+    "escorrecta",
+    "escorrecto",
     "isright",
     "right",
     "isanswer",
@@ -231,6 +243,8 @@ def without_language(name) -> str:
     hit = re.fullmatch(r"(.+?)[_\- ]([a-z]{2})", str(name), re.I)
     if hit and hit[2].casefold() in ENDINGS:
         return hit[1]
+    if noted := re.fullmatch(r"(.{3,}?)\s+(?:-|–|\().*", str(name)):  # "Perguntas - Trad. Revisada", "Resposta (A a D)"
+        return noted[1]
     words = re.split(r"[_\- ]", str(name))
     for language, rest in ((words[0], words[1:]), (words[-1], words[:-1])):
         if rest and language.casefold() in LANGUAGES:

@@ -96,7 +96,7 @@ def records_of(value, depth: int = 3) -> list | None:
         and "paragraphs" in value["data"][0]
     ):
         return list(_squad(value["data"]))
-    for form in (_by_split, _by_group, _columnar, _pandas):
+    for form in (_by_split, _by_group, _columnar, _pandas, _by_groups):
         if (found := form(value)) is not None:
             return found
     apart = [found for v in value.values() if isinstance(v, dict) and (found := _by_split(v)) is not None]
@@ -142,6 +142,27 @@ def _by_group(value: dict) -> list[dict] | None:
     if len(set.intersection(*forms)) < max(2, 0.6 * len(set.union(*forms))):
         return None
     return [{"_key": name, **row} for name, v in value.items() for row in v]
+
+
+def _by_groups(value: dict) -> list[dict] | None:
+    """{"Immunity": {"Cells": [...], "Cytokines": [...]}, ...}: questions under their topics' names, whatever the depth."""
+    found: list[tuple[str, list]] = []
+
+    def leaves(part: dict, path: str) -> bool:
+        for name, inside in part.items():
+            here = f"{path} / {name}" if path else str(name)
+            if isinstance(inside, dict):
+                if not leaves(inside, here):
+                    return False
+            elif isinstance(inside, list) and all(isinstance(row, dict) and _asks(row) for row in inside):
+                found.append((here, inside))
+            else:
+                return False
+        return True
+
+    if not any(isinstance(v, dict) for v in value.values()) or not leaves(value, "") or sum(bool(rows) for _, rows in found) < 2:
+        return None
+    return [{"_key": name, **row} for name, rows in found for row in rows]
 
 
 def _one_conversation(value: list) -> bool:
@@ -255,7 +276,9 @@ def _delimiter(file, suffix: str) -> tuple[str, int]:
     if suffix in (".tsv", ".txt"):
         return "\t", 0
     widest = start if any(d in start for d in ",;\t|") else head
-    return max(",;\t|", key=widest.count), 0
+    often = {d: [line.count(d) for line in head.splitlines()] for d in ",;\t|"}
+    even = [d for d, counts in often.items() if counts[0] and len(set(counts)) == 1]  # texts hold commas of any number
+    return even[0] if len(even) == 1 and len(head.splitlines()) > 2 else max(",;\t|", key=widest.count), 0
 
 
 def _begin(before: list) -> tuple[list[str], list]:

@@ -117,3 +117,77 @@ def test_japanese_is_told_by_its_own_letters():
     text = "末梢静脈留置針の穿刺角度として、最も適切なものはどれか。次から選べ。"
     assert language_of([text] * 9) == language_of_row(text, "zh") == "ja"
     assert language_of_row("末梢静脉留置针穿刺角度中最合适的是哪一项，请选择正确答案。", "zh") == "zh"
+
+
+def test_options_put_aside_with_where_a_row_comes_from_do_not_vanish():
+    rows = [
+        {"question": f"Dose {i}?", "answer": f"{i} mg", "metadata": {"options": [f"{i} mg", "0 g"], "answer_idx": "A"}}
+        for i in range(9)
+    ]
+    with pytest.raises(UserError, match=r"options: 'metadata\.options', answer: 'metadata\.answer_idx'"):
+        read(rows)
+    assert read([row | {"metadata": {"page": i}} for i, row in enumerate(rows)])[0].shape == "qa"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"## intent:dor_{i}\n- dói aqui\n- sinto dor {i}\n" for i in range(5)),
+        "".join(f"QUESTÃO {i}\nMulher de {i + 20} anos.\nA clínica\nB cirurgia\n" for i in range(1, 15)),
+    ],
+)
+def test_intents_and_exams_without_letters_in_brackets_are_no_plain_text(tmp_path, text):
+    (tmp_path / "x.md").write_text(text)
+    with pytest.raises(UserError, match="which plain text would mix up"):
+        prepare(Args(inputs=[str(tmp_path / "x.md")], output_dir=str(tmp_path / "out")))
+
+
+def test_thousands_of_turns_are_no_single_dialogue(tmp_path):
+    turns = "".join(f"Patient: dor {i}\nDoctor: repouso {i}\n" for i in range(150))
+    (tmp_path / "x.txt").write_text(turns)
+    with pytest.raises(UserError, match="one dialogue of 300 turns, or several"):
+        prepare(Args(inputs=[str(tmp_path / "x.txt")], output_dir=str(tmp_path / "out")))
+    assert len(written(tmp_path, "y.txt", turns.replace("Patient", "\nPatient"))) == 150
+
+
+def test_an_option_that_tells_the_key_is_no_option():
+    rows = [{"stem": f"Case {i}?", "options": {"A": "gout", "B": f"lupus {i}"}, "answer": "AB"[i % 2]} for i in range(30)]
+    rows[4]["options"] = {"A": "gout", "B": "lupus Correct: A"}
+    _, made = read(rows)
+    assert made[4].startswith("an option tells the key") and sum(isinstance(row, str) for row in made) == 1
+
+
+def test_questions_under_their_topics_whatever_the_depth():
+    row = {"stem": "Case?", "options": {"A": "x", "B": "y"}, "answer": "A"}
+    file = {"Immunity": {"Cells": [row], "Signals": {"items": [row, row]}}, "Skin": {"Burns": [row]}}
+    assert [r["_key"] for r in records_of(file)] == ["Immunity / Cells", *["Immunity / Signals / items"] * 2, "Skin / Burns"]
+    assert records_of(file | {"note": "x"}) is not None and len(records_of(file | {"note": {"by": "x"}})) != 4
+
+
+def test_marks_inside_options_in_spanish_and_keys_that_are_ids():
+    spanish = [
+        {"pregunta": f"¿Caso {i}?", "opciones": [{"letra": a, "texto": f"{a}{i}", "correcta": a == "ABC"[i % 3]} for a in "ABC"]}
+        for i in range(30)
+    ]
+    assert [row["answer"] for row in read(spanish)[1]] == ["ABC"[i % 3] for i in range(30)]
+    ids = [
+        {"question": f"Case {i}?", "alternatives": [{"id": n, "description": f"{n} of {i}"} for n in range(1, 6)]}
+        | {"rightAlternativeId": i % 5 + 1}
+        for i in range(30)
+    ]
+    assert [row["answer"] for row in read(ids)[1]] == ["ABCDE"[i % 5] for i in range(30)]
+
+
+def test_cards_are_questions_with_their_answers():
+    cards = [{"deck": "Surgery", "front": f"Dose {i}?", "back": f"{i} mg."} for i in range(9)]
+    assert read(cards)[0].fields == {"question": "front", "answer": "back"}
+    with pytest.raises(UserError):
+        read([{"deck": "Surgery", "front": card["front"]} for card in cards])
+
+
+def test_a_table_is_cut_where_each_line_has_as_many_cells(tmp_path):
+    text = "pergunta, como foi feita;resposta, revista\n" + "".join(f"Dose {i}, à noite, sim?;{i} mg, {i}.\n" for i in range(9))
+    rows = written(tmp_path, "q.csv", "pergunta;resposta\n" + text.split("\n", 1)[1])
+    assert sorted(row.get("answer") or row["conversations"][1]["value"] for row in rows) == [f"{i} mg, {i}." for i in range(9)]
+    with pytest.raises(UserError, match="pergunta, como foi feita, resposta, revista"):
+        written(tmp_path, "r.csv", text)
