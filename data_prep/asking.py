@@ -79,10 +79,14 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
         )
 
 
-INTENTS = re.compile(r"(?im)^#*\s*-?\s*intent\s*:")
-HEADS = re.compile(r"(?im)^\W*quest[ãa]o\s+(?:n[ºo.]*\s*)?\d")
-ASKS = re.compile(r"(?im)^\W*(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]")
-ANSWERS = re.compile(r"(?im)^\W*(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|답변)\b[^\n:：]{0,20}[:：]|^\W*→")
+INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
+HEADS = re.compile(r"(?im)^[^\w\n]{0,8}quest[ãa]o\s+(?:n[ºo.]*\s*)?\d")
+ASKS = re.compile(
+    r"(?im)^[^\w\n]{0,8}(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]"
+)
+ANSWERS = re.compile(
+    r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
+)
 KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
 
 
@@ -104,9 +108,10 @@ def _no_prose(column: Column) -> str:
 
 
 def _in_pairs_of_lines(value) -> bool:
-    """Whether a text is of blocks of two lines, with an empty line between them."""
-    blocks = [block.strip().count("\n") + 1 for block in re.split(r"\n\s*\n", str(value).strip())]
-    return len(blocks) >= 20 and blocks.count(2) >= 0.8 * len(blocks)
+    """Whether a text is of blocks of two lines, with an empty line between them, the first of which is no heading."""
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", str(value).strip())]
+    pairs = [block for block in blocks if block.count("\n") == 1 and not block.startswith("#")]
+    return len(blocks) >= 20 and len(pairs) >= 0.8 * len(blocks)
 
 
 def _is_of_ids(value) -> bool:

@@ -58,7 +58,7 @@ def test_pairs_and_keys_are_no_plain_text(tmp_path, text):
     (tmp_path / "x.md").write_text(text)
     with pytest.raises(UserError, match="which plain text would mix up"):
         prepare(Args(inputs=[str(tmp_path / "x.md")], output_dir=str(tmp_path / "out")))
-    prose = "\n\n".join(f"Tópico {i}\nA conduta é clínica.\nReavalie em {i} dias." for i in range(30))
+    prose = "\n\n".join(f"## Tópico {i}\nReavalie em {i} dias." for i in range(30)) + "\nFebre\n→ hemograma" * 12
     (tmp_path / "y.md").write_text(prose)
     assert prepare(Args(inputs=[str(tmp_path / "y.md")], test_size=0, output_dir=str(tmp_path / "out")))["counts"]["train"] == 1
 
