@@ -240,7 +240,7 @@ def test_refuses_what_no_gguf_can_hold(tiny_model, tmp_path):
 
     adapter = tmp_path / "adapter"
     adapter.mkdir()
-    (adapter / "adapter_model.safetensors").write_bytes(b"")
+    (adapter / "adapter_model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")  # whole, without a weight
     for kind, base, says in (
         ("PROMPT_TUNING", str(ROOT / tiny_model), "PROMPT_TUNING adapter"),
         ("LORA", str(four_bit), "stored in 4 bits"),

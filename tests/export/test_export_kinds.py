@@ -8,6 +8,8 @@ from conftest import ROOT, SFT, answer_at_once, run_script
 from llamacpp.files import is_gguf, read_header
 from llamacpp.tools import CONVERTER_FOLDER, INSTALL, find_converter
 
+WHOLE = (2).to_bytes(8, "little") + b"{}"  # safetensors without a weight
+
 if not list(CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py")):
     pytest.skip(f"llama.cpp's converter is not in .tools; run: make setup, or: {INSTALL}", allow_module_level=True)
 
@@ -85,7 +87,7 @@ def test_kind_that_no_gguf_can_hold_is_refused_by_name(kind, tiny_model, tmp_pat
     task = kind if kind.endswith("CLS") else "CAUSAL_LM"
     config = {"peft_type": "LORA" if task == kind else kind, "task_type": task, "base_model_name_or_path": str(ROOT / tiny_model)}
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    (tmp_path / "adapter_model.safetensors").write_bytes(WHOLE)
     for way in ([], ["--merge_only"], ["--lora_only"]):
         assert REFUSED[kind] in answer_at_once("scripts/export_gguf.py", "--model", tmp_path, *way).stderr
 
@@ -132,7 +134,7 @@ def test_adapter_alone_of_another_scale_is_caught(tiny_model, tmp_path):
 
 def test_adapter_that_llama_cpp_cannot_load_alone_is_refused(tiny_model, tmp_path):
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": str(ROOT / tiny_model), "r": 4}
-    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    (tmp_path / "adapter_model.safetensors").write_bytes(WHOLE)
     for more, says in (
         ({"use_dora": True}, "a DoRA adapter"),
         ({"peft_type": "PEANUT"}, "a PEANUT adapter"),
@@ -153,7 +155,7 @@ def test_merge_only_replaces_nothing_but_a_merge(tiny_model, tmp_path):
     for folder in (adapter, other):
         folder.mkdir()
     (adapter / "adapter_config.json").write_text(json.dumps(config))
-    (adapter / "adapter_model.safetensors").write_bytes(b"")
+    (adapter / "adapter_model.safetensors").write_bytes(WHOLE)
     (other / "chapter1.tex").write_text("years of work")
     assert "not replaced" in export("--model", adapter, "--merge_only", "--output_dir", other, code=2).stderr
     assert (other / "chapter1.tex").exists()
@@ -244,6 +246,6 @@ def test_base_is_found_through_a_chain_of_runs(tmp_path):
         (tmp_path / name / "adapter_config.json").write_text(json.dumps(config))
         (tmp_path / name / "run.json").write_text(json.dumps({"config": {"model": model}}))
     assert base_of(tmp_path / "sft") == base_of(tmp_path / "dpo") == "Qwen/Qwen3-1.7B"
-    (tmp_path / "dpo" / "adapter_model.safetensors").write_bytes(b"")
+    (tmp_path / "dpo" / "adapter_model.safetensors").write_bytes(WHOLE)
     said = export("--model", tmp_path / "dpo", code=2).stderr
     assert "is not on this machine; --base Qwen/Qwen3-1.7B downloads it" in said
