@@ -410,7 +410,7 @@ def read_table(path: Path):
     from data_prep.options import Args
     from data_prep.prepare import prepare
 
-    options = {"shape": "text"} if path.suffix == ".docx" else {}
+    options = {"shape": "text", "fields": {"text": "text"}} if path.suffix == ".docx" else {}
     out = path.parent / "out"
     shutil.rmtree(out, ignore_errors=True)
     try:
