@@ -91,27 +91,25 @@ KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
 
 
 def _no_prose(column: Column) -> str:
-    """What the texts of a column hold in the place of prose: questions with answers, or the key of an exam; "" for prose."""
-    if share(column.values, lambda v: ASKS.search(str(v)) and ANSWERS.search(str(v))) >= 0.3:
-        return "questions with their answers, each under a mark"
-    if share(column.values, lambda v: len(ANSWERS.findall(str(v))) >= 10) >= 0.3:
-        return "answers, each under a mark"
-    if share(column.values, lambda v: len(KEYS.findall(str(v))) >= 10 and len(KEYS.findall(str(v))) > len(str(v)) / 30) >= 0.3:
-        return "the letters of an exam's key"
-    if share(column.values, lambda v: len(INTENTS.findall(str(v))) >= 3) >= 0.3:
-        return "examples of intents"
-    if share(column.values, lambda v: len(HEADS.findall(str(v))) >= 10) >= 0.3:
-        return "the numbered questions of an exam"
-    if share(column.values, _in_pairs_of_lines) >= 0.3:
-        return "pairs of lines, as questions and answers stand"
-    return ""
+    """What the texts of a column hold in the place of prose, as NO_PROSE calls it; "" for prose."""
+    return next((what for what, holds in NO_PROSE if share(column.values, lambda v, holds=holds: holds(str(v))) >= 0.3), "")
 
 
-def _in_pairs_of_lines(value) -> bool:
+def _in_pairs_of_lines(text: str) -> bool:
     """Whether a text is of blocks of two lines, with an empty line between them, the first of which is no heading."""
-    blocks = [block.strip() for block in re.split(r"\n\s*\n", str(value).strip())]
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip())]
     pairs = [block for block in blocks if block.count("\n") == 1 and not block.startswith("#")]
     return len(blocks) >= 20 and len(pairs) >= 0.8 * len(blocks)
+
+
+NO_PROSE = (
+    ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
+    ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
+    ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1)),
+    ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
+    ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
+    ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
+)
 
 
 def _is_of_ids(value) -> bool:
@@ -176,6 +174,10 @@ def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | N
     return "\n".join(f"         {line}" for line in lines)
 
 
+# What is put aside in an object -> the shape that it makes of a text, and what the text is then.
+ASIDE = (("options", "mcq", "question"), ("label", "classification", "text"), ("answer", "qa", "question"))
+
+
 def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     """A column that matters goes nowhere: the lines that leave it out on purpose, and those that use it."""
     told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
@@ -193,13 +195,7 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
     for column in (columns[c] for c in best.unused):
         if (aside := put_aside(column)) and best.reading.shape in ("qa", "text"):
-            shape, asked = (
-                ("mcq", "question")
-                if "options" in aside
-                else ("classification", "text")
-                if "label" in aside
-                else ("qa", "question")
-            )
+            shape, asked = next(way for name, *way in ASIDE if name in aside)
             ways.append(pasted(Reading(shape, {asked: text, **aside}), []))
         elif column.kind in ("list", "object") and fits("options", column):
             key = fields.get("answer", "YOUR_FIELD") if best.reading.shape == "mcq" else "YOUR_FIELD"

@@ -2,7 +2,7 @@
 
 import re
 
-from data_prep.names import LANGUAGES, LETTERS, NO, PROVENANCE
+from data_prep.names import LANGUAGES, LETTERS, NO, PROVENANCE, holds_any
 from data_prep.reading import Reading
 from data_prep.turns import Turn, apart
 from data_prep.values import Option, Unreadable, cell, is_missing, option_text, options_of, split_stem, text_of, unlettered
@@ -100,8 +100,7 @@ SPEAKS = ("imag", "imág", "figur", "foto", "gráf", "graf", "photo", "pict")  #
 
 
 def _pointing(question: str) -> re.Match | None:
-    low = question.lower()
-    return POINTS.search(question) if any(map(low.__contains__, SPEAKS)) else None
+    return POINTS.search(question) if holds_any(question.lower(), SPEAKS) else None
 
 
 def with_image(cells: Cells, question: str, args) -> str:

@@ -232,6 +232,10 @@ LANGUAGES = {
 ENDINGS = frozenset("en pt es fr de it zh ja ar ru hi nl pl tr ko vi fa ro".split())  # of column names; Indonesian's would be ids
 
 
+def holds_any(text: str, pieces: tuple[str, ...]) -> bool:
+    return any(map(text.__contains__, pieces))  # half the time of a generator, and asked of every text
+
+
 def words_of(name) -> list[str]:
     """The words of a column's name: `answerText`, `answer_text` and `Answer text` are the same."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unaccented(str(name)))

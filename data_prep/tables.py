@@ -148,23 +148,22 @@ def _by_group(value: dict) -> list[dict] | None:
 
 def _by_groups(value: dict) -> list[dict] | None:
     """{"Immunity": {"Cells": [...], "Cytokines": [...]}, ...}: questions under their topics' names, whatever the depth."""
-    found: list[tuple[str, list]] = []
-
-    def leaves(part: dict, path: str) -> bool:
-        for name, inside in part.items():
-            here = f"{path} / {name}" if path else str(name)
-            if isinstance(inside, dict):
-                if not leaves(inside, here):
-                    return False
-            elif isinstance(inside, list) and all(isinstance(row, dict) and _asks(row) for row in inside):
-                found.append((here, inside))
-            else:
-                return False
-        return True
-
-    if not any(isinstance(v, dict) for v in value.values()) or not leaves(value, "") or sum(bool(rows) for _, rows in found) < 2:
+    if not any(isinstance(v, dict) for v in value.values()):
         return None
-    return [{"_key": name, **row} for name, rows in found for row in rows]
+    if not all(isinstance(rows, list) and all(isinstance(r, dict) and _asks(r) for r in rows) for _, rows in _leaves(value)):
+        return None
+    found = [(path, rows) for path, rows in _leaves(value) if rows]
+    return [{"_key": path, **row} for path, rows in found for row in rows] if len(found) > 1 else None
+
+
+def _leaves(value: dict, path: str = ""):
+    """(names down to it, value) of what an object holds that is no object."""
+    for name, inside in value.items():
+        here = f"{path} / {name}" if path else str(name)
+        if isinstance(inside, dict):
+            yield from _leaves(inside, here)
+        else:
+            yield here, inside
 
 
 def _one_conversation(value: list) -> bool:
