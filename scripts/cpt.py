@@ -29,7 +29,7 @@ from common.entry import run_main
 from training import adapters, data_files, pipeline
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row
-from training.trainer import IN_PROCESS, float32_adapters, trainer_config
+from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import TEMPLATES
 
@@ -135,7 +135,6 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             loraplus_lr_ratio=args.loraplus_lr_ratio,
             max_length=args.max_length,
             include_num_input_tokens_seen="non_padding",  # Unsloth's loss on a GPU drops TRL's own count
-            dataset_num_proc=IN_PROCESS,
             packing=False,
             train_sampling_strategy="random" if args.streaming else "group_by_length",  # a stream has its own order
         )

@@ -24,7 +24,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from training import adapters, pairs, pipeline, rows
 from training.arguments import TrainingArgs
-from training.trainer import IN_PROCESS, float32_adapters, trainer_config
+from training.trainer import float32_adapters, trainer_config
 
 
 @dataclass
@@ -64,7 +64,6 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             loss_type=[args.loss_type, "sft"] if args.rpo_alpha else [args.loss_type],
             loss_weights=[1.0, args.rpo_alpha] if args.rpo_alpha else None,
             max_length=args.max_length,
-            dataset_num_proc=IN_PROCESS,
         )
     )
     with float32_adapters(model):

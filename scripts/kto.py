@@ -28,7 +28,7 @@ from common.errors import UserError
 from training import adapters, pipeline
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
-from training.trainer import IN_PROCESS, float32_adapters, trainer_config
+from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, answer_text, prompt_messages
 
@@ -139,7 +139,6 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             desirable_weight=args.desirable_weight,
             undesirable_weight=args.undesirable_weight,
             max_length=args.max_length,
-            dataset_num_proc=IN_PROCESS,
             train_sampling_strategy="sequential",
         )
     )

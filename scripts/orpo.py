@@ -23,7 +23,7 @@ from common.arguments import parse_args
 from common.entry import run_main
 from training import adapters, pairs, pipeline
 from training.arguments import TrainingArgs
-from training.trainer import IN_PROCESS, float32_adapters, trainer_config
+from training.trainer import float32_adapters, trainer_config
 
 
 @dataclass
@@ -49,11 +49,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
     model = adapters.attach(model, args)
-    config = ORPOConfig(
-        **trainer_config(
-            args, held_out, beta=args.beta, max_length=args.max_length, dataset_num_proc=IN_PROCESS, remove_unused_columns=False
-        )
-    )
+    config = ORPOConfig(**trainer_config(args, held_out, beta=args.beta, max_length=args.max_length, remove_unused_columns=False))
     with float32_adapters(model):
         trainer = ORPOTrainer(
             model=model,

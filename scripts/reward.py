@@ -30,7 +30,7 @@ from common.loading import loading
 from common.models import adapter_config, has_cuda
 from training import adapters, pairs, pipeline
 from training.arguments import TrainingArgs
-from training.trainer import IN_PROCESS, dtype, float32_adapters, trainer_config
+from training.trainer import dtype, float32_adapters, trainer_config
 
 
 @dataclass
@@ -107,11 +107,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
     config = RewardConfig(
         **trainer_config(
-            args,
-            held_out,
-            center_rewards_coefficient=args.center_rewards_coefficient or None,
-            max_length=args.max_length,
-            dataset_num_proc=IN_PROCESS,
+            args, held_out, center_rewards_coefficient=args.center_rewards_coefficient or None, max_length=args.max_length
         )
     )
     with float32_adapters(model):

@@ -26,7 +26,7 @@ from common.entry import run_main
 from training import adapters, pipeline, quickstart
 from training.arguments import TrainingArgs
 from training.conversations import check_row, make_dataset
-from training.trainer import IN_PROCESS, check_packing, float32_adapters, row_joining, trainer_config
+from training.trainer import check_packing, float32_adapters, row_joining, trainer_config
 
 
 @dataclass
@@ -64,7 +64,6 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             held_out,
             max_length=args.max_length,
             include_num_input_tokens_seen="non_padding",  # Unsloth's loss on a GPU drops TRL's own count
-            dataset_num_proc=IN_PROCESS,
             **row_joining(args),
         )
     )

@@ -24,7 +24,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from training import adapters, pairs, pipeline
 from training.arguments import TrainingArgs
-from training.trainer import IN_PROCESS, float32_adapters, trainer_config
+from training.trainer import float32_adapters, trainer_config
 
 
 @dataclass
@@ -63,7 +63,6 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             simpo_gamma=args.simpo_gamma,
             cpo_alpha=args.cpo_alpha,
             max_length=args.max_length,
-            dataset_num_proc=IN_PROCESS,
             remove_unused_columns=False,
         )
     )

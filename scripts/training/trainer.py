@@ -11,6 +11,7 @@ from common import models, processor
 from common.errors import UserError
 from common.models import has_cuda
 from training import adapters
+from training.arguments import config_fields
 
 # dataset_num_proc. datasets starts a worker even for 1, and one that waits for good where its parent is killed (SIGKILL); None is
 # what Unsloth takes for "as many as there are cores".
@@ -51,6 +52,8 @@ def trainer_config(args, eval_dataset=None, **method) -> dict:
         logging_nan_inf_filter=False,  # it would log the mean instead of a NaN
         **_evaluation(args, eval_dataset),
     )
+    if "dataset_num_proc" in config_fields(args.CONFIG_CLASS):
+        ours["dataset_num_proc"] = IN_PROCESS
     return ours | method | args.trainer
 
 

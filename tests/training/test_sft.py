@@ -1,5 +1,6 @@
 """SFT end to end on a tiny Qwen3: files, records, what is trained, resuming, refusals."""
 
+import importlib
 import json
 import shutil
 
@@ -104,14 +105,20 @@ def test_run_killed_before_its_result_was_saved_is_not_trained_further(tiny_sft,
 def test_rows_are_made_ready_in_this_process_alone(monkeypatch):
     """A worker that waits for rows lives on for good where its parent is killed."""
     from datasets import Dataset, arrow_dataset
-    from training.trainer import IN_PROCESS
+    from training import trainer
 
     monkeypatch.setattr(arrow_dataset.mp, "Pool", lambda *_: pytest.fail("a worker"))
-    rows = Dataset.from_dict({"a": [1, 2]}).map(lambda row: {"b": row["a"]}, num_proc=IN_PROCESS)
-    assert rows.filter(lambda row: row["b"] > 1, num_proc=IN_PROCESS)["b"] == [2]
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")]
-    using = [text for text in texts if "dataset_num_proc" in text]
-    assert len(using) >= 7 and all("dataset_num_proc=IN_PROCESS" in text for text in using)
+    rows = Dataset.from_dict({"a": [1, 2]}).map(lambda row: {"b": row["a"]}, num_proc=trainer.IN_PROCESS)
+    assert rows.filter(lambda row: row["b"] > 1, num_proc=trainer.IN_PROCESS)["b"] == [2]
+    monkeypatch.setattr(trainer, "supports_bf16", lambda: False)
+    distilled = {"eval_data": "held_out.jsonl", "teacher": "another"}
+    for name in ("sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "distill"):
+        more = distilled if name == "distill" else {}
+        args = importlib.import_module(name).Args(model="a model", data="rows.jsonl", **more)
+        assert trainer.trainer_config(args)["dataset_num_proc"] == trainer.IN_PROCESS, name
+    assert "dataset_num_proc" not in trainer.trainer_config(
+        importlib.import_module("grpo").Args(model="a model", data="rows.jsonl")
+    )
 
 
 def test_row_without_trained_token_stops_before_the_model_loads(tiny_model, tmp_path):
