@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from data_prep.files import write_text
+from data_prep.language import language_of
 from data_prep.split import SPLITS
 
 STYLE = """
@@ -28,24 +29,19 @@ td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:left;ve
 
 
 LOOKED_AT = 500  # rows whose language is told
+TEXTS = ("question", "text", "prompt", "answer", "chosen", "completion")
 
 
 def languages(files: list[Path]) -> dict[str, int]:
-    """How many rows of the first LOOKED_AT of each file are in which language (py3langid; rows stand in the order of a hash)."""
-    import py3langid
-
+    """How many rows of the first LOOKED_AT of each file are in which language (rows stand in the order of a hash)."""
     found = collections.Counter()
     for path in files:
         with open(path, encoding="utf-8") as lines:
             for line, _ in zip(lines, range(LOOKED_AT), strict=False):
                 row = json.loads(line)
                 texts = [turn["value"] for turn in row.get("conversations", [])]
-                texts += [
-                    row[k]
-                    for k in ("question", "text", "prompt", "answer", "chosen", "completion")
-                    if isinstance(row.get(k), str)
-                ]
-                found[py3langid.classify(" ".join(texts)[:1000])[0]] += 1
+                texts += [row[k] for k in TEXTS if isinstance(row.get(k), str)]
+                found[language_of([" ".join(texts)])] += 1
     return dict(found.most_common())
 
 
