@@ -1,6 +1,6 @@
 """Given names and surnames by which a name is told from a clinical word, without accents; and words that are no names.
 
-Common names of Brazil (IBGE's census of names counts the given ones), Portugal, Spanish America and the United States.
+Common names of Brazil (IBGE's census of names counts the given ones), Portugal, Spain, Spanish America and the United States.
 """
 
 GIVEN = frozenset(
@@ -44,6 +44,16 @@ GIVEN = frozenset(
     wescley william willian wilma wilson yago yara yasmin yolanda yuri betty carolyn janice marilyn doris kathy beverly tammy wayne eugene bobby johnny randy howard billy
     bruce ernest todd craig shawn clarence vincent danny bradley nathaniel curtis marcus calvin derek jerome lynn mildred norma phyllis annie tina
     zachary zelia zeneide zenilda zilda zoe zuleide
+    adela adolfo agustin ainhoa aitor alejandra alejandro alfonso almudena alonso amalia amparo ander antonella arturo asier
+    asuncion begona belen benito blanca borja breno candela carlota catalina caua cesar concepcion cristobal damian davidson
+    deivid dionisio elvira emilio encarnacion enrique ernesto esteban estela eugenia eusebio evaldo fabrizio federico felix
+    fermin gaspar genivaldo gerardo gildo gonzalo gregorio guillermo hector herminia hernan horacio ignacio iker
+    ildefonso imanol inigo inmaculada iracema isidro itziar ivanildo jacinto jacobo javier jesus jonathas jordi josefina josep
+    juana julian jurema kaua kauan lucio luzinete macarena maite manolo marcelino mariano marisol mateo matias maximo mercedes
+    miren mirian montserrat narciso natividad nayara nerea noelia nuria octavio oriol oscar otto paloma pascual pau paz pere
+    pilar purificacion raissa ramiro rayssa remedios reyes rocio rodolfo roman romeu romildo rosario rosivaldo ruan salvador
+    santiago saulo sergi silvino socorro soledad suellen taina tarcisio tereza trinidad tulio uelinton valentin victoriano
+    virgilio wallison walmir wilian xabier xavier
     """.split()
 )
 SURNAMES = frozenset(
@@ -69,12 +79,22 @@ SURNAMES = frozenset(
     gardner payne pierce matthews arnold wagner willis watkins olson carroll duncan snyder cunningham bradley andrews harper riley
     armstrong carpenter weaver greene lawrence elliott chavez sims peters franklin lawson peterson gutierrez bryant johnston kowalski feitosa
     feitoza sant'anna
+    aguilar alarcon alcaraz alonso alvarez aranda arias arroyo avila ballesteros benavente benitez bermudez bernal blanco blasco
+    bravo caballero cabello cabrera calvo camara cano carmona carrasco castillo cervera cortes crespo cuellar delgado dominguez
+    duran escudero espinosa esteban estevez fajardo ferrer fuentes gallardo gallego galvez garrido gil gimenez guerrero guillen
+    guzman heredia herrera herrero hidalgo hurtado ibanez iglesias izquierdo jimenez jurado lara lazaro leon lorenzo losada
+    lozano luque manzano marin marti medina menendez merino miguel millan molina montero montes montoya mora morales moreno
+    munoz navarro nicolas nieto ochoa ojeda olivares olmedo ordonez orozco ortega otero padron palacios pardo paredes parra
+    pascual pastor pena perea pineda pizarro ponce puig quesada quintero ramirez redondo rey rico rincon rios rivas rivera
+    robles roca rojas roldan roman romero rosales rubio rueda saez salas salazar salinas salvador sandoval sanz segura serrano
+    sierra soler soria soriano soto suarez tapia tejada torre trujillo urbano valdes valencia valero vallejo varela vazquez vega
+    velasco velazquez velez vera vicente villalba villanueva villar zamora zapata
     """.split()
 )
 # Words with a capital that follow a title or a label without being a name.
 NO_NAMES = frozenset(
     """
-    about ask cancer doctor universe visits world abdome abdomen abordagem adulto adulta alerta alta and angeles are aps assistant associate bmj cardiac cardiaco care center centro
+    about ask cancer doctor universe visits world abdome abdomen abordagem adulto adulta alerta alta and are aps assistant associate bmj cardiac cardiaco care center centro
     child classe clinica clinical clinico colaborativo comatoso com como crianca critica critico curated da de diabetica diabetico do does
     doenca dor e education em encontra enfermaria enfermeira enfermeiro eupneico exame family feminina feminino for from gave general generico
     genito gestante glasgow gleason global grave has he health her his hipertensa hipertenso hospital house how i icu idosa idoso if in information
@@ -83,6 +103,7 @@ NO_NAMES = frozenset(
     positive practitioner presents primary protection qual que quem queixa refere regular relata reported resident rh rn safety said says
     sem she social sobre specialist staff state states study surgeon surgery thank that the their they this to traqueostomizado um uma
     university utero uti veno venoso vitamina was were what when who with x yes you your patient paciente hello hi so ok okay and but well
+    plaza paseo calle avda avenida urbanizacion servicio unidad departamento apartado correo email mail rua travessa alameda setor ambulatorio
     thanks good right sure please now my me we can could would do did have had let any there then alright great
     """.split()
 )

@@ -20,7 +20,6 @@ from data_prep.privacy_patterns import (
     EPONYMS,
     INSTITUTION,
     LOW_PIECES,
-    NAME_PIECES,
     NAMES,
     NUMBER_LIKE,
     PIECES,
@@ -31,7 +30,7 @@ from data_prep.privacy_patterns import (
 def possible(text: str) -> list[str]:
     """Types of personal data that a text could hold, by its letters alone."""
     low = text.lower()
-    found = ["NAME"] if BARE.search(text) or holds_any(text, NAME_PIECES) else []
+    found = ["NAME"]  # asked for by its own pieces, one after another
     if DIGIT.search(text):
         if NUMBER_LIKE.search(text):
             found += ["CPF", "CNPJ", "CNS", "CARD", "SSN", "PHONE", "CEP"]
@@ -109,21 +108,23 @@ def _name_length(run: str, needs: str, after: str) -> int:
     found = list(re.finditer(r"\S+", run))
     words = [word.group() for word in found]
     kinds = [_plain(w) for w in words]
-    if kinds[0] in NO_NAMES or kinds[0] in LINKS:
+    if needs != "sure" and (kinds[0] in NO_NAMES or kinds[0] in LINKS):
         return 0
     capitals = all(w.isupper() for w in words if len(w) > 2)
     known = [k in GIVEN or k in SURNAMES or k[:2] in ("o'", "d'") for k in kinds]  # O'Neil, D'Ávila
-    if (needs == "given" or capitals) and kinds[0] not in GIVEN:
+    if (needs == "given" or (capitals and needs not in ("known", "sure"))) and kinds[0] not in GIVEN:
         return 0
-    taken, labelled = 1, needs == "two" and len(words) <= 6 and not re.match(r" ?\w", after)
+    taken, labelled = 1, needs in ("two", "known", "sure") and len(words) <= 6 and not re.match(r" ?\w", after)
     for n in range(1, len(words)):
-        if kinds[n] in LINKS and (words[n].islower() or capitals):
+        if kinds[n] in LINKS and (words[n].islower() or capitals or known[min(n + 1, len(words) - 1)]):
             continue
         # In capitals the words after a name are not told by their letters: only known names go on, or a whole line after a label.
         if kinds[n] in NO_NAMES or (capitals and not known[n] and not labelled):
             break
         taken = n + 1
     if needs == "two" and taken < 2 and kinds[0] not in GIVEN:
+        return 0
+    if needs == "known" and (taken < 2 or not any(known[:taken])):
         return 0
     return found[taken - 1].end()
 
@@ -159,6 +160,17 @@ def _bare_names(text: str):
             yield start, hit.start() + ends[last], "NAME"
 
 
+def _joined(hits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Overlapping names as one: what a title tells begins earlier than what the table of names tells, or ends later."""
+    joined: list[tuple[int, int, str]] = []
+    for start, end, kind in sorted(hits):
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]), kind)
+        else:
+            joined.append((start, end, kind))
+    return joined
+
+
 def find(text: str) -> list[tuple[int, int, str]]:
     """Personal data of a text as (start, end, type), in order and not overlapping."""
     hits = []
@@ -166,12 +178,16 @@ def find(text: str) -> list[tuple[int, int, str]]:
         check = VALID.get(kind, bool)
         hits += [(*hit.span(), kind) for p in COMPILED[kind] for hit in p.finditer(text) if check(hit.group())]
         if kind == "NAME":
-            hits += _bare_names(text)
-            hits += _names(text)
+            hits += _joined([*_bare_names(text), *_names(text)])
     taken: list[tuple[int, int, str]] = []
     for start, end, kind in sorted(hits, key=lambda h: (TYPES.index(h[2]), h[0] - h[1], h[0])):
         at = bisect.bisect(taken, (start, end))  # none in `taken` overlap, so its neighbours there tell
-        if (at == 0 or taken[at - 1][1] <= start) and (at == len(taken) or end <= taken[at][0]):
+        before = taken[at - 1][1] if at else 0
+        after = taken[at][0] if at < len(taken) else len(text)
+        if kind == "NAME" and before < end and start < after:  # a name beside another finding stays one as far as it goes
+            start, end = max(start, before), min(end, after)
+            end -= len(text[start:end]) - len(text[start:end].rstrip())
+        if before <= start and end <= after and text[start:end].strip():
             taken.insert(at, (start, end, kind))
     return taken
 

@@ -12,14 +12,18 @@ TITLE = (
     r"|(?<!\b(?:[Yy]our|[Aa]|[Tt]he|[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[Aa]ny|[Oo]ur|[Uu]m|[Oo]|[Ss]eu)[ ])(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
 )
 ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
-LABEL = r"(?:[Nn]ome(?: completo| social| d[oa] (?:paciente|mãe|médico))?|NOME(?: D[OA] PACIENTE)?|(?:[Pp]atient |[Ff]ull |[Ff]irst |[Ll]ast )?[Nn]ame|NAME|M[ãÃ][eE]|Filiação)"
+LABEL = r"(?:[Nn]ombre(?: completo| del paciente)?|[Nn]ome(?: completo| social| d[oa] (?:paciente|mãe|médico))?|NOME(?: D[OA] PACIENTE)?|(?:[Pp]atient |[Ff]ull |[Ff]irst |[Ll]ast )?[Nn]ame|NAME|M[ãÃ][eE]|Filiação)"
+# Who signs a note or asks for it, before a colon or "por"; and the rank that stands before his name.
+SIGNER = (
+    r"(?:(?:[Aa]ssinad[oa]|[Ee]laborad[oa]|[Dd]igitad[oa]|[Ll]audad[oa]|[Rr]emitid[oa]|[Rr]edactado|[Ff]irmado)(?: eletronicamente| e assinad[oa])? por:?|ASSINADO POR:?"
+    r"|(?:[Mm][ée]dic[oa]|[Rr]esponsable|[Rr]esponsável|[Pp]receptora?|[Rr]esidente|[Ii]nterno|[Ss]olicitante|[Aa]cadêmic[oa]|[Ff]acultativo)(?: (?:cl[íi]nic[oa]|responsável|assistente|solicitante))?:)"
+)
+RANK = r"(?:[Aa]cadêmic[oa]|[Ii]ntern[oa]|[Rr]esidente|[Mm]édic[oa](?: residente)?|[Ee]nfermeir[oa]|[Tt]écnic[oa])"
 SAID = r"[Mm]y name is|[Mm]eu nome é|[Mm]e chamo|[Cc]hama-se|[Ss]e chama"
 WORD = r"(?:[A-Z]['’])?\p{Lu}\p{Ll}+(?:(?:['’-]|(?<=Mc|Mac|De|Di))\p{Lu}\p{Ll}+)*"
 CAPS = r"\p{Lu}(?:['’]?\p{Lu})+(?:-\p{Lu}+)*"
 LINK = r"(?:d[aeo]s?|e|van|von|del|de la|D[AEO]S?|E)"
-RUN = (
-    rf"(?:{WORD}|{CAPS})(?:[ ](?:{LINK}[ ])?(?:{WORD}|{CAPS}|\p{{Lu}}\.(?=[ ])))*"  # words that could be a name, to be looked at
-)
+RUN = rf"(?:{WORD}|{CAPS}|Mª)(?:[ ](?:{LINK}[ ])?(?:{WORD}|{CAPS}|Mª|\p{{Lu}}\.(?=[ ])))*"  # words that could be a name, to be looked at
 DATE = (
     r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
@@ -30,7 +34,7 @@ UF = r"(?:AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|S
 STREET = (
     r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
 )
-CALLING = r"(?:[Tt]el(?:efone|ephone)?s?|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
+CALLING = r"(?:[Tt]el(?:efone|ephone|[ée]fono|ef|f)?s?|[Tt]lf(?:no)?s?|[Tt]fno|[Mm]óvil|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
 # Type: patterns. Where two overlap the type that stands first here is taken; what stands in a lookbehind is context and stays.
 PATTERNS = {
     "EMAIL": [
@@ -61,6 +65,7 @@ PATTERNS = {
     ],
     "SSN": [
         r"(?<![\w.,/-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])",
+        rf"(?<=\b(?:NASS|NUSS|N\.?S\.?S\.?){NUMBER})\d[\d /-]{{4,14}}\d(?!\d)",
         rf"(?<=\b(?:SSN|[Ss]ocial [Ss]ecurity){NUMBER}(?:is )?)\d{{3}}[ -]?\d{{2}}[ -]?\d{{4}}\b",
     ],
     "CARD": [
@@ -71,18 +76,19 @@ PATTERNS = {
         rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s{{0,8}}\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
     ],
     "CRM": [
-        rf"(?<=\b(?:CRM|COREN|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
+        rf"(?<=\b(?:CRM|Crm|crm|COREN|Coren|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
         rf"(?<=\bCR[PFN])[-/ (]*{UF}\b\)?[-/: ]*(?:n[ºo°.]{{1,2}}\s*)?\d{{3,6}}\b|(?<=\bCRP[ :-]{{0,2}})\d{{2}}/\d{{3,6}}\b",
         rf"(?<=\bCR[PFN]\s{{0,8}}(?:n[ºo°.]{{1,2}})?\s{{0,8}}:?\s{{0,8}})\d{{3,6}}\s?[-/]\s?{UF}\b",
+        r"(?<=\b[Nn][º°o.]\s?(?:de )?[Cc]ol(?:egiad[oa])?\.?\s?:?\s?)\d{2}(?: \d{2}(?: \d{3,6})?|\d{2,7})",
         r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s{0,8}|:\s{0,8})?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
     ],
     "RECORD": [
         rf"(?<=(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
-        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id)[ ]?[=(]?{NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
+        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id|n?hc(?::|\s?n[ºo°]|(?=\s?\d{{5}}))|rghc|nhc-|episodio|historia cl[íi]nica)[ ]?[=(]?{NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
     ],
     "BIRTH_DATE": [
         rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
-        rf"|born(?: on)?)[.:]{{0,40}}\s{{0,8}}(?:o dia\s{{0,8}})?)){DATE}"
+        rf"|born(?: on)?|nacimiento|fecha de nac\.?|nacid[oa](?: en| el)?|naci[óo] el)[.:]{{0,40}}\s{{0,8}}(?:o dia\s{{0,8}})?)){DATE}"
     ],
     "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "PHONE": [
@@ -100,12 +106,15 @@ PATTERNS = {
     "ADDRESS": [
         rf"(?<![\w.,/-])\d{{1,5}}[A-Z]?[ ](?:[NSEW]\.?[ ])?(?:{WORD}[ ]|\d+(?:st|nd|rd|th)[ ]){{1,3}}(?:{STREET})\b\.?(?:,?[ ](?:[Aa]pt|[Ss]uite|[Ss]te|[Uu]nit|#)\.?[ ]?\w+)?",
         r"\b(?:[Rr]ua|R\.|[Aa]v(?:enida)?\.?|[Tt]ravessa|[Aa]lameda|[Rr]odovia|[Pp]raça|[Ee]strada|RUA|AVENIDA)[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)(?:[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)){0,6},?[ ]?(?:n[º°.o]{1,2}[ ]?)?\d{1,5}\b(?:[ ]?[,-][ ]?(?:apto?|ap|bloco|casa)\.?[ ]?\w+)*",
+        r"(?<=\b(?:[Dd]omicilio|[Dd]irecci[óo]n|[Ee]ndereço|[Ll]ogradouro|[Rr]esidência)\s?:\s{0,3})\S[^\n]{3,90}?(?=\.?\s*(?:\n|$))",
+        r"(?<!\w)(?:(?:[Cc]alle|CALLE|[Aa]vda\.?|[Aa]venida|Paseo|Pº|Plaza|Pza\.?|Camino|Carretera|Ctra\.?|Ronda|Urbanización)[ ]|[Cc]/[ ]?)(?:\p{L}[\p{L}.´'’-]*[ ]?){1,7},?[ ]?(?:n[º°.o]{1,2}[ ]?)?(?:\d{1,4}(?:[ ]?-[ ]?\d{1,4})?\b|s/n)(?:[ ]?[,.-]{0,2}[ ]?\b(?:P?\d{1,3}[ºª°]?[ -]?[A-L]?|Bajo|[A-L]|Izq\w*|D(?:cha|rcha))\b(?![.,]?\d)){0,3}",
     ],
     "NAME": [],  # found by `_names`
 }
 TYPES = tuple(PATTERNS)
 COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
-# What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name.
+# What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name,
+# "two" words or a given name, two of which one is "known"; "sure": nothing.
 NAMES = [
     (
         "Dr|Sr|Mr|Ms|Miss|Prof|Enf|Dona|outor|enhor|octor|urse|nferm|dona|prof|dr.|dr(|dra|drª|sr.|sr(|sra|srª|DR.|DRA|SR.|SRA|SRTA|ENF.|dr |sr ".split(
@@ -127,12 +136,38 @@ NAMES = [
         regex.compile(rf"\b{ROLE}(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+({RUN})"),
         "given",
     ),
+    (("ombre",), regex.compile(rf"\b[Nn]ombres?\s*:[ ]*({RUN})(?=[ .,;]*\s+[Aa]pellido)"), "sure"),
+    (("pellido",), regex.compile(rf"\b[Aa]pellidos?\s*:[ ]*((?:[Dd](?:el?|os|as?)[ ](?:l[ao]s?[ ])?)?{RUN})"), "sure"),
+    (
+        (
+            "por ",
+            "por:",
+            "POR",
+            "dico:",
+            "dica:",
+            "nsable",
+            "nsável",
+            "eceptor",
+            "esident",
+            "nterno",
+            "olicitante",
+            "cadêmic",
+            "acultativo",
+        ),
+        regex.compile(rf"\b(?:{SIGNER}[ ]*(?:{RANK}[ ]+)?(?:{TITLE}:?[ ]*)*)({RUN})"),
+        "known",
+    ),
+    (
+        ("ID:", "ID :", "dentificação:", "DENTIFICAÇÃO:"),
+        regex.compile(rf"\b(?:ID|[Ii]dentificação|IDENTIFICAÇÃO)\s?:[ ]*({RUN})"),
+        "given",
+    ),
+    ((" R1", " R2", " R3", " R4", " R5", " I1", " I2"), regex.compile(rf"(?<![\w.])({RUN})(?=[ ](?:R[1-5]|I[12])\b)"), "given"),
     (("DR", "SR", "ENF"), regex.compile(rf"\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+({RUN})"), "given"),
     (("eu ",), regex.compile(rf"\b[Ss]eu[ ]+({RUN})"), "given"),
     (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
     (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
 ]
-NAME_PIECES = tuple(piece for pieces, _, _ in NAMES for piece in pieces)
 # A given name and a surname, both known, are a name without anything before them; institutions and eponyms are not.
 BARE = re.compile(
     r"(?<![\w'’-])(?:[A-ZÀ-Ý][a-zà-ÿ]+ (?:(?:d[aeo]s?|e) )?[A-ZÀ-Ý][a-zà-ÿ]+|[A-ZÀ-Ý]{3,} (?:D[AEO]S? )?[A-ZÀ-Ý]{2,})"
@@ -152,12 +187,29 @@ CNPJ_LIKE = re.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
 # What a text must hold for a type to be looked for; those in lower case are told in lower case.
 PIECES = {
     "RG": ("RG", "R.G.", "dentidade"),
-    "CRM": ("CRM", "COREN", "CRO", "CRF", "CRP", "CRN", "CRE"),
+    "CRM": (
+        "CRM",
+        "Crm",
+        "crm",
+        "ºCol",
+        "º Col",
+        "°Col",
+        "ºcol",
+        "º col",
+        "olegiad",
+        "COREN",
+        "Coren",
+        "CRO",
+        "CRF",
+        "CRP",
+        "CRN",
+        "CRE",
+    ),
     "CEP": ("CEP",),
-    "SSN": ("SSN", "ocial Security", "ocial security"),
+    "SSN": ("SSN", "NSS", "NASS", "NUSS", "N.S.S", "ocial Security", "ocial security"),
 }
 LOW_PIECES = {
-    "BIRTH_DATE": ("nasc", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
+    "BIRTH_DATE": ("nasc", "nacid", "nacim", "naci", "de nac", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
     "RECORD": (
         "pront",
         "matr",
@@ -170,13 +222,18 @@ LOW_PIECES = {
         "patient id",
         "account n",
         "hospital n",
+        "hc:",
+        "hc ",
+        "hc-",
+        "episodio",
+        "historia cl",
     ),
     "EMAIL": ("@", "(at)", "[at]"),
     "URL": ("://", "www.", ".com/"),
 }
 CONTEXTS = {
     "ADDRESS": re.compile(
-        rf"\b(?:{STREET})\b|\b(?:[Rr]ua|RUA|R\.|[Aa]v|AVENIDA|[Tt]rav|[Aa]lam|[Rr]odov|[Pp]ra[çc]a|[Ee]strada)"
+        rf"\b(?:{STREET})\b|\b(?:[Rr]ua|RUA|R\.|[Aa]v|AVENIDA|[Tt]rav|[Aa]lam|[Rr]odov|[Pp]ra[çc]a|[Ee]strada|[Cc]alle|CALLE|[Pp]aseo|[Pp]laza|[Pp]za|[Cc]amino|[Cc]arretera|[Cc]tra|[Rr]onda|[Uu]rbaniz|[Dd]omicil|[Dd]irecci|[Ee]ndere|[Ll]ograd|[Rr]esidênc)|\b[Cc]/"
     ),
     "IP": re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]"),
 }

@@ -71,6 +71,22 @@ def test_clinical_words_stay(text):
         ("card 4111 1111 1111 1111", "card [CARD]"),
         ("CPF 529.982.247-25, CPF 529.982.247-24", "CPF [CPF], CPF 529.982.247-24"),
         ("Prontuário: 54699-7", "Prontuário: [RECORD]"),
+        ("# ID: Paulo José, 71 anos, natural de Lins", "# ID: [NAME], 71 anos, natural de Lins"),
+        ("HC: 10293847\nHC em andamento", "HC: [RECORD]\nHC em andamento"),
+        ("Elaborado e assinado por Dr. Caio Marcos De Almeida Lobo, Crm 998877", "Elaborado e assinado por Dr. [NAME], Crm[CRM]"),
+        ("Assinado por Acadêmica Thaynan Carmo Moura em 02/03", "Assinado por Acadêmica [NAME] em 02/03"),
+        ("CLARA R3 PEDIATRIA + Breno I1 + Dra. Iolanda", "[NAME] R3 PEDIATRIA + [NAME_2] I1 + Dra. [NAME_3]"),
+        ("avaliado e assinado por Neurologia Pediátrica", "avaliado e assinado por Neurologia Pediátrica"),
+        ("Dr: How is the pain? Doctor: Continue as before.", "Dr: How is the pain? Doctor: Continue as before."),
+        (
+            "Nombre: Xoana.\nApellidos: De la Vega Uribe.\nNHC: 5512873.\nNASS: 28 1234567 89.",
+            "Nombre: [NAME].\nApellidos: [NAME_2].\nNHC: [RECORD].\nNASS: [SSN].",
+        ),
+        ("Domicilio: Av. de la Ermita 7, 3 B.\nEdad: 40", "Domicilio: [ADDRESS].\nEdad: 40"),
+        ("Médico: Pere Soler Vidal NºCol: 28 28 11223.", "Médico: [NAME] NºCol: [CRM]."),
+        ("Remitido por: Dr. José Lara Urgel Plaza del Sol, 4", "Remitido por: Dr. [NAME] [ADDRESS]"),
+        ("Fecha de nacimiento: 03/04/1951", "Fecha de nacimiento: [BIRTH_DATE]"),
+        ("it is called 100 times", "it is called 100 times"),
     ],
 )
 def test_personal_data_goes(text, masked):
