@@ -5,6 +5,7 @@ llama.cpp's server in this process, a URL as evaluate.py asks one.
 """
 
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +60,7 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
                 row = {"id": question.name, "system": name, "answers": texts}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
+                os.fsync(file.fileno())  # an answer may be paid for, and drawn again it would be another
                 rows.append(row)
                 if number % max(1, len(left) // 10) == 0:
                     print(f"{number}/{len(left)} questions")

@@ -12,6 +12,8 @@ kill    SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment, by the processor 
 damage  a file that the stage reads, cut short or with one bit turned. Either one clear error that names the file, without a
         traceback, or the same result, or the row left out, counted, with its reason (`told`). Where the bit stands in the content
         itself (a letter, a weight), another result is right: `changed` counts those, for nobody could tell.
+power   SIGKILL at such a moment, or after the end, and whatever the stage had not synced is lost (power.py; needs cc).
+        The same result, or one clear error that names a file that was lost; what had ended well stays whole.
 gone    the output folder is deleted at such a moment while the stage runs, or its disk unmounted (needs root). One clear error,
         or the result all the same; started again it ends well.
 disk    the output folder on a disk of a random small size (tmpfs; needs root). One clear error; with more room the same command
@@ -32,62 +34,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from stages import ALL, ROOT, Stage, make_inputs, run
-from warm import alive_in, import_all, started, used, wait_until
+from power import built, power_trial, preload
+from stages import ALL, ROOT, STAGES, Stage, make_inputs, run
+from trial import GOOD, Span, Trial, lines_of, measured
+from warm import alive_in, import_all, kill_session, started, used, wait_until
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 60  # seconds that a process may take to end after its signal; generous, for machines are busy
-GOOD = ("same", "refused", "told", "changed", "finished")
-
-
-@dataclass
-class Trial:
-    """One fault and what came of it."""
-
-    kind: str
-    stage: str
-    fault: str
-    verdict: str  # same, refused, changed, finished (before the fault); or what went wrong
-    printed: str = ""
-
-
-@dataclass
-class Span:
-    """Processor seconds of a stage that is left alone: until its first file, and in all."""
-
-    begin: float = 0.0
-    total: float = 0.0
-
-    def moment(self, dice: random.Random) -> float:
-        return dice.uniform(self.begin, self.total) if dice.random() < 0.8 else dice.uniform(0, self.begin)
-
-
-def measured(stage: Stage, inputs: Path, work: Path, warm: bool) -> Span:
-    """How much it takes on this machine."""
-    span, out = Span(), work / "out"
-    process = started(stage.words(inputs, out), work / "printed.txt", warm)
-    while process.poll() is None:
-        span.total = max(span.total, used(process.pid))
-        if not span.begin and any(p.is_file() for p in out.rglob("*")):
-            span.begin = span.total
-        time.sleep(0.02)
-    assert process.wait() == 0, (work / "printed.txt").read_text()[-2000:]
-    shutil.rmtree(out)
-    print(f"{stage.name}: {span.begin:.1f} of {span.total:.1f} processor seconds before it writes", flush=True)
-    return span
-
-
-def lines_of(stage: Stage, out: Path) -> dict[str, list[bytes]]:
-    """Whole lines of the files whose every line is confirmed once it is written."""
-    found = {}
-    for name in stage.keeps:
-        lines = (out / name).read_bytes().splitlines(keepends=True) if (out / name).is_file() else []
-        found[name] = [line for line in lines if line.endswith(b"\n")]
-    return found
 
 
 def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random.Random, span: Span, warm: bool = False) -> Trial:
@@ -97,8 +54,7 @@ def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
     process = started(words, printed, warm)
     while process.poll() is None and used(process.pid) < moment:
         time.sleep(0.01)
-    part = "before" if moment < span.begin else f"{(moment - span.begin) / (span.total - span.begin or 1):.0%} of"
-    fault = f"{number.name} after {moment:.2f} s, {part} its work"
+    fault = f"{number.name} after {moment:.2f} s, {span.part(moment)} its work"
     process.send_signal(number)  # nothing, where it has ended
     try:
         code = process.wait(PATIENCE)
@@ -106,8 +62,7 @@ def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
         code = None
     said = printed.read_text(errors="replace")
     left = not wait_until(lambda: not alive_in(process.pid), 10 if code is not None else 0)
-    for pid in alive_in(process.pid):
-        os.kill(pid, signal.SIGKILL)
+    kill_session(process.pid)
     process.wait()
     if code is None:
         return Trial("kill", stage.name, fault, "did not end", said)
@@ -117,12 +72,12 @@ def kill_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
         return Trial("kill", stage.name, fault, "finished" if stage.result(out) == alone else "another result, exit 0", said)
     if "Traceback" in said and "KeyboardInterrupt" not in said:
         return Trial("kill", stage.name, fault, "traceback", said)
-    kept = lines_of(stage, out)
+    kept = {name: lines_of(out / name) for name in stage.keeps}
     again = started(words, printed, warm)
     code = again.wait(900)
     ended = printed.read_text(errors="replace")
     said += "\n--- again\n" + ended[-3000:]
-    if any(set(lines) - set(lines_of(stage, out)[name]) for name, lines in kept.items()):
+    if any(set(lines) - set(lines_of(out / name)) for name, lines in kept.items()):
         return Trial("kill", stage.name, fault, "confirmed lines are lost", said)
     if code == 2 and "finished run" in ended and stage.result(out) == alone:
         return Trial("kill", stage.name, fault, "same")
@@ -245,7 +200,7 @@ def gone_trial(stage: Stage, inputs: Path, work: Path, alone: dict, dice: random
     return Trial("gone", stage.name, fault, "refused" if well else f"could not go on, exit {again}", said)
 
 
-KINDS = {"kill": kill_trial, "gone": gone_trial, "damage": damage_trial, "disk": disk_trial}
+KINDS = {"kill": kill_trial, "power": power_trial, "gone": gone_trial, "damage": damage_trial, "disk": disk_trial}
 
 
 def table(trials: list[Trial]) -> str:
@@ -269,7 +224,7 @@ def campaign(
     try:
         print("making the inputs, each stage once left alone", flush=True)
         if warm:
-            import_all()
+            import_all(models=any(s.name in stages for s in STAGES[1:]))
         alone = make_inputs(root / "inputs", stages, warm)
         chosen = [s for s in ALL if s.name in stages]
         plan = [(k, s) for s in chosen for k in kinds if k != "disk" or os.getuid() == 0]
@@ -280,7 +235,7 @@ def campaign(
             work, dice = root / f"trial{number}", random.Random(f"{seed}-{number}")
             number += 1
             work.mkdir()
-            if kind in ("kill", "gone") and stage.name not in spans:
+            if kind in ("kill", "power", "gone") and stage.name not in spans:
                 spans[stage.name] = measured(stage, root / "inputs", work, warm)
             trial = KINDS[kind](stage, root / "inputs", work, alone[stage.name], dice, spans.get(stage.name, Span()), warm)
             trials.append(trial)
@@ -307,7 +262,13 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup, or after a shell's `&`, both are ignored, and every
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # program started from here would ignore them too
-    trials = campaign(args.minutes, args.seed, kinds, stages, args.trials, ROOT / "runs" / "faults" / "trials.jsonl", args.warm)
+    runs = ROOT / "runs" / "faults"
+    if "power" in kinds and (library := built(runs)):
+        preload(library)
+    elif "power" in kinds:
+        print("power: left out, as there is no cc here")
+        kinds.remove("power")
+    trials = campaign(args.minutes, args.seed, kinds, stages, args.trials, runs / "trials.jsonl", args.warm)
     print(table(trials))
     sys.exit(any(t.verdict not in GOOD for t in trials))
 

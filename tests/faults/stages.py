@@ -3,6 +3,7 @@
 import atexit
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,12 +11,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from small_model import with_fewer_tokens
 from warm import run_forked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REHEARSAL = ROOT / "recipes" / "rehearsal"
 FEW = ["--max_steps", "6", "--save_steps", "2", "--logging_steps", "1", "--max_length", "256"]
 EXPORT = ["--quantization", "q8_0", "--max_tokens", "300"]
+CHOOSE = ["--data", "{inputs}/test.jsonl", "--margin", "60"]  # what eight rows can rule out
 FEW += ["--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"]
 
 
@@ -29,9 +32,14 @@ class Stage:
     results: list[str]  # patterns below {out}: the files that must be the same, byte for byte, after any stop
     rows: list[str] = field(default_factory=list)  # JSONL files below {out} whose rows must be the same, times left out
     keeps: list[str] = field(default_factory=list)  # JSONL files below {out}, of which no line that is written may go
+    begins_with: list[str] = field(default_factory=list)  # folders below {inputs} that lie in {out} before it is started
     told: str = "never said"  # what it prints where it leaves a damaged row out, counted and with its reason
 
     def words(self, inputs: Path, out: Path) -> list[str]:
+        """The command line; what lies in its output folder before it begins is put there."""
+        for name in self.begins_with:
+            if not (out / name).exists():
+                shutil.copytree(inputs / name, out / name)
         places = {"{inputs}": str(inputs), "{out}": str(out)}
         if (inputs / "urls.json").is_file():
             places |= json.loads((inputs / "urls.json").read_text())
@@ -123,6 +131,25 @@ STAGES = [
         ["eval/metrics.json", "eval/predictions.jsonl", "eval_gguf/predictions.jsonl"],
         ["comparison.json"],
     ),
+    Stage(
+        "choose",
+        ["scripts/choose_file.py", "--model", "{inputs}/sft", "--gguf_dir", "{inputs}/gguf", *CHOOSE, "--output_dir", "{out}"],
+        [*MODEL, *ADAPTER, "gguf/verification.json", "gguf/x-q4_k_m.gguf", "gguf/x-q8_0.gguf", "test.jsonl"],
+        ["choice.json", "model.gguf"],
+    ),
+    Stage(
+        "report",
+        ["scripts/report.py", "--run", "{out}"],
+        [
+            "comparison/comparison.json",
+            "sft/run.json",
+            "sft/metrics.jsonl",
+            "gguf/verification.json",
+            "out_prepare/manifest.json",
+        ],
+        ["report.html", "report.md", "summary.json"],
+        begins_with=["comparison", "sft", "gguf", "out_prepare"],
+    ),
 ]
 ALL = [*CHEAP, *STAGES]
 
@@ -187,6 +214,22 @@ def classification_rows(count: int) -> list[dict]:
     ]
 
 
+def with_another_file(folder: Path) -> None:
+    """A second file in an export, the same under another name, so that there is one to choose."""
+    shutil.copy(folder / "x-q8_0.gguf", folder / "x-q4_k_m.gguf")
+    record = json.loads((folder / "verification.json").read_text())
+    record["files"].insert(0, record["files"][0] | {"file": "x-q4_k_m.gguf", "quantization": "q4_k_m"})
+    (folder / "verification.json").write_text(json.dumps(record))
+
+
+def make_model(folder: Path, small: bool) -> None:
+    """The tiny random model; of a small vocabulary where no GGUF is made of it."""
+    if not (made := ROOT / "models" / "tiny-qwen3").is_dir():
+        ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(made)])
+        assert ended.returncode == 0, ended.stderr
+    (with_fewer_tokens if small else shutil.copytree)(made, folder)
+
+
 def make_inputs(folder: Path, wanted: list[str], warm: bool = False) -> dict[str, dict[str, str]]:
     """Make what the wanted stages read, each stage by the one before; returns each stage's results when it is left alone."""
     sys.path[:0] = [str(ROOT)]
@@ -197,20 +240,17 @@ def make_inputs(folder: Path, wanted: list[str], warm: bool = False) -> dict[str
     cheap = [s for s in CHEAP if s.name in wanted]
     if cheap:
         sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "data_prep")]
-        atexit.register(make_cheap_inputs(folder).terminate)
+        writers, mine = make_cheap_inputs(folder), os.getpid()
+        atexit.register(lambda: os.getpid() == mine and writers.terminate())  # no fork of this process ends them
     dear = [s for s in STAGES if s.name in wanted]
     if [s.name for s in dear] not in ([], ["prepare"]):
-        if (made := ROOT / "models" / "tiny-qwen3").is_dir():
-            shutil.copytree(made, folder / "model")
-        else:
-            ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(folder / "model")])
-            assert ended.returncode == 0, ended.stderr
+        make_model(folder / "model", small=not {s.name for s in dear} - {"prepare", "sft", "evaluate"})
     rows = classification_rows(28)
     turns = [[{"from": "human", "value": scoring_prompt(r)}, {"from": "gpt", "value": r["label"]}] for r in rows[:20]]
     for name, lines in (("train", [{"conversations": t} for t in turns]), ("test", rows[20:])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     left_alone = {}
-    kept = {"sft": "sft", "evaluate": "eval", "evaluate_gguf": "eval_gguf"}
+    kept = {"sft": "sft", "evaluate": "eval", "export": "gguf", "evaluate_gguf": "eval_gguf", "compare": "comparison"}
     for stage in [*cheap, *STAGES[: 1 + max((STAGES.index(s) for s in dear), default=-1)]]:
         out = folder / kept.get(stage.name, f"out_{stage.name}")
         ended = run(stage.words(folder, out), warm=warm)
@@ -219,4 +259,5 @@ def make_inputs(folder: Path, wanted: list[str], warm: bool = False) -> dict[str
         assert left_alone[stage.name], stage.name
         if stage.name == "export":
             shutil.copy(out / "x-q8_0.gguf", folder / "x.gguf")
+            with_another_file(out)
     return left_alone

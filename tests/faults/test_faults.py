@@ -9,12 +9,12 @@ sys.path.insert(0, str(ROOT / "tests" / "faults"))
 import faults
 from stages import STAGES
 
-FILES = ["sft", "evaluate", "export", "evaluate_gguf", "compare"]
+FILES = ["sft", "evaluate", "export", "evaluate_gguf", "compare", "choose", "report"]
 
 
 @pytest.mark.slow  # not in CI yet
 @pytest.mark.rehearsal
-@pytest.mark.parametrize("kinds, stages, trials", [(["kill", "damage", "disk"], ["prepare"], 12), (["damage"], FILES, 10)])
+@pytest.mark.parametrize("kinds, stages, trials", [(["kill", "damage", "disk"], ["prepare"], 12), (["damage"], FILES, 14)])
 def test_campaign_finds_nothing(tmp_path, kinds, stages, trials):
     done = faults.campaign(60, 7, kinds, stages, trials, tmp_path / "trials.jsonl")
     assert len(done) == trials

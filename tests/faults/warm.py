@@ -2,6 +2,7 @@
 alone and no imports; what lives of a session, and the processor time it has used."""
 
 import atexit
+import contextlib
 import os
 import runpy
 import signal
@@ -16,13 +17,97 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def import_all() -> None:
+def import_all(models: bool = True) -> None:
     """What the scripts import inside main, in their order; without a thread, which would not live on in a fork."""
     os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "UNSLOTH_DISABLE_STATISTICS": "1"}
     os.chdir(ROOT)
+    import docstring_parser, filelock, ftfy, jsonargparse, numpy, openai, py3langid, rensa, typeshed_client, yaml  # noqa: E401, F401, I001
+
+    sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+    import data_prep.choose, data_prep.prepare, data_prep.synthesize  # noqa: E401, F401, I001
+    from chain import fingerprint
+    from data_prep import language
+
+    for script in ("data_prep/prepare.py", "scripts/annotate.py"):  # what a recipe asks of its stages' code
+        fingerprint.code_hash(ROOT / script)
+        fingerprint.packages_of(ROOT / script)
+
+    language.language_of(["De que cor é o céu de Lisboa? " * 20])  # its model is unpacked
+    py3langid.classify("De que cor é o céu?")
+    if not models:
+        return
     import unsloth  # noqa: F401, I001
-    import bitsandbytes, datasets, gguf, peft, transformers, trl  # noqa: E401, F401
+    import bitsandbytes, datasets, gguf, matplotlib.figure, peft, transformers, trl  # noqa: E401, F401
+
+
+def run_python(words: list[str]) -> None:
+    """What `python WORDS` does: a script, or -c."""
+    if words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.path.insert(0, "")
+        exec(compile(words[1], "-c", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+    else:
+        sys.argv = words
+        sys.path.insert(0, str((ROOT / words[0]).parent))
+        runpy.run_path(words[0], run_name="__main__")
+
+
+def end_as_python(run) -> None:
+    """Call it and end this process as Python ends a program."""
+    code = 1
+    try:
+        run()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class ForkingPopen(subprocess.Popen):
+    """subprocess.Popen of a stage that runs warm: where it starts a Python, that is a fork of it, as a child like any other."""
+
+    def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *more):
+        words = [os.fspath(word) for word in args] if isinstance(args, (list, tuple)) else []
+        if words[:1] != [sys.executable]:
+            return super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *more)
+        pipes, session, group = more[3:9], more[-2], more[-1]
+        self.pid = os.fork()
+        if self.pid == 0:
+            end_as_python(lambda: self._as_program(words[1:], pipes, cwd, env, session, group, preexec_fn))
+        self._child_created = True
+        self._close_pipe_fds(*pipes)
+
+    @staticmethod
+    def _as_program(words: list[str], pipes: tuple, cwd, env, session: bool, group: int, preexec_fn):
+        """What exec changes in a process."""
+        atexit._clear()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, place in zip((pipes[0], pipes[3], pipes[5]), (0, 1, 2), strict=True):
+            if number >= 0:
+                os.dup2(number, place)
+        os.closerange(3, 1024)
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", buffering=1, errors="replace", closefd=False)
+        os.chdir(cwd or ".")
+        if env is not None:
+            os.environ.clear()
+            os.environ.update(env)
+        if session:
+            os.setsid()
+        if group >= 0:
+            os.setpgid(0, group)
+        if preexec_fn:
+            preexec_fn()
+        run_python(words)
 
 
 class Forked:
@@ -32,32 +117,22 @@ class Forked:
         sys.stdout.flush()
         sys.stderr.flush()
         self.returncode = None
+        Path(printed).write_bytes(b"")
         self.pid = os.fork()
         if self.pid == 0:
             self._child(words, printed)
 
     def _child(self, words: list[str], printed: Path):
-        code = 1
-        try:
+        def run():
             os.setsid()
             into = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             for number, place in ((os.open(os.devnull, os.O_RDONLY), 0), (into, 1), (into, 2)):
                 os.dup2(number, place)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            sys.argv = words
-            sys.path.insert(0, str((ROOT / words[0]).parent))
-            runpy.run_path(words[0], run_name="__main__")
-            code = 0
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            threading._shutdown()
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            subprocess.Popen = ForkingPopen
+            run_python(words)
+
+        end_as_python(run)
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -99,16 +174,25 @@ def alive_in(session: int) -> list[int]:
     return found
 
 
-def used(session: int) -> float:
-    """Processor seconds of a session's processes and of the children they have waited for."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def kill_session(session: int) -> None:
+    """SIGKILL for whatever lives of a session, until nothing does."""
+    while alive := alive_in(session):
+        for pid in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def used(process: int) -> float:
+    """Processor seconds of a process, its children, and those of them that were waited for."""
+    ticks, todo = 0, [process]
+    while todo:
+        pid = todo.pop()
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+            todo += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         except OSError:
             continue
-        if int(fields[3]) == session:
-            ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
