@@ -66,11 +66,16 @@ def into_place(made: Path, place: Path) -> None:
     """Rename a file, or a folder of files, to its name, in an order that a power cut does not undo: what it holds is on the
     disk before it is renamed, the new name after. Both rooms rename by this alone (tests/common/test_power_cut.py).
     """
+    on_disk(made)
+    os.replace(made, place)
+    _sync(place.parent)
+
+
+def on_disk(made: Path) -> None:
+    """When this returns, what a file holds, or a folder's files, is on the disk."""
     for path in [made, *(made.rglob("*") if made.is_dir() else ())]:
         if path.exists():  # a link may lead nowhere
             _sync(path)
-    os.replace(made, place)
-    _sync(place.parent)
 
 
 def _sync(path: Path) -> None:

@@ -3,6 +3,7 @@
 Importing this file imports no torch.
 """
 
+import dataclasses
 import functools
 import json
 import shutil
@@ -10,15 +11,17 @@ import zipfile
 from pathlib import Path
 
 from common.errors import CheckFailed
-from common.files import into_place, reading
+from common.files import into_place, reading, write_text
 from common.models import damaged_files
 from training import adapters
+
+from data_prep.files import on_disk
 
 
 def last(output_dir: str | Path) -> Path | None:
     """The newest whole checkpoint of a folder. trainer_state.json is written last, so its lack tells a broken one.
 
-    After a power cut files of the right name may be cut short, or zeros.
+    After a power cut files of the right name may be cut short, or zeros, where an older version wrote them (`save_in_order`).
     """
     found = sorted(Path(output_dir).glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
     for checkpoint in found:
@@ -31,6 +34,20 @@ def last(output_dir: str | Path) -> Path | None:
             pass
         print(f"warning: {checkpoint} is incomplete and is passed over")
     return None
+
+
+def save_in_order() -> None:
+    """Let transformers write trainer_state.json when all else of a checkpoint is on the disk, under a temporary name.
+
+    It syncs nothing: after a power cut weights could be zeros in files of the right length, beside a whole trainer_state.json.
+    """
+    from transformers import TrainerState
+
+    def save_to_json(state, json_path: str) -> None:
+        on_disk(Path(json_path).parent)
+        write_text(json_path, json.dumps(dataclasses.asdict(state), indent=2, sort_keys=True) + "\n")
+
+    TrainerState.save_to_json = save_to_json
 
 
 def resume_from(checkpoint: Path, trainer) -> None:

@@ -16,6 +16,8 @@ from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
 from training.data_files import files_of
 
+from data_prep.files import on_disk
+
 # Words of torch's out-of-memory errors, CUDA's and the processor's; the last is oneDNN's.
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
 
@@ -46,6 +48,8 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
         ) from None
     if first_process():
         callbacks.draw_loss(log, output_dir / "loss.png")
+        for path in (log, output_dir / "loss.png"):
+            on_disk(path)
     best = trainer.state.best_model_checkpoint
     return {
         "train_loss": round(_mean_loss(trainer.state.log_history) if checkpoint else result.training_loss, 4),
@@ -76,6 +80,7 @@ def _prepare(trainer, run: Run, args, checkpoint: Path | None, log: Path) -> Non
     if first_process():
         write_json(run.settings_file, run.settings | {"versions": run.begun_with})
         write_text(log, "".join(kept))
+    checkpoints.save_in_order()
     trainer.remove_callback(PrinterCallback)
     if checkpoint:
         print(f"goes on from {checkpoint}")

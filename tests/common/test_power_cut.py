@@ -53,6 +53,23 @@ def test_bytes_before_the_name_and_the_name_after(tmp_path, calls, write):
     assert {path for _, path in calls[:at]} == whole
 
 
+def test_a_checkpoint_is_on_the_disk_before_its_last_file_is_there(tmp_path, calls, monkeypatch):
+    from training import checkpoints
+    from transformers import TrainerState
+
+    monkeypatch.setattr(TrainerState, "save_to_json", None)
+    checkpoints.save_in_order()
+    folder = tmp_path / "checkpoint-2"
+    folder.mkdir()
+    for name in ("adapter_model.safetensors", "optimizer.pt", "rng_state.pth"):
+        (folder / name).write_bytes(b"w" * 100)
+    TrainerState(global_step=2).save_to_json(str(folder / "trainer_state.json"))
+    (at,) = [i for i, call in enumerate(calls) if call[0] == "rename"]
+    written = {str(p) for p in folder.iterdir()} - {str(folder / "trainer_state.json")}
+    assert written | {str(folder), calls[at][1]} == {path for _, path in calls[:at]}
+    assert TrainerState.load_from_json(str(folder / "trainer_state.json")).global_step == 2
+
+
 def renames(path) -> list[int]:
     """Lines of a file that rename, whatever they do it by; str.replace takes two arguments, Path.replace one."""
     found = []

@@ -223,7 +223,7 @@ def with_another_file(folder: Path) -> None:
 
 
 def make_model(folder: Path, small: bool) -> None:
-    """The tiny random model; of a small vocabulary where no GGUF is made of it."""
+    """The tiny random model; of a small vocabulary unless a converter that is not ours asks for a known one."""
     if not (made := ROOT / "models" / "tiny-qwen3").is_dir():
         ended = run([sys.executable, "scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", str(made)])
         assert ended.returncode == 0, ended.stderr
@@ -244,7 +244,7 @@ def make_inputs(folder: Path, wanted: list[str], warm: bool = False) -> dict[str
         atexit.register(lambda: os.getpid() == mine and writers.terminate())  # no fork of this process ends them
     dear = [s for s in STAGES if s.name in wanted]
     if [s.name for s in dear] not in ([], ["prepare"]):
-        make_model(folder / "model", small=not {s.name for s in dear} - {"prepare", "sft", "evaluate"})
+        make_model(folder / "model", small=warm or not {s.name for s in dear} - {"prepare", "sft", "evaluate"})
     rows = classification_rows(28)
     turns = [[{"from": "human", "value": scoring_prompt(r)}, {"from": "gpt", "value": r["label"]}] for r in rows[:20]]
     for name, lines in (("train", [{"conversations": t} for t in turns]), ("test", rows[20:])):

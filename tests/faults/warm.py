@@ -107,7 +107,21 @@ class ForkingPopen(subprocess.Popen):
             os.setpgid(0, group)
         if preexec_fn:
             preexec_fn()
+        if words[2:] and words[2].endswith("convert_hf_to_gguf.py"):
+            take_any_tokenizer(words[2])
         run_python(words)
+
+
+def take_any_tokenizer(script: str) -> None:
+    """Let llama.cpp's converter take a tokenizer of a small vocabulary, by whose tokens of a test text it knows none."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gguf"]:
+        del sys.modules[name]  # it brings its own
+    folder = Path(script).parent
+    sys.path[:0] = [str(folder / "gguf-py"), str(folder)]
+    import conversion.base
+
+    conversion.base.TextModel.get_vocab_base_pre = lambda *_: "qwen2"
+    del sys.path[:2]
 
 
 class Forked:
