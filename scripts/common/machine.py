@@ -15,6 +15,7 @@ from common.paths import SCRIPTS
 
 CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 own_process = False  # set by common/entry.py
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 NOT_USED = ("sklearn", "scipy", "pandas", "bitsandbytes", "torchao", "triton")
 
 
@@ -37,6 +38,20 @@ def release_memory() -> None:
 
         with contextlib.suppress(AttributeError):  # musl has none
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def few_heaps() -> None:
+    """For a process that serves for days, called before it has other threads.
+
+    The C library (glibc) gives each thread a heap of its own, and once a large piece was freed the large ones come from these
+    heaps too and leave holes. So here: two heaps, and pieces from 256 KiB on from the system, to which they return.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(AttributeError):  # musl has none
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+            ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 256 * 1024)
 
 
 def cores() -> int:

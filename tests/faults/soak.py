@@ -9,6 +9,7 @@ grew by more than a tenth from a quarter of the time on.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -70,8 +71,9 @@ class Server:
                 answer.readline() if leave else answer.read()
                 self.answers["left" if leave else answer.status] += 1
         except urllib.error.HTTPError as error:
-            error.read()
             self.answers[error.code] += 1
+            with contextlib.suppress(ConnectionError):  # refused while it was being sent, and the connection ended
+                error.read()
         except TimeoutError:
             self.answers["hung"] += 1
             print(f"{self.name}: no answer in {PATIENCE} s to {(body or path.encode())[:300]}", flush=True)
