@@ -47,7 +47,9 @@ from common.arguments import check_at_least
 from common.entry import run_main
 from common.errors import UserError
 from common.files import into_place, read_rows, sha256, write_json, write_text
+from common.machine import watched
 from common.models import check_model_name
+from llamacpp.files import is_gguf
 from training.rules import load_rules
 
 from data_prep.arguments import parse_args
@@ -334,6 +336,8 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     if args.export:
         return export(args)
+    if files := [model for model in args.model if is_gguf(model)]:
+        watched(f"model: {' or '.join(files)}", Path(args.output_dir) / "llama.log")
     if args.rules:
         load_rules(args.rules)  # a mistake in it ends this before a model is loaded
         return export_by_rules(args, gather(args))

@@ -24,6 +24,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows
+from common.machine import watched
 from common.models import EMBEDDED_MODEL, adapter_config, check_model_name, is_adapter
 from llamacpp.files import gguf_problems, is_gguf, lora_problems
 from llamacpp.sampling import GREEDY
@@ -105,9 +107,9 @@ class Args:
 class Chat:
     """A conversation with its history, and the commands that change it."""
 
-    def __init__(self, args: Args, typed: bool):
+    def __init__(self, args: Args, typed: bool, log: Path | None):
         self.args, self.enable_thinking = args, args.enable_thinking
-        self.settings = Settings(args.max_new_tokens, args.max_length, args.seed, args.load_in_4bit)
+        self.settings = Settings(args.max_new_tokens, args.max_length, args.seed, args.load_in_4bit, log)
         self.model, self.base_model = load(args.model, self.settings, args.adapters()), None
         self.sampling = self.model.sampling if typed else GREEDY
         if args.temperature is not None:
@@ -214,7 +216,7 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     rows = read_rows(args.data)[: args.rows] if args.data else []
     typed = args.prompt is None and not rows and sys.stdin.isatty()
-    chat = Chat(args, typed)
+    chat = Chat(args, typed, watch(args, typed))
     print(NOTE, file=sys.stderr)
     ask = chat.compare if args.compare else chat.say
     try:
@@ -233,6 +235,17 @@ def main() -> None:
         os._exit(0)
     finally:
         chat.close()
+
+
+def watch(args: Args, typed: bool) -> Path | None:
+    """From here on in a child of this process where llama.cpp answers, which may end it; the file for what llama.cpp prints."""
+    files = [path for path in (args.model, args.base) if path and is_gguf(path)]
+    if not files:
+        return None
+    with tempfile.NamedTemporaryFile(prefix="chat-", suffix=".log", delete=False) as file:
+        log = Path(file.name)
+    watched(f"model: {' or '.join([*files, *args.adapters()])}", log, keyboard=typed)
+    return log
 
 
 def answer_lines(chat: Chat, ask) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,13 @@ from data_prep.chat_template import Renderer
 
 @dataclass(frozen=True)
 class Settings:
-    """Lengths in tokens."""
+    """Lengths in tokens. `log`: file for what llama.cpp prints; needed for a GGUF."""
 
     max_new_tokens: int
     max_length: int
     seed: int
     load_in_4bit: bool = False
+    log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,15 @@ class GgufModel:
     def __init__(self, path: str, settings: Settings, loras: Sequence[str] = ()):
         self.settings, self.names = settings, [Path(lora).stem for lora in loras]
         self.sampling, self.compares = sampling_of(path), bool(loras)
-        with tempfile.NamedTemporaryFile(prefix="chat-", suffix=".log", delete=False) as file:
-            self.log = Path(file.name)
         if not has_template(path):
             print(f"warning: {path} holds no chat template; llama.cpp takes ChatML", file=sys.stderr)
         self.quiet = contextlib.ExitStack()
-        self.quiet.enter_context(quiet(self.log))
+        self.quiet.enter_context(quiet(settings.log))
         try:
             self.server = start_server(path, n_ctx=settings.max_length, loras=loras)
         except Exception as error:
             self.quiet.close()
-            raise UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {self.log}") from None
+            raise UserError(f"model: llama.cpp cannot load {path} ({error}); what it said: {settings.log}") from None
 
     def answer(self, question: Question, on_text: Callable[[str], None]) -> Answer:
         thought = []
@@ -91,6 +90,9 @@ class GgufModel:
 
     def close(self) -> None:
         self.server = None
+        traceback.clear_frames(
+            sys.exc_info()[2]
+        )  # after Ctrl-C in an answer they hold the server, whose last words are the log's
         self.quiet.close()
 
 

