@@ -3,6 +3,7 @@
 import collections
 import json
 import math
+import os
 import time
 import zlib
 from pathlib import Path
@@ -242,6 +243,8 @@ def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> 
             records += found
             file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in found))
             file.flush()
+            if getattr(engine, "concurrency", 0):  # a server, whose answers may be paid for
+                os.fsync(file.fileno())
             if number % max(1, len(batches) // 10) == 0 or number == len(batches):
                 left = (time.monotonic() - clock) / (len(records) - before) * (len(fits) - len(records))
                 state = "" if protocol == "perplexity" else f"  right {sum(r['correct'] for r in records) / len(records):.1%}"

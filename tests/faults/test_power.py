@@ -6,11 +6,13 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from annotation import generate
 from annotation.sources import Question
 from conftest import ROOT
+from scoring import predict
 
 from data_prep.synthesis.calls import Caller, Model
 
@@ -114,6 +116,30 @@ def test_an_answer_is_on_the_disk_before_the_next_is_asked_for(tmp_path, monkeyp
     sampling = generate.Sampling(1, 1.0, 8, 64, "auto", False, "", 1)
     generate.write_answers(["models/a"], questions, sampling, "1f", path.parent)
     assert len(synced) >= 6 and synced[-1] == path.stat().st_size
+
+
+def test_a_servers_answers_are_on_the_disk_before_the_next_are_asked_for(tmp_path, monkeypatch):
+    partial, synced, sync = tmp_path / "predictions.partial.jsonl", [b""], os.fsync
+
+    def kept(number):
+        sync(number)
+        if os.readlink(f"/proc/self/fd/{number}") == str(partial):
+            synced.append(partial.read_bytes())
+
+    def scored(engine, rows, *_):
+        assert synced[-1] == partial.read_bytes()
+        return [{"id": row["id"], "correct": True} for row in rows]
+
+    monkeypatch.setattr(os, "fsync", kept)
+    monkeypatch.setattr(predict, "score_batch", scored)
+    monkeypatch.setattr(
+        predict, "what_fits", lambda engine, rows, *_: (list(range(len(rows))), dict.fromkeys(range(len(rows)), 1))
+    )
+    engine = SimpleNamespace(concurrency=1, window=100, reserve=lambda _: None)
+    args = SimpleNamespace(permutations=1, num_samples=1, max_length=100)
+    rows = [{"id": i} for i in range(12)]
+    records, _ = predict.run_batches(engine, rows, [[1]] * 12, [], "generate", args, partial)
+    assert len(records) == len(synced[-1].splitlines()) == 12 and len(synced) == 4
 
 
 def test_a_call_is_on_the_disk_before_its_answer_is_used(tmp_path, monkeypatch):
