@@ -4,9 +4,12 @@ llama.cpp checks neither Host nor Origin, reads a body of any length, and knows 
 kept behind a key that nobody has, and requests come through here (Starlette under uvicorn, passed on by httpx).
 """
 
+import asyncio
 import itertools
 import json
+import re
 import threading
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,9 @@ from pathlib import Path
 PAGE = Path(__file__).with_name("side_by_side.html")
 LOCAL = ("127.0.0.1", "localhost", "::1")
 ASKS = ("completion", "completions", "messages", "responses", "infill")  # last word of the paths that generate
+HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/@?#\\\[\]]+)(?::\d*)?", re.IGNORECASE)
+QUERY = "/:@!$&'()*+,;=~?%-._"  # what stays as it is in a query
+LONGEST_PATH = 8000  # characters, with the query; llama.cpp ends the connection at 8192
 MOST_NESTED = 100  # levels; llama.cpp reads schemas and grammars by recursion
 CLOSED = ("lora-adapters", "slots", "props", "models/load", "models/unload")  # POST there would change the server for everyone
 
@@ -29,19 +35,20 @@ class Served:
 
 @dataclass(frozen=True)
 class Rules:
-    """hosts: names by which this server may be called, None for any. key: llama.cpp's, added here (None: clients send it)."""
+    """hosts: names by which this server may be called, None for any. key: llama.cpp's, added here (None: clients send it).
+    patience: seconds that a client has to send its request, and to take the next piece of its answer.
+    """
 
     hosts: frozenset[str] | None
     largest_body: int
     key: str | None
+    patience: float = 120.0
 
 
 def host_of(value: str) -> str:
-    """The name in a Host header or an Origin, without port, scheme and brackets."""
-    value = value.rpartition("://")[2]
-    if value.startswith("["):
-        return value[1:].partition("]")[0].lower()
-    return value.partition(":")[0].lower()
+    """The name in a Host header, without port and brackets; empty where the header is something else."""
+    found = HOST.fullmatch(value)
+    return found[1].strip("[]").lower() if found else ""
 
 
 def refusal(request, rules: Rules) -> tuple[int, str] | None:
@@ -50,15 +57,21 @@ def refusal(request, rules: Rules) -> tuple[int, str] | None:
     A page of another site can make a browser send requests here; that it cannot read the answers does not keep it from asking.
     And a name of its own that points to 127.0.0.1 would let it read them.
     """
-    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    host, path = request.headers.get("host", "").lower(), request.scope["path"]
     if rules.hosts is not None and host_of(host) not in rules.hosts:
-        return 403, f"this server is not called {host_of(host)!r}"
-    if origin and origin.rpartition("://")[2].lower() != host.lower():
+        return 403, f"this server is not called {host[:100]!r}"
+    if any(
+        origin and origin.lower() not in (f"http://{host}", f"https://{host}") for origin in request.headers.getlist("origin")
+    ):
         return 403, "pages of other sites may not ask here"
     if request.method not in ("GET", "HEAD", "POST"):
         return 405, "GET and POST only"
-    path = request.url.path.strip("/")
-    if request.method == "POST" and path.removeprefix("v1/") in CLOSED:
+    if {".", ".."} & set(path.split("/")):  # resolved on their way they would be another path than the one looked at below
+        return 404, "there is no such page"
+    if len(path) + len(request.scope["query_string"]) > LONGEST_PATH:
+        return 414, f"the address is longer than {LONGEST_PATH} characters"
+    what = path.strip("/").removeprefix("v1/")
+    if request.method == "POST" and any(what == closed or what.startswith(f"{closed}/") for closed in CLOSED):
         return 403, "this would change the server for everyone"
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind != "application/json":
@@ -120,8 +133,9 @@ async def body_of(request, most: int) -> bytes | None:
 def make_app(models: Sequence[Served], rules: Rules):
     """The web application. `models`: at least one; the first answers where a request names none."""
     import httpx
+    from llamacpp.passing import Passed
     from starlette.applications import Starlette
-    from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
+    from starlette.responses import HTMLResponse, JSONResponse
     from starlette.routing import Route
 
     client = httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None))
@@ -132,13 +146,16 @@ def make_app(models: Sequence[Served], rules: Rules):
     async def forward(request):
         if wrong := refusal(request, rules):
             return error(*wrong)
-        path = request.url.path
+        path = request.scope["path"]
         if path == "/compare" and len(models) > 1 and request.method == "GET":
             names = json.dumps([models[-1].name, models[0].name])  # the untuned on the left
             return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("__MODELS__", names.replace("<", "\\u003c")))
         if path in ("/v1/models", "/models") and len(models) > 1:
             return JSONResponse({"object": "list", "data": [{"id": m.name, "object": "model"} for m in models]})
-        body = await body_of(request, rules.largest_body)
+        try:
+            body = await asyncio.wait_for(body_of(request, rules.largest_body), rules.patience)
+        except TimeoutError:
+            return error(408, f"the request did not come within {rules.patience:g} s")
         if body is None:
             return error(413, f"the request is longer than {rules.largest_body} bytes")
         chosen = models[0]
@@ -151,24 +168,18 @@ def make_app(models: Sequence[Served], rules: Rules):
         headers = {k: v for k, v in request.headers.items() if k in keep}
         if rules.key:
             headers["authorization"] = f"Bearer {rules.key}"
-        query = f"?{request.url.query}" if request.url.query else ""
+        # Quoted again, so that llama.cpp reads the path that was looked at: %2523 is %23 here and must not become # there.
+        query = request.scope["query_string"].decode("latin-1")
+        url = f"{chosen.url}{urllib.parse.quote(path)}{'?' if query else ''}{urllib.parse.quote(query, safe=QUERY)}"
         try:
-            sent = client.build_request(request.method, f"{chosen.url}{path}{query}", headers=headers, content=body)
+            sent = client.build_request(request.method, url, headers=headers, content=body if request.method == "POST" else None)
             answer = await client.send(sent, stream=True)
         except httpx.HTTPError as failed:
             return error(502, f"llama.cpp does not answer ({type(failed).__name__})")
         drop = ("transfer-encoding", "connection", "keep-alive", "server", "date")
         kept = {k: v for k, v in answer.headers.items() if k not in drop and not k.startswith("access-control")}
         kept["x-frame-options"] = "DENY"
-
-        async def pieces():
-            try:
-                async for piece in answer.aiter_raw():
-                    yield piece
-            finally:  # a client that goes away ends the answer in llama.cpp too
-                await answer.aclose()
-
-        return StreamingResponse(pieces(), answer.status_code, kept)
+        return Passed(answer, kept, rules.patience)
 
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
     return Starlette(routes=[Route("/{path:path}", forward, methods=methods)])
@@ -180,7 +191,7 @@ def serve_in_background(app, sock) -> None:
 
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none", server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     while not server.started:

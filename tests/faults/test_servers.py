@@ -1,4 +1,5 @@
-"""serve.py's and annotate.py's web parts under load: 200 connections, slow and broken clients, 10 MB bodies, llama.cpp gone.
+"""serve.py's and annotate.py's web parts under load: 200 connections, slow and broken clients, 10 MB bodies, llama.cpp gone,
+requests as only a stranger writes them.
 
 In this process, without a model: a listener of a few lines stands in llama.cpp's place, and dies when it is told to.
 """
@@ -25,10 +26,11 @@ ANSWER = b'{"choices": [{"message": {"content": "ok"}}]}'
 
 
 class Upstream:
-    """What stands in llama.cpp's place. `way`: whole, cut (half an answer, then the connection ends), or reset at once."""
+    """What stands in llama.cpp's place. `way`: whole, cut (half an answer, then the connection ends), reset at once, or endless.
+    `lines`: the first lines of the requests. `left`: an endless answer was ended by who asked."""
 
     def __init__(self):
-        self.way, self.asked = "whole", 0
+        self.way, self.asked, self.lines, self.left = "whole", 0, [], threading.Event()
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         threading.Thread(target=self.listen, daemon=True).start()
@@ -44,6 +46,7 @@ class Upstream:
     def answer(self, connection):
         with connection, connection.makefile("rwb") as stream:
             while line := stream.readline():
+                self.lines.append(line.decode())
                 length = 0
                 while line.strip():
                     if line.lower().startswith(b"content-length:"):
@@ -54,6 +57,9 @@ class Upstream:
                 if self.way == "reset":
                     return
                 stream.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+                if self.way == "endless":
+                    stream.flush()
+                    return self.write_for_good(connection)
                 half = ANSWER[:10] if self.way == "cut" else ANSWER
                 stream.write(f"{len(half):x}\r\n".encode() + half + b"\r\n")
                 stream.flush()
@@ -61,6 +67,13 @@ class Upstream:
                     return
                 stream.write(b"0\r\n\r\n")
                 stream.flush()
+
+    def write_for_good(self, connection):
+        try:
+            while True:
+                connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+        except OSError:
+            self.left.set()
 
 
 def background(app) -> str:
@@ -159,6 +172,91 @@ def test_llama_that_dies_in_the_middle_is_told_and_nothing_hangs(proxy, upstream
     assert chat(proxy)[0] == 200
     gone = background(make_app([Served("x", "http://127.0.0.1:1")], Rules(None, 1000, None)))
     assert chat(gone)[0] == 502
+
+
+def raw(url: str, sent: bytes) -> bytes:
+    """What is answered to these bytes, up to the end of the answer that they ask to be the last."""
+    with hold(url, sent) as connection:
+        found = b""
+        try:
+            while piece := connection.recv(65536):
+                found += piece
+        except ConnectionResetError:
+            pass
+    return found
+
+
+def get(path: str, host: str, *more: str, method: str = "GET") -> bytes:
+    body = "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n[]" if method == "POST" else "\r\n"
+    return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *more, body]).encode()
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split()[1])
+
+
+def test_no_spelling_of_a_path_reaches_what_would_change_the_server(proxy, upstream):
+    host, before = proxy.removeprefix("http://"), len(upstream.lines)
+    closed = ("/./lora-adapters", "/x/../lora-adapters", "/v1/../props", "/%2e/lora-adapters", "/x/%2e%2e/lora-adapters")
+    closed += ("//lora-adapters", "/lora%2dadapters", "/slots/0?action=erase", "/v1/lora-adapters/")
+    assert {status(raw(proxy, get(path, host, method="POST"))) for path in closed} == {403, 404} and len(upstream.lines) == before
+    for path, asked in (
+        ("/lora%252dadapters", "/lora%252dadapters"),  # decoded once here and once there
+        ("/lora-adapters%23x", "/lora-adapters%23x"),
+        ("/lora-adapters%3fx", "/lora-adapters%3Fx"),
+        ("/a%00b?c=%41%20d", "/a%00b?c=%41%20d"),
+        ("//evil.example/v1/models", "//evil.example/v1/models"),
+    ):
+        assert status(raw(proxy, get(path, host, method="POST"))) == 200
+        assert upstream.lines[-1] == f"POST {asked} HTTP/1.1\r\n"
+    assert status(raw(proxy, get("/" + "a" * 8000, host))) == 414
+
+
+def test_who_may_ask_is_read_as_browsers_write_it(proxy, upstream):
+    host, before = proxy.removeprefix("http://"), len(upstream.lines)
+    for name in ("evil.example://localhost", "localhost:80@evil.example", "http://localhost", "[::1].evil.example", "localhost."):
+        assert status(raw(proxy, get("/v1/models", name))) == 403, name
+    for name in ("%6c%6f%63alhost", "127.0.0.1%00.evil", "[::1", "", "localhost/x?", "evil.example"):
+        assert status(raw(proxy, get("/health", name))) == 403, name
+    for more in (f"Origin: evil://{host}", f"Origin: http://{host}\r\nOrigin: http://evil.example", "Origin: null"):
+        assert status(raw(proxy, get("/health", host, more))) == 403, more
+    for path in ("http://evil.example/health", "http://127.0.0.1:1@evil.example/", "@evil.example/", ":1/health", "*"):
+        assert status(raw(proxy, get(path, host))) == 404, path
+    for method in ("OPTIONS", "PUT", "TRACE", "DELETE", "PATCH", "PROPFIND", "A" * 5000):
+        assert status(raw(proxy, get("/health", host, method=method))) == 405, method
+    assert len(upstream.lines) == before
+    upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    assert status(raw(proxy, get("/health", host, upgrade))) == status(raw(proxy, get("/health", "LOCALHOST:1"))) == 200
+
+
+def test_what_is_no_http_is_told_and_hides_no_second_request(proxy, upstream):
+    host, before = proxy.removeprefix("http://"), len(upstream.lines)
+    begin = f"POST /completion HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n".encode()
+    second = b"0\r\n\r\n" + get("/lora-adapters", "evil.example", method="POST")
+    for header in (
+        *(b"Content-Length: " + n for n in (b"-5", b"+5", b"0x10", b"9" * 5000, b"", b"2\r\nContent-Length: 5")),
+        *(b"Transfer-Encoding: " + n for n in (b"chunked, chunked", b"xchunked", b"gzip, chunked", b"chunked\r\nX : y")),
+        b"X: a\0b",
+        b"X: " + b"a" * 1_000_000,
+        b"Host: " + host.encode(),
+    ):
+        answer = raw(proxy, begin + header + b"\r\n\r\n" + second)
+        assert answer == b"" or status(answer) == 400, (header[:50], answer[:200])  # or reset while it was being sent
+    both = begin + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(second) + second
+    assert re.findall(rb"HTTP/1.1 (\d+)", raw(proxy, both)) == [b"400", b"403"]
+    assert len(upstream.lines) == before and chat(proxy)[0] == 200
+
+
+def test_a_client_that_sends_or_takes_nothing_is_not_waited_for(upstream):
+    """A body that does not come is told; an answer that is not taken is ended, in llama.cpp too."""
+    impatient = background(make_app([Served("one", upstream.url)], Rules(None, 2_000_000, None, patience=0.5)))
+    assert status(raw(impatient, head(impatient, "/completion", 1000) + b"{")) == 408
+    upstream.way = "endless"
+    try:
+        with hold(impatient, head(impatient, "/completion", 2) + b"{}"):
+            assert upstream.left.wait(300)
+    finally:
+        upstream.way = "whole"
 
 
 @pytest.fixture
