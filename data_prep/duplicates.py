@@ -102,7 +102,7 @@ def near_duplicates(matrix: np.ndarray, threshold: float, apart: np.ndarray, ord
     if not len(order):
         return like
     # uint64, shape (rows in order, BANDS): the band and what is told apart, in one number.
-    keys = np.stack([_mixed(band_keys(matrix[order], band), apart[order], band) for band in range(BANDS)], 1)
+    keys = np.stack([_mixed(band_keys(matrix, band)[order], apart[order], band) for band in range(BANDS)], 1)
     met = np.zeros(len(order), bool)
     for column in keys.T:
         _, which, counts = np.unique(column, return_inverse=True, return_counts=True)

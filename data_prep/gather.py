@@ -2,6 +2,7 @@
 
 import collections
 import re
+from array import array
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,6 +37,27 @@ class Earlier(NamedTuple):
     rank: int
 
 
+class Seen:
+    """Where each text was seen first, by its digest: numbers side by side, as a million of objects would take 250 MB."""
+
+    def __init__(self):
+        self.at: dict[int, int] = {}
+        self.files: dict[str, int] = {}
+        self.file, self.line, self.answer, self.rank = array("L"), array("Q"), array("Q"), array("B")
+
+    def get(self, key: int) -> Earlier | None:
+        if (at := self.at.get(key)) is None:
+            return None
+        return Earlier(list(self.files)[self.file[at]], self.line[at], self.answer[at], self.rank[at])
+
+    def put(self, key: int, here: Earlier) -> None:
+        self.at[key] = len(self.line)
+        self.file.append(self.files.setdefault(here.file, len(self.files)))
+        self.line.append(here.line)
+        self.answer.append(here.answer)
+        self.rank.append(here.rank)
+
+
 class Looked(NamedTuple):
     """What else is told of a row by itself."""
 
@@ -45,15 +67,15 @@ class Looked(NamedTuple):
 
 @dataclass
 class Rows:
-    """The stored rows: one entry of each list for each. Digests are uint64."""
+    """The stored rows: one entry of each list for each. Digests are uint64; numbers lie side by side, for a million of rows."""
 
     store: Store
-    keys: list | np.ndarray = field(default_factory=list)  # of the whole text
-    questions: list | np.ndarray = field(default_factory=list)  # of what is asked, or of its passage
-    answers: list | np.ndarray = field(default_factory=list)
-    figures: list | np.ndarray = field(default_factory=list)  # of the numbers, signs and negations in the text
-    groups: list | np.ndarray = field(default_factory=list)  # index into `names`
-    scores: list | np.ndarray = field(default_factory=list)  # quality, 0 to 1
+    keys: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of the whole text
+    questions: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of what is asked, or of its passage
+    answers: array | np.ndarray = field(default_factory=lambda: array("Q"))
+    figures: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of the numbers, signs and negations in the text
+    groups: array | np.ndarray = field(default_factory=lambda: array("q"))  # index into `names`
+    scores: array | np.ndarray = field(default_factory=lambda: array("d"))  # quality, 0 to 1
     kinds: list | np.ndarray = field(default_factory=list)  # the task of the row itself
     splits: list | np.ndarray = field(default_factory=list)  # that the file puts it into, or ""
     matrix: list | np.ndarray = field(default_factory=list)  # signatures, uint32
@@ -70,7 +92,7 @@ class FirstPass:
         self.args, self.tally, self.rows = args, tally, Rows(store)
         self.guard = protected(args)
         tally.clock.mark("reading what is protected" if self.guard else "read")
-        self.seen: dict[int, Earlier] = {}
+        self.seen = Seen()
         self.overruled: dict[int, Earlier] = {}
         self.groups: dict[str, int] = {}
         self.buffer: list[tuple[Told, Looked | None]] = []
@@ -93,7 +115,7 @@ class FirstPass:
         if earlier is None or here.rank > earlier.rank:
             if earlier is not None:
                 self.overruled[told.key] = here
-            self.seen[told.key] = here
+            self.seen.put(told.key, here)
             return False
         differs = earlier.answer != here.answer
         self.tally.contradicting += differs
@@ -179,15 +201,24 @@ def gather(first: FirstPass, records) -> Rows:
         raise UserError(f"mix: the rows are of task {rows.task}; conversations can be mixed into sft rows only")
     if rows.task == "text" and args.too_long == "reject":
         raise UserError("too_long: text rows are cut to max_length in training, whatever their length; leave out too_long")
-    for name in ("keys", "questions", "answers", "figures"):
-        setattr(rows, name, np.array(getattr(rows, name), np.uint64))
-    rows.groups, rows.scores = np.array(rows.groups, int), np.array(rows.scores)
+    for name in ("keys", "questions", "answers", "figures", "groups", "scores"):
+        setattr(rows, name, np.array(getattr(rows, name)))
     rows.kinds, rows.splits = np.array(rows.kinds), np.array(rows.splits)
     rows.names = list(first.groups)
-    rows.matrix = np.concatenate(rows.matrix) if rows.matrix else np.zeros((0, 1), np.uint32)
+    rows.matrix = _in_one(rows.matrix)
     rows.alive, rows.family = np.full(len(rows.keys), True), np.arange(len(rows.keys))
     _leave_out_overruled(rows, first, tally)
     return rows
+
+
+def _in_one(parts: list[np.ndarray]) -> np.ndarray:
+    """The parts below one another. Each is let go of once it is copied: they are the largest thing here."""
+    whole, at = np.zeros((sum(map(len, parts)), parts[0].shape[1] if parts else 1), np.uint32), 0
+    for n, part in enumerate(parts):
+        whole[at : at + len(part)] = part
+        at += len(part)
+        parts[n] = part = None
+    return whole
 
 
 def _leave_out_overruled(rows: Rows, first: FirstPass, tally: Tally) -> None:
