@@ -91,8 +91,41 @@ def _western(path: Path, shown: str) -> str:
     if utf8 and other:
         raise UserError(f"{shown}:{other}: is not UTF-8, while line {utf8} is: the file mixes encodings; save it again as UTF-8")
     found = max(WESTERN, key=lambda encoding: _reads_well(sample, encoding))
-    if _reads_well(sample, found) <= 0:
-        raise UserError(f"{shown}:{other}: no encoding fits; save the file as UTF-8")
+    well = _reads_well(sample, found)
+    if _in_runs(sample) >= 0.6 and well < 0.6:
+        return _of_other_letters(sample, f"{shown}:{other}")
+    if well <= 0 or len(NOT_WESTERN.findall(sample.decode("cp1252", "replace"))) >= 0.1 * len(sample.split()):
+        raise UserError(f"{shown}:{other}: no encoding of Western Europe fits; save the file as UTF-8")
+    return found
+
+
+# Bytes above 127 stand alone in Western words; in these encodings they stand side by side.
+OTHER_LETTERS = {"gb18030", "gbk", "gb2312", "big5", "cp949", "euc_kr", "cp932", "shift_jis", "euc_jp", "cp1251", "cp1256"}
+SUPERSETS = {"euc_jis_2004": "euc_jp", "euc_jisx0213": "euc_jp", "shift_jis_2004": "shift_jis", "big5hkscs": "big5"}
+KANA = re.compile("[\u3041-\u30ff]")
+NOT_WESTERN = re.compile(r"(?<=[a-z])[ðþý³¹¿](?=[a-z]|\b)")  # Turkish, Polish and others, read as if they were Western
+
+
+def _in_runs(sample: bytes) -> float:
+    """Share of the bytes above 127 that stand beside another."""
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
+    return sum(n for n in runs if n > 1) / max(1, sum(runs))
+
+
+def _of_other_letters(sample: bytes, where: str) -> str:
+    """The encoding of Chinese, Japanese, Korean, Russian or Arabic, where one alone is likely; else a UserError."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample).best()
+    found = SUPERSETS.get(best.encoding, best.encoding) if best else ""
+    told = (
+        best is not None
+        and best.chaos <= 0.05
+        and (best.coherence >= 0.1 or len(KANA.findall(str(best))) >= 0.02 * len(str(best)))
+    )
+    if found not in OTHER_LETTERS or not told:
+        likely = f" ({found} is likely, and not sure)" if found else ""
+        raise UserError(f"{where}: is not UTF-8, and its encoding cannot be told{likely}; save the file as UTF-8")
     return found
 
 
