@@ -3,11 +3,11 @@
 import dataclasses
 import re
 
-from data_prep.columns import Column, candidates, fits, option_columns, put_aside, share
-from data_prep.documents import OWN_KEY
+from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share
+from data_prep.documents import NUMBER_HEAD, OWN_KEY
 from data_prep.errors import UserError
 from data_prep.keys import OF_A_MODEL, unclear
-from data_prep.names import ALIASES, RIGHT, plain, words_of
+from data_prep.names import ALIASES, IDS, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turns import role_of, speakers_of
@@ -159,6 +159,9 @@ def _looks_like_exam(column: Column) -> bool:
         keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(str(value))) >= 3
         if keyed or (runs >= 3 and len(EXAM.findall(str(value))) >= 3):
             return True
+        lines = sum(bool(line.strip()) for line in str(value).splitlines())
+        if runs >= 10 and len(letters) >= 0.4 * lines and len(NUMBER_HEAD.findall(str(value))) >= runs / 2:
+            return True  # in any language
     return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 
 
@@ -183,7 +186,7 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
     ways = [pasted(best.reading, best.unused)]
     one = best.unused[0]
-    if best.reading.shape in ("mcq", "qa") and "text" in ALIASES.get(plain(one), ()):
+    if best.reading.shape in ("mcq", "qa") and ("text" in ALIASES.get(plain(one), ()) or is_case(columns[one])):
         ways.insert(0, pasted(best.reading, best.unused[1:], {"context": one}))
     fields = best.reading.fields
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
@@ -209,7 +212,7 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
 def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:
     """What to suggest where no name says anything: the only column of long texts as text, with a label where there is but one."""
     long = [c.name for c in columns.values() if c.kind == "text" and c.length >= 100]
-    others = [c for c in columns.values() if c.name not in long]
+    others = [c for c in columns.values() if c.name not in long and not IDS.match(plain(c.name))]
     if len(long) != 1 or OF_A_MODEL & set(words_of(long[0])) or any(c.kind == "text" and c.length >= 30 for c in others):
         return None
     if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= len(others[0].values) / 5:

@@ -39,6 +39,7 @@ class Column(NamedTuple):
     kind: str  # text, number, bool, list, turns, object, mixed or empty
     distinct: int
     length: float  # mean number of characters
+    around: bool = False  # of the record around the items that are rows
 
     @property
     def told(self) -> str:
@@ -282,6 +283,11 @@ def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool
     return again < 0.95 * len(rows)
 
 
+def is_case(column: Column) -> bool:
+    """Whether a column of the record around its questions is a text that they are about, as a patient's story is."""
+    return column.around and column.kind == "text" and column.length >= 40
+
+
 def about_the_item(column: Column) -> bool:
     """Whether, beside a known key, a column grades the item by number: no key and no option."""
     last = words_of(column.name)[-1]
@@ -306,7 +312,7 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     if with_options and words and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
         return True  # an option that is a picture
     options = not with_options and column.kind in ("list", "object") and "options" in ALIASES.get(plain(column.name), ())
-    if column.kind == "turns" or is_telling(column.name) or (options and fits("options", column)):
+    if column.kind == "turns" or is_telling(column.name) or options:
         return not (with_options and about_the_item(column))
     letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
     return with_options and letters >= 0.9 and column.distinct >= 2

@@ -11,7 +11,7 @@ from data_prep.names import ANNULLED, YES
 from data_prep.reading import Reading
 from data_prep.template_marks import marked_turns
 from data_prep.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
-from data_prep.values import Option, Unreadable, answer_text, is_missing, key_letters, mark_of
+from data_prep.values import Option, Unreadable, answer_text, fold_text, is_missing, key_letters, mark_of
 
 
 def convert(raw: dict, reading: Reading, args) -> dict | str:
@@ -51,6 +51,8 @@ def _mcq(cells: Cells, args) -> dict:
     letters = right_letters(cells, options)
     kept = sorted((o for o in options if o.text), key=lambda o: o.letter)
     _check_options(kept, options)
+    if any(fold_text(o.text) == fold_text(stem or cells.question()) for o in kept):
+        raise Unreadable("an option is the question: the options are shifted")
     if told := next((o.text for o in kept if TELLS.search(o.text)), ""):
         raise Unreadable(f"an option tells the key: '{told[-60:]}'")
     if len(letters) > 1:

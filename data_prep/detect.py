@@ -16,6 +16,7 @@ from data_prep.columns import (
     explains,
     fits,
     inline_options,
+    is_case,
     is_passage,
     must_not_go_unused,
     named_together,
@@ -58,7 +59,9 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     if explode:
         wish = dataclasses.replace(wish, fields=wish.fields | marked.get(explode, {}))
         spelt |= (more := spellings(sample, set(wish.fields.values())))
+        outer = {name for name in columns if name != explode}
         columns = profile(sample := [respelt(raw, more) for raw in sample])
+        columns = {name: c._replace(around=name in outer) for name, c in columns.items()}
     if not wish.fields and not wish.explode:
         wish = dataclasses.replace(wish, fields=question_parts(columns) or named_together(columns))
     _check_fields(wish, columns, shown)
@@ -287,7 +290,7 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
             must_not_go_unused(c, len(sample), with_options)
             or (rule.shape in ("qa", "text") and put_aside(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
-            or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and is_passage(c, takers, sample))
+            or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )
         and not repeats(c, takers, sample)
     ]

@@ -13,6 +13,7 @@ from data_prep.tables import csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
 from data_prep.values import LINE, from_literal, split_stem
+from data_prep.written import markdown_table, marked_exam
 
 # ---------------------------------------------------------------------------------------------- XML
 
@@ -35,7 +36,7 @@ def xml_file(path: Path, shown: str):
     for item in asked:
         question = _inside(item, "NLM-Summary", "SUMMARY", "MESSAGE", "Original-Question")
         for answer in item.findall(".//ANSWER") or [None]:
-            yield item.sourceline, {"question": question, "answer": "" if answer is None else _all_text(answer)}, 0
+            yield item.sourceline, _asked(item, question, answer), 0
     for answers in ranked:
         question = _inside(answers.getparent(), "QuestionText")
         yield from ((answer.sourceline, _ranked(question, answer), 0) for answer in answers.findall("Answer"))
@@ -53,6 +54,12 @@ def _all_text(node) -> str:
 def _inside(node, *tags: str) -> str:
     found = next((f for tag in tags if (f := node.find(f".//{tag}")) is not None), None)
     return "" if found is None else _all_text(found)
+
+
+def _asked(item, question: str, answer) -> dict:
+    """One answer to a question to a library: what was asked as it was summed up, and the letter itself beside it."""
+    row = {"question": question, "answer": "" if answer is None else _all_text(answer)}
+    return row | {"original_subject": _inside(item, "SUBJECT"), "original_message": _inside(item, "MESSAGE")}
 
 
 def _pair(root, pair) -> dict:
@@ -135,10 +142,8 @@ def markdown_file(path: Path, shown: str, siblings: list[Path]):
     text = whole_text(path, shown)
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
-        if exam := numbered_exam(text, path.name):
-            yield from exam
-        elif not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):
-            yield 1, {"text": text}, 0
+        if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
+            yield from _written_or_text(text, path, shown)
         return
     bodies = _between(text, heads)
     own = all(OWN_KEY.search(body) for body in bodies)
@@ -238,8 +243,16 @@ def text_file(path: Path, shown: str):
     elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
-    elif exam := numbered_exam(text, path.name):
+    else:
+        yield from _written_or_text(text, path, shown)
+
+
+def _written_or_text(text: str, path: Path, shown: str):
+    """The rows of an exam or a table that is written into a text; else the text as one record."""
+    if exam := numbered_exam(text, path.name):
         yield from exam
+    elif rows := marked_exam(text) or markdown_table(text, shown):
+        yield from ((line, row, 0) for line, row in rows)
     else:
         yield 1, {"text": text}, 0
 
@@ -304,4 +317,4 @@ def docx_file(path: Path, shown: str):
             parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
         elif block.text.strip():
             parts.append(block.text.strip())
-    yield 1, {"text": "\n\n".join(parts)}, 0
+    yield from _written_or_text("\n\n".join(parts), path, shown)

@@ -166,6 +166,23 @@ KNOWN = (
         good_score=3.0,  # 4 excellent, 3 correct but incomplete, 2 related, 1 incorrect
     ),
     Known(
+        "LiveQA (TREC 2017)",
+        "question answer original_subject original_message",
+        (_wish("qa", question="question", answer="answer"),),
+        "original_message",
+        "see its page",
+        "github:abachaa/LiveQA_MedicalTask_TREC2017",
+    ),
+    Known(
+        "Chinese medical dialogue data",
+        "department title ask answer",
+        (_wish("qa", question="ask", question_title="title", answer="answer", topic="department"),),
+        "",
+        "MIT",
+        "github:Toyhom/Chinese-medical-dialogue-data",
+        alone=True,
+    ),
+    Known(
         "MTS-Dialog",
         "section_header section_text dialogue",
         (

@@ -69,7 +69,7 @@ def nested_rows(columns: dict[str, Column]) -> str:
         items = _items(column)
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
-            if {"question", "answer"} <= names:
+            if "question" in names and {"answer", "options"} & names:
                 found.append(column.name)
     return found[0] if len(found) == 1 else ""
 

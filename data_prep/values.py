@@ -141,7 +141,7 @@ class Option(NamedTuple):
 
 
 LETTERED = re.compile(r"\s*[-*]?\s*(?:\(([A-Za-z])\)|([A-Za-z])\s?[).:\-–）．：、])\s*(.*)", re.S)
-OPTION_NAME = re.compile(r"^(?:options?|opt?|alternativa|choice|letra)(?=.)")
+OPTION_NAME = re.compile(r"^(?:opcion(?:es)?|opcao|opcoes|options?|opt?|alternativa|choice|letra)(?=.)")
 BARE = re.compile(r"([A-J])[ \t\u3000]+(\S.*)", re.S)  # CMExam: "A aspirin"; only where all options, in their order, are so
 LINE = re.compile(r"(?m)^[ \t]*(?:[-*][ \t]*)?(?:\*\*)?(?:\(([A-Ja-j])\)|([A-Ja-j])[).:）．：、])(?:\*\*)?[ \t]*")
 INLINE = (re.compile(r"(?:(?<=\s)|^)\(([A-Ja-j])\)\s*"), re.compile(r"(?:(?<=\s)|^)([A-Ja-j])\)\s*"))
@@ -275,7 +275,7 @@ def split_stem(text: str) -> tuple[str, list[Option]]:
 
 BASES = ("letter", "0", "1", "id", "text", "marked")
 SAID = re.compile(
-    r"(?:a\s+)?(?:letra|alternativa|op[cç][aã]o|option|answer|choice|gabarito|resposta|letter|item)(?:\s+(?:correta|correct|é|is))?\s*[:=]?\s*",
+    r"(?:a\s+)?(?:letra|alternativa|op[cç][aã]o|opci[oó]n|option|answer|choice|gabarito|resposta|letter|item)(?:\s+(?:correta|correct|é|is))?\s*[:=]?\s*",
     re.I,
 )
 ONE = re.compile(r"\(?([A-Za-z])\)?\s*(?:(?:[).:]|\s[-–])\s*(.*))?", re.S)

@@ -189,6 +189,16 @@ SETS = {  # name: (raw row, further rows that show how the key is written, what 
         [],
         {"task": "dialogue"},
     ),
+    "LiveQA": (
+        {"question": "What is gout?", "answer": "A disease of the joints.", "original_subject": "gout", "original_message": "I have gout"},
+        [],
+        QA,
+    ),
+    "Chinese medical dialogue data": (
+        {"department": "内科", "title": "痛风怎么办？", "ask": "脚趾痛三天。", "answer": "请就医。"},
+        [],
+        {"task": "open", "question": "痛风怎么办？\n\n脚趾痛三天。", "answer": "请就医。"},
+    ),
     "aci-bench": (
         {"dataset": "virtscribe", "encounter_id": "D1", "dialogue": "[doctor] hi .\n[patient] hello .\n[doctor] how are you ?", "note": "CC"},
         [],

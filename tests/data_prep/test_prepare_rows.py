@@ -132,8 +132,9 @@ def test_shapes_of_all_files_are_asked_at_once(tmp_path):
         ),
         (
             "liveqa.xml",
-            "<R><NLM-QUESTION><NLM-Summary>q</NLM-Summary><ReferenceAnswers><ANSWER>a</ANSWER></ReferenceAnswers></NLM-QUESTION></R>",
-            [{"question": "q", "answer": "a"}],
+            "<R><NLM-QUESTION><Original-Question><SUBJECT>s</SUBJECT><MESSAGE>m</MESSAGE></Original-Question>"
+            "<NLM-Summary>q</NLM-Summary><ReferenceAnswers><ANSWER>a</ANSWER></ReferenceAnswers></NLM-QUESTION></R>",
+            [{"question": "q", "answer": "a", "original_subject": "s", "original_message": "m"}],
         ),
         (
             "talk.txt",
