@@ -93,8 +93,9 @@ def trial(work: Path, disk: Disk, dice: random.Random, votes: int, warm: bool) -
     threads = [threading.Thread(target=v.vote, args=(random.Random(dice.random()),)) for v in voters]
     for thread in threads:
         thread.start()
-    while sum(v.number for v in voters) < votes:
+    while sum(v.number for v in voters) < votes and all(t.is_alive() for t in threads):
         time.sleep(dice.uniform(0, 0.02))
+    ended = not all(t.is_alive() for t in threads)
     kill_session(process.pid)
     process.wait()
     for thread in threads:
@@ -106,6 +107,8 @@ def trial(work: Path, disk: Disk, dice: random.Random, votes: int, warm: bool) -
     code = process.wait()
     gone = {v.name: places for v in voters if (places := v.lost(found.get(v.name, {})))}
     what = f"{sum(v.number for v in voters)} votes, lost of: {', '.join(lost) or 'nothing'}"
+    if ended:
+        return f"FAILED {what}: the page ended, or refused a vote"
     if gone or [link[2] for link in again] != [link[2] for link in links]:
         return f"FAILED {what}: confirmed votes or links are gone: {gone}"
     return f"{'same' if code in (0, 130) else f'FAILED exit {code}'}: {what}"
