@@ -250,7 +250,14 @@ def make_inputs(folder: Path, wanted: list[str], warm: bool = False) -> dict[str
     for name, lines in (("train", [{"conversations": t} for t in turns]), ("test", rows[20:])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     left_alone = {}
-    kept = {"sft": "sft", "evaluate": "eval", "export": "gguf", "evaluate_gguf": "eval_gguf", "compare": "comparison"}
+    kept = {
+        "sft": "sft",
+        "evaluate": "eval",
+        "export": "gguf",
+        "evaluate_gguf": "eval_gguf",
+        "compare": "comparison",
+        "report": "out",
+    }
     for stage in [*cheap, *STAGES[: 1 + max((STAGES.index(s) for s in dear), default=-1)]]:
         out = folder / kept.get(stage.name, f"out_{stage.name}")
         ended = run(stage.words(folder, out), warm=warm)
