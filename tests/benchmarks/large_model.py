@@ -5,8 +5,9 @@
     python tests/benchmarks/large_model.py --shape 14b --dense_layers 2 --output_dir runs/shape14b
 
 For what an export of that size takes: it knows nothing, so its best tokens hardly lead, and rounding exchanges them
-(`--gates '{"bf16": {"top1": 0}, "q4_k_m": {"top1": 0}}'`). 8b needs 17 GB of disk, the export three times as much. With --dense_layers the layers
-after those are zero: holes in the files, which take no disk; what memory an export takes depends on shapes, not on values.
+(`--gates '{"bf16": {"top1": 0}, "q4_k_m": {"top1": 0}}'`). 8b needs 17 GB of disk, the export three times as much. With
+--dense_layers the layers after those are zero: holes in the files, which take no disk; what memory an export takes depends on
+shapes, not on values.
 """
 
 import argparse
