@@ -102,10 +102,25 @@ def _in_pairs_of_lines(text: str) -> bool:
     return len(blocks) >= 20 and len(pairs) >= 0.8 * len(blocks)
 
 
+BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
+RUN_ON = re.compile(r"\bA\b[^\n]{1,300}?\bB\b[^\n]{1,300}?\bC\b[^\n]{1,300}?(?:\bD\b|$)")
+
+
+def _runs_on(text: str) -> bool:
+    """Whether much of a text is options one after another on one line, each behind its bare letter."""
+    runs = [hit.end() - hit.start() for hit in RUN_ON.finditer(text)]
+    return len(runs) >= 10 and sum(runs) >= 0.3 * len(text)
+
+
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
     ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1)),
+    (
+        "questions with numbered options and their answers",
+        lambda t: min(len(BY_NUMBERS.findall(t)), len(ANSWERS.findall(t))) >= 2,
+    ),
+    ("options by their letters, all on one line", _runs_on),
     ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),

@@ -88,6 +88,28 @@ def test_an_exam_without_a_key_is_no_plain_text_in_any_language(tmp_path, form):
     assert prepared(tmp_path, "y.txt", guideline)[0]["counts"]["rows read"] == 1
 
 
+@pytest.mark.parametrize(
+    "text, what",
+    [
+        (
+            "\n".join(
+                f"## Caso {i}\nQual a causa?\n\n1. apendicite\n2. gastrite\n3. colite\n\nAnswer: B) dói {i}.\n" for i in range(3)
+            ),
+            "numbered options",
+        ),
+        (
+            "ESAME * " + " ".join(f"Quale è vera {i}? A la prima * B la seconda C la terza D la quarta *" for i in range(12)),
+            "on one line",
+        ),
+    ],
+)
+def test_exams_without_letters_or_lines_are_no_plain_text(tmp_path, text, what):
+    with pytest.raises(UserError, match=what):
+        prepared(tmp_path, "x.md", text)
+    steps = "\n".join(f"## Passo {i}\n1. lavar\n2. secar\n3. medir a hepatite A, B e C\n" for i in range(30))
+    assert prepared(tmp_path, "y.md", steps)[0]["counts"]["rows read"] == 1
+
+
 TEXTS = {
     "gb18030": "患者，男性，45岁。头晕2周，血压波动于150/90。既往糖尿病病史2年，无吸烟史。首选的治疗药物是什么？怎么办？",
     "cp932": "48歳の男性。胸痛を主訴に来院した。心電図でST上昇を認める。最も適切な治療はどれか。一つ選べ。アスピリンを投与する。",
