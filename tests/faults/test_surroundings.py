@@ -60,8 +60,8 @@ def test_a_folder_that_may_not_be_written_is_one_error(tmp_path):
 
 
 def test_little_memory_is_one_error_and_nothing_half_done_stays(tmp_path):
-    """256 MB of addresses: enough to begin with, too little to read with."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (256 * 2**20,) * 2)  # noqa: E731
+    """190 MB of addresses: enough to begin with, too little to read with."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (190 * 2**20,) * 2)  # noqa: E731
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     said = prepared(rows(tmp_path / "raw.jsonl"), tmp_path / "out", code=2, preexec_fn=limit, env=alone)
     assert "not enough memory" in said and not (tmp_path / "out" / "manifest.json").exists()
