@@ -13,7 +13,7 @@ from data_prep.tables import csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
 from data_prep.values import LINE, from_literal, split_stem
-from data_prep.written import markdown_table, marked_exam
+from data_prep.written import line_numbers, markdown_table, marked_exam
 
 # ---------------------------------------------------------------------------------------------- XML
 
@@ -77,14 +77,6 @@ def _pair(root, pair) -> dict:
 def _ranked(question: str, answer) -> dict:
     row = {"question": question, "answer": _inside(answer, "AnswerText")}
     return row | {"reference_score": answer.get("ReferenceScore", ""), "reference_rank": answer.get("ReferenceRank", "")}
-
-
-def line_numbers(text: str, places: list[int]):
-    """The line, from 1, of each place in a text; places in their order."""
-    line, at = 1, 0
-    for place in places:
-        line, at = line + text.count("\n", at, place), place
-        yield line
 
 
 # ---------------------------------------------------------------------------------------------- exams in Markdown

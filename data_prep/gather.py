@@ -42,17 +42,19 @@ class Seen:
 
     def __init__(self):
         self.at: dict[int, int] = {}
-        self.files: dict[str, int] = {}
+        self.files: list[str] = []
         self.file, self.line, self.answer, self.rank = array("L"), array("Q"), array("Q"), array("B")
 
     def get(self, key: int) -> Earlier | None:
         if (at := self.at.get(key)) is None:
             return None
-        return Earlier(list(self.files)[self.file[at]], self.line[at], self.answer[at], self.rank[at])
+        return Earlier(self.files[self.file[at]], self.line[at], self.answer[at], self.rank[at])
 
     def put(self, key: int, here: Earlier) -> None:
         self.at[key] = len(self.line)
-        self.file.append(self.files.setdefault(here.file, len(self.files)))
+        if not self.files or self.files[-1] != here.file:  # rows of a file come one after another
+            self.files.append(here.file)
+        self.file.append(len(self.files) - 1)
         self.line.append(here.line)
         self.answer.append(here.answer)
         self.rank.append(here.rank)

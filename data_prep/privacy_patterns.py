@@ -209,7 +209,7 @@ PIECES = {
     "SSN": ("SSN", "NSS", "NASS", "NUSS", "N.S.S", "ocial Security", "ocial security"),
 }
 LOW_PIECES = {
-    "BIRTH_DATE": ("nasc", "nacid", "nacim", "naci", "de nac", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
+    "BIRTH_DATE": ("nasc", "naci", "de nac", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
     "RECORD": (
         "pront",
         "matr",

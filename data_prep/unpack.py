@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from data_prep.errors import UserError
+from data_prep.language import KANA
 
 PACKED = (".gz", ".zst")
 MOST_BYTES = 32 * 2**20  # of one record: a longer one is a broken file rather than a question
@@ -102,7 +103,6 @@ def _western(path: Path, shown: str) -> str:
 # Bytes above 127 stand alone in Western words; in these encodings they stand side by side.
 OTHER_LETTERS = {"gb18030", "gbk", "gb2312", "big5", "cp949", "euc_kr", "cp932", "shift_jis", "euc_jp", "cp1251", "cp1256"}
 SUPERSETS = {"euc_jis_2004": "euc_jp", "euc_jisx0213": "euc_jp", "shift_jis_2004": "shift_jis", "big5hkscs": "big5"}
-KANA = re.compile("[\u3041-\u30ff]")
 NOT_WESTERN = re.compile(r"(?<=[a-z])[ðþý³¹¿](?=[a-z]|\b)")  # Turkish, Polish and others, read as if they were Western
 
 

@@ -14,6 +14,14 @@ RULE = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+\s*(?::?-{2,}:?)?\s*")
 NO_ROW = re.compile(r"\s*(?:#{1,6}\s.*|[-*_=]{3,}\s*|```.*)")  # headings, rules, fences
 
 
+def line_numbers(text: str, places: list[int]):
+    """The line, from 1, of each place in a text; places in their order."""
+    line, at = 1, 0
+    for place in places:
+        line, at = line + text.count("\n", at, place), place
+        yield line
+
+
 def markdown_table(text: str, shown: str) -> list[tuple[int, dict | Bad]]:
     """Rows of a text that is for the most part one Markdown table, or several of the same header. Other lines are listed as Bad.
 
@@ -65,19 +73,22 @@ def marked_exam(text: str) -> list[tuple[int, dict | Bad]]:
     runs = [hits[a:b] for a, b in itertools.pairwise([*starts, len(hits)])]
     if len(runs) < 3 or starts[0] or not any(hit[2] for hit in hits):
         return []
-    rows, before = [], 0
+    rows, places, before = [], [], 0
     for run, following in zip(runs, [*runs[1:], None], strict=True):
         between = text[before : run[0].start()]
         numbers = list(NUMBERED.finditer(between))
         for number, after in itertools.pairwise(numbers):
             skipped = between[number.start() : after.start()].strip()
-            rows.append((_line(text, before + number.start()), Bad("a question without marked options", skipped[:2000])))
+            places.append(before + number.start())
+            rows.append(Bad("a question without marked options", skipped[:2000]))
         after = text[run[-1].end() : following[0].start() if following else None]
         head = NUMBERED.search(after) if following else None
-        line = _line(text, before + numbers[-1].start() if numbers else run[0].start())
-        rows.append((line, _question(between, numbers, run, after[: head.start()] if head else after)))
+        places.append(before + numbers[-1].start() if numbers else run[0].start())
+        rows.append(_question(between, numbers, run, after[: head.start()] if head else after))
         before = run[-1].end()
-    return rows if sum(isinstance(row, dict) for _, row in rows) >= 0.8 * len(rows) else []
+    if sum(isinstance(row, dict) for row in rows) < 0.8 * len(rows):
+        return []
+    return list(zip(line_numbers(text, places), rows, strict=True))
 
 
 def _question(between: str, numbers: list[re.Match], run: list[re.Match], rest: str) -> dict | Bad:
@@ -97,7 +108,3 @@ def _question(between: str, numbers: list[re.Match], run: list[re.Match], rest: 
     texts[-1] = " ".join([texts[-1], *re.split(r"\n[ \t]*\n", rest.removeprefix("\n"), maxsplit=1)[0].split()])
     options = [{"letter": h[1].upper(), "text": said, "is_correct": bool(h[2])} for h, said in zip(run, texts, strict=True)]
     return {"number": int(numbers[-1][1]), "question": stem, "options": options}
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1

@@ -90,9 +90,8 @@ class GgufModel:
 
     def close(self) -> None:
         self.server = None
-        traceback.clear_frames(
-            sys.exc_info()[2]
-        )  # after Ctrl-C in an answer they hold the server, whose last words are the log's
+        # After Ctrl-C in an answer they hold the server, whose last words are the log's.
+        traceback.clear_frames(sys.exc_info()[2])
         self.quiet.close()
 
 
