@@ -123,8 +123,10 @@ def test_what_is_said_of_rejects_and_of_untitled_names():
     print(f"untitled names that stay: {stays} of {COUNT} made of syllables, {len(common)} of {len(COMMON)} common ones")
     assert not common
     for name in ("README.md", "README.pt-BR.md"):
-        text = (ROOT / "data_prep" / name).read_text(encoding="utf-8")
-        assert ("nothing is masked there" in text and "a person must still look" in text) or "ali nada é mascarado" in text
+        text = " ".join((ROOT / "data_prep" / name).read_text(encoding="utf-8").split())  # a sentence may go on in the next line
+        assert ("nothing is masked there" in text and "a person must still look" in text) or (
+            "ali nada é mascarado" in text and "uma pessoa ainda precisa olhar" in text
+        )
 
 
 @pytest.mark.slow
