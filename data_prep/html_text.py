@@ -18,7 +18,8 @@ NAMES = (
 # A backslash stands before quotes where HTML came through JSON.
 VALUE = r"""(?:\\?"[^"<>]*"|\\?'[^'<>]*'|[^\s"'<>=]+)"""
 ATTRIBUTES = rf"(?:\s+[a-z_:][\w:.-]*\s*=\s*{VALUE}|\s+(?:nowrap|reversed|hidden|compact|noshade|disabled))*"
-TAG = re.compile(rf"<(?:{NAMES}|(?P<short>{SHORT})){ATTRIBUTES}\s*/?>|</(?P<ends>{NAMES}|{SHORT})\s*>|<!--.*?-->", re.I | re.S)
+TAG = re.compile(rf"<(?:{NAMES}|(?P<short>{SHORT})){ATTRIBUTES}\s*/?>|</(?P<ends>{NAMES}|{SHORT})\s*>", re.I)
+TAG_OR_COMMENT = re.compile(rf"{TAG.pattern}|<!--.*?-->", re.I | re.S)
 ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
 # What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -37,7 +38,8 @@ def html_to_text(text: str) -> str:
 
 def _escape_all_but_tags(text: str) -> str | None:
     """The text with every `<`, `>` and `&` escaped that belongs to no tag and no entity; None where there is no tag."""
-    tags = list(TAG.finditer(text))
+    end = text.rfind("-->") + 3  # no comment ends beyond: looked for from each "<!--", that took time by the square
+    tags = [*TAG_OR_COMMENT.finditer(text, 0, end), *TAG.finditer(text, end)] if end > 2 else list(TAG.finditer(text))
     closed = {m["ends"].lower() for m in tags if m["ends"]}
     tags = [m for m in tags if not m["short"] or m["short"].lower() in closed or "=" in m.group()]
     if not tags:
@@ -54,13 +56,16 @@ def _escape_all_but_tags(text: str) -> str | None:
 
 
 def _plain(marked: str) -> str:
-    """Plain text of marked-up text whose stray signs are escaped."""
+    """Plain text of marked-up text whose stray signs are escaped; without any layout where lxml gives up (256 tags deep)."""
     import lxml.html
 
-    root = lxml.html.fragment_fromstring(HALVES.sub("\ufffd", CONTROLS.sub("", marked)), create_parent="div")
+    parser = lxml.html.HTMLParser()
+    root = lxml.html.fragment_fromstring(HALVES.sub("\ufffd", CONTROLS.sub("", marked)), create_parent="div", parser=parser)
+    if parser.error_log.filter_from_fatals():
+        return html.unescape(TAG_OR_COMMENT.sub(" ", marked)).strip()
     out: list[str] = []
     _walk(root, out, depth=0)
-    text = re.sub(r"[ \t]*\n(?:[ \t]*\n)*", lambda hit: "\n\n" if hit.group().count("\n") > 2 else "\n", "".join(out))
+    text = re.sub(r"(?<![ \t])[ \t]*\n(?:[ \t]*\n)*", lambda hit: "\n\n" if hit.group().count("\n") > 2 else "\n", "".join(out))
     return re.sub(r"(?:^|(?<=\n)) \| ", "", text).strip("\n")
 
 
@@ -68,8 +73,10 @@ def _walk(node, out: list[str], depth: int) -> None:
     """Append the text of a node and of what it holds; `depth` counts the lists around it."""
     if node.text:
         out.append(_layout(node.text, node) if len(node) else node.text)
+    number = 0
     for child in node:
-        _element(child, out, depth)
+        number += child.tag == "li"
+        _element(child, out, depth, number)
         if child.tail:
             out.append(_layout(child.tail, child))
 
@@ -79,7 +86,8 @@ def _layout(text: str, beside) -> str:
     return "" if text.isspace() and text.count("\n") == 1 and (beside.tag in BLOCKS or beside.tag == "li") else text
 
 
-def _element(node, out: list[str], depth: int) -> None:
+def _element(node, out: list[str], depth: int, number: int) -> None:
+    """Append an element's text; `number` counts the list items of its list up to it."""
     tag = node.tag if isinstance(node.tag, str) else ""
     if not tag or tag in DROPPED:  # comments, scripts
         return
@@ -90,7 +98,7 @@ def _element(node, out: list[str], depth: int) -> None:
     elif tag == "sup":
         out.append(_power(node.text_content(), "".join(out[-1:])))
     elif tag == "li":
-        out.append(f"\n{'  ' * max(0, depth - 1)}{_bullet(node)} ")
+        out.append(f"\n{'  ' * max(0, depth - 1)}{_bullet(node, number)} ")
         _walk(node, out, depth)
     elif tag in ("td", "th"):
         if node.getprevious() is not None:
@@ -104,13 +112,13 @@ def _element(node, out: list[str], depth: int) -> None:
         _walk(node, out, depth)
 
 
-def _bullet(node) -> str:
+def _bullet(node, number: int) -> str:
     """The mark of a list item: a hyphen, or its number."""
     around = node.getparent()
     if around is None or around.tag != "ol":
         return "-"
     start = around.get("start") or "1"
-    return f"{(int(start) if start.isdigit() else 1) + sum(1 for _ in node.itersiblings('li', preceding=True))}."
+    return f"{(int(start) if re.fullmatch('[0-9]{1,9}', start) else 1) + number - 1}."
 
 
 def _power(text: str, before: str) -> str:

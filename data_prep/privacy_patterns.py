@@ -35,6 +35,7 @@ STREET = (
     r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
 )
 CALLING = r"(?:[Tt]el(?:efone|ephone|[ée]fono|ef|f)?s?|[Tt]lf(?:no)?s?|[Tt]fno|[Mm]óvil|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
+OF_A_PERSON = r"(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)"
 # Type: patterns. Where two overlap the type that stands first here is taken; what stands in a lookbehind is context and stays.
 PATTERNS = {
     "EMAIL": [
@@ -42,8 +43,9 @@ PATTERNS = {
         r"(?<![\w.+-])[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
     ],
     "URL": [
-        r"https?://[^\s/@]+:[^\s/@]+@[^\s)>\]]+",
-        r"(?:https?://|www\.)[^\s)>\]]*(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)[^\s)>\],]+",
+        r"https?://[^\s/@][^\s/@:]*:[^\s/@]+@[^\s)>\]]+",
+        # An address that names nobody is gone over at once, not tried again from each "www." within it.
+        rf"(?:https?://|www\.)(?:[^\s)>\]]*{OF_A_PERSON}[^\s)>\],]+|[^\s)>\]]*(*SKIP)(*FAIL))",
         r"(?:https?://)?(?:www\.)?(?:instagram|facebook|twitter|x|tiktok|linkedin)\.com/[^\s)>\],]+",
     ],
     "IP": [
@@ -84,7 +86,7 @@ PATTERNS = {
     ],
     "RECORD": [
         rf"(?<=(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
-        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id|n?hc(?::|\s?n[ºo°]|(?=\s?\d{{5}}))|rghc|nhc-|episodio|historia cl[íi]nica)[ ]?[=(]?{NUMBER}))(?=[\w./-]*\d{{3}})[A-Z\d][\w./-]{{2,}}\d\b(?![.,]\d)"
+        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id|n?hc(?::|\s?n[ºo°]|(?=\s?\d{{5}}))|rghc|nhc-|episodio|historia cl[íi]nica)[ ]?[=(]?{NUMBER}))(?=[\w./-]{{0,80}}\d{{3}})[A-Z\d][\w./-]{{2,80}}\d\b(?![.,]\d)"
     ],
     "BIRTH_DATE": [
         rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"

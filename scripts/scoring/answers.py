@@ -30,10 +30,11 @@ FINAL_CHANNEL = re.compile(r"^.*(?:<\|channel\|>\s*final\s*(?:<\|message\|>)?|as
 ANALYSIS_CHANNEL = re.compile(r"^\s*(?:<\|start\|>assistant)?(?:<\|channel\|>\s*)?(?:analysis|commentary)(?=<\||[A-Z\s:])")
 CONTROL = re.compile(r"<\|[a-z_]+\|>")
 LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
+# At most 40: without end, a text that repeats "answer" took time by the square of its length.
 FILLER = (
-    r"(?:\s|:|=|-|–|—|>|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
+    r"(?:\s++|[:=–—>-]++|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
     r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|correto|certa|certo|best|most likely|final|"
-    r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser)\b)*"
+    r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser)\b){0,40}"
 )
 FINAL = r"\b(?:final answer|resposta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
@@ -73,7 +74,7 @@ DENIAL = (
     r"nao|descartad[ao]s?|excluíd[ao]s?|contraindicad[ao]s?|eliminad[ao]s?)"
 )
 DENIED_AFTER = re.compile(
-    r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem)\s*[\(\[]?(?-i:[A-J])[\)\]]?)*"
+    r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem)\s*[\(\[]?(?-i:[A-J])[\)\]]?){0,9}"
     r"\s*(?:\b(?:is|are|was|were|can|could|should|must|be|been|está|estão|esta|é|são|foi|foram|seria|parece|pode|podem|deve|devem|"
     r"ser|sido)\b\s*)*"
     rf"(?:\b(?:clearly|claramente|also|também|both|todas|all)\b\s*)?\b{DENIAL}\b(?!\s+(?:options?|answers?|choices?|alternativas?|opç))",

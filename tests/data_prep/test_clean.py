@@ -40,6 +40,9 @@ from data_prep.html_text import CONTROLS, html_to_text
         ("5\x1e mg</b> a day", "5 mg a day"),  # lxml ended in an error
         ("x\ufffe<p>a\0b</p>", "x\nab"),
         ("<p>a\ud800b</p>", "a\ufffdb"),  # lxml lost what follows it
+        ("<b>" * 300 + "5 mg</b> &lt; 6", "5 mg  < 6"),  # lxml gave nothing at all
+        ('<ol start="²"><li>a<li>b</ol>', "1. a\n2. b"),
+        ("<ol><li>a<ol><li>b</ol><li>c</ol><!-- x --> d<!-- e", "1. a\n  1. b\n2. c\n d<!-- e"),
         ('<p>see <a href=\\"https://x.org/?a=1\\">this</a></p>', "see this"),
         ("<ul>\n  <li>a</li>\n  <li>b\n    <ol>\n      <li>c</li>\n    </ol>\n  </li>\n</ul>", "- a\n- b\n  1. c"),
     ],

@@ -2,11 +2,26 @@
 
 import random
 import sys
+import time
 
+import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 import fuzz
+
+
+@pytest.mark.parametrize("name", ["answers.extract", "privacy.mask", "html_to_text"])
+@pytest.mark.parametrize("text", [
+    "answer " * 6000, "(A)" + "letra " * 6000, "optionl" + ",B" * 6000, "www." * 10_000, "http://u" + ":x" * 40_000,
+    "prontuário12." * 9000, "<p>" + "<!--" * 30_000, "<p>" + " " * 200_000 + "x", "<ol>" + "<li>x</li>" * 12_000,
+])  # fmt: skip
+def test_time_grows_with_a_text_not_with_its_square(tmp_path, name, text):
+    """By the square each took what reads it half a minute or more."""
+    [target] = [t for t in fuzz.targets(tmp_path) if t.name == name]
+    start = time.process_time()
+    target.call(text)
+    assert time.process_time() - start < 10
 
 
 def test_no_text_breaks_a_parser(tmp_path):
