@@ -11,7 +11,7 @@ from data_prep.names import ANNULLED, YES
 from data_prep.reading import Reading
 from data_prep.template_marks import marked_turns
 from data_prep.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
-from data_prep.values import Option, Unreadable, answer_text, fold_text, is_missing, key_letters, mark_of
+from data_prep.values import Option, Unreadable, answer_text, fold_text, is_missing, key_letters, mark_of, text_of
 
 
 def convert(raw: dict, reading: Reading, args) -> dict | str:
@@ -184,7 +184,10 @@ HUMAN = re.compile(r"\n*\s*(Human|Assistant|H|A): ")
 
 
 def _side(value, customs: Customs, what: str) -> list[Turn]:
-    """A prompt or an answer as turns: a text is one of the user (`prompt`) or of the assistant."""
+    """A prompt or an answer as turns: a text, or a number, is one of the user (`prompt`) or of the assistant."""
+    if is_missing(value):
+        return []
+    value = text_of(value) if isinstance(value, int | float) else value
     if isinstance(value, str) and not is_turns(value):
         text = value.strip()
         if marked := marked_turns(text):
@@ -194,8 +197,6 @@ def _side(value, customs: Customs, what: str) -> list[Turn]:
             return told([Turn(role, said.strip()) for role, said in zip(parts[::2], parts[1::2], strict=True)], customs)
         answer, thought = apart(text) if what != "prompt" else (text, "")
         return [Turn("human" if what == "prompt" else "gpt", answer, thought)] if answer else []
-    if is_missing(value):
-        return []
     return told(messages_of(value if isinstance(value, list | str) or "messages" in value else [value]), customs)
 
 

@@ -12,7 +12,7 @@ from data_prep.names import plain
 from data_prep.tables import csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
-from data_prep.values import LINE, from_literal, split_stem
+from data_prep.values import LINE, from_literal, is_count, split_stem
 from data_prep.written import line_numbers, markdown_table, marked_exam
 
 # ---------------------------------------------------------------------------------------------- XML
@@ -107,9 +107,9 @@ def keys_in(text: str) -> dict[int, tuple[str, str]]:
         if not line.lstrip().startswith("|"):
             continue
         cells = [c.strip(" *_`") for c in line.strip().strip("|").split("|")]
-        if len(cells) >= 4 and len(cells) % 2 == 0 and all(c.isdigit() for c in cells[::2] if c):
+        if len(cells) >= 4 and len(cells) % 2 == 0 and all(is_count(c) for c in cells[::2] if c):
             found |= {int(n): (a, "") for n, a in zip(cells[::2], cells[1::2], strict=True) if n}
-        elif len(cells) >= 2 and re.fullmatch(r"(?:Quest[ãa]o\s+)?\d+", cells[0], re.I):
+        elif len(cells) >= 2 and re.fullmatch(r"(?:Quest[ãa]o\s+)?\d{1,9}", cells[0], re.I):
             found[int(re.sub(r"\D", "", cells[0]))] = (cells[1], cells[2] if len(cells) > 2 else "")
     return found or {int(n): (a, "") for n, a in KEY_LINE.findall(text)}
 

@@ -8,7 +8,7 @@ from data_prep.columns import Column
 from data_prep.errors import UserError
 from data_prep.names import ALIASES, ANNULLED, is_telling, plain, words_of
 from data_prep.reading import Reading, yaml_line
-from data_prep.values import Option, Unreadable, cell, from_literal, is_missing, key_letters, key_text
+from data_prep.values import Option, Unreadable, cell, from_literal, is_count, is_missing, key_letters, key_text
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
 OF_A_MODEL = {
@@ -125,7 +125,7 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
 
 def _is_number(value) -> bool:
     try:
-        return key_text(from_literal(value)).isdigit()
+        return is_count(key_text(from_literal(value)))
     except Unreadable:
         return False
 

@@ -21,7 +21,12 @@ def unaccented(text: str) -> str:
 
 def plain(name) -> str:
     """A column's name without case, accents, spaces and signs."""
-    return unaccented(re.sub(r"[\s_\-./?:()*\[\]]", "", str(name)).casefold())
+    return _plain(str(name))
+
+
+@functools.lru_cache(maxsize=65536)  # a file's few names are compared thousands of times
+def _plain(name: str) -> str:
+    return unaccented(re.sub(r"[\s_\-./?:()*\[\]]", "", name).casefold())
 
 
 def bare_name(name) -> str:

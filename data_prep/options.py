@@ -168,7 +168,7 @@ class Args:
             found.append(f"reading: there is no file {self.reading}")
         if self.mix:
             path, _, share = self.mix.rpartition(":")
-            if not path or not Path(path).is_file() or not share.replace(".", "", 1).isdigit() or not 0 < float(share) < 1:
+            if not path or not Path(path).is_file() or not share.replace(".", "", 1).isdecimal() or not 0 < float(share) < 1:
                 found.append(f"mix: {self.mix} must be FILE:SHARE with a file that is there and a share under 1")
         if self.tokenizer and self.tokenizer.count("/") != 1 and not Path(self.tokenizer).is_dir():
             found.append(f"tokenizer: there is no folder {self.tokenizer}")

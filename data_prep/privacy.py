@@ -42,7 +42,7 @@ def possible(text: str) -> list[str]:
 
 
 def _digits(text: str) -> list[int]:
-    return [int(c) for c in text if c.isdigit()]
+    return [int(c) for c in text if c.isdecimal()]
 
 
 def valid_cpf(text: str) -> bool:

@@ -14,7 +14,6 @@ import hashlib
 import importlib.util
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,7 +169,9 @@ def _members(file: InputFile, exclude: list[str]) -> list[InputFile]:
             folder = tempfile.TemporaryDirectory(prefix="prepare_")
             atexit.register(folder.cleanup)
             files = sorted({Path(archive.extract(info, folder.name)) for info in names})  # no "..", drive or leading slash
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # zipfile has errors of its own for few of the ways in which bytes are no archive
         raise UserError(f"{file.shown}: cannot be unpacked ({error})") from None
     return [
         InputFile(p, f"{file.shown}/{shown_name(p.relative_to(folder.name))}", f"{file.source}-{p.name.split('.')[0]}", "")

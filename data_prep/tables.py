@@ -278,7 +278,7 @@ def _delimiter(file, suffix: str) -> tuple[str, int]:
         return "\t", 0
     widest = start if any(d in start for d in ",;\t|") else head
     often = {d: [line.count(d) for line in head.splitlines()] for d in ",;\t|"}
-    even = [d for d, counts in often.items() if counts[0] and len(set(counts)) == 1]  # texts hold commas of any number
+    even = [d for d, counts in often.items() if len(set(counts)) == 1 and counts[0]]  # texts hold commas of any number
     return even[0] if len(even) == 1 and len(head.splitlines()) > 2 else max(",;\t|", key=widest.count), 0
 
 

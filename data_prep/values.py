@@ -27,6 +27,11 @@ def number_text(value: int | float) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
+def is_count(text: str) -> bool:
+    """Whether int() reads a text as a number of options or questions: it reads no "²", and no 5,000 digits."""
+    return text.isdecimal() and len(text) < 10
+
+
 def from_literal(value):
     """A list or an object that is written as text (JSON or Python), read; anything else as it is."""
     if not isinstance(value, str):
@@ -221,7 +226,7 @@ def _options_of_dict(value: dict) -> list[Option]:
     keys = [OPTION_NAME.sub("", plain(k)) for k in value]
     if all(len(k) == 1 and k.isalpha() for k in keys):
         return sorted(Option(k.upper(), option_text(v)) for k, v in zip(keys, value.values(), strict=True))
-    if all(k.isdigit() for k in keys):
+    if all(map(is_count, keys)):
         pairs = sorted(zip(map(int, keys), value.values(), strict=True), key=lambda p: p[0])
         return [Option(LETTERS[i], option_text(v), str(n)) for i, (n, v) in enumerate(pairs)]
     raise Unreadable(f"the options are an object with other names than letters: '{', '.join(map(str, value))}'"[:200])
@@ -231,7 +236,7 @@ def _named(label: str, text, position: int, marked: bool | None = None) -> Optio
     label = label.strip().strip("().:").strip()
     if len(label) == 1 and label.isalpha():
         return Option(label.upper(), option_text(text), "", marked)
-    return Option(LETTERS[position], option_text(text), label if label.isdigit() else "", marked)
+    return Option(LETTERS[position], option_text(text), label if is_count(label) else "", marked)
 
 
 def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Option:
@@ -311,7 +316,7 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
     if base == "id":
         found = [o.letter for o in options if o.id and o.id == OPTION_NAME.sub("", plain(key))]
     else:
-        at = int(key) - int(base) if key.isdigit() else -1
+        at = int(key) - int(base) if is_count(key) else -1
         found = [options[at].letter] if 0 <= at < len(options) else []
     if not found:
         raise Unreadable(f"no right answer: the key is not among the options: '{key[:60]}'")

@@ -96,7 +96,7 @@ def rows_of(stage: Stage, stages: list[Stage], args) -> tuple[int | None, float,
         return rows, max(1.0, text / max(1, rows) / CHARACTERS), "counted"
     maker = next((s for s in stages if any(data == Path(p) or Path(p) in data.parents for p in s.outputs)), None)
     words = maker.command if maker else []
-    cap = next((int(v) for f, v in itertools.pairwise(words) if f == "--select" and v.isdigit()), 0)
+    cap = next((int(v) for f, v in itertools.pairwise(words) if f == "--select" and v.isdecimal()), 0)
     return cap or None, ROW_TOKENS, f"{ROW_TOKENS} tokens a row assumed"
 
 

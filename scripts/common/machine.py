@@ -59,7 +59,7 @@ def cores() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return (
         int(asked)
-        if asked.isdigit() and int(asked)
+        if asked.isdecimal() and int(asked)
         else len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1

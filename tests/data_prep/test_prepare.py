@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zipfile
 
 import pytest
 from conftest import ROOT, answer_at_once, run_script
@@ -206,6 +207,7 @@ BAD = {
         "entities",
     ),
     "cell.csv": (b'question,answer\n"' + b"x" * 40_000_000 + b'",b\n', "MB"),
+    "blank.csv": (b"", "is empty"),
     "odd.csv": (b"question,answer\na,b,c,d\n", ":2"),
     "unclear.jsonl": (b'{"foo": 1, "bar": 2}\n', "shape: qa"),
 }
@@ -218,6 +220,16 @@ def test_bad_input_is_one_clear_error(tmp_path, name):
     said = prepare(tmp_path / "out", tmp_path / name, code=2)
     assert expected in said and name in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_archive_is_one_clear_error(tmp_path):
+    """zipfile raises an UnicodeDecodeError for the first, an IndexError for the second."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("é.csv", "question,answer\na,b\n")
+    whole = (tmp_path / "a.zip").read_bytes()
+    for damaged in (whole.replace("é".encode(), b"\xa6\xa6"), whole.replace("é.csv".encode(), b"\0" * 6)):
+        (tmp_path / "a.zip").write_bytes(damaged)
+        assert "a.zip" in prepare(tmp_path / "out", tmp_path / "a.zip", code=2)
 
 
 def test_problems_come_in_one_error_before_anything_heavy_is_imported(tmp_path):

@@ -58,6 +58,16 @@ PAIRS = [
 # ---------------------------------------------------------------------------------------------- shapes
 
 
+def test_an_answer_may_be_a_number_and_a_raised_digit_is_no_key(tmp_path):
+    """Each ended prepare.py in a traceback: a pair with a number, a key that str.isdigit() takes for one and int() does not."""
+    manifest, _ = run(tmp_path, [*PAIRS, PAIRS[0] | {"prompt": "How many days?", "chosen": "10", "rejected": 7}])
+    assert manifest["counts"]["rejected"] == 0
+    rows = [row | {"answer": str("ABC".index(row["answer"]) + i % 2)} for i, row in enumerate(exam(40))]
+    rows[3]["answer"] = "²"
+    _, files = run(tmp_path, rows, "keys", answer_base="1")
+    assert any("'²'" in row["reason"] for row in files["rejects"])
+
+
 @pytest.mark.parametrize(
     "row, shape, expected",
     [

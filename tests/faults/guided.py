@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import fuzz
+from fuzz import MEMORY
+from fuzz_targets import ROOT, TEXTS, Target, targets
 
 
 class Led(random.Random):
@@ -32,9 +33,9 @@ class Led(random.Random):
         return self.getrandbits(8) / 256
 
 
-def given(target: fuzz.Target, data: bytes):
+def given(target: Target, data: bytes):
     """What a target is tried on for these bytes; the first says whether a text is read from them or chosen by them."""
-    if target.make in fuzz.TEXTS and data[:1] < b"\x80":
+    if target.make in TEXTS and data[:1] < b"\x80":
         return data[1:4001].decode("utf-8", "replace")
     return target.make(Led(data[1:]))
 
@@ -50,11 +51,11 @@ def main() -> None:
         import atheris
     except ImportError:
         sys.exit("guided.py needs atheris, which is not installed: pip install atheris, or fuzz.py, which is not guided")
-    rooms = [folder.name for folder in (fuzz.ROOT / "scripts").iterdir() if folder.is_dir()]
-    scripts = [script.stem for script in (fuzz.ROOT / "scripts").glob("*.py")]
-    folder = tempfile.TemporaryDirectory(prefix="guided-", dir=fuzz.MEMORY)
+    rooms = [folder.name for folder in (ROOT / "scripts").iterdir() if folder.is_dir()]
+    scripts = [script.stem for script in (ROOT / "scripts").glob("*.py")]
+    folder = tempfile.TemporaryDirectory(prefix="guided-", dir=MEMORY)
     with atheris.instrument_imports(include=["data_prep", *rooms, *scripts]):
-        target = next((t for t in fuzz.targets(Path(folder.name)) if t.name == args.target), None)
+        target = next((t for t in targets(Path(folder.name)) if t.name == args.target), None)
         if target is None:
             sys.exit(f"there is no target {args.target!r}")
         target.once(random.Random(0))  # what is imported late
@@ -69,7 +70,7 @@ def main() -> None:
 
     corpus = Path(args.corpus or Path(folder.name) / "corpus")
     corpus.mkdir(parents=True, exist_ok=True)
-    atheris.Setup([sys.argv[0], "-max_len=600", "-timeout=60", "-verbosity=0", str(corpus)], one)
+    atheris.Setup([sys.argv[0], "-max_len=400", "-timeout=60", "-verbosity=0", str(corpus)], one)
     atheris.Fuzz()
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
-import fuzz
+import fuzz_targets
 
 
 @pytest.mark.parametrize("name", ["answers.extract", "privacy.mask", "html_to_text"])
@@ -18,17 +18,17 @@ import fuzz
 ])  # fmt: skip
 def test_time_grows_with_a_text_not_with_its_square(tmp_path, name, text):
     """By the square each took what reads it half a minute or more."""
-    [target] = [t for t in fuzz.targets(tmp_path) if t.name == name]
+    [target] = [t for t in fuzz_targets.targets(tmp_path) if t.name == name]
     start = time.process_time()
     target.call(text)
     assert time.process_time() - start < 10
 
 
 def test_no_text_breaks_a_parser(tmp_path):
-    for target in fuzz.targets(tmp_path):
+    for target in fuzz_targets.targets(tmp_path):
         for number in range(300):
             target.once(random.Random(f"test {target.name} {number}"))
         assert target.failed == [], target.name
-    broken = fuzz.Target("x", lambda text: {"A": 1}[text[:1]])
+    broken = fuzz_targets.Target("x", lambda text: {"A": 1}[text[:1]])
     broken.once(random.Random(1))
     assert "KeyError" in broken.failed[0]
