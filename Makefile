@@ -40,6 +40,7 @@ faults: setup-dev  ## stages killed at random moments, damaged files, full disks
 	$(BIN)/python tests/faults/faults.py --minutes $(or $(FAULTS),120)
 	$(BIN)/python tests/faults/damage.py
 	$(BIN)/python tests/faults/fuzz.py
+	$(BIN)/python tests/faults/fuzz_commands.py
 
 setup: python $(STAMP)  ## .venv with what the scripts need
 setup-dev: setup $(DEV)  ## and with what the tests need

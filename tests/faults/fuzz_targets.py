@@ -63,10 +63,10 @@ class Target:
 
 
 def targets(folder: Path) -> list[Target]:
-    return [*_texts(), *_values(), *_files(folder), *_blobs(folder)]
+    return [*texts(), *_values(), *_files(folder), *_blobs(folder)]
 
 
-def _texts() -> list[Target]:
+def texts() -> list[Target]:
     from annotation.sources import names_pattern, shown
     from llamacpp.proxy import host_of, parsed
     from scoring import answers, judge, refusals
