@@ -10,7 +10,7 @@ from data_prep.template_marks import marked_turns
 from data_prep.values import Unreadable, from_literal, is_missing, text_of
 
 SPEAKER = re.compile(
-    r"^\s*(?:\*\*|__)?\s*"
+    r"^\s*(?:(?:\*\*|__)\s*)?"
     r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ一-鿿][\w .'()-]{0,40}?)\s*(?:\*\*|__)?\s*[:：](?!//))(?:\*\*|__)?\s*(.*)$"
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
@@ -149,19 +149,19 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
     hits = [SPEAKER.match(line) for line in lines]
     names = {plain(hit[1] or hit[2]) for hit in hits if hit}
     both = any(pair <= names for pair in PAIRS_OF_SINGLES)
-    turns: list[list[str]] = []
+    turns: list[tuple[str, list[str]]] = []  # a speaker's name and the lines
     for line, hit in zip(lines, hits, strict=True):
         name = (hit[1] or hit[2]).strip() if hit else ""
         role = role_of(name, roles, both) if name else None
         if name and role is None and (hit[1] or NAMED.fullmatch(name)) and not hit[3].startswith("//"):
             raise Unreadable(f"an unknown role (say whose turn it is: --roles '{{NAME: human}}', or text): '{name}'")
         if role not in (None, "text"):
-            turns.append([name, hit[3].strip()])
+            turns.append((name, [hit[3].strip()]))
         elif turns:
-            turns[-1][1] = f"{turns[-1][1]}\n{line.strip()}".strip()
+            turns[-1][1].append(line.strip())
         elif line.strip():
             raise Unreadable("text before the first speaker" + (f": '{name}'" if name else ""))
-    return [Turn(*turn) for turn in turns]
+    return [Turn(name, "\n".join(filter(None, said))) for name, said in turns]
 
 
 def speakers_of(value) -> list[str]:
