@@ -24,6 +24,7 @@ between its control tokens is cut wherever it would become one.
 """
 
 import bisect
+import itertools
 import warnings
 from dataclasses import dataclass, fields
 
@@ -123,12 +124,18 @@ class Renderer:
             out = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True)
             inside = list(out["input_ids"]), list(out["offset_mapping"])
         ids, offsets = inside
-        at = next((a for i, (a, b) in zip(ids, offsets, strict=True) if i in self.control_ids and b - a > 1), None)
-        if at is None:
+        cuts = [0]
+        for i, (start, end) in zip(ids, offsets, strict=True):
+            if i in self.control_ids and end - start > 1:  # a token may take the spaces before it along
+                cuts.append(end - len(text[start:end].lstrip()) + 1)
+        if len(cuts) == 1:
             return ids, offsets
-        at += 1 + (len(text[at:]) - len(text[at:].lstrip()))  # a token may take the spaces before it along
-        first, rest = self._plain_ids(text[:at], before), self._plain_ids(text[at:], "\n" if self._space_first else "")
-        return first[0] + rest[0], first[1] + [(a + at, b + at) for a, b in rest[1]]
+        ids, offsets = [], []
+        for start, end in itertools.pairwise([*cuts, len(text)]):
+            some = self._plain_ids(text[start:end], before if not start else "\n" if self._space_first else "")
+            ids += some[0]
+            offsets += [(start + a, start + b) for a, b in some[1]]
+        return ids, offsets
 
     def _inside(self, text: str, before: str) -> tuple[list[int], list[tuple[int, int]]] | None:
         """Ids and offsets of plain text as they are after the character `before`; None where a token spans both.

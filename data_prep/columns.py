@@ -239,9 +239,15 @@ def _written_in(value, text) -> bool:
     return isinstance(items, list) and len(items) > 1 and all(isinstance(i, str) and i in str(text) for i in items)
 
 
+def of_objects(value) -> bool:
+    """Whether a value is a list of objects."""
+    items = from_literal(value)
+    return isinstance(items, list) and all(isinstance(i, dict) for i in items)
+
+
 def annotates(column: Column) -> bool:
     """Whether a column holds lists of objects: what somebody marked in a text."""
-    return column.kind == "list" and share(column.values, lambda v: all(isinstance(i, dict) for i in from_literal(v))) >= 0.6
+    return column.kind == "list" and share(column.values, of_objects) >= 0.6
 
 
 def explains(column: Column) -> bool:

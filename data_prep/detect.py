@@ -20,6 +20,7 @@ from data_prep.columns import (
     is_passage,
     must_not_go_unused,
     named_together,
+    of_objects,
     option_columns,
     profile,
     put_aside,
@@ -41,7 +42,6 @@ from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS
 from data_prep.speakers import with_marks, with_roles
 from data_prep.template_marks import marked_turns
 from data_prep.turns import messages_of, role_of
-from data_prep.values import from_literal
 
 
 def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True) -> Reading:
@@ -273,7 +273,7 @@ def _further_questions(fields: dict, free: dict[str, Column], wish: Wish, column
 
 
 def _listed_options(column: Column) -> bool:
-    return all(isinstance(v, dict) for value in column.values[:20] for v in from_literal(value)) and fits("options", column)
+    return all(map(of_objects, column.values[:20])) and fits("options", column)
 
 
 def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Candidate:

@@ -253,10 +253,9 @@ def serve(args: Args, store: Store) -> None:
     try:
         family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
         listening = socket.create_server((args.host, args.port), family=family)
-    except OSError as error:
-        raise UserError(
-            f"port: {args.host}:{args.port} cannot be listened on ({error.strerror}); choose another --port"
-        ) from None
+    except (OSError, ValueError) as error:  # a ValueError for "127.0..1", which no name can be
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"port: {args.host}:{args.port} cannot be listened on ({why}); choose another --port") from None
     host = f"[{args.host}]" if ":" in args.host else args.host
     address = (args.url or f"http://{host}:{listening.getsockname()[1]}").rstrip("/")
     for name, link in links(args, store, address).items():

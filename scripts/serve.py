@@ -82,7 +82,9 @@ class Args:
         if not 0 <= self.port <= 65535:
             found.append(f"port: {self.port} is not between 0 and 65535")
         elif self.port and taken(self.host, self.port):
-            found.append(f"port: {self.port} on {self.host} is in use, or not yours to use; choose another with --port")
+            found.append(
+                f"port: {self.port} on {self.host} is in use, not yours to use, or of no machine; choose another with --port"
+            )
         if len({Path(p).stem for p in [*self.files(), *self.adapters()]}) < len([*self.files(), *self.adapters()]):
             found.append("model: two files have the same name, by which requests would choose; rename one")
         return found + check_at_least(self, 1, "num_ctx", "parallel") + check_at_least(self, 0.001, "max_body_mb")
@@ -103,7 +105,7 @@ def taken(host: str, port: int) -> bool:
     try:
         with listening(host, port):
             return False
-    except OSError:
+    except (OSError, ValueError, TypeError):  # a ValueError for "127.0..1", which no name can be
         return True
 
 

@@ -296,6 +296,16 @@ def test_headers_and_end_tokens_written_as_text_are_not_taken_for_them(llama_lik
     assert tokenizer.decode(ids[:shared]).rstrip().endswith("a")
 
 
+def test_a_text_of_control_tokens_alone_is_encoded(tokenizers):
+    """Each was cut by a call within the call before: 1,500 of them were too many."""
+    renderer = Renderer(set_template(tokenizers["qwen"]))
+    messages = [{"role": "user", "content": "</think>" * 1500}, {"role": "assistant", "content": "a </think> b <think> c"}]
+    encoded = renderer.encode(messages)
+    clean = renderer.encode([m | {"content": "a"} for m in messages])
+    marks = [sum(i in renderer.control_ids for i in e.input_ids) for e in (encoded, clean)]
+    assert marks[0] == marks[1] and "</think>" * 1500 in renderer.tokenizer.decode(encoded.input_ids)
+
+
 def test_llama2_is_the_published_template(llama_like, conversations):
     """`--template llama2` gives the text of the template that Meta published, over 500 conversations."""
     from copy import deepcopy

@@ -66,6 +66,9 @@ def test_an_answer_may_be_a_number_and_a_raised_digit_is_no_key(tmp_path):
     rows[3]["answer"] = "²"
     _, files = run(tmp_path, rows, "keys", answer_base="1")
     assert any("'²'" in row["reason"] for row in files["rejects"])
+    marked = [{"text": f"Dengue is seldom, {i} of them.", "marks": [{"at": 1}], "place": [{"at": 2}]} for i in range(9)]
+    with pytest.raises(UserError, match="marks"):
+        find_reading([*marked, {"text": "Gout.", "marks": 3, "place": 4}], Wish(), "a.jsonl")
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,7 @@ def test_wrong_input_is_told_at_once(tmp_path):
     assert "give --api_key" in refused("--model", GGUF, "--host", "0.0.0.0")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "is in use" in refused("--model", GGUF, "--port", taken.getsockname()[1])
+    assert "of no machine" in refused("--model", GGUF, "--host", "127.0..1", "--api_key", "a")
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(GGUF.read_bytes()[:2_000_000])
     assert "was not copied whole" in refused("--model", broken)
