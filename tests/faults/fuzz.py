@@ -29,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as folder:
-        for target in [t for t in targets(Path(folder)) if args.only in t.name]:
+        for target in (t for t in targets(Path(folder)) if args.only in t.name):
             end = time.monotonic() + args.seconds
             while time.monotonic() < end and target.tried < args.runs and len(target.failed) < 20:
                 target.once(random.Random(f"{args.seed} {target.name} {target.tried}"))
