@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from common.errors import UserError
 from data_prep.files import into_place
+
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
@@ -51,6 +54,11 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
                     yield None, [f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})"]
                     continue
                 found = ["must be a JSON object"] if not isinstance(row, dict) else (check(row) if check else [])
+                if "\\ud" in line.lower() and HALF.search(json.dumps(row, ensure_ascii=False)):
+                    found = [
+                        *found,
+                        "holds half of a character (a lone surrogate), which no tokenizer takes; prepare.py lists such rows",
+                    ]
                 yield row, [f"{path}:{number}: {problem}" for problem in found]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(

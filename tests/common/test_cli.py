@@ -69,6 +69,11 @@ def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
         ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
         ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
         ("[1]", ["rows.jsonl:2", "JSON object"]),
+        (
+            r"""{"conversations": [{"from": "human", "value": "\ud83d\ude00"}, {"from": "gpt", "value": "\\ud800"}]}
+{"conversations": [{"from": "human", "value": "\ud83d\ude00"}, {"from": "gpt", "value": "\uD800"}]}""",
+            ["error: ", "rows.jsonl:3: holds half of a character"],
+        ),
     ],
 )
 def test_bad_row_names_file_and_line(tmp_path, line, words):

@@ -1,6 +1,7 @@
 """What parses foreign text and bytes: functions, what each is given, what it may raise, and what its answer must be."""
 
 import io
+import json
 import re
 import sys
 import time
@@ -169,9 +170,15 @@ def _files(folder: Path) -> list[Target]:
         documents.key_files.cache_clear()
         return documents.markdown_file(path, shown, [path])
 
+    def encodable(_, rows: list[dict]) -> bool:
+        """A tokenizer and a file take no half of a character."""
+        return bool(json.dumps(rows, ensure_ascii=False).encode())
+
     of_files = (UserError, UnicodeError, csv.Error)
     return [
-        Target("read_rows", lambda t: read_rows(written("rows.jsonl", t), tasks.check_row), makers.lines, allowed=(UserError,)),
+        Target(
+            "read_rows", lambda t: read_rows(written("rows.jsonl", t), tasks.check_row), makers.lines, encodable, (UserError,)
+        ),
         Target("reader of .jsonl", read(tables.jsonl, "a.jsonl"), makers.lines, allowed=of_files),
         Target(
             "reader of .json", read(tables.json_file, "a.json"), makers.lines, allowed=(*of_files, ValueError, RecursionError)
