@@ -214,6 +214,9 @@ def question(row: dict) -> tuple[str, str | None]:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    # A byte that is no UTF-8 spoils its own character only.
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    args.prompt, args.system = (t and t.encode("utf-8", "replace").decode() for t in (args.prompt, args.system))
     rows = read_rows(args.data)[: args.rows] if args.data else []
     typed = args.prompt is None and not rows and sys.stdin.isatty()
     chat = Chat(args, typed, watch(args, typed))
@@ -250,7 +253,6 @@ def watch(args: Args, typed: bool) -> Path | None:
 
 def answer_lines(chat: Chat, ask) -> None:
     """Each line of the standard input as a question by itself. Raises UserError at the end, where one could not be answered."""
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # a byte that is no UTF-8 spoils its own character only
     failed = []
     for number, line in enumerate(sys.stdin, 1):
         if line.strip():

@@ -82,6 +82,8 @@ def test_pipe_answers_each_line_by_itself():
     command = [sys.executable, "scripts/chat.py", "--model", str(GGUF), "--max_new_tokens", "4"]
     done = subprocess.run(command, cwd=ROOT, input=b"caf\xe9?\nWhat is 2+2?\n", capture_output=True, env=ENVIRONMENT, timeout=900)
     assert done.returncode == 0 and len(done.stdout.decode().splitlines()) >= 2 and b"[cut after 4 tokens" in done.stdout
+    done = subprocess.run([*command, "--prompt", b"caf\xe9?"], cwd=ROOT, capture_output=True, env=ENVIRONMENT, timeout=900)
+    assert done.returncode == 0 and b"[cut after 4 tokens" in done.stdout
 
 
 def test_pipe_that_is_closed_ends_quietly():
