@@ -3,13 +3,14 @@
 import dataclasses
 import re
 
-from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share
+from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD, OWN_KEY
 from data_prep.errors import UserError
 from data_prep.keys import OF_A_MODEL, unclear
 from data_prep.names import ALIASES, IDS, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
+from data_prep.turn_rows import single_turns
 from data_prep.turns import role_of, speakers_of
 from data_prep.values import LINE, split_stem
 
@@ -80,12 +81,13 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
 
 
 INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
+NUMBERS = re.compile(r"(?im)^[ \t]*(?:id|dialog(?:ue)?|conversation|case|caso)[ \t]*[=:#][ \t]*\d+[ \t]*$")
 HEADS = re.compile(r"(?im)^[^\w\n]{0,8}quest[ãa]o\s+(?:n[ºo.]*\s*)?\d")
 ASKS = re.compile(
     r"(?im)^[^\w\n]{0,8}(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]"
 )
 ANSWERS = re.compile(
-    r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
+    r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
 )
 KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
 
@@ -122,6 +124,7 @@ NO_PROSE = (
     ),
     ("options by their letters, all on one line", _runs_on),
     ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
+    ("records, each below a line with its number", lambda text: len(NUMBERS.findall(text)) >= 10),
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
 )
@@ -224,6 +227,28 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     )
 
 
+def ask_of_turns(columns: dict[str, Column], sample: list[dict], shown: str) -> None:
+    """Raises UserError where the rows are single turns that are joined to no conversation: why not, and the lines."""
+    turns = single_turns(list(columns), sample)
+    if turns is None:
+        return
+    speaker, text, differ = turns
+    labels = [c for c in dict.fromkeys((*differ, speaker, *columns)) if c != text and c in columns and sorts(columns[c])]
+    lines = [pasted(Reading("classification", {"text": text, "label": c}), [o for o in labels if o != c]) for c in labels]
+    lines = lines or [pasted(Reading("text", {"text": text}))]
+    why = (
+        f"{', '.join(differ)} differ from turn to turn of one conversation, and a conversation has one value of each. For "
+        "conversations leave these columns out of the file"
+        if differ
+        else "no column says which conversation a turn belongs to, or the sides of its speakers are not known. For "
+        "conversations give it conversation_id, and speakers such as patient and doctor"
+    )
+    raise UserError(
+        f"{shown}: its rows are single turns ({speaker} says {text}), and {why}. For single sentences with a label paste one:\n"
+        + "\n       or\n".join(lines)
+    )
+
+
 def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:
     """What to suggest where no name says anything: the only column of long texts as text, with a label where there is but one."""
     long = [c.name for c in columns.values() if c.kind == "text" and c.length >= 100]
@@ -249,6 +274,9 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     if wish.shape == "auto" and not fields and (likely := _by_lengths(columns)):
         shape, fields = likely
         needs = list(fields)
+    texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
+    if wish.shape == "auto" and not fields and shape == "qa" and len(texts) == 2 and len(columns) < 5:
+        fields = dict(zip(("question", "answer"), texts, strict=True))
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})

@@ -17,7 +17,6 @@ from data_prep.names import (
     PROVENANCE,
     SOURCES,
     SPLITS,
-    TOGETHER,
     YES,
     bare_name,
     is_picture,
@@ -185,15 +184,6 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     if "q" not in set(map(plain, columns)):
         called = [c for c in called if plain(c.name) not in OF_A_LETTER]
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), order.index(plain(c.name))))]
-
-
-def named_together(columns: dict[str, Column]) -> dict[str, str]:
-    """Question and answer under names that say so only together, where nothing else is called a question; else {}."""
-    if any("question" in ALIASES.get(plain(c), ()) for c in columns):
-        return {}
-    spelt = {plain(c): c for c in columns}
-    both = [pair for pair in TOGETHER if set(pair) <= spelt.keys()]
-    return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]} if len(both) == 1 else {}
 
 
 def option_columns(columns: dict[str, Column]) -> list[str]:

@@ -8,7 +8,7 @@ label or a role and goes nowhere stops the run.
 
 import dataclasses
 
-from data_prep.asking import choose
+from data_prep.asking import ask_of_turns, choose
 from data_prep.columns import (
     Column,
     annotates,
@@ -19,7 +19,6 @@ from data_prep.columns import (
     is_case,
     is_passage,
     must_not_go_unused,
-    named_together,
     of_objects,
     option_columns,
     profile,
@@ -35,13 +34,14 @@ from data_prep.errors import UserError
 from data_prep.keys import find_key
 from data_prep.known import Known, recognise, spelt_as
 from data_prep.language import language_of
+from data_prep.named import named_together
 from data_prep.names import ALIASES, MADE_BY, RIGHT, plain, words_of
 from data_prep.nested import exploded, marked_answers, nested_rows, question_parts
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
-from data_prep.template_marks import marked_turns
-from data_prep.turns import messages_of, role_of
+from data_prep.template_marks import ends_unanswered, marked_turns
+from data_prep.turns import blocks_of, messages_of, role_of
 
 
 def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True) -> Reading:
@@ -69,6 +69,8 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
     found = [c for rule in rules if (c := _candidate(rule, sample, columns, wish, passed))]
     found = found or [c for rule in rules if (c := _candidate(rule, sample, with_empty(columns), wish, passed))]
+    if not found and wish.shape == "auto" and strict:
+        ask_of_turns(columns, sample, shown)
     chosen = choose(found, columns, wish, shown, strict, said)
     reading = dataclasses.replace(chosen.reading, explode=explode, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
@@ -145,6 +147,8 @@ def _candidate(rule: Rule, sample: list[dict], columns: dict[str, Column], wish:
         return None
     if rule.shape == "messages" and "messages" not in wish.fields and (answer := _answer_beside(fields["messages"], free)):
         fields["answer"] = answer
+    if rule.shape == "dialogue" and "dialogue" not in wish.fields and (answer := _unanswered(fields["dialogue"], free)):
+        fields["answer"] = answer
     _take(rule, fields, free)
     if rule.shape == "preference" and "prompt" not in fields:  # the conversation that both sides answer, under any name
         called = [c.name for c in free.values() if c.kind == "turns" and c.name not in fields.values()]
@@ -178,12 +182,18 @@ def _instead(rule: Rule, stored: str, fields: dict) -> tuple[str, ...]:
 
 
 def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
-    """A column of any name that holds conversations: messages, or a text with a template's marks where nothing else is asked."""
+    """A column of any name that holds conversations: messages, or a text with a template's marks where nothing else is asked.
+
+    A text that is called a conversation is one where both sides speak, or where it ends with the mark of an answer.
+    """
+    if stored == "dialogue" and (begun := [c for c in free if _unanswered(c, free)]):
+        return begun
     if stored == "dialogue" and not any(candidates(n, free) for n in ("question", "instruction", "answer", "output")):
         return [
             c.name
             for c in free.values()
-            if len(c.values) > 1 and share(c.values, lambda v: marked_turns(str(v), pairs=True)) >= 0.95
+            if len(c.values) > 1
+            and (share(c.values, lambda v: marked_turns(str(v), pairs=True)) >= 0.95 or (_is_called_talk(c) and _both_speak(c)))
         ]
     if stored != "messages":
         return []
@@ -192,6 +202,28 @@ def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
     return [c for c in turns if fits("conversations", free[c]) and not set(ALIASES.get(plain(c), ())) & set(taken)] or [
         c for c in turns if _answer_beside(c, free)
     ]
+
+
+def _is_called_talk(column: Column) -> bool:
+    return column.kind == "text" and bool({"conversations", "messages", "dialogue"} & set(ALIASES.get(plain(column.name), ())))
+
+
+def _both_speak(column: Column) -> bool:
+    """Whether nearly every text is turns of both sides, with a known speaker at its begin and before each turn."""
+    return share(column.values, lambda v: {"human", "gpt"} <= {role_of(t.role, {}) for t in blocks_of(str(v), {})}) >= 0.95
+
+
+def _unanswered(column: str, free: dict[str, Column]) -> str:
+    """The one column that answers a `context` whose texts end with the mark of an answer (`Answer:`); "" where none does."""
+    c = free[column]
+    if c.kind != "text" or not {"context", "dialogue", "history"} & set(ALIASES.get(plain(column), ())):
+        return ""
+    if share(c.values, lambda v: ends_unanswered(str(v))) < 0.95 or any(
+        candidates(n, free) for n in ("question", "score", "label", "chosen", "rejected", "options")
+    ):
+        return ""
+    called = dict.fromkeys(a for n in ("answer", "completion", "output") for a in candidates(n, free))
+    return next(iter(called)) if len(called) == 1 and free[next(iter(called))].kind == "text" else ""
 
 
 def _answer_beside(column: str, free: dict[str, Column]) -> str:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from data_prep.errors import UserError
+from data_prep.headed import headed_dialogues
 from data_prep.names import plain
 from data_prep.tables import csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
@@ -216,6 +217,9 @@ def text_file(path: Path, shown: str):
     text = whole_text(path, shown)
     if text.lstrip().startswith("{\\rtf"):
         yield 1, {"text": _from_rtf(text)}, 0
+        return
+    if found := headed_dialogues(text):
+        yield from ((line, record, 0) for line, record in found)
         return
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and sum(isinstance(from_literal(line), dict) for line in lines[:50]) >= 0.95 * len(lines[:50]):

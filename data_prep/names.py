@@ -49,7 +49,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
     "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
-    "messages": "messages mensagens turns chat contents",
+    "messages": "messages mensagens turns chat contents utterances",
     "dialogue": "dialogue dialog dialogo diálogo transcript",
     "instruction": "instruction instrucao instrução",
     "input": "input entrada",
@@ -94,7 +94,21 @@ ALIASES: dict[str, list[str]] = {}
 for _name, _aliases in NAMES.items():
     for _alias in dict.fromkeys(map(plain, _aliases.split())):
         ALIASES.setdefault(_alias, []).append(_name)
-TOGETHER = (("front", "back"), ("src", "tgt"))  # a question and its answer where both are there: cards, translations
+TOGETHER = (  # a question and its answer where both are there: cards, translations, rows of a tuning service
+    ("front", "back"),
+    ("src", "tgt"),
+    ("inputs", "targets"),
+    ("inputtext", "outputtext"),
+    ("ques", "ans"),
+    ("problem", "solution"),
+)
+SAID = set("content text message msg utterance turn said texto mensagem conteudo mensaje contenido".split())  # whoever says it
+ASKED_BY = SAID | set("query question prompt input pergunta pregunta consulta".split())
+TOLD_BY = SAID | set("response answer reply output resposta respuesta".split())
+CLASSES = set(  # names of what a text is sorted into, where a file holds a text and this alone
+    "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid".split()
+)
+SYMPTOMS = set("symptoms symptom symptomlist symptomslist sintomas sintoma chiefcomplaint queixa queixaprincipal".split())
 OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a
 
 # Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.
@@ -245,6 +259,14 @@ def words_of(name) -> list[str]:
     """The words of a column's name: `answerText`, `answer_text` and `Answer text` are the same."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unaccented(str(name)))
     return [w.casefold() for w in re.split(r"[\W_]+", text) if w]
+
+
+def side_named(name) -> str:
+    """human, gpt or system where a name says whose text it is (`user_content`, `bot_reply`, `patient`); "" for any other name."""
+    words = words_of(name)
+    side = ROLE_OF.get(words[0], "") if 1 <= len(words) <= 2 else ""
+    said = {"human": ASKED_BY, "gpt": TOLD_BY, "system": SAID}.get(side, set())
+    return side if said and (len(words) == 1 or words[1] in said) else ""
 
 
 def without_language(name) -> str:

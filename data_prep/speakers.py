@@ -6,9 +6,9 @@ import dataclasses
 
 from data_prep.errors import UserError
 from data_prep.known import Known
-from data_prep.names import PAIRS_OF_SINGLES, plain
+from data_prep.names import plain
 from data_prep.reading import Reading, Wish, yaml_line
-from data_prep.turns import NAMED, is_turns, role_of, speakers_of
+from data_prep.turns import NAMED, in_singles, is_turns, role_of, speakers_of
 from data_prep.values import Unreadable, cell, mark_of
 
 
@@ -47,7 +47,7 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
                     continue
                 written |= as_text
                 seen.update(set(speakers_of(value)))
-    both = any(pair <= set(map(plain, seen)) for pair in PAIRS_OF_SINGLES)
+    both = in_singles(set(map(plain, seen)))
     roles, unknown = {}, []
     for speaker, times in seen.most_common():
         role = role_of(speaker, wish.roles, both)

@@ -13,7 +13,7 @@ WORDS = {  # of templates alone; in a plain text they can begin any line
     **dict.fromkeys("instruction instrução instrucción input entrada prompt context contexto".split(), "human"),
     **dict.fromkeys("response respuesta output saída salida completion inst".split(), "gpt"),
     **dict.fromkeys("questão pregunta domanda frage 问题 問 問題 질문".split(), "human"),
-    **dict.fromkeys("risposta antwort réponse 答案 답변".split(), "gpt"),
+    **dict.fromkeys("risposta antwort réponse 答案 回答 답변".split(), "gpt"),
 }
 SIDE_OF = ROLE_OF | {plain(word): side for word, side in WORDS.items()} | {"inst": "human", "/inst": "gpt"}
 
@@ -40,8 +40,8 @@ FORMS = (
 # Question and answer, each at the begin of a line, after one line at most: in a column of conversations alone.
 PAIRS = Form(
     re.compile(
-        r"^[ \t]*(?:\*\*)?(pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문"
-        r"|resposta|respuesta|answer|risposta|antwort|réponse|答案?|답변)[ \t]*[:：](?:\*\*)?[ \t]*",
+        r"^[ \t]*(?:\*\*)?(pergunta|quest[ãa]o|question|instruction|pregunta|domanda|frage|问题?|問題?|질문"
+        r"|resposta|respuesta|answer|risposta|antwort|réponse|答案?|回答|답변)[ \t]*[:：](?:\*\*)?[ \t]*",
         re.M | re.I,
     ),
     before=re.compile(r"[^\n:]{0,300}\Z"),
@@ -71,3 +71,12 @@ def marked_turns(text: str, pairs: bool = False) -> list[tuple[str, str]]:
             turns[:1] = [("system", system[1].strip()), (sides[0], said[0][system.end() :])]
         return ([("system", before)] if before else []) + turns
     return []
+
+
+def ends_unanswered(text: str) -> bool:
+    """Whether a text is turns under `Question:` and `Answer:`, of which the last answer is still to come."""
+    hits = list(PAIRS.opens.finditer(text))
+    sides = [SIDE_OF.get(plain(hit[1])) for hit in hits]
+    if sides[:1] != ["human"] or len(sides) % 2 or any(pair[0] == pair[1] for pair in itertools.pairwise(sides)):
+        return False
+    return not text[hits[-1].end() :].strip() and not text[: hits[0].start()].strip()

@@ -24,9 +24,16 @@ class Form(NamedTuple):
     text: str
 
     def told_of(self, rows: list[dict]) -> dict[str, list]:
-        """The values of each further column in the rows of one conversation, each once."""
+        """The values of each further column in the rows of one conversation, each once, and of one that counts them its ends."""
         names = dict.fromkeys(name for raw in rows for name in raw if name not in self)
-        return {name: list(dict.fromkeys(str(raw.get(name)) for raw in rows)) for name in names}
+        told = {name: list(dict.fromkeys(str(raw.get(name)) for raw in rows)) for name in names}
+        return {name: [f"{v[0]} to {v[-1]}"] if _counts(v, len(rows)) else v for name, v in told.items()}
+
+
+def _counts(values: list[str], rows: int) -> bool:
+    """Whether a conversation's values are whole numbers that go up by one from turn to turn."""
+    numbers = [int(v) for v in values if re.fullmatch(r"\d{1,9}", v)]
+    return len(numbers) == rows > 1 and numbers == list(range(numbers[0], numbers[0] + rows))
 
 
 def form_of(rows: list[dict]) -> Form | None:
@@ -76,4 +83,17 @@ def _record(rows: list[dict], form: Form) -> dict | Bad:
     if differs := [name for name, values in told.items() if len(values) > 1]:
         return Bad(f"a column differs between the turns of one conversation: '{', '.join(differs)}'", str(rows)[:2000])
     turns = [{"role": raw.get(form.speaker), "content": raw.get(form.text)} for raw in rows]
-    return {form.conversation: rows[0][form.conversation], "messages": turns} | {name: rows[0].get(name) for name in told}
+    first = {name: rows[0].get(name) if str(rows[0].get(name)) == values[0] else values[0] for name, values in told.items()}
+    return {form.conversation: rows[0][form.conversation], "messages": turns} | first
+
+
+def single_turns(columns: list[str], rows: list[dict]) -> tuple[str, str, tuple[str, ...]] | None:
+    """(speaker, text, columns that differ from turn to turn) of rows that are one turn each and no conversations; else None."""
+    found = [[n for n in columns if plain(n) in keys] for keys in (ROLE_KEYS, TEXT_KEYS)]
+    if [len(f) for f in found] != [1, 1]:
+        return None
+    (speaker,), (text,) = found
+    named = [n for n in columns if CONVERSATION.fullmatch(plain(n))]
+    groups = [list(g) for _, g in itertools.groupby(rows, lambda raw: raw.get(named[0]))] if len(named) == 1 else []
+    told = [Form(named[0], speaker, text).told_of(group) for group in groups]
+    return speaker, text, tuple(dict.fromkeys(n for one in told for n, values in one.items() if len(values) > 1))

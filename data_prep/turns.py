@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from data_prep.names import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, plain
+from data_prep.names import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, plain, side_named
 from data_prep.template_marks import marked_turns
 from data_prep.values import Unreadable, from_literal, is_missing, text_of
 
@@ -47,8 +47,8 @@ def role_of(speaker: str, roles: dict[str, str], both_sides: bool = True) -> str
     word = plain(speaker)
     if word in ROLE_OF:
         return ROLE_OF[word]
-    if both_sides and word in SINGLE:
-        return SINGLE[word]
+    if both_sides and (word in SINGLE or re.fullmatch(r"[qa]\d{1,3}", word)):  # Q1: and A1: are a pair by its number
+        return SINGLE[word[0]]
     if TITLED.match(str(speaker).strip()):
         return "gpt"
     inside = re.fullmatch(r"(\w+?)\s*\(.*\)|(\w+?)[ _-]?\d+", str(speaker).strip())
@@ -60,6 +60,12 @@ def role_of(speaker: str, roles: dict[str, str], both_sides: bool = True) -> str
         return "third"
     near = _misspelt(re.sub(r"\d+$", "", word), [w for w in ROLE_OF if len(w) > 4])
     return ("third" if word[-1:].isdigit() else ROLE_OF[near]) if near else None
+
+
+def in_singles(names: set[str]) -> bool:
+    """Whether speakers are called by a letter: `P` beside `D`, or `Q7` beside `A7`, each question with its answer."""
+    numbered = {side: {name[1:] for name in names if re.fullmatch(rf"{side}\d{{1,3}}", name)} for side in "qa"}
+    return any(pair <= names for pair in PAIRS_OF_SINGLES) or bool(numbered["q"] and numbered["q"] == numbered["a"])
 
 
 def _misspelt(word: str, known: list[str]) -> str | None:
@@ -117,8 +123,10 @@ def said_lines(value) -> bool:
 
 
 def _turns_of(message: dict) -> list[Turn]:
-    if not any(isinstance(message.get(k), str) for k in ("from", "role", "speaker")) and all(role_of(k, {}) for k in message):
-        return [Turn(role, text_of(said, "a turn")) for role, said in message.items()]  # {"patient": "...", "doctor": "..."}
+    if not any(isinstance(message.get(k), str) for k in ("from", "role", "speaker")):
+        sides = [k if role_of(k, {}) else side_named(k) for k in message]  # {"patient": "...", "doctor": "..."}, user_content
+        if all(sides):
+            return [Turn(side, text_of(said, "a turn")) for side, said in zip(sides, message.values(), strict=True)]
     return [_message(message)]
 
 
@@ -148,7 +156,7 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
     lines = text.splitlines()
     hits = [SPEAKER.match(line) for line in lines]
     names = {plain(hit[1] or hit[2]) for hit in hits if hit}
-    both = any(pair <= names for pair in PAIRS_OF_SINGLES)
+    both = in_singles(names) and len([n for n in names if re.fullmatch(r"q\d{1,3}", n)]) < 2  # several are no conversation
     turns: list[tuple[str, list[str]]] = []  # a speaker's name and the lines
     for line, hit in zip(lines, hits, strict=True):
         name = (hit[1] or hit[2]).strip() if hit else ""
@@ -180,7 +188,7 @@ def speakers_of(value) -> list[str]:
 def told(turns: list[Turn], customs: Customs) -> list[Turn]:
     """Turns of the sides human, gpt and system. Raises Unreadable for a speaker that is not known, and for tools."""
     names = {plain(t.role) for t in turns}
-    both = any(pair <= names for pair in PAIRS_OF_SINGLES) or not names & set(SINGLE)
+    both = in_singles(names) or not names & set(SINGLE)
     found: list[Turn] = []
     for speaker, text, thought in turns:
         role = role_of(speaker, customs.roles, both)

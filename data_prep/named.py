@@ -1,0 +1,89 @@
+"""Fields that names give only together: `front` and `back`, `user_content` and `assistant_content`, symptoms and a disease."""
+
+import re
+
+from data_prep.columns import Column, candidates, share, sorts
+from data_prep.names import ALIASES, CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
+from data_prep.turn_rows import CONVERSATION
+from data_prep.values import from_literal
+
+OTHERS = (
+    "answer",
+    "output",
+    "completion",
+    "chosen",
+    "rejected",
+    "instruction",
+    "history",
+    "options",
+    "conversations",
+    "messages",
+)
+
+
+def named_together(columns: dict[str, Column]) -> dict[str, str]:
+    """The fields that columns give together where none alone says them; {} where they do not, or say them twice."""
+    return _pair(columns) or _sides(columns) or _sorted(columns)
+
+
+def _pair(columns: dict[str, Column]) -> dict[str, str]:
+    """Question and answer under one of the pairs of names that say so together, where nothing else is called either."""
+    spelt = {plain(c): c for c in columns}
+    both = [pair for pair in TOGETHER if set(pair) <= spelt.keys()]
+    called = {c for name in ("question", "answer") for c in candidates(name, columns)}
+    if len(both) == 1 and not called - {spelt[name] for name in both[0]}:
+        return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]}
+    if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, _asks) >= 0.8:
+        return {"question": "_key", "answer": "_value"} if _is_prose(columns["_value"], 3) else {}
+    return {}
+
+
+def _asks(value) -> bool:
+    return str(value).rstrip().endswith(("?", "？", "؟"))
+
+
+def _sides(columns: dict[str, Column]) -> dict[str, str]:
+    """What the user's side says and what the other answers, each in the one column that is called so, both of them prose."""
+    if any(candidates(name, columns) for name in OTHERS) or any(_of_conversations(c) for c in columns.values()):
+        return {}
+    sides = {name: side for name in columns if (side := side_named(name))}
+    asked = (
+        [c for c, side in sides.items() if side == "human"] or candidates("question", columns) or candidates("prompt", columns)
+    )
+    told, system = ([c for c, side in sides.items() if side == kind] for kind in ("gpt", "system"))
+    if len(asked) != 1 or len(told) != 1 or len(system) > 1 or not all(_is_prose(columns[c]) for c in (*asked, *told)):
+        return {}
+    return {"question": asked[0], "answer": told[0]} | ({"system": system[0]} if system else {})
+
+
+def _of_conversations(column: Column) -> bool:
+    """Whether a column names conversations and comes again: its rows go on with one another."""
+    return bool(CONVERSATION.fullmatch(plain(column.name))) and column.distinct < min(len(column.values), 200)
+
+
+def _is_prose(column: Column, words: int = 0) -> bool:
+    """Whether a column holds texts that differ. What is called `doctor` alone can hold names: its texts must be longer."""
+    least = words or (5 if len(words_of(column.name)) == 1 else 2)
+    looked = min(len(column.values), 200)
+    long = share(
+        column.values, lambda v: len(str(v).split()) >= least or len(re.findall(r"[\u3040-\u9fff]", str(v))) >= 2 * least
+    )
+    return column.kind == "text" and long >= 0.6 and column.distinct >= looked / 2
+
+
+def _sorted(columns: dict[str, Column]) -> dict[str, str]:
+    """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
+    columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
+    texts = [n for n in columns if plain(n) in SYMPTOMS or "text" in ALIASES.get(plain(n), ())]
+    if len(columns) != 2 or len(texts) != 1:
+        return {}
+    label = next(name for name in columns if name not in texts)
+    symptoms = plain(texts[0]) in SYMPTOMS
+    called = plain(label) in CLASSES or (symptoms and ("label" in ALIASES.get(plain(label), ()) or plain(label) == "code"))
+    listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, _of_texts) >= 0.95
+    fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label])
+    return {"text": texts[0], "label": label} if called and fits else {}
+
+
+def _of_texts(value) -> bool:
+    return all(isinstance(item, str) for item in from_literal(value))

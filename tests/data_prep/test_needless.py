@@ -1,0 +1,200 @@
+"""Files that say how they are read and were asked about; and their near misses, which are asked about. The rows are ours."""
+
+import pytest
+from test_strangers import read, written
+
+from data_prep.errors import UserError
+
+ILLS = ["asthma", "gout", "otitis", "angina", "malaria", "sepsis", "stroke", "mumps", "scurvy", "colitis"]
+
+
+def asked(i: int) -> str:
+    return f"What is given first to adults with {ILLS[i % 10]} of grade {i}?"
+
+
+def told(i: int) -> str:
+    return f"Drug {i} is given first, with rest and fluids for {i} days."
+
+
+PAIRS = [
+    ("user_content", "assistant_content"),
+    ("human_text", "bot_text"),
+    ("patient_message", "doctor_message"),
+    ("patient_question", "doctor_response"),
+    ("user", "assistant"),
+    ("human", "gpt"),
+    ("inputs", "targets"),
+    ("input_text", "output_text"),
+    ("ques", "ans"),
+    ("problem", "solution"),
+]
+
+
+@pytest.mark.parametrize("names", PAIRS)
+def test_names_of_two_sides_are_question_and_answer(names):
+    reading, made = read([{names[0]: asked(i), names[1]: told(i)} for i in range(24)])
+    assert reading.shape == "qa" and (made[3]["question"], made[3]["answer"]) == (asked(3), told(3))
+
+
+def test_a_system_turn_beside_two_sides_is_kept_and_pairs_in_a_list_are_turns():
+    rows = [{"system_content": "Be brief.", "user_content": asked(i), "assistant_content": told(i)} for i in range(24)]
+    assert read(rows)[1][0] == {"task": "open", "question": asked(0), "answer": told(0), "system": "Be brief."}
+    turns = [{"conversation": [{"user_content": asked(n), "assistant_content": told(n)} for n in (i, i + 1)]} for i in range(24)]
+    assert [t["value"] for t in read(turns)[1][0]["conversations"]] == [asked(0), told(0), asked(1), told(1)]
+
+
+NEAR = {
+    "names of people": [{"patient": f"John Smith {i}", "doctor": f"Anna Jones {i}"} for i in range(24)],
+    "turns of one conversation": [{"conversation_id": i // 3, "user": asked(i), "assistant": told(i)} for i in range(24)],
+    "two answers": [{"user_query": asked(i), "bot_response": told(i), "assistant_response": told(i + 1)} for i in range(24)],
+    "answers of people": [{"human_answer": told(i), "gpt_answer": told(i + 1)} for i in range(24)],
+    "one answer to all": [{"user_text": asked(i), "bot_text": "I am no doctor, please see one."} for i in range(24)],
+    "turns before": [{"history": [[asked(i), told(i)]], "user": asked(i), "assistant": told(i)} for i in range(24)],
+    "sides changed": [{"doctor_question": asked(i), "patient_answer": told(i)} for i in range(24)],
+    "a further answer": [{"src": asked(i), "tgt": told(i), "answer": told(i + 1)} for i in range(24)],
+    "marked answers": [{"user_query": asked(i), "bot_response": told(i), "rating": i % 5} for i in range(24)],
+    "names of values": [{"_key": ILLS[i % 10], "_value": told(i)} for i in range(24)],
+}
+
+
+@pytest.mark.parametrize("rows", NEAR.values(), ids=NEAR.keys())
+def test_what_only_resembles_two_sides_is_asked_about(rows):
+    with pytest.raises(UserError):
+        read(rows)
+
+
+DIALOGUE = "id={i}\n{above}Patient: {asked}\nDoctor: Since when?\nPatient: {i} days.\nDoctor: {told}\n"
+
+
+def dialogues(form: str = DIALOGUE, above: str = "", count: int = 24) -> str:
+    return "\n".join(form.format(i=i + 1, asked=asked(i), told=told(i), above=above) for i in range(count))
+
+
+@pytest.mark.parametrize("head", ["id={i}\n", "ID: {i}\n\n", "Dialogue {i}\n", "## Caso {i}\n", "Consulta nº {i}:\n"])
+def test_dialogues_below_a_line_with_their_number(tmp_path, head):
+    text = dialogues(DIALOGUE.replace("id={i}\n", head)).replace("Since when?", "Since when?\n\nTell me more.")
+    rows = {row["conversations"][0]["value"]: row["conversations"] for row in written(tmp_path, "x.txt", text)}
+    assert len(rows) == 24 and [t["from"] for t in rows[asked(2)]] == ["human", "gpt", "human", "gpt"]
+    assert rows[asked(2)][1]["value"] == "Since when?\nTell me more." and rows[asked(2)][3]["value"] == told(2)
+
+
+def test_what_stands_above_a_dialogue_s_first_turn_is_kept_apart(tmp_path):
+    above = "https://example.org/1\nDescription\nA letter on an illness.\nDialogue\n"
+    assert written(tmp_path, "x.txt", dialogues(above=above))[0]["conversations"][0]["value"].startswith("What is given")
+    text = dialogues(count=20).replace(
+        f"Patient: {asked(4)}\nDoctor: Since when?\nPatient: 5 days.\nDoctor: {told(4)}", "Patient: none"
+    )
+    assert len(written(tmp_path, "y.txt", text)) == 19  # the twentieth is a reject, of one side only
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        dialogues().replace("Doctor:", "Zorg:"),
+        dialogues("id=1\nPatient: {asked}\nDoctor: {told}\n"),
+        "Collected from a site.\n" + dialogues(),
+        dialogues("Case {i}\nPatient: John\nDoctor: Smith\nComplaint: pain {i}\n"),
+        dialogues("id={i}\n{asked}\n{told}\n"),
+        "\n".join(f"Q{i}: {asked(i)}" for i in range(24)) + "\n" + "\n".join(f"A{i}: {told(i)}" for i in range(24)),
+        "\n".join(f"Q{i}: {asked(i)}\nA{i + 1}: {told(i)}\n" for i in range(24)),
+        "A1: aspirin\nA2: heparin\nA3: insulin\n",
+    ],
+)
+def test_other_texts_with_numbers_above_or_beside_speakers_are_asked_about(tmp_path, text):
+    with pytest.raises(UserError):
+        written(tmp_path, "x.txt", text)
+
+
+def test_a_question_with_its_answer_s_number_is_a_pair(tmp_path):
+    rows = written(tmp_path, "x.txt", "\n\n".join(f"Q{i}: {asked(i)}\nA{i}: {told(i)}" for i in range(24)))
+    assert len(rows) == 24 and len(rows[0]["conversations"]) == 2
+
+
+@pytest.mark.parametrize(
+    "form, turns",
+    [
+        ("问题：{asked}\n回答：", 2),
+        ("Question: {asked}\nAnswer:", 2),
+        ("Instruction: {asked}\nAnswer: ", 2),
+        ("问题：怎么办？\n回答：多休息。\n问题：{asked}\n回答：", 4),
+    ],
+)
+def test_questions_with_their_mark_inside_a_context(form, turns):
+    rows = [{"context": form.format(asked=asked(i)), "target": told(i)} for i in range(24)]
+    said = [turn["value"] for turn in read(rows)[1][3]["conversations"]]
+    assert len(said) == turns and said[-2:] == [asked(3), told(3)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda i: {"context": f"Question: {asked(i)}\nAnswer: yes", "target": told(i)},
+        lambda i: {"context": f"Ward {i}.\nQuestion: {asked(i)}\nAnswer:", "target": told(i)},
+        lambda i: {"context": f"Question: {asked(i)}\nAnswer:" if i % 4 else told(i), "target": told(i)},
+        lambda i: {"context": f"Question: {asked(i)}\nAnswer:", "target": told(i), "response": told(i + 1)},
+        lambda i: {"context": f"Question: {asked(i)}\nAnswer:", "target": told(i), "score": i % 2},
+        lambda i: {"context": f"Question: {asked(i)}\nAnswer:", "target": [told(i), told(i + 1)]},
+        lambda i: {"context": f"Question: {asked(i)}\nAnswer:", "options": ["yes x", "no y"], "answer": told(i)},
+        lambda i: {"context": f"Answer: {asked(i)}\nAnswer:", "target": told(i)},
+        lambda i: {"context": f"{asked(i)} {told(i)}", "target": told(i)},
+    ],
+)
+def test_a_context_that_does_not_end_with_the_mark_of_an_answer_is_asked_about(row):
+    with pytest.raises(UserError):
+        read([row(i) for i in range(24)])
+
+
+def test_turns_under_a_conversation_s_name_are_one():
+    assert read([{"conversation": f"Patient: {asked(i)}\nDoctor: {told(i)}"} for i in range(24)])[0].shape == "dialogue"
+    with pytest.raises(UserError):
+        read([{"conversation": f"A call on {ILLS[i % 10]}.\nPatient: none\nDoctor: none {i}"} for i in range(24)])
+
+
+def turns(**more) -> list[dict]:
+    rows = [{"dialogue_id": i // 4, "speaker": ("patient", "doctor")[i % 2], "utterance": f"Sentence {i}."} for i in range(48)]
+    return [row | {name: value(i) for name, value in more.items()} for i, row in enumerate(rows)]
+
+
+def test_a_column_that_counts_the_turns_leaves_them_one_conversation(tmp_path):
+    assert len(written(tmp_path, "x.json", turns(turn=lambda i: i % 4, row=lambda i: i))) == 12
+    with pytest.raises(UserError, match="turn differ from turn to turn"):
+        written(tmp_path, "y.json", turns(turn=lambda i: i % 3))
+
+
+def test_labels_of_single_turns_are_named(tmp_path):
+    with pytest.raises(UserError, match="intent differ from turn to turn") as asks:
+        written(tmp_path, "x.json", turns(intent=lambda i: ("ask", "greet", "inform")[i % 3]))
+    assert "fields: {text: utterance, label: intent}" in str(asks.value) and "ignore: [speaker]" in str(asks.value)
+    with pytest.raises(UserError, match="no column says which conversation"):
+        read([{k: v for k, v in row.items() if k != "dialogue_id"} for row in turns()])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda i: {"symptoms": f"fever, cough {i}", "code": f"J{i % 5}"},
+        lambda i: {"symptoms": ["fever", f"cough {i}"], "disease": ILLS[i % 5]},
+        lambda i: {"text": f"I cough since {i} days", "diagnosis": ILLS[i % 5], "id": i},
+        lambda i: {"text": f"Please book day {i}", "intent": ("book", "cancel")[i % 2]},
+    ],
+)
+def test_a_text_and_its_classes_alone_are_a_classification(row):
+    reading, made = read([row(i) for i in range(40)])
+    assert reading.shape == "classification" and made[7]["label"] == list(row(7).values())[1] and "7" in made[7]["text"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda i: {"symptoms": f"cough {i}", "disease": f"{ILLS[i % 10]} {i}"},
+        lambda i: {"symptoms": f"cough {i}", "disease": ILLS[i % 3], "treatment": ILLS[i % 4]},
+        lambda i: {"text": f"I cough since {i} days", "code": f"J{i % 5}"},
+        lambda i: {"text": f"I cough since {i} days", "disease": ILLS[i % 3], "source": "ab"[i % 2]},
+        lambda i: {"text": f"I cough since {i} days", "intent": "ab"[i % 2], "diagnosis": ILLS[i % 3]},
+        lambda i: {"symptoms": f"cough {i}", "description": f"A long text on what the cough of day {i} is"},
+        lambda i: {"symptoms": [1, 0, i], "disease": ILLS[i % 3]},
+    ],
+)
+def test_a_text_beside_what_may_be_no_class_is_asked_about(row):
+    with pytest.raises(UserError):
+        read([row(i) for i in range(40)])
