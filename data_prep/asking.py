@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+from data_prep import alphabets
 from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD, OWN_KEY
 from data_prep.errors import UserError
@@ -180,6 +181,9 @@ def _looks_like_exam(column: Column) -> bool:
         lines = sum(bool(line.strip()) for line in str(value).splitlines())
         if runs >= 10 and len(letters) >= 0.4 * lines and len(NUMBER_HEAD.findall(str(value))) >= runs / 2:
             return True  # in any language
+        others = [len(run) for run in alphabets.runs(str(value))]
+        if len(others) >= 10 and sum(others) >= 0.4 * lines and len(NUMBER_HEAD.findall(str(value))) >= len(others) / 2:
+            return True  # in another alphabet
     return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 
 

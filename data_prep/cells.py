@@ -2,6 +2,7 @@
 
 import re
 
+from data_prep.alphabets import canonical, is_letter
 from data_prep.names import LANGUAGES, LETTERS, NO, PROVENANCE, holds_any
 from data_prep.reading import Reading
 from data_prep.turns import Turn, apart
@@ -84,7 +85,9 @@ def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
         if all(is_missing(v) for v in values):
             raise Unreadable("no options")
         texts = (option_text(v) for v in values)
-        return None, unlettered([Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)])
+        ids = (canonical(c) if is_letter(c) else "" for c in reading.option_columns)
+        found = [Option(letter, text, own) for letter, text, own in zip(LETTERS, texts, ids, strict=False)]
+        return None, unlettered(found)
     return split_stem(text_of(cell(raw, reading.fields["question"]), "question"))
 
 

@@ -5,6 +5,7 @@ import html
 import re
 from typing import NamedTuple
 
+from data_prep import alphabets
 from data_prep.names import (
     ABOUT,
     ALIASES,
@@ -203,6 +204,9 @@ def option_columns(columns: dict[str, Column]) -> list[str]:
                 and all(columns[c].kind in ("text", "number", "bool", "empty") for c in taken)
             ):
                 best = taken
+    others = [name for name in columns if alphabets.is_letter(str(name))]  # أ, ب, ج, د
+    if not best and alphabets.in_order([alphabets.canonical(name) for name in others]):
+        return others if all(columns[c].kind in ("text", "number", "bool", "empty") for c in others) else []
     return best
 
 

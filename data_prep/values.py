@@ -6,6 +6,7 @@ import math
 import re
 from typing import NamedTuple
 
+from data_prep import alphabets
 from data_prep.names import BLANK_OPTION, LETTERS, MARKS, MISSING, OPTION_LETTERS, OPTION_MARKS, OPTION_TEXTS, plain
 
 
@@ -154,7 +155,19 @@ INLINE = (re.compile(r"(?:(?<=\s)|^)\(([A-Ja-j])\)\s*"), re.compile(r"(?:(?<=\s)
 
 def options_of(value) -> list[Option]:
     """Options of any written form, in their order. Raises Unreadable where they are none."""
-    return unlettered(_options_of(value))
+    return unlettered(relettered(_options_of(value)))
+
+
+def relettered(options: list[Option]) -> list[Option]:
+    """Options that are lettered in another alphabet, or whose texts all are, under our letters; theirs is the id."""
+    own = [alphabets.canonical(o.letter) for o in options]
+    if not alphabets.in_order(own):
+        found = [alphabets.lettered(o.text) for o in options]
+        own = [letter for letter, _ in found]
+        if not alphabets.in_order(own):
+            return options
+        options = [o._replace(text=text) for o, (_, text) in zip(options, found, strict=True)]
+    return [o._replace(letter=ours, id=letter) for o, ours, letter in zip(options, LETTERS, own, strict=False)]
 
 
 def unlettered(options: list[Option]) -> list[Option]:
@@ -223,7 +236,7 @@ def _options_of_dict(value: dict) -> list[Option]:
         if labels is None or len(labels) != len(texts):
             return _options_of_list(texts)
         return [_named(str(label), text, i) for i, (label, text) in enumerate(zip(labels, texts, strict=True))]
-    keys = [OPTION_NAME.sub("", plain(k)) for k in value]
+    keys = [alphabets.canonical(OPTION_NAME.sub("", plain(k))) for k in value]
     if all(len(k) == 1 and k.isalpha() for k in keys):
         return sorted(Option(k.upper(), option_text(v)) for k, v in zip(keys, value.values(), strict=True))
     if all(map(is_count, keys)):
@@ -234,6 +247,7 @@ def _options_of_dict(value: dict) -> list[Option]:
 
 def _named(label: str, text, position: int, marked: bool | None = None) -> Option:
     label = label.strip().strip("().:").strip()
+    label = alphabets.canonical(label) if alphabets.is_letter(label) else label
     if len(label) == 1 and label.isalpha():
         return Option(label.upper(), option_text(text), "", marked)
     return Option(LETTERS[position], option_text(text), label if is_count(label) else "", marked)
@@ -273,6 +287,11 @@ def split_stem(text: str) -> tuple[str, list[Option]]:
             parts = [text[hit.end() : end].strip() for hit, end in zip(hits[start : run + 1], ends, strict=True)]
             if sum(map(bool, parts)) > 1:
                 return text[: hits[start].start()].rstrip(), [Option(a, t) for a, t in zip(LETTERS, parts, strict=False)]
+    for hits in reversed(alphabets.runs(text)):
+        ends = [*(hit.start() for hit in hits[1:]), len(text)]
+        parts = [text[hit.end() : end].strip() for hit, end in zip(hits, ends, strict=True)]
+        own = map(alphabets.letter_of, hits)
+        return text[: hits[0].start()].rstrip(), [Option(a, t, i) for a, t, i in zip(LETTERS, parts, own, strict=False)]
     return text, []
 
 
@@ -310,11 +329,14 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
     if not key or key == "-1":
         return []
     if base == "letter":
+        if not all(o.id.isascii() for o in options):
+            raise Unreadable(f"no right answer: a Latin letter beside options in another alphabet: '{key[:60]}'")
         return _by_letter(key, options)
     if base == "text":
         return _by_text(key, options)
     if base == "id":
-        found = [o.letter for o in options if o.id and o.id == OPTION_NAME.sub("", plain(key))]
+        said = alphabets.canonical(OPTION_NAME.sub("", plain(key)))
+        found = [o.letter for o in options if o.id and o.id == said]
     else:
         at = int(key) - int(base) if is_count(key) else -1
         found = [options[at].letter] if 0 <= at < len(options) else []
@@ -324,12 +346,12 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
 
 
 def _by_text(key: str, options: list[Option]) -> list[str]:
-    lettered = LETTERED.fullmatch(key)
-    for said in (key, lettered[3] if lettered else key):
+    lettered, (own, behind) = LETTERED.fullmatch(key), alphabets.lettered(key)
+    for said in (key, lettered[3] if lettered else behind):
         for same in (lambda t, s=said: t == s, lambda t, s=said: fold_text(t) == fold_text(s)):
-            found = [o.letter for o in options if o.text and same(o.text)]
-            if len(found) == 1:
-                return found
+            found = [o for o in options if o.text and same(o.text)]
+            if len(found) == 1 and (said == key or not own or not found[0].id or found[0].id == own):
+                return [found[0].letter]
     raise Unreadable(f"no right answer: the key is not among the options: '{key[:60]}'")
 
 
