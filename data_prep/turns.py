@@ -64,8 +64,14 @@ def role_of(speaker: str, roles: dict[str, str], both_sides: bool = True) -> str
 
 def in_singles(names: set[str]) -> bool:
     """Whether speakers are called by a letter: `P` beside `D`, or `Q7` beside `A7`, each question with its answer."""
-    numbered = {side: {name[1:] for name in names if re.fullmatch(rf"{side}\d{{1,3}}", name)} for side in "qa"}
-    return any(pair <= names for pair in PAIRS_OF_SINGLES) or bool(numbered["q"] and numbered["q"] == numbered["a"])
+    if any(pair <= names for pair in PAIRS_OF_SINGLES):
+        return True
+    asked = _numbers("q", names)
+    return bool(asked) and asked == _numbers("a", names)
+
+
+def _numbers(letter: str, names: set[str]) -> set[str]:
+    return {name[1:] for name in names if name[:1] == letter and name[1:].isdecimal() and len(name) < 5}
 
 
 def _misspelt(word: str, known: list[str]) -> str | None:
@@ -156,7 +162,7 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
     lines = text.splitlines()
     hits = [SPEAKER.match(line) for line in lines]
     names = {plain(hit[1] or hit[2]) for hit in hits if hit}
-    both = in_singles(names) and len([n for n in names if re.fullmatch(r"q\d{1,3}", n)]) < 2  # several are no conversation
+    both = in_singles(names) and len(_numbers("q", names)) < 2  # several are no conversation
     turns: list[tuple[str, list[str]]] = []  # a speaker's name and the lines
     for line, hit in zip(lines, hits, strict=True):
         name = (hit[1] or hit[2]).strip() if hit else ""

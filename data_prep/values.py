@@ -160,6 +160,8 @@ def options_of(value) -> list[Option]:
 
 def relettered(options: list[Option]) -> list[Option]:
     """Options that are lettered in another alphabet, or whose texts all are, under our letters; theirs is the id."""
+    if not options or (options[0].letter.isascii() and not alphabets.lettered(options[0].text)[0]):
+        return options
     own = [alphabets.canonical(o.letter) for o in options]
     if not alphabets.in_order(own):
         found = [alphabets.lettered(o.text) for o in options]
