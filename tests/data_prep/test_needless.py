@@ -93,6 +93,7 @@ def test_what_stands_above_a_dialogue_s_first_turn_is_kept_apart(tmp_path):
         dialogues().replace("Doctor:", "Zorg:"),
         dialogues("id=1\nPatient: {asked}\nDoctor: {told}\n"),
         "Collected from a site.\n" + dialogues(),
+        dialogues() + "\n" + "\n".join(f"id={i}\nPatient: {asked(i)}\n" for i in range(100, 120)),
         dialogues("Case {i}\nPatient: John\nDoctor: Smith\nComplaint: pain {i}\n"),
         dialogues("id={i}\n{asked}\n{told}\n"),
         "\n".join(f"Q{i}: {asked(i)}" for i in range(24)) + "\n" + "\n".join(f"A{i}: {told(i)}" for i in range(24)),
@@ -158,7 +159,7 @@ def turns(**more) -> list[dict]:
 def test_a_column_that_counts_the_turns_leaves_them_one_conversation(tmp_path):
     assert len(written(tmp_path, "x.json", turns(turn=lambda i: i % 4, row=lambda i: i))) == 12
     with pytest.raises(UserError, match="turn differ from turn to turn"):
-        written(tmp_path, "y.json", turns(turn=lambda i: i % 3))
+        written(tmp_path, "y.json", turns(turn=lambda i: (0, 2, 1, 3)[i % 4]))
 
 
 def test_labels_of_single_turns_are_named(tmp_path):
