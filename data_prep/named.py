@@ -86,4 +86,5 @@ def _sorted(columns: dict[str, Column]) -> dict[str, str]:
 
 
 def _of_texts(value) -> bool:
-    return all(isinstance(item, str) for item in from_literal(value))
+    inside = from_literal(value)
+    return isinstance(inside, list) and all(isinstance(item, str) for item in inside)
