@@ -7,7 +7,7 @@ from data_prep import alphabets
 from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD, OWN_KEY
 from data_prep.errors import UserError
-from data_prep.keys import OF_A_MODEL, unclear
+from data_prep.keys import FOUND, OF_A_MODEL, unclear
 from data_prep.names import ALIASES, IDS, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
@@ -40,12 +40,22 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
     if best.key and best.key.base == "?":
         raise unclear(shown, best.key)
     if not said:
+        _check_marks(best, shown)
         _check_contents(best, columns, shown)
     if best.unused and not said:
         raise UserError(_left_out(best, columns, shown))
     rate = best.key.rate if best.key else 1.0
     sure = rate * (0.99 if not others else min(0.99, 0.5 + (best.score - others[0].score) / 6))
     return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
+
+
+def _check_marks(best: Candidate, shown: str) -> None:
+    """Raises UserError where few rows mark one option as right: several may be right at once, which multiple choice is not."""
+    if best.key and best.key.base == "marked" and best.key.rate < FOUND:
+        raise UserError(
+            f"{shown}: {best.key.told}; the others mark none or several, and would be left out. Multiple choice here has one right "
+            f"option a question. Bring rows of several into another form; or, where the few are meant, paste:\n{pasted(best.reading)}"
+        )
 
 
 def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> None:
@@ -98,6 +108,12 @@ def _no_prose(column: Column) -> str:
     return next((what for what, holds in NO_PROSE if share(column.values, lambda v, holds=holds: holds(str(v))) >= 0.3), "")
 
 
+def _asks_only(text: str) -> bool:
+    """Whether nearly every line of a text is a question: what answers them stands elsewhere, in the file's name perhaps."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return len(lines) >= 5 and sum(line.endswith(("?", "？", "؟")) for line in lines) >= 0.9 * len(lines)
+
+
 def _in_pairs_of_lines(text: str) -> bool:
     """Whether a text is of blocks of two lines, with an empty line between them, the first of which is no heading."""
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip())]
@@ -127,6 +143,7 @@ NO_PROSE = (
     ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
     ("records, each below a line with its number", lambda text: len(NUMBERS.findall(text)) >= 10),
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
+    ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
 )
 

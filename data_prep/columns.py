@@ -27,7 +27,7 @@ from data_prep.names import (
     words_of,
 )
 from data_prep.turns import is_turns, messages_of, speakers_of
-from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of
+from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of, unquoted
 
 LOOKED_AT = 200  # values of a column
 
@@ -89,6 +89,22 @@ def spellings(rows: list[dict], named: set[str]) -> dict[str, str]:
             usual = max(names, key=lambda n: (n in named, filled[n]))
             found |= {name: usual for name in names if name != usual}
     return found
+
+
+def quoted_columns(sample: list[dict]) -> tuple[str, ...]:
+    """Columns whose every text is written as a JSON string, at least one of them with an escape in it."""
+    found: dict[str, bool] = {}
+    for raw in sample:
+        for name, value in raw.items():
+            if found.get(name, True) is not None and not is_missing(value):
+                inside = unquoted(value)
+                found[name] = None if inside is value else found.get(name, False) or inside != value[1:-1]
+    return tuple(name for name, escaped in found.items() if escaped)
+
+
+def without_quotes(raw: dict, quoted: tuple[str, ...]) -> dict:
+    """A row whose cells in these columns are the texts that their JSON strings write."""
+    return raw | {name: unquoted(raw[name]) for name in quoted if name in raw}
 
 
 def profile(sample: list[dict]) -> dict[str, Column]:
@@ -283,9 +299,13 @@ def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool
     return again < 0.95 * len(rows)
 
 
+CASES = set("case caso cas vignette vignettes vinheta vineta scenario cenario escenario passage".split())  # words of its name
+
+
 def is_case(column: Column) -> bool:
-    """Whether a column of the record around its questions is a text that they are about, as a patient's story is."""
-    return column.around and column.kind == "text" and column.length >= 40
+    """Whether a text is what the questions are about, as a patient's story is: around them, or called so in any row at all."""
+    called = CASES & set(words_of(column.name)) and not ABOUT.match(words_of(column.name)[-1])
+    return column.kind == "text" and column.length >= 40 and bool(column.around or called)
 
 
 def about_the_item(column: Column) -> bool:

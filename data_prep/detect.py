@@ -23,12 +23,14 @@ from data_prep.columns import (
     option_columns,
     profile,
     put_aside,
+    quoted_columns,
     repeats,
     respelt,
     share,
     sorts,
     spellings,
     with_empty,
+    without_quotes,
 )
 from data_prep.errors import UserError
 from data_prep.keys import find_key
@@ -49,6 +51,8 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
 
     Where `strict` is False the likeliest reading is taken and unused columns do not matter: enough to know what is asked.
     """
+    if quoted := quoted_columns(sample):
+        sample = [without_quotes(raw, quoted) for raw in sample]
     spelt = spellings(sample, set(wish.fields.values()))
     columns = profile(sample := [respelt(raw, spelt) for raw in sample])
     said = wish.shape != "auto" and bool(wish.fields)  # the user named the shape and its columns: what else there is is listed
@@ -72,7 +76,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     if not found and wish.shape == "auto" and strict:
         ask_of_turns(columns, sample, shown)
     chosen = choose(found, columns, wish, shown, strict, said)
-    reading = dataclasses.replace(chosen.reading, explode=explode, known=known.name if known else "")
+    reading = dataclasses.replace(chosen.reading, explode=explode, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
@@ -81,6 +85,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     evidence = (
         *reading.evidence,
+        *(f"every cell of {name} is a JSON string, with quotes and escapes, and is read" for name in quoted),
         *(f"{other} is {usual}, spelt in another way" for other, usual in spelt.items()),
         *((f"its columns are those of {known.name} ({known.source}, {known.licence})",) if known else ()),
     )

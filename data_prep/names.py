@@ -45,6 +45,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
     "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
+    "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
     "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",

@@ -1,6 +1,6 @@
 """Rows inside rows: a list of questions or of answers in a record, a question that is an object; one row for each."""
 
-from data_prep.columns import Column, respelt
+from data_prep.columns import Column, respelt, without_quotes
 from data_prep.names import ALIASES, bare_name, plain
 from data_prep.reading import Reading
 from data_prep.turns import TEXT_KEYS, is_turns
@@ -23,6 +23,7 @@ def explode_row(raw: dict, column: str) -> list[dict]:
 
 def rows_of(raw: dict, reading: Reading) -> list[dict]:
     """A record as the rows that a reading makes of it: one for each item of its list, names in the reading's spelling."""
+    raw = without_quotes(raw, reading.quoted) if reading.quoted else raw
     columns, rows = reading.columns, explode_row(raw, reading.explode)
     late = set().union(*rows) - columns
     if not late:

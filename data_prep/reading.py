@@ -37,6 +37,7 @@ class Reading:
         base: how a multiple-choice key is written, one of values.BASES; "" for other shapes.
         checked: columns that give the key once more; a row in which they differ is rejected.
         explode: column whose list gives a row for each of its items.
+        quoted: columns whose cells are JSON strings, with quotes and escapes, which are read.
         good_score: mark from which an answer is good, in feedback and graded rows.
         roles: a speaker as written -> human, gpt, system, tool, third or drop, as far as the first rows show them.
         unused: columns that go nowhere, with what they are like.
@@ -52,6 +53,7 @@ class Reading:
     base: str = ""
     checked: tuple[str, ...] = ()
     explode: str = ""
+    quoted: tuple[str, ...] = ()
     good_score: float = 1.0
     roles: dict[str, str] = field(default_factory=dict)
     unused: dict[str, str] = field(default_factory=dict)

@@ -50,6 +50,17 @@ def from_literal(value):
     return value
 
 
+def unquoted(value):
+    """A text that is written as a JSON string, with its quotes and escapes, read; anything else as it is."""
+    if isinstance(value, str) and value[:1] == '"' and value[-1:] == '"' and len(value) > 1:
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return value
+        return found if isinstance(found, str) else value
+    return value
+
+
 def cell(raw: dict, column: str):
     """A row's value in a column, None where it has none. `a.b` is the part b of the object in a, unless a column is called so."""
     if column in raw or "." not in column:

@@ -584,3 +584,61 @@ def test_a_sheet_that_is_no_data_can_be_passed_over(tmp_path):
         prepare(args)
     prepare(dataclasses.replace(args, exclude=["q.xlsx#resumo"]))
     assert sum(len((tmp_path / f"out/{s}.jsonl").read_text().splitlines()) for s in ("train", "test")) == 9
+
+
+def cases(name, empty=3, n=30):
+    """Questions of which every third has no case before it."""
+    return exam(n, **{name: lambda i: f"Paciente de {20 + i} anos chega com febre e dor há {i} dias." if i % empty else ""})
+
+
+@pytest.mark.parametrize("name", ["case_stem", "clinical_vignette", "Case text"])
+def test_a_case_before_some_of_the_questions_goes_before_them(name):
+    reading, rows = read(cases(name))
+    assert reading.fields["context"] == name
+    assert rows[1]["question"].startswith("Paciente de 21 anos") and rows[3]["question"].startswith("Qual fármaco")
+
+
+def test_a_case_under_a_name_of_its_own_is_asked_about():
+    with pytest.raises(UserError, match=r"context: patient_case_of_item"):
+        read(cases("patient_case_of_item"))
+    reading, _ = read(exam(case_id=lambda i: f"a name of a case that is rather long, and is number {i // 2}"))
+    assert "context" not in reading.fields
+
+
+def quoted(i, text="\n<p>Tenho dor há {} dias.</p>\n"):
+    return json.dumps(text.format(i)).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def test_cells_that_are_json_strings_are_read_as_what_they_write():
+    raw = [{"Question": quoted(i), "Answer": quoted(i, "\nRepouso por {} dias.")} for i in range(9)]
+    reading = find_reading(raw, Wish(), "x.csv")
+    assert reading.quoted == ("Question", "Answer") and any("JSON string" in why for why in reading.evidence)
+    [row] = [convert(row, reading, Args()) for row in rows_of(raw[4], reading)]
+    assert row["question"] == "<p>Tenho dor há 4 dias.</p>" and row["answer"] == "Repouso por 4 dias."
+
+
+def test_quotes_around_some_texts_or_without_escapes_stay():
+    said = ['"Dói muito", disse.', '"Dói\\nmuito"', "Dói."]
+    assert find_reading([{"question": said[i % 3], "answer": '"Sim"'} for i in range(9)], Wish(), "x.csv").quoted == ()
+
+
+def marked(i, right):
+    return {
+        "question": f"Quais são sinais de {i}?",
+        "answers": [{"answer": f"{n} de {i}", "isTrue": n < right} for n in range(4)],
+    }
+
+
+def test_several_right_options_in_nearly_every_row_stop_the_run():
+    rows = [marked(i, 2 if i % 20 else 1) for i in range(40)]
+    with pytest.raises(UserError, match=r"2 of 40 rows mark one option as right(?s:.)*shape: mcq"):
+        read(rows)
+    assert find_reading(rows, Wish("mcq", {"question": "question", "options": "answers"}), "x.json").base == "marked"
+    assert read([marked(i, 1 if i % 4 else 2) for i in range(40)])[0].base == "marked"
+
+
+def test_lines_that_are_questions_alone_are_no_text():
+    asked = "\n".join(f"Tenho febre há {i} dias. O que pode ser?" for i in range(12))
+    with pytest.raises(UserError, match="questions alone"):
+        read([{"text": asked}])
+    assert read([{"text": asked + "\n" + "Beba água e descanse.\n" * 12}])[0].shape == "text"
