@@ -53,8 +53,8 @@ def _check_marks(best: Candidate, shown: str) -> None:
     """Raises UserError where few rows mark one option as right: several may be right at once, which multiple choice is not."""
     if best.key and best.key.base == "marked" and best.key.rate < FOUND:
         raise UserError(
-            f"{shown}: {best.key.told}; the others mark none or several, and would be left out. Multiple choice here has one right "
-            f"option a question. Bring rows of several into another form; or, where the few are meant, paste:\n{pasted(best.reading)}"
+            f"{shown}: {best.key.told}; the others mark none or several, and would be left out, as multiple choice here has one "
+            f"right option. Bring those of several into another form; or, where the few are meant, paste:\n{pasted(best.reading)}"
         )
 
 

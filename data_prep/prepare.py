@@ -45,6 +45,11 @@ LIBRARIES = (
     "pypdf python-docx striprtf datatrove"
 ).split()
 
+MISREAD = (
+    "that is nearly every row: the file is read wrong, or is of another kind. --inspect shows how it is read; where it is "
+    "right, give --shape (and --fields), and the rows that are left are written"
+)
+
 
 def prepare(args: Args, told: bool = False) -> dict:
     """The whole conversion; returns the manifest that was written. Raises UserError for input that cannot be used.
@@ -79,6 +84,8 @@ def prepare(args: Args, told: bool = False) -> dict:
             engine.clear(args)
         else:
             rows = gather(first, told_here(first, sources))
+        if (misread := tally.misread()) and not (args.fields or args.reading or args.shape != "auto"):
+            raise UserError([*misread, MISREAD])
         leave_out_near_duplicates(rows, args, tally)
         order, picked = choose(rows, args, tally)
         if not len(order):

@@ -7,6 +7,7 @@ from data_prep.files import Clock, Output
 
 LEFT_OUT = ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", "over the cap", "not selected")
 MOST_EXAMPLES, OF_A_KIND = 24, 2
+FEW, MOSTLY = 20, 0.9  # rows of a file, and the share of them that is rejected where it is misread
 
 
 def same_for_all(reason: str) -> str:
@@ -44,6 +45,7 @@ class Tally:
     kinds: collections.Counter = field(default_factory=collections.Counter)  # of LEFT_OUT
     reasons: collections.Counter = field(default_factory=collections.Counter)
     files: collections.Counter = field(default_factory=collections.Counter)  # rows read, by file
+    rejected: dict[str, collections.Counter] = field(default_factory=dict)  # reasons, by file
     added: collections.Counter = field(default_factory=collections.Counter)  # rows that come to those read
     cleaned: collections.Counter = field(default_factory=collections.Counter)  # rows, by rule
     personal: collections.Counter = field(default_factory=collections.Counter)  # marks set, by type
@@ -63,6 +65,7 @@ class Tally:
         self.kinds[kind] += 1
         if kind == "rejected":
             self.reasons[same_for_all(reason)] += 1
+            self.rejected.setdefault(file, collections.Counter())[same_for_all(reason)] += 1
 
     def wants_example(self, rules: list[str]) -> bool:
         return self.shown[", ".join(rules)] < OF_A_KIND and len(self.examples) < self.most
@@ -92,6 +95,15 @@ class Tally:
         if 2 * came != sum(counts.values()) or sum(counts[kind] for kind in LEFT_OUT) != self.rejects.rows:
             raise AssertionError(f"rows do not add up: {counts}, rejects {self.rejects.rows}")
         return counts
+
+    def misread(self) -> list[str]:
+        """A line for each file of which nearly every row was rejected: the reading is wrong, or the file is of another kind."""
+        found = []
+        for file, reasons in self.rejected.items():
+            if self.files[file] >= FEW and MOSTLY * self.files[file] <= (n := reasons.total()) < self.files[file]:
+                why = "; ".join(f"{many} x {reason}" for reason, many in reasons.most_common(3))
+                found.append(f"{file}: {n:,} of {self.files[file]:,} rows are rejected ({why})")
+        return found
 
     def nothing_left(self) -> str:
         why = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))

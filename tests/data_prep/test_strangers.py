@@ -642,3 +642,20 @@ def test_lines_that_are_questions_alone_are_no_text():
     with pytest.raises(UserError, match="questions alone"):
         read([{"text": asked}])
     assert read([{"text": asked + "\n" + "Beba água e descanse.\n" * 12}])[0].shape == "text"
+
+
+@pytest.mark.parametrize("good, stops", [(2, True), (4, False)])
+def test_a_file_of_which_nearly_every_row_is_rejected_stops_the_run(tmp_path, good, stops):
+    rows = [
+        {"question": f"What is the dose of drug number {i * 37}?", "answer": f"{i} mg" if i < good else ""} for i in range(30)
+    ]
+    rows[0]["answer"], path = "5 mg", tmp_path / "x.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    args = Args(inputs=[str(path)], output_dir=str(tmp_path / "out"), near_duplicates="off", clean=["nfc"])
+    if stops:
+        with pytest.raises(UserError, match=r"28 of 30 rows are rejected \(28 x empty answer"):
+            prepare(args)
+        assert not (tmp_path / "out" / "train.jsonl").exists()
+        args = dataclasses.replace(args, shape="qa")
+    manifest = prepare(args)
+    assert manifest["counts"]["rejected"] == 30 - good
