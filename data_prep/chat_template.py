@@ -97,6 +97,7 @@ class Renderer:
         self.end = self.template.end
         self.control_pattern = self.template.control_pattern
         self.control_ids = {tokenizer.convert_tokens_to_ids(t) for t in self.template.control}
+        self._takes_spaces = {t.content for t in tokenizer.added_tokens_decoder.values() if t.rstrip}  # Phi-3's
         self._space_first = self._puts_space_first_only()
         self._warned = False
 
@@ -108,13 +109,20 @@ class Renderer:
         return with_literals(self.template.apply(guarded.messages, generate), guarded.stand_ins)
 
     def pieces(self, messages: list[dict], generate: bool = True) -> list[tuple[str, bool]]:
-        """The text cut at the template's own control tokens: (piece, is it a control token)."""
+        """The text cut at the template's own control tokens: (piece, is it a control token), with the spaces that it takes."""
         guarded = self.template.guard(messages)
         return self._pieces(self.template.apply(guarded.messages, generate), guarded.stand_ins)
 
     def _pieces(self, text: str, stand_ins: dict[str, str]) -> list[tuple[str, bool]]:
-        parts = [(p, bool(self.control_pattern.fullmatch(p))) for p in self.control_pattern.split(text) if p]
-        return [(p if control else with_literals(p, stand_ins), control) for p, control in parts]
+        found = []
+        for part in filter(None, self.control_pattern.split(text)):
+            control = bool(self.control_pattern.fullmatch(part))
+            if not control and found and found[-1][0] in self._takes_spaces:
+                spaces = part[: len(part) - len(part.lstrip())]
+                found[-1], part = (found[-1][0] + spaces, True), part[len(spaces) :]
+            if part:
+                found.append((part if control else with_literals(part, stand_ins), control))
+        return found
 
     def _plain_ids(self, text: str, before: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Ids and offsets of plain text after the character `before` (or none): where a control token comes out of it, the text

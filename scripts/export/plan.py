@@ -123,7 +123,7 @@ def check_before(plan: Plan) -> Problems:
             print(f"note: {plan.base} sees or hears too; only its text part goes into the GGUF (no mmproj file is made)")
         with contextlib.suppress(UserError):  # that it is missing stands in the problems already
             found.wrong += preflight.unknown_architecture(folder, find_converter(plan.llama_cpp))
-        found.wrong += preflight.tokenizer_problems(Path(plan.model))
+        found.wrong += preflight.short_sighted(folder) + preflight.tokenizer_problems(Path(plan.model))
     need, free = plan_needs(plan, folder), free_bytes(plan.out) + folder_bytes(plan.out / ".work")
     if need.disk > free:
         found.short.append(

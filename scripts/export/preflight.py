@@ -34,7 +34,7 @@ def before_training(model: str, output_dir: str | Path, adapter: str = "") -> li
     found = tools()
     folder = local_folder(base)
     if folder:
-        found += unknown_architecture(folder) + tokenizer_problems(local_folder(model) or folder)
+        found += unknown_architecture(folder) + short_sighted(folder) + tokenizer_problems(local_folder(model) or folder)
         need, free, available = needs_of(folder, ["q8_0", "q4_k_m"]), free_bytes(Path(output_dir)), available_memory()
         if need.disk > free:
             found.append(f"an export needs about {human(need.disk)} of disk at {output_dir}, {human(free)} are free")
@@ -83,6 +83,19 @@ def unknown_architecture(folder: Path, converter: Path | None = None) -> list[st
     ]
 
 
+def short_sighted(folder: Path) -> list[str]:
+    """A problem where llama.cpp lets every token look at all before it, and the model was made to look at the nearest ones."""
+    config = read_config(folder)
+    window, context = config.get("sliding_window"), config.get("max_position_embeddings")
+    if "Phi3ForCausalLM" not in (config.get("architectures") or []) or not window or not context or window >= context:
+        return []
+    return [
+        f"model: {folder} looks back {window:,} tokens (sliding_window), and llama.cpp computes Phi-3 without that, so past them "
+        f'a GGUF answers otherwise: write "max_position_embeddings": {window} into its config.json for a GGUF of that context, '
+        "or use scripts/export_gguf.py --merge_only"
+    ]
+
+
 def read_config(folder: Path) -> dict:
     """config.json of a model folder; UserError where it cannot be read."""
     try:
@@ -97,12 +110,20 @@ def multimodal(folder: Path) -> bool:
 
 
 def tokenizer_problems(folder: Path) -> list[str]:
-    """A byte-level tokenizer that says byte_fallback (GGUF imports do) becomes a SentencePiece one, and llama.cpp aborts."""
+    """What llama.cpp would read otherwise: a byte-level tokenizer that says byte_fallback (GGUF imports do), a SentencePiece one
+    that puts its space before the first text only (llama.cpp puts one after every control token)."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         return [f"model: {folder} holds no tokenizer.json; save the tokenizer beside the model"]
     text = path.read_bytes()  # searched, not parsed: Qwen's is 11 MB; inside a token these quotes would be escaped
-    if re.search(rb'"type"\s*:\s*"ByteLevel"', text) and re.search(rb'"byte_fallback"\s*:\s*true', text):
+    pieces = re.search(rb'"byte_fallback"\s*:\s*true', text)
+    if pieces and re.search(rb'"prepend_scheme"\s*:\s*"first"', text):
+        return [
+            f"model: {path} puts a space before a text's first word only (prepend_scheme first), and llama.cpp puts one after "
+            "every control token too, so no GGUF reads what the model was trained on; scripts/export_gguf.py --merge_only saves "
+            "safetensors"
+        ]
+    if pieces and re.search(rb'"type"\s*:\s*"ByteLevel"', text):
         return [
             f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "
             "is what an import from a GGUF leaves: mend it as scripts/make_model.py does, and train with it mended"

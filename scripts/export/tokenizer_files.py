@@ -1,10 +1,13 @@
-"""The tokenizer of a merged model: the adapter's, with the files that llama.cpp's converter wants beside it."""
+"""The tokenizer of a merged model, the adapter's, and what llama.cpp and its converter must be told of it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 from common.files import write_text
+
+NAMED_PHI3 = re.compile("phi-?3", re.IGNORECASE)
 
 
 def save_tokenizer(tokenizer, adapter: str | Path, base: Path | None, folder: Path) -> list[str]:
@@ -57,3 +60,42 @@ def cut_tokens(folder: Path, rows: int) -> list[str]:
             config[key] = [t for t in config[key] if t not in gone]
     write_text(path, json.dumps(config, ensure_ascii=False, indent=2))
     return gone
+
+
+def name_within(name: str, model: Path) -> str:
+    """The name that a GGUF of this folder says it has.
+
+    Phi-3's control tokens take the spaces after them along. A GGUF has no field for that: llama.cpp goes by "phi-3" or "phi3"
+    in the name (src/llama-vocab.cpp), so a model of such a tokenizer must have it there, and another must not.
+    """
+    path = model / "tokenizer.json"
+    added = json.loads(path.read_text(encoding="utf-8")).get("added_tokens", []) if path.is_file() else []
+    if any(t["special"] and t["rstrip"] for t in added):
+        return name if NAMED_PHI3.search(name) else f"{name} (Phi-3)"
+    return NAMED_PHI3.sub("Phi 3", name)
+
+
+def saying_no_bos(model: Path, links: Path) -> Path:
+    """The folder, or one of links to its files whose tokenizer_config.json says that texts begin with no token.
+
+    transformers 5 no longer writes add_bos_token; without it llama.cpp begins every text of a SentencePiece vocabulary with
+    a token, and a tokenizer like Phi-3's does not.
+    """
+    try:
+        tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
+        config = json.loads((model / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return model
+    processor = tokenizer.get("post_processor") or {}
+    steps = processor.get("processors", [processor])
+    begins = any(
+        "SpecialToken" in json.dumps(s.get("single")) or s.get("type") in ("BertProcessing", "RobertaProcessing") for s in steps
+    )
+    if begins or not tokenizer["model"].get("byte_fallback") or "add_bos_token" in config:
+        return model
+    links.mkdir()
+    for file in model.iterdir():
+        if file.is_file() and file.name != "tokenizer_config.json":
+            (links / file.name).symlink_to(file.resolve())
+    write_text(links / "tokenizer_config.json", json.dumps(config | {"add_bos_token": False}, ensure_ascii=False, indent=2))
+    return links

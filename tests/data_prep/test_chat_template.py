@@ -1,5 +1,6 @@
 """The template in one place: text and ids are the tokenizer's own, and the mask trains the assistant's tokens alone."""
 
+import copy
 import importlib.util
 import json
 import random
@@ -304,6 +305,28 @@ def test_a_text_of_control_tokens_alone_is_encoded(tokenizers):
     clean = renderer.encode([m | {"content": "a"} for m in messages])
     marks = [sum(i in renderer.control_ids for i in e.input_ids) for e in (encoded, clean)]
     assert marks[0] == marks[1] and "</think>" * 1500 in renderer.tokenizer.decode(encoded.input_ids)
+
+
+def test_control_tokens_that_take_spaces_take_them_beside_literals_too(llama_like):
+    """Phi-3's: a message with `</s>` in it is cut into pieces, and begins as the same message without."""
+    from tokenizers import AddedToken
+
+    control = [AddedToken(t, rstrip=True, normalized=False, special=True) for t in ("<|user|>", "<|assistant|>", "<|end|>")]
+    tokenizer = copy.deepcopy(llama_like)
+    tokenizer.add_special_tokens({"additional_special_tokens": control})
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+    )
+    renderer = Renderer(tokenizer)
+    clean, literal = ([{"role": "user", "content": f"  a b{more}"}] for more in ("", " </s>"))
+    prompt, beside = renderer.encode_prompt(clean), renderer.encode_prompt(literal)
+    ends = tokenizer.convert_tokens_to_ids(["<|end|>", "<|assistant|>"])
+    assert prompt[-2:] == beside[-2:] == ends, "the line break after <|end|> is part of it"
+    assert beside[: len(prompt) - 2] == prompt[:-2]
+    pieces = renderer.pieces(literal)
+    assert "".join(text for text, _ in pieces) == renderer.render(literal, generate=True)
+    assert pieces == [("<|user|>\n  ", True), ("a b </s>", False), ("<|end|>\n", True), ("<|assistant|>\n", True)]
 
 
 def test_llama2_is_the_published_template(llama_like, conversations):

@@ -91,8 +91,12 @@ def digest(parts) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def vocabulary_of(folder: Path, tokenizer, model, turn_end: int | None) -> Vocabulary:
-    """The tokenizer's facts. `turn_end`: the token that ends a turn in the template."""
+def vocabulary_of(folder: Path, tokenizer, model, turn_end: int | None, opener: int | None) -> Vocabulary:
+    """The tokenizer's facts. `turn_end`: the token that ends a turn in the template; `opener`: the last before an answer.
+
+    Phi-3's generation config calls <|assistant|> an end, lest a model that forgets <|end|> speaks twice. llama.cpp has no
+    place for a third end, so the proof does not ask for it.
+    """
     source = json.loads(tokenizer.backend_tokenizer.to_str())
     added = tokenizer.added_tokens_decoder
     configs = (model.config.get_text_config(), model.config, model.generation_config)
@@ -104,6 +108,7 @@ def vocabulary_of(folder: Path, tokenizer, model, turn_end: int | None) -> Vocab
 
     generation = model.generation_config.eos_token_id
     ends = {tokenizer.eos_token_id, turn_end, *(generation if isinstance(generation, list) else [generation])} - {None}
+    openers = (ends & {opener}) - {tokenizer.eos_token_id, turn_end}
     rows = model.get_output_embeddings().weight.shape[0]
     return Vocabulary(
         size=rows,
@@ -114,7 +119,8 @@ def vocabulary_of(folder: Path, tokenizer, model, turn_end: int | None) -> Vocab
         merges=merges_of(source),
         scores=scores_of(folder, set(added)),
         eos=tokenizer.eos_token_id,
-        ends=sorted(ends),
+        ends=sorted(ends - openers),
+        openers=sorted(openers),
         named={name: ids(name) for name in ("bos", "pad", "unk", "eos")},
         adds=added_around(tokenizer),
         bos_text=tokenizer.bos_token,

@@ -62,6 +62,7 @@ class Vocabulary:
     adds: dict[str, bool]  # whether the tokenizer begins (bos) and ends (eos) every text with a token
     bos_text: str | None
     template: str | None
+    openers: list[int] = field(default_factory=list)  # what generation config calls an end too, but begins answers (Phi-3)
 
     def spell(self, token: int | None) -> str:
         return repr(self.spelled[token]) if token is not None and 0 <= token < len(self.spelled) else str(token)

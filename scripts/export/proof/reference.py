@@ -79,6 +79,12 @@ def long_document(tokenizer, rows: list[dict], context: int) -> Document | None:
     return Document(ids[:FAR], [-100] * FAR, first=FAR - FAR_COMPARED)
 
 
+def opener(renderer: Renderer) -> int | None:
+    """The last control token that the template writes before an answer."""
+    control = [piece.rstrip() for piece, control in renderer.pieces(CONVERSATIONS["single"]) if control]
+    return renderer.tokenizer.convert_tokens_to_ids(control[-1]) if control else None
+
+
 def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: int, train: str | None = None) -> None:
     """Write down what the Hugging Face model does: tokens, template, log probabilities (float16), facts of its config.
 
@@ -96,7 +102,7 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
         raise UserError(f"model: {model_name}: {error}") from None
     model, place = open_in_float32(model_name), local_folder(model_name)
     turn_end = tokenizer.convert_tokens_to_ids(renderer.end) if renderer else None
-    vocabulary = vocabulary_of(place, tokenizer, model, turn_end)
+    vocabulary = vocabulary_of(place, tokenizer, model, turn_end, opener(renderer) if renderer else None)
     expected = expected_fields(place, model)
     found = documents(renderer, tokenizer, rows, max_tokens)
     far = long_document(tokenizer, rows, int(expected.fields.get("context_length", 0)))

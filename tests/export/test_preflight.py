@@ -1,0 +1,69 @@
+"""What an export says and reckons before it begins."""
+
+import json
+
+import pytest
+from export.preflight import short_sighted, tokenizer_problems
+from export.tokenizer_files import name_within, saying_no_bos
+
+
+def test_a_window_that_llama_cpp_does_not_compute_is_refused(tmp_path):
+    phi = {"architectures": ["Phi3ForCausalLM"], "sliding_window": 2047, "max_position_embeddings": 4096}
+    (tmp_path / "config.json").write_text(json.dumps(phi))
+    (said,) = short_sighted(tmp_path)
+    assert "looks back 2,047 tokens" in said and '"max_position_embeddings": 2047' in said
+    for other in ({"sliding_window": 262144}, {"sliding_window": None}, {"max_position_embeddings": 2047}):
+        (tmp_path / "config.json").write_text(json.dumps(phi | other))
+        assert not short_sighted(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(phi | {"architectures": ["Gemma3ForCausalLM"]}))
+    assert not short_sighted(tmp_path), "whose windows llama.cpp computes"
+
+
+@pytest.mark.parametrize(("scheme", "pieces", "wrong"), [("first", True, 1), ("always", True, 0), ("first", False, 0)])
+def test_a_space_before_the_first_word_alone_is_refused(scheme, pieces, wrong, tmp_path):
+    made = {"model": {"byte_fallback": pieces}, "pre_tokenizer": {"type": "Metaspace", "prepend_scheme": scheme}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(made, indent=2))
+    found = tokenizer_problems(tmp_path)
+    assert len(found) == wrong and all("prepend_scheme first" in f for f in found)
+
+
+@pytest.mark.parametrize(
+    ("rstrip", "special", "name", "said"),
+    [
+        (True, True, "clinic", "clinic (Phi-3)"),
+        (True, True, "my-Phi3-run", "my-Phi3-run"),
+        (True, False, "clinic", "clinic"),
+        (False, True, "qwen-like-phi3", "qwen-like-Phi 3"),
+        (False, True, "clinic", "clinic"),
+    ],
+)
+def test_the_name_tells_llama_cpp_whether_control_tokens_take_spaces(rstrip, special, name, said, tmp_path):
+    token = {"content": "<|end|>", "rstrip": rstrip, "special": special}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [token]}))
+    assert name_within(name, tmp_path) == said
+
+
+BEGINS = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "processor", "config", "told"),
+    [
+        (True, None, {}, True),
+        (True, {"type": "TemplateProcessing", "single": BEGINS[1:]}, {}, True),
+        (True, {"type": "TemplateProcessing", "single": BEGINS}, {}, False),
+        (True, {"type": "Sequence", "processors": [{"type": "TemplateProcessing", "single": BEGINS}]}, {}, False),
+        (True, None, {"add_bos_token": True}, False),
+        (False, None, {}, False),
+    ],
+)
+def test_the_converter_is_told_that_no_text_begins_with_a_token(pieces, processor, config, told, tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "tokenizer.json").write_text(json.dumps({"model": {"byte_fallback": pieces}, "post_processor": processor}))
+    (model / "tokenizer_config.json").write_text(json.dumps(config | {"eos_token": "</s>"}))
+    found = saying_no_bos(model, tmp_path / "links")
+    assert (found != model) == told
+    if told:
+        assert json.loads((found / "tokenizer_config.json").read_text()) == {"eos_token": "</s>", "add_bos_token": False}
+        assert (found / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
