@@ -14,7 +14,7 @@ from common.errors import CheckFailed, UserError
 from common.files import into_place, write_json
 from common.machine import NOT_USED, part_command, run_measured
 from common.models import adapter_config, local_folder
-from export.tokenizer_files import name_within, saying_no_bos
+from export.tokenizer_files import for_converter, name_within
 from export.weight_files import read_index, weight_files
 
 RUN_SCRIPT = """import gc, runpy, sys
@@ -84,7 +84,7 @@ class Tools:
 
     def convert(self, steps: Steps, what: str, model: Path, out: Path, name: str, outtype: str, more: list | None = None) -> None:
         """One Hugging Face folder to a 16-bit GGUF by llama.cpp's converter."""
-        name, model = name_within(name, model), saying_no_bos(model, out.with_name(f"{out.stem}-links"))
+        name, model = name_within(name, model), for_converter(model, out.with_name(f"{out.stem}-links"))
         args = [model, "--outtype", outtype, "--outfile", out, "--model-name", name, *without_mtp(model), *(more or [])]
         steps.run(f"convert {what}{outtype}", converter_command(self.converter / "convert_hf_to_gguf.py", *args))
 

@@ -75,27 +75,37 @@ def name_within(name: str, model: Path) -> str:
     return NAMED_PHI3.sub("Phi 3", name)
 
 
-def saying_no_bos(model: Path, links: Path) -> Path:
-    """The folder, or one of links to its files whose tokenizer_config.json says that texts begin with no token.
+def for_converter(model: Path, links: Path) -> Path:
+    """The folder, or one of links to its files whose tokenizer_config.json says what the converter asks it.
 
-    transformers 5 no longer writes add_bos_token; without it llama.cpp begins every text of a SentencePiece vocabulary with
-    a token, and a tokenizer like Phi-3's does not.
+    transformers 5 no longer writes two things of a SentencePiece tokenizer there. add_bos_token: without it llama.cpp begins
+    every text with a token, and a tokenizer like Phi-3's does not. added_tokens_decoder: without it the converter takes added
+    tokens (Gemma's 6,400) for words, and leaves those behind the vocabulary out.
     """
     try:
         tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
         config = json.loads((model / "tokenizer_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return model
-    processor = tokenizer.get("post_processor") or {}
-    steps = processor.get("processors", [processor])
-    begins = any(
-        "SpecialToken" in json.dumps(s.get("single")) or s.get("type") in ("BertProcessing", "RobertaProcessing") for s in steps
-    )
-    if begins or not tokenizer["model"].get("byte_fallback") or "add_bos_token" in config:
+    more = {}
+    if tokenizer["model"].get("byte_fallback") and not begins_texts(tokenizer):
+        more["add_bos_token"] = False
+    if (model / "tokenizer.model").is_file():
+        more["added_tokens_decoder"] = {str(t["id"]): t for t in tokenizer.get("added_tokens", [])}
+    more = {key: value for key, value in more.items() if key not in config}
+    if not more:
         return model
     links.mkdir()
     for file in model.iterdir():
         if file.is_file() and file.name != "tokenizer_config.json":
             (links / file.name).symlink_to(file.resolve())
-    write_text(links / "tokenizer_config.json", json.dumps(config | {"add_bos_token": False}, ensure_ascii=False, indent=2))
+    write_text(links / "tokenizer_config.json", json.dumps(config | more, ensure_ascii=False, indent=2))
     return links
+
+
+def begins_texts(tokenizer: dict) -> bool:
+    """Whether a tokenizer.json puts a token before a text."""
+    processor = tokenizer.get("post_processor") or {}
+    steps = processor.get("processors", [processor])
+    kinds = ("BertProcessing", "RobertaProcessing")
+    return any("SpecialToken" in json.dumps(s.get("single")) or s.get("type") in kinds for s in steps)

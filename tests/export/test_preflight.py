@@ -4,7 +4,7 @@ import json
 
 import pytest
 from export.preflight import short_sighted, tokenizer_problems
-from export.tokenizer_files import name_within, saying_no_bos
+from export.tokenizer_files import for_converter, name_within
 
 
 def test_a_window_that_llama_cpp_does_not_compute_is_refused(tmp_path):
@@ -62,8 +62,19 @@ def test_the_converter_is_told_that_no_text_begins_with_a_token(pieces, processo
     model.mkdir()
     (model / "tokenizer.json").write_text(json.dumps({"model": {"byte_fallback": pieces}, "post_processor": processor}))
     (model / "tokenizer_config.json").write_text(json.dumps(config | {"eos_token": "</s>"}))
-    found = saying_no_bos(model, tmp_path / "links")
+    found = for_converter(model, tmp_path / "links")
     assert (found != model) == told
     if told:
         assert json.loads((found / "tokenizer_config.json").read_text()) == {"eos_token": "</s>", "add_bos_token": False}
         assert (found / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
+
+
+def test_the_converter_is_told_of_added_tokens(tmp_path):
+    (tmp_path / "tokenizer.model").touch()
+    added = {"id": 262144, "content": "<image_soft_token>", "special": True}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {}, "added_tokens": [added]}))
+    (tmp_path / "tokenizer_config.json").write_text("{}")
+    found = for_converter(tmp_path, tmp_path / "links")
+    assert json.loads((found / "tokenizer_config.json").read_text()) == {"added_tokens_decoder": {"262144": added}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": {}}))
+    assert for_converter(tmp_path, tmp_path / "links2") == tmp_path, "what stands there holds"
