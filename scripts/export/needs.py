@@ -1,6 +1,7 @@
 """How much disk and memory an export takes, from a model's headers or from its shape alone. Imports no torch."""
 
 import json
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from llamacpp.files import LARGE, QUANTIZATIONS, SUPER_BLOCK
 
 WIDEST = 6.6  # bits per weight of the embeddings in a k-quant (llama.cpp stores them as q6_k)
 FALLBACK = 8.5  # where a row is no multiple of 256, llama.cpp may store a tensor as q8_0
+MAPPED = ("q8_0", "q6_k", "q5_k_m")  # on x86-64 llama.cpp reads these as they lie in the file; others it lays out anew
 SLACK = 200_000_000  # tokenizer, log, Modelfile, blocks that are not full
 LIBRARIES = 1_200_000_000  # torch, transformers, PEFT, llama.cpp, and a batch's activations
 
@@ -77,7 +79,7 @@ def needs(
     one of them quantised again; then the untuned model's 16-bit GGUF and quantised files beside those. And all the time the
     reference that the proof compares with.
     Memory: merge, reference and converter work a tensor at a time, whose float32 copy is the most that they hold; llama.cpp
-    maps the file that it checks, and may lay a quantised one out anew. `whole`: an adapter for which the model is loaded whole.
+    maps the file that it checks, and lays some quantised ones out anew. `whole`: an adapter for which the model is loaded whole.
     """
     files = [file_bytes(shape, q) for q in quantizations]
     sixteen = shape.weights
@@ -86,8 +88,9 @@ def needs(
     second = sum(files) + sixteen * (not {"f16", "bf16"} & set(quantizations)) + (again if proof_tokens else 0)
     third = second - again + (sixteen * (not {"f16", "bf16"} & set(quantizations)) + sum(files) if untuned else 0)
     reference = (proof_tokens + 128) * shape.vocabulary * 2 if proof_tokens else 0
-    quantised = max((f for f, q in zip(files, quantizations, strict=True) if q not in ("f16", "bf16")), default=0)
-    memory = LIBRARIES + max(5 * shape.widest, quantised if proof_tokens else 0, int(1.2 * sixteen) if whole else 0)
+    mapped = {"f16", "bf16", *(MAPPED if platform.machine() in ("x86_64", "AMD64") else ())}
+    anew = max((f for f, q in zip(files, quantizations, strict=True) if q not in mapped), default=0)
+    memory = LIBRARIES + max(5 * shape.widest, anew if proof_tokens else 0, int(1.2 * sixteen) if whole else 0)
     return Needs(max(first, second, third) + reference + SLACK, memory)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from export.needs import LIBRARIES, Shape, file_bytes, needs
 from export.preflight import short_sighted, tokenizer_problems
 from export.tokenizer_files import for_converter, name_within
 
@@ -78,3 +79,14 @@ def test_the_converter_is_told_of_added_tokens(tmp_path):
     assert json.loads((found / "tokenizer_config.json").read_text()) == {"added_tokens_decoder": {"262144": added}}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": {}}))
     assert for_converter(tmp_path, tmp_path / "links2") == tmp_path, "what stands there holds"
+
+
+def test_only_what_llama_cpp_lays_out_anew_counts_as_memory(monkeypatch):
+    """q8_0 is read as it lies in the file on x86-64 (a file of 313 MB took no memory of its own), and laid out anew on ARM."""
+    shape = Shape(others=14_000_000_000, embeddings=2_000_000_000, widest=1_000_000, vocabulary=0)
+    memory = lambda *quantizations: needs(shape, list(quantizations)).memory - LIBRARIES  # noqa: E731
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert memory("q8_0") == memory("bf16") == 5_000_000
+    assert memory("q8_0", "q4_k_m") == memory("q4_k_m") == file_bytes(shape, "q4_k_m")
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert memory("q8_0", "q4_k_m") == file_bytes(shape, "q8_0")
