@@ -80,7 +80,8 @@ def for_converter(model: Path, links: Path) -> Path:
 
     transformers 5 no longer writes two things of a SentencePiece tokenizer there. add_bos_token: without it llama.cpp begins
     every text with a token, and a tokenizer like Phi-3's does not. added_tokens_decoder: without it the converter takes added
-    tokens (Gemma's 6,400) for words, and leaves those behind the vocabulary out.
+    tokens (Gemma's 6,400) for words, and leaves those behind the vocabulary out. And it names every class TokenizersBackend,
+    where the converter tells Phi-4-mini's tokenizer from Phi-3's by that name.
     """
     try:
         tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
@@ -93,6 +94,9 @@ def for_converter(model: Path, links: Path) -> Path:
     if (model / "tokenizer.model").is_file():
         more["added_tokens_decoder"] = {str(t["id"]): t for t in tokenizer.get("added_tokens", [])}
     more = {key: value for key, value in more.items() if key not in config}
+    byte_level = "ByteLevel" in json.dumps([tokenizer.get("pre_tokenizer"), tokenizer.get("decoder")])
+    if byte_level and config.get("tokenizer_class") == "TokenizersBackend" and is_phi(model):
+        more["tokenizer_class"] = "GPT2Tokenizer"
     if not more:
         return model
     links.mkdir()
@@ -101,6 +105,11 @@ def for_converter(model: Path, links: Path) -> Path:
             (links / file.name).symlink_to(file.resolve())
     write_text(links / "tokenizer_config.json", json.dumps(config | more, ensure_ascii=False, indent=2))
     return links
+
+
+def is_phi(model: Path) -> bool:
+    path = model / "config.json"
+    return path.is_file() and "Phi3ForCausalLM" in json.loads(path.read_text(encoding="utf-8")).get("architectures", [])
 
 
 def begins_texts(tokenizer: dict) -> bool:

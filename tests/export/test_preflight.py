@@ -90,3 +90,13 @@ def test_only_what_llama_cpp_lays_out_anew_counts_as_memory(monkeypatch):
     assert memory("q8_0", "q4_k_m") == memory("q4_k_m") == file_bytes(shape, "q4_k_m")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     assert memory("q8_0", "q4_k_m") == file_bytes(shape, "q8_0")
+
+
+def test_the_converter_is_told_that_phi_4_works_on_bytes(tmp_path):
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {}, "pre_tokenizer": {"type": "ByteLevel"}}))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "TokenizersBackend"}))
+    for architecture, told in (("Phi3ForCausalLM", True), ("LlamaForCausalLM", False)):
+        (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+        found = for_converter(tmp_path, tmp_path / f"links-{told}")
+        said = json.loads((found / "tokenizer_config.json").read_text())["tokenizer_class"]
+        assert said == ("GPT2Tokenizer" if told else "TokenizersBackend")
