@@ -66,11 +66,13 @@ def name_within(name: str, model: Path) -> str:
     """The name that a GGUF of this folder says it has.
 
     Phi-3's control tokens take the spaces after them along. A GGUF has no field for that: llama.cpp goes by "phi-3" or "phi3"
-    in the name (src/llama-vocab.cpp), so a model of such a tokenizer must have it there, and another must not.
+    in the name (src/llama-vocab.cpp), so a model of such a tokenizer must have it there, and another must not: llama.cpp then
+    asks for tokens that only Phi-3 has, and does not load the file (Phi-4-mini's control tokens take spaces too).
     """
     path = model / "tokenizer.json"
     added = json.loads(path.read_text(encoding="utf-8")).get("added_tokens", []) if path.is_file() else []
-    if any(t["special"] and t["rstrip"] for t in added):
+    of_phi3 = {"</s>", "<unk>", "<s>", "<|endoftext|>"} <= {t["content"] for t in added}
+    if of_phi3 and any(t["special"] and t["rstrip"] for t in added):
         return name if NAMED_PHI3.search(name) else f"{name} (Phi-3)"
     return NAMED_PHI3.sub("Phi 3", name)
 

@@ -28,19 +28,23 @@ def test_a_space_before_the_first_word_alone_is_refused(scheme, pieces, wrong, t
     assert len(found) == wrong and all("prepend_scheme first" in f for f in found)
 
 
+PHI3 = ["<unk>", "<s>", "</s>", "<|endoftext|>"]
+
+
 @pytest.mark.parametrize(
-    ("rstrip", "special", "name", "said"),
+    ("rstrip", "others", "name", "said"),
     [
-        (True, True, "clinic", "clinic (Phi-3)"),
-        (True, True, "my-Phi3-run", "my-Phi3-run"),
-        (True, False, "clinic", "clinic"),
-        (False, True, "qwen-like-phi3", "qwen-like-Phi 3"),
-        (False, True, "clinic", "clinic"),
+        (True, PHI3, "clinic", "clinic (Phi-3)"),
+        (True, PHI3, "my-Phi3-run", "my-Phi3-run"),
+        (True, ["<|endoftext|>"], "clinic", "clinic"),
+        (True, ["<|endoftext|>"], "after-phi-3", "after-Phi 3"),
+        (False, PHI3, "qwen-like-phi3", "qwen-like-Phi 3"),
+        (False, PHI3, "clinic", "clinic"),
     ],
 )
-def test_the_name_tells_llama_cpp_whether_control_tokens_take_spaces(rstrip, special, name, said, tmp_path):
-    token = {"content": "<|end|>", "rstrip": rstrip, "special": special}
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [token]}))
+def test_the_name_tells_llama_cpp_whether_control_tokens_take_spaces(rstrip, others, name, said, tmp_path):
+    added = [{"content": t, "rstrip": rstrip and t == "<|end|>", "special": True} for t in ("<|end|>", *others)]
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": added}))
     assert name_within(name, tmp_path) == said
 
 
