@@ -304,6 +304,8 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     )
     if wish.shape == "auto":
         bare = " Give it a line of names, where its first line is a row." if any(len(str(c)) > 60 for c in columns) else ""
+        if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
+            bare += " They are questions with options, and no column holds the key; add one, or name it."
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"

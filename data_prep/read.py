@@ -51,6 +51,11 @@ READERS = {
     ".rtf": documents.rtf_file,
 }
 FORMATS = (*READERS, ".zip")
+INSTEAD = {  # what to do with a format that is not read
+    **dict.fromkeys((".xls", ".ods", ".xlsb"), "save the workbook as .xlsx; "),
+    **dict.fromkeys((".doc", ".odt"), "save the document as .docx; "),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a database is not read: export the table that is meant as .csv; "),
+}
 MOST_MEMBERS, MOST_UNPACKED, MOST_RATIO = 20_000, 8 * 2**30, 200  # of an archive
 
 
@@ -87,9 +92,10 @@ def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
         found = [p for p in path.rglob("*") if p.is_file() and _is_data(p)]
     elif path.is_file():
         if suffix_of(path) not in FORMATS:
+            instead = INSTEAD.get(path.suffix.lower(), "")
             raise UserError(
-                f"{name}: a file of format {path.suffix or 'without suffix'!r} is not known; there are {', '.join(FORMATS)}, "
-                "the text formats also as .gz or .zst"
+                f"{name}: a file of format {path.suffix or 'without suffix'!r} is not known; {instead}there are "
+                f"{', '.join(FORMATS)}, the text formats also as .gz or .zst"
             )
         found = [path]
     else:

@@ -659,3 +659,46 @@ def test_a_file_of_which_nearly_every_row_is_rejected_stops_the_run(tmp_path, go
         args = dataclasses.replace(args, shape="qa")
     manifest = prepare(args)
     assert manifest["counts"]["rejected"] == 30 - good
+
+
+def test_the_text_of_a_question_beside_a_column_for_each_option():
+    rows = [
+        {"numero": i, "texto_questao": f"Qual é a conduta no caso {i}?", "gabarito": "abc"[i % 3] if i % 8 else None}
+        | {f"alternativa_{letter}": f"Conduta {letter} de {i}" for letter in "abc"}
+        for i in range(24)
+    ]
+    reading, made = read(rows)
+    assert (
+        reading.fields["question"] == "texto_questao" and made[1]["answer"] == "B" and made[1]["options"]["B"] == "Conduta b de 1"
+    )
+    assert [i for i, row in enumerate(made) if isinstance(row, str)] == [0, 8, 16]
+
+
+def test_options_whose_text_is_called_an_answer():
+    rows = [
+        {"conteudo": f"O que faz o órgão {i}?"}
+        | {"alternativas": [{"id": 4 * i + n, "resposta": f"Função {n} de {i}", "correta": n == i % 4} for n in range(4)]}
+        for i in range(12)
+    ]
+    reading, made = read(rows)
+    assert reading.shape == "mcq" and [row["answer"] for row in made] == list("ABCD" * 3)
+    rows[0]["alternativas"][0]["texto"] = "O texto"
+    assert read(rows)[1][0]["options"]["A"] == "O texto"
+
+
+def test_questions_with_options_and_no_key_are_said_to_have_none():
+    rows = [{"number": i, "question": f"Which is it, {i}?", "choices": ["a. One", "b. Two", "c. Three"]} for i in range(9)]
+    with pytest.raises(UserError, match="no column holds the key"):
+        read(rows)
+    with pytest.raises(UserError, match="no shape fits") as asked:
+        read([{"number": i, "choices": ["a. One", "b. Two"]} for i in range(9)])
+    assert "holds the key" not in str(asked.value)
+
+
+@pytest.mark.parametrize(
+    "name, says", [("x.xls", "save the workbook as .xlsx"), ("x.db", "export the table"), ("x.bin", "known; there")]
+)
+def test_a_format_that_is_not_read_says_what_to_do(tmp_path, name, says):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(UserError, match=says):
+        prepare(Args(inputs=[str(tmp_path / name)], output_dir=str(tmp_path / "out")))
