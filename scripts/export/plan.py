@@ -50,7 +50,8 @@ class Plan:
         config = training_config(self.model)
         of = Path(trained) if (trained := first_file(config.get("data"))) else None
         beside = [str(of.with_name(f"{n}.jsonl")) for n in ("validation", "test")] if of else []
-        return self.data or next((p for p in [config.get("eval_data"), *beside] if p and Path(p).is_file()), None)
+        held_out = (p for p in [config.get("eval_data"), *beside] if p and Path(p).is_file())
+        return self.data or next((p for p in held_out if Path(p).stat().st_size), None)  # a split of no rows is an empty file
 
     def training_rows(self) -> str | None:
         data = first_file(training_config(self.model).get("data"))
