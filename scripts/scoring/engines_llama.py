@@ -17,6 +17,7 @@ from llamacpp import library
 from scoring.engines import text_sha256
 from scoring.evaluations import model_name
 from scoring.packing import shared_beginning
+from tokenizers import AddedToken
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
 
@@ -24,6 +25,7 @@ SEQUENCES = 16  # options a batch
 
 
 ADDED = 1 << 3 | 1 << 4  # llama.h: LLAMA_TOKEN_ATTR_CONTROL, LLAMA_TOKEN_ATTR_USER_DEFINED
+RSTRIP = 1 << 8  # LLAMA_TOKEN_ATTR_RSTRIP: takes the spaces after it along (Phi-3)
 
 
 class GgufTokenizer:
@@ -33,9 +35,11 @@ class GgufTokenizer:
         self.vocab = model.get_vocab()
         self.chat_template = model.get_default_chat_template()
         # llama.cpp finds both in any text: control tokens where it is asked to, user-defined ones (<think>) always.
-        added = {i: self.vocab.get_text(i) for i in range(self.vocab.n_vocab) if int(self.vocab.get_attr(i)) & ADDED}
-        self.all_special_tokens = [text for i, text in added.items() if self.vocab.is_control(i)]
-        self.added_tokens_decoder, self.ids = added, {text: i for i, text in added.items()}
+        attributes = {i: of for i in range(self.vocab.n_vocab) if (of := int(self.vocab.get_attr(i))) & ADDED}
+        texts = {i: self.vocab.get_text(i) for i in attributes}
+        self.added_tokens_decoder = {i: AddedToken(text, rstrip=bool(attributes[i] & RSTRIP)) for i, text in texts.items()}
+        self.all_special_tokens = [text for i, text in texts.items() if self.vocab.is_control(i)]
+        self.ids = {text: i for i, text in texts.items()}
         self.byte_level = self.vocab.vocab_type == 2  # llama.cpp's LLAMA_VOCAB_TYPE_BPE
         self.names = {"bos_token": self.vocab.token_bos(), "eos_token": self.vocab.token_eos()}
 
