@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 from data_prep import alphabets
+from data_prep.choices import LINE, split_stem
 from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD, OWN_KEY
 from data_prep.errors import UserError
@@ -13,7 +14,6 @@ from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turn_rows import single_turns
 from data_prep.turns import role_of, speakers_of
-from data_prep.values import LINE, split_stem
 
 
 def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:

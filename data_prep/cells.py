@@ -3,10 +3,11 @@
 import re
 
 from data_prep.alphabets import canonical, is_letter
+from data_prep.choices import Option, option_text, options_of, split_stem, unlettered
 from data_prep.names import LANGUAGES, LETTERS, NO, PROVENANCE, holds_any
 from data_prep.reading import Reading
 from data_prep.turns import Turn, apart
-from data_prep.values import Option, Unreadable, cell, is_missing, option_text, options_of, split_stem, text_of, unlettered
+from data_prep.values import Unreadable, cell, is_missing, text_of
 
 
 class Cells:

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from data_prep import alphabets
+from data_prep.choices import options_of, split_stem
 from data_prep.names import (
     ABOUT,
     ALIASES,
@@ -27,7 +28,7 @@ from data_prep.names import (
     words_of,
 )
 from data_prep.turns import is_turns, messages_of, speakers_of
-from data_prep.values import Unreadable, from_literal, is_missing, mark_of, options_of, split_stem, text_of, unquoted
+from data_prep.values import Unreadable, from_literal, is_missing, mark_of, text_of, unquoted
 
 LOOKED_AT = 200  # values of a column
 

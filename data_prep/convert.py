@@ -7,11 +7,12 @@ beside its answer (`thought`), for training with thinking on.
 import re
 
 from data_prep.cells import Cells, options_in, with_image
+from data_prep.choices import Option, fold_text, key_letters
 from data_prep.names import ANNULLED, YES
 from data_prep.reading import Reading
 from data_prep.template_marks import marked_turns
 from data_prep.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
-from data_prep.values import Option, Unreadable, answer_text, fold_text, is_missing, key_letters, mark_of, text_of
+from data_prep.values import Unreadable, answer_text, is_missing, mark_of, text_of
 
 
 def convert(raw: dict, reading: Reading, args) -> dict | str:

@@ -7,13 +7,14 @@ import functools
 import re
 from pathlib import Path
 
+from data_prep.choices import LINE, split_stem
 from data_prep.errors import UserError
 from data_prep.headed import headed_dialogues
 from data_prep.names import plain
 from data_prep.tables import csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
-from data_prep.values import LINE, from_literal, is_count, split_stem
+from data_prep.values import from_literal, is_count
 from data_prep.written import line_numbers, markdown_table, marked_exam
 
 # ---------------------------------------------------------------------------------------------- XML

@@ -5,11 +5,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from pathlib import Path
 
 from data_prep.errors import UserError
 
+HALF = re.compile("[\ud800-\udfff]")  # of a character (a lone surrogate): no file in UTF-8 holds it
 OURS = ".prepare-{}.tmp"  # temporary names of our own: what others keep in the folder stays
 
 

@@ -7,6 +7,8 @@ HTML writes them, are taken for tags; all else goes to lxml escaped, and comes b
 import html
 import re
 
+from data_prep.files import HALF
+
 BLOCKS = frozenset(
     "p div section article header footer blockquote pre h1 h2 h3 h4 h5 h6 table thead tbody tfoot tr ul ol dl dt dd hr".split()
 )
@@ -23,7 +25,6 @@ TAG_OR_COMMENT = re.compile(rf"{TAG.pattern}|<!--.*?-->", re.I | re.S)
 ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
 # What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-HALVES = re.compile("[\ud800-\udfff]")
 DROPPED = frozenset({"script", "style", "head", "title", "template"})
 
 
@@ -60,7 +61,7 @@ def _plain(marked: str) -> str:
     import lxml.html
 
     parser = lxml.html.HTMLParser()
-    root = lxml.html.fragment_fromstring(HALVES.sub("\ufffd", CONTROLS.sub("", marked)), create_parent="div", parser=parser)
+    root = lxml.html.fragment_fromstring(HALF.sub("\ufffd", CONTROLS.sub("", marked)), create_parent="div", parser=parser)
     if parser.error_log.filter_from_fatals():
         return html.unescape(TAG_OR_COMMENT.sub(" ", marked)).strip()
     out: list[str] = []

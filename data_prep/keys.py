@@ -4,11 +4,12 @@ import re
 from typing import NamedTuple
 
 from data_prep.cells import options_in
+from data_prep.choices import Option, key_letters, key_text
 from data_prep.columns import Column
 from data_prep.errors import UserError
 from data_prep.names import ALIASES, ANNULLED, is_telling, plain, words_of
 from data_prep.reading import Reading, yaml_line
-from data_prep.values import Option, Unreadable, cell, from_literal, is_count, is_missing, key_letters, key_text
+from data_prep.values import Unreadable, cell, from_literal, is_count, is_missing
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
 OF_A_MODEL = {

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data_prep.choices import BASES
 from data_prep.errors import UserError
 from data_prep.files import write_text
 from data_prep.names import NAMES
 from data_prep.turns import SIDES
-from data_prep.values import BASES
 
 SHAPES = (
     "qa mcq classification dialogue alpaca sharegpt messages preference feedback graded text".split()

@@ -2,11 +2,11 @@
 
 import collections
 import functools
-import re
 
 from data_prep import clean, privacy
 from data_prep.chat_template import INSTRUCTIONS
 from data_prep.convert import convert
+from data_prep.files import HALF
 from data_prep.language import language_of_row
 from data_prep.names import MADE_BY, PROVENANCE, SPLITS
 from data_prep.options import Args
@@ -17,7 +17,6 @@ from data_prep.tally import Tally
 from data_prep.values import cell
 
 AS_WRITTEN = ("label", "answer", "score", "good", "language", "task", *PROVENANCE)  # of rows that are not open: names, no prose
-HALF = re.compile("[\ud800-\udfff]")
 
 
 def plain_row(record: Record, reading: Reading, args: Args, tally: Tally) -> dict | str:

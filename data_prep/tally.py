@@ -43,7 +43,6 @@ class Tally:
     rejects: Output | None
     read: int = 0
     kinds: collections.Counter = field(default_factory=collections.Counter)  # of LEFT_OUT
-    reasons: collections.Counter = field(default_factory=collections.Counter)
     files: collections.Counter = field(default_factory=collections.Counter)  # rows read, by file
     rejected: dict[str, collections.Counter] = field(default_factory=dict)  # reasons, by file
     added: collections.Counter = field(default_factory=collections.Counter)  # rows that come to those read
@@ -64,7 +63,6 @@ class Tally:
         self.rejects.write({"kind": kind, "reason": reason, "file": file, "line": line, "row": raw})
         self.kinds[kind] += 1
         if kind == "rejected":
-            self.reasons[same_for_all(reason)] += 1
             self.rejected.setdefault(file, collections.Counter())[same_for_all(reason)] += 1
 
     def wants_example(self, rules: list[str]) -> bool:
@@ -104,6 +102,11 @@ class Tally:
                 why = "; ".join(f"{many} x {reason}" for reason, many in reasons.most_common(3))
                 found.append(f"{file}: {n:,} of {self.files[file]:,} rows are rejected ({why})")
         return found
+
+    @property
+    def reasons(self) -> collections.Counter:
+        """Why rows were rejected, of all files together."""
+        return sum(self.rejected.values(), collections.Counter())
 
     def nothing_left(self) -> str:
         why = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))

@@ -6,9 +6,10 @@ Each gives (line, record or Bad) pairs, or [] where the text is none.
 import itertools
 import re
 
+from data_prep.choices import LINE
 from data_prep.errors import UserError
+from data_prep.names import LETTERS
 from data_prep.tables import Bad, header_of
-from data_prep.values import LETTERS, LINE
 
 RULE = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+\s*(?::?-{2,}:?)?\s*")
 NO_ROW = re.compile(r"\s*(?:#{1,6}\s.*|[-*_=]{3,}\s*|```.*)")  # headings, rules, fences

@@ -5,16 +5,13 @@ import functools
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from data_prep.files import into_place
-
-HALF = re.compile("[\ud800-\udfff]")
+from data_prep.files import HALF, into_place
 
 
 def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
@@ -149,6 +146,14 @@ def folder_beside(folder: Path):
     temporary.mkdir(parents=True)
     yield temporary
     into_place(temporary, folder)
+
+
+def link_all_but(folder: Path, name: str, links: Path) -> None:
+    """A new folder `links` with a link to each file of `folder`, except the one called `name`."""
+    links.mkdir()
+    for file in folder.iterdir():
+        if file.is_file() and file.name != name:
+            (links / file.name).symlink_to(file.resolve())
 
 
 def write_json(path: str | Path, value) -> None:

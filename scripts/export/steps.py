@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.entry import IMPORTING_THRESHOLD
 from common.errors import CheckFailed, UserError
-from common.files import into_place, write_json
+from common.files import into_place, link_all_but, write_json
 from common.machine import NOT_USED, part_command, run_measured
 from common.models import adapter_config, local_folder
 from export.tokenizer_files import for_converter, name_within
@@ -123,10 +123,7 @@ def work_folder(out: Path, keep: bool) -> Iterator[Path]:
 
 def adapter_as(model: Path, folder: Path, **changed) -> Path:
     """A copy of an adapter folder (links to its files) whose adapter_config.json says something else."""
-    folder.mkdir()
-    for file in model.iterdir():
-        if file.is_file() and file.name != "adapter_config.json":
-            (folder / file.name).symlink_to(file.resolve())
+    link_all_but(model, "adapter_config.json", folder)
     write_json(folder / "adapter_config.json", adapter_config(model) | changed)
     return folder
 

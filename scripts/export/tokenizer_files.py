@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from common.files import write_text
+from common.files import link_all_but, write_text
 
 NAMED_PHI3 = re.compile("phi-?3", re.IGNORECASE)
 
@@ -101,10 +101,7 @@ def for_converter(model: Path, links: Path) -> Path:
         more["tokenizer_class"] = "GPT2Tokenizer"
     if not more:
         return model
-    links.mkdir()
-    for file in model.iterdir():
-        if file.is_file() and file.name != "tokenizer_config.json":
-            (links / file.name).symlink_to(file.resolve())
+    link_all_but(model, "tokenizer_config.json", links)
     write_text(links / "tokenizer_config.json", json.dumps(config | more, ensure_ascii=False, indent=2))
     return links
 

@@ -22,8 +22,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT)]
+from data_prep.choices import key_letters, options_of  # noqa: E402
 from data_prep.read import file_records, input_files  # noqa: E402
-from data_prep.values import Unreadable, key_letters, options_of  # noqa: E402
+from data_prep.values import Unreadable  # noqa: E402
 
 
 def real_rows(source: str = "medmcqa") -> list[dict]:

@@ -76,7 +76,7 @@ def texts() -> list[Target]:
     from llamacpp.proxy import host_of, parsed
     from scoring import answers, judge, refusals
 
-    from data_prep import clean, turns, values, written
+    from data_prep import choices, clean, turns, values, written
     from data_prep.errors import UserError
     from data_prep.html_text import TAG, html_to_text
     from data_prep.privacy import TYPES, find, mask
@@ -98,7 +98,7 @@ def texts() -> list[Target]:
         Target("privacy.mask", lambda t: mask(t, {}, TYPES), fits=lambda t, f: bool(find(t)) or f == t),
         Target("clean.clean_text", lambda t: clean.clean_text(t, list(clean.NAMES)), makers.web),
         Target("html_to_text", html_to_text, makers.web, words_kept),
-        Target("values.split_stem", values.split_stem, makers.exam),
+        Target("choices.split_stem", choices.split_stem, makers.exam),
         Target("written", lambda t: (written.marked_exam(t), written.markdown_table(t, "x")), makers.exam, allowed=(UserError,)),
         Target("turns", lambda t: turns.told(turns.blocks_of(t, {}), customs), makers.exam, allowed=(values.Unreadable,)),
         Target("proxy.parsed", lambda t: parsed(t.encode("utf-8", "surrogatepass")), allowed=(ValueError,)),
@@ -111,7 +111,7 @@ def _values() -> list[Target]:
     import sft
     from scoring import tasks
 
-    from data_prep import values
+    from data_prep import choices, values
     from data_prep.convert import convert
     from data_prep.detect import find_reading
     from data_prep.errors import UserError
@@ -125,8 +125,8 @@ def _values() -> list[Target]:
         return [convert(raw, reading, args) for raw in rows]
 
     def right(given: tuple) -> tuple:
-        options = values.options_of(given[0])
-        return options, values.key_letters(given[1], options, given[2])
+        options = choices.options_of(given[0])
+        return options, choices.key_letters(given[1], options, given[2])
 
     def letters(given: tuple, found: tuple) -> bool:
         return set(found[1]) <= {option.letter for option in found[0]}
@@ -135,8 +135,8 @@ def _values() -> list[Target]:
         return isinstance(found, list) and all(isinstance(p, str) for p in found)
 
     return [
-        Target("values.options_of", values.options_of, makers.value, allowed=(values.Unreadable,)),
-        Target("values.key_letters", right, makers.keyed, letters, allowed=(values.Unreadable,)),
+        Target("choices.options_of", choices.options_of, makers.value, allowed=(values.Unreadable,)),
+        Target("choices.key_letters", right, makers.keyed, letters, allowed=(values.Unreadable,)),
         Target("shapes", rows_as_read, makers.alike, lambda _, f: all(isinstance(r, dict | str) for r in f), (UserError,)),
         Target("sft.check_row", sft.check_row, makers.row, problems),
         Target("tasks.check_row", tasks.check_row, makers.row, problems),

@@ -1,6 +1,6 @@
 """The targets of fuzz.py, led by what their code did not run before (atheris, which is libFuzzer).
 
-    python tests/faults/guided.py "values.split_stem" --runs 1000000 --corpus folder
+    python tests/faults/guided.py "choices.split_stem" --runs 1000000 --corpus folder
 
 Our own modules are instrumented, libraries are not. A text is the bytes that libFuzzer mutates, or pieces that those bytes
 choose; any other input is chosen by them. One target a process. atheris is no requirement: pip install atheris.
