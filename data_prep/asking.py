@@ -6,8 +6,9 @@ import re
 from data_prep import alphabets
 from data_prep.choices import LINE, split_stem
 from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share, sorts
-from data_prep.documents import NUMBER_HEAD, OWN_KEY
+from data_prep.documents import NUMBER_HEAD
 from data_prep.errors import UserError
+from data_prep.exam_text import OWN_KEY, holds_key, looks_like_exam
 from data_prep.keys import FOUND, OF_A_MODEL, unclear
 from data_prep.names import ALIASES, IDS, RIGHT, plain, words_of
 from data_prep.reading import Reading, Wish, yaml_line
@@ -63,8 +64,10 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
     text = columns.get(best.reading.fields.get("text", ""))
     if best.reading.shape == "text" and text and _looks_like_exam(text):
         raise UserError(
-            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. Bring "
-            f"it into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
+            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. An exam is "
+            "read where its numbers and letters follow one another and each question has its key: a mark on the right option "
+            "(`X b)`, `b) … *`), a line below (`Answer: B`), or one table of all numbers (`1 B`). Bring it into that form or "
+            f"into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
         )
     if best.reading.shape == "text" and text and share(text.values, _turns_in) >= 0.3:
         raise UserError(
@@ -134,7 +137,7 @@ def _runs_on(text: str) -> bool:
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
-    ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1)),
+    ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1) or holds_key(text)),
     (
         "questions with numbered options and their answers",
         lambda t: min(len(BY_NUMBERS.findall(t)), len(ANSWERS.findall(t))) >= 2,
@@ -189,17 +192,15 @@ def _looks_like_exam(column: Column) -> bool:
 
     Guidelines have lists of a), b), c) too, but do not number questions or ask to mark an alternative.
     """
-    for value in column.values[:20]:
-        letters = [next(g for g in hit.groups() if g).upper() for hit in LINE.finditer(str(value))]
+    for value in map(str, column.values[:20]):
+        letters = [next(g for g in hit.groups() if g).upper() for hit in LINE.finditer(value)]
         runs = sum(letters[i : i + 4] == ["A", "B", "C", "D"] for i in range(len(letters)))
-        keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(str(value))) >= 3
-        if keyed or (runs >= 3 and len(EXAM.findall(str(value))) >= 3):
+        keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(value)) >= 3
+        if keyed or (runs >= 3 and len(EXAM.findall(value)) >= 3) or looks_like_exam(value):
             return True
-        lines = sum(bool(line.strip()) for line in str(value).splitlines())
-        if runs >= 10 and len(letters) >= 0.4 * lines and len(NUMBER_HEAD.findall(str(value))) >= runs / 2:
-            return True  # in any language
-        others = [len(run) for run in alphabets.runs(str(value))]
-        if len(others) >= 10 and sum(others) >= 0.4 * lines and len(NUMBER_HEAD.findall(str(value))) >= len(others) / 2:
+        lines = sum(bool(line.strip()) for line in value.splitlines())
+        others = [len(run) for run in alphabets.runs(value)]
+        if len(others) >= 10 and sum(others) >= 0.4 * lines and len(NUMBER_HEAD.findall(value)) >= len(others) / 2:
             return True  # in another alphabet
     return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 

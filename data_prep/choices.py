@@ -175,7 +175,7 @@ SAID = re.compile(
     re.I,
 )
 ONE = re.compile(r"\(?([A-Za-z])\)?\s*(?:(?:[).:]|\s[-–])\s*(.*))?", re.S)
-JOIN = re.compile(r"\s*(?:,|;|/|&|\+|\be\b|\band\b|\by\b|\bou\b|\bor\b)\s*", re.I)
+JOIN = re.compile(r"\s*(?:,|;|/|&|\+|(?-i:\be\b)|\band\b|\by\b|\bou\b|\bor\b)\s*", re.I)  # E is an option, e an "and"
 
 
 def fold_text(text: str) -> str:

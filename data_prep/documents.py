@@ -1,4 +1,4 @@
-"""Readers of documents: XML collections, exams in Markdown with their keys, dialogues and plain text, PDF, DOCX, RTF.
+"""Readers of documents: XML collections, exams in Markdown with their keys, dialogues and plain text, RTF.
 
 Each yields (line or number, record, bytes so far).
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data_prep.choices import LINE, split_stem
 from data_prep.errors import UserError
+from data_prep.exam_text import HEADING, OWN_KEY, SIGN, WHY, exam_in
 from data_prep.headed import headed_dialogues
 from data_prep.names import plain
 from data_prep.tables import csv_file, jsonl
@@ -87,19 +88,7 @@ QUESTION_HEAD = re.compile(r"^(?:#{1,6}[ \t]*|\*\*[ \t]*)(?:Quest[ãa]o|Question
 KEY_LINE = re.compile(
     r"^[ \t]*(?:[-*][ \t]*)?(?:Quest[ãa]o[ \t]+)?(\d{1,3})[ \t]*[-–.):][ \t]*\(?([A-Ja-j*]|anulada|nula)\)?[ \t]*$", re.M | re.I
 )
-OWN_KEY = re.compile(
-    r"^[ \t>*_-]*(?:Gabarito|Resposta(?: correta)?|Alternativa correta|Respuesta(?: correcta)?|R[ée]ponse(?: correcte)?"
-    r"|(?:Correct )?Answer|Correct option)"
-    r"[ \t*_]*[:：][ \t*_]*(?:letra[ \t]+)?\(?([A-J])\b[^\n]*$",
-    re.M | re.I,
-)
-
-
 NUMBER_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__)?(\d{1,3})[.)][ \t]+(?=\S)", re.M)
-HEADING = re.compile(r"^[ \t]*(?:#{1,6}[ \t].*|[-*_]{3,}[ \t]*)$", re.M)
-WHY = re.compile(
-    r"^[ \t>*_-]*(?:explanation|rationale|coment[áa]rio|explica[çc][ãa]o|explicaci[óo]n|justificativa)[ \t*_]*[:：][ \t*_]*", re.I
-)
 
 
 def keys_in(text: str) -> dict[int, tuple[str, str]]:
@@ -137,7 +126,7 @@ def markdown_file(path: Path, shown: str, siblings: list[Path]):
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
         if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
-            yield from _written_or_text(text, path, shown)
+            yield from written_or_text(text, path, shown)
         return
     bodies = _between(text, heads)
     own = all(OWN_KEY.search(body) for body in bodies)
@@ -241,15 +230,18 @@ def text_file(path: Path, shown: str):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
     else:
-        yield from _written_or_text(text, path, shown)
+        yield from written_or_text(text, path, shown)
 
 
-def _written_or_text(text: str, path: Path, shown: str):
+def written_or_text(signed: str, path: Path, shown: str):
     """The rows of an exam or a table that is written into a text; else the text as one record."""
+    text = signed.replace(SIGN, "")
     if exam := numbered_exam(text, path.name):
         yield from exam
     elif rows := marked_exam(text) or markdown_table(text, shown):
         yield from ((line, row, 0) for line, row in rows)
+    elif rows := exam_in(signed):
+        yield from ((line, row, 0) for line, (_, row) in zip(line_numbers(signed, [at for at, _ in rows]), rows, strict=True))
     else:
         yield 1, {"text": text}, 0
 
@@ -275,7 +267,7 @@ def _speakers(text: str) -> set[str]:
     return {plain(hit[1] or hit[2]) for line in text.splitlines() if _speaks(line) and (hit := SPEAKER.match(line))}
 
 
-# ---------------------------------------------------------------------------------------------- PDF, DOCX, RTF
+# ---------------------------------------------------------------------------------------------- RTF
 
 
 def _from_rtf(text: str) -> str:
@@ -287,31 +279,3 @@ def _from_rtf(text: str) -> str:
 def rtf_file(path: Path, shown: str):
     # RTF is ASCII with escapes; a byte beyond it stands for itself in the writer's code page.
     yield 1, {"text": _from_rtf(path.read_bytes()[:MOST_WHOLE].decode("cp1252", errors="replace"))}, 0
-
-
-def pdf_file(path: Path, shown: str):
-    """The text of a PDF as one record, with its number of pages. A scanned one holds none, and says so as a reject."""
-    import logging
-
-    import pypdf
-
-    logging.getLogger("pypdf").setLevel(logging.ERROR)
-    reader = pypdf.PdfReader(path)
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise UserError(f"{shown}: is locked by a password; save it without one")
-    pages = [(page.extract_text() or "").strip() for page in reader.pages]
-    yield 1, {"text": "\n\n".join(p for p in pages if p), "pages": len(pages)}, 0
-
-
-def docx_file(path: Path, shown: str):
-    """The text of a DOCX as one record: paragraphs and tables in their order, a table's row a line with tabs."""
-    import docx
-    from docx.table import Table
-
-    parts = []
-    for block in docx.Document(str(path)).iter_inner_content():
-        if isinstance(block, Table):
-            parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
-        elif block.text.strip():
-            parts.append(block.text.strip())
-    yield from _written_or_text("\n\n".join(parts), path, shown)

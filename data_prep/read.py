@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep import documents, tables
+from data_prep import documents, office, tables
 from data_prep.errors import UserError
 from data_prep.names import SPLITS
 from data_prep.turn_rows import conversations
@@ -46,8 +46,8 @@ READERS = {
     ".xml": documents.xml_file,
     ".md": None,  # with its siblings, one of which may be its key
     ".txt": documents.text_file,
-    ".pdf": documents.pdf_file,
-    ".docx": documents.docx_file,
+    ".pdf": office.pdf_file,
+    ".docx": office.docx_file,
     ".rtf": documents.rtf_file,
 }
 FORMATS = (*READERS, ".zip")

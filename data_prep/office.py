@@ -1,0 +1,127 @@
+"""Readers of PDF and DOCX: their text as one record, or the exam or table that is written into it.
+
+Each yields (line, record, bytes so far).
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from data_prep.documents import written_or_text
+from data_prep.errors import UserError
+from data_prep.exam_text import SIGN, exam_in, is_of_exam
+from data_prep.names import LETTERS
+from data_prep.tables import Bad
+from data_prep.written import line_numbers
+
+
+def pdf_file(path: Path, shown: str):
+    """The text of a PDF as one record, with its number of pages, or its exam. A scanned one holds none: a reject says so."""
+    import logging
+
+    import pypdf
+
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    reader = pypdf.PdfReader(path)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise UserError(f"{shown}: is locked by a password; save it without one")
+    pages = [(page.extract_text() or "").strip() for page in reader.pages]
+    bare = "\n\n".join(_without_edges(pages))
+    if rows := exam_in(bare):
+        for line, (_, row) in zip(line_numbers(bare, [at for at, _ in rows]), rows, strict=True):
+            yield line, row if isinstance(row, Bad) else row | {"pages": len(pages)}, 0
+    else:
+        yield 1, {"text": "\n\n".join(p for p in pages if p), "pages": len(pages)}, 0
+
+
+def _without_edges(pages: list[str]) -> list[str]:
+    """Pages without the lines at their first and last two places that most pages share, digits aside: in the middle of a
+    question they would be read as its words."""
+    lines = [page.split("\n") for page in pages if page]
+    edges = [{at: _plain(page[at]) for at in (0, 1, -2, -1) if -len(page) <= at < len(page)} for page in lines]
+    common = Counter(pair for page in edges for pair in page.items())
+    least = max(3, 0.6 * len(lines))
+    for page, of in zip(lines, edges, strict=True):
+        for at in (-1, -2, 1, 0):
+            if at in of and common[at, of[at]] >= least and len(page) > 4 and not is_of_exam(page[at]):
+                del page[at]
+    return ["\n".join(page) for page in lines]
+
+
+def _plain(line: str) -> str:
+    return "".join("#" if c.isdigit() else c for c in line.strip()).replace("##", "#").replace("##", "#")
+
+
+def docx_file(path: Path, shown: str):
+    """The text of a DOCX: paragraphs and tables in their order, a table's row a line with tabs.
+
+    Word counts lists by itself, so that their numbers and letters stand in no text: they are written out where a list is
+    lettered. A paragraph that is set apart by its type (as the right option of an exam can be) is signed for `exam_in`.
+    """
+    import docx
+    from docx.table import Table
+
+    document = docx.Document(str(path))
+    lists, parts = _Lists(document), []
+    for block in document.iter_inner_content():
+        if isinstance(block, Table):
+            parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
+        elif block.text.strip():
+            parts.append((SIGN if _set_apart(block) else "") + lists.mark(block) + block.text.strip())
+    yield from written_or_text("\n\n".join(parts), path, shown)
+
+
+def _set_apart(paragraph) -> bool:
+    """Whether all that is written in a paragraph is bold, underlined, marked or coloured, one of them throughout."""
+    runs = [run for run in paragraph.runs if run.text.strip(" \t.,;:)(")]
+    ways = (
+        lambda run: run.bold,
+        lambda run: run.underline,
+        lambda run: run.font.highlight_color is not None,
+        lambda run: run.font.color is not None and run.font.color.rgb is not None and str(run.font.color.rgb) != "000000",
+    )
+    return bool(runs) and any(all(way(run) for run in runs) for way in ways)
+
+
+class _Lists:
+    """The numbers and letters that Word gives to a document's lists, where one of them is lettered."""
+
+    def __init__(self, document):
+        from docx.oxml.ns import qn
+
+        self.qn, self.counts, self.levels = qn, {}, {}
+        root = next((r.target_part for r in document.part.rels.values() if r.reltype.endswith("/numbering")), None)
+        if root is None:
+            return
+        numbering = root.element
+        abstract = {a.get(qn("w:abstractNumId")): a for a in numbering.findall(qn("w:abstractNum"))}
+        for num in numbering.findall(qn("w:num")):
+            kind = abstract.get(num.find(qn("w:abstractNumId")).get(qn("w:val")))
+            for level in () if kind is None else kind.findall(qn("w:lvl")):
+                shape = level.find(qn("w:numFmt"))
+                self.levels[num.get(qn("w:numId")), level.get(qn("w:ilvl"))] = None if shape is None else shape.get(qn("w:val"))
+        used = {self._place(p) for p in document.paragraphs}
+        if not any(str(self.levels.get(place)).endswith("Letter") for place in used):
+            self.levels = {}
+
+    def _place(self, paragraph) -> tuple[str, str] | None:
+        style = paragraph.style.element.pPr if paragraph.style is not None else None
+        for properties in (paragraph._p.pPr, style):
+            number = None if properties is None else properties.find(self.qn("w:numPr"))
+            if number is not None and (of := number.find(self.qn("w:numId"))) is not None:
+                level = number.find(self.qn("w:ilvl"))
+                return of.get(self.qn("w:val")), "0" if level is None else level.get(self.qn("w:val"))
+        return None
+
+    def mark(self, paragraph) -> str:
+        """`3. ` or `b) ` of a paragraph of a list; a level begins anew below each paragraph of a higher one."""
+        place = self._place(paragraph) if self.levels else None
+        kind = self.levels.get(place)
+        if kind is None or kind == "bullet":
+            return ""
+        number = self.counts[place] = self.counts.get(place, 0) + 1
+        for other in [o for o in self.counts if o[0] == place[0] and o[1] > place[1]]:
+            del self.counts[other]
+        if not kind.endswith("Letter"):
+            return f"{number}. "
+        letter = LETTERS[number - 1 : number] or "?"
+        return f"{letter.lower() if kind.startswith('lower') else letter}) "
