@@ -18,9 +18,7 @@ SCRIPTS = sorted(
     for p in (ROOT / folder).glob("*.py")
     if all(word in p.read_text(encoding="utf-8") for word in ("parse_args(Args", '__name__ == "__main__"'))
 )  # a script for users, not a part
-READMES = [
-    p for p in (ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "recipes").glob("*/README.md"))) if p.exists()
-]
+READMES = sorted(path for where in ("", "data_prep/", "recipes/", "recipes/*/") for path in ROOT.glob(f"{where}README*.md"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
