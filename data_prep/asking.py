@@ -10,7 +10,8 @@ from data_prep.documents import NUMBER_HEAD
 from data_prep.errors import UserError
 from data_prep.exam_text import OWN_KEY, holds_key, looks_like_exam
 from data_prep.keys import FOUND, OF_A_MODEL, unclear
-from data_prep.names import ALIASES, IDS, RIGHT, plain, words_of
+from data_prep.names import IDS, RIGHT, plain, words_of
+from data_prep.phrases import meanings
 from data_prep.reading import Reading, Wish, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turn_rows import single_turns
@@ -45,6 +46,8 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
         _check_contents(best, columns, shown)
     if best.unused and not said:
         raise UserError(_left_out(best, columns, shown))
+    if not said:
+        _check_answers(best, columns, shown)
     rate = best.key.rate if best.key else 1.0
     sure = rate * (0.99 if not others else min(0.99, 0.5 + (best.score - others[0].score) / 6))
     return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
@@ -60,7 +63,7 @@ def _check_marks(best: Candidate, shown: str) -> None:
 
 
 def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> None:
-    """Raises UserError where the texts are not what the shape makes of them: exams or dialogues in plain text, ids as answers."""
+    """Raises UserError where the texts are not what the shape makes of them: exams or dialogues in plain text."""
     text = columns.get(best.reading.fields.get("text", ""))
     if best.reading.shape == "text" and text and _looks_like_exam(text):
         raise UserError(
@@ -86,11 +89,16 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
             f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
             f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
         )
+
+
+def _check_answers(best: Candidate, columns: dict[str, Column], shown: str) -> None:
+    """Raises UserError where what would be learnt as answers are names of answers, which stand elsewhere."""
     told = columns.get(best.reading.fields.get("answer", ""))
-    if best.reading.shape == "qa" and told and share(told.values, _is_of_ids) >= 0.9:
+    letters = told and len(told.values) >= 5 and share(told.values, lambda v: LETTER.fullmatch(str(v))) >= 0.9
+    if best.reading.shape == "qa" and told and (letters or share(told.values, _is_of_ids) >= 0.9):
         raise UserError(
-            f"{shown}: {told.name} holds whole numbers alone ({str(told.values[0])[:20]!r}), as names of answers elsewhere and "
-            f"marks are. Where they are the answers, paste:\n{pasted(best.reading)}"
+            f"{shown}: {told.name} holds whole numbers or letters alone ({str(told.values[0])[:20]!r}), as keys of "
+            f"options, names of answers elsewhere and marks are. Where they are the answers, paste:\n{pasted(best.reading)}"
         )
 
 
@@ -154,6 +162,9 @@ NO_PROSE = (
 def _is_of_ids(value) -> bool:
     """Whether an answer is a whole number, or several: what is measured or counted has a unit or a word beside it."""
     return bool(re.fullmatch(r"\s*-?\d+(?:\s*[,;]\s*-?\d+)*\s*", str(value)))
+
+
+LETTER = re.compile(r"\s*\(?[A-Za-z]\)?\.?\s*")
 
 
 TAGGED = re.compile(
@@ -226,7 +237,7 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
     ways = [pasted(best.reading, best.unused)]
     one = best.unused[0]
-    if best.reading.shape in ("mcq", "qa") and ("text" in ALIASES.get(plain(one), ()) or is_case(columns[one])):
+    if best.reading.shape in ("mcq", "qa") and ("text" in meanings(one) or is_case(columns[one])):
         ways.insert(0, pasted(best.reading, best.unused[1:], {"context": one}))
     fields = best.reading.fields
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")

@@ -17,7 +17,7 @@ class Option(NamedTuple):
 
 
 LETTERED = re.compile(r"\s*[-*]?\s*(?:\(([A-Za-z])\)|([A-Za-z])\s?[).:\-–）．：、])\s*(.*)", re.S)
-OPTION_NAME = re.compile(r"^(?:opcion(?:es)?|opcao|opcoes|options?|opt?|alternativa|choice|letra)(?=.)")
+OPTION_NAME = re.compile(r"^(?:opcion(?:es)?|opcao|opcoes|options?|opt?|alternativa|choice|letra|respuesta|resposta)(?=.)")
 BARE = re.compile(r"([A-J])[ \t\u3000]+(\S.*)", re.S)  # CMExam: "A aspirin"; only where all options, in their order, are so
 LINE = re.compile(r"(?m)^[ \t]*(?:[-*][ \t]*)?(?:\*\*)?(?:\(([A-Ja-j])\)|([A-Ja-j])[).:）．：、])(?:\*\*)?[ \t]*")
 INLINE = (re.compile(r"(?:(?<=\s)|^)\(([A-Ja-j])\)\s*"), re.compile(r"(?:(?<=\s)|^)([A-Ja-j])\)\s*"))

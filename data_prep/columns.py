@@ -27,6 +27,7 @@ from data_prep.names import (
     without_language,
     words_of,
 )
+from data_prep.phrases import meanings
 from data_prep.turns import is_turns, messages_of, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, text_of, unquoted
 
@@ -167,7 +168,7 @@ FITS = {  # our name -> whether a column's values can be that
         ("annulled", "text_only"), lambda c: share(c.values, lambda v: str(v).strip().casefold() in YES | NO) >= 0.95
     ),
     "exam": lambda c: c.kind in ("text", "number") and c.length <= 80 and _repeats_itself(c),
-    "number": lambda c: c.kind in ("text", "number") and c.length <= 12,
+    "number": lambda c: c.kind in ("text", "number") and c.length <= 12 and (plain(c.name) not in ITEMS or is_numbering(c)),
     "year": lambda c: share(c.values, lambda v: re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", str(v).strip())) >= 0.95,
     "difficulty": lambda c: c.kind == "number",
     "image": lambda c: c.kind != "empty",
@@ -178,6 +179,9 @@ FITS = {  # our name -> whether a column's values can be that
     "chosen_score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
     "rejected_score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
 }
+
+
+ITEMS = set("questao question pergunta pregunta item".split())  # the item, or its number
 
 
 def fits(name: str, column: Column) -> bool:
@@ -193,15 +197,26 @@ def fits(name: str, column: Column) -> bool:
 def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
     order = list(map(plain, NAMES[name].split()))
-    called = [c for c in columns.values() if name in ALIASES.get(plain(c.name), ()) and c.name != "_key" and fits(name, c)]
+    called = [c for c in columns.values() if name in meanings(c.name) and c.name != "_key" and fits(name, c)]
     if not called and name == "image":  # image_paths, foto_questao
         return [c.name for c in columns.values() if is_picture(c.name) and fits(name, c)]
     if not called:  # question_en, choices_pt
-        called = [c for c in columns.values() if name in ALIASES.get(plain(without_language(c.name)), ()) and fits(name, c)]
+        called = [c for c in columns.values() if name in meanings(without_language(c.name)) and fits(name, c)]
         return [c.name for c in called if c.name != "_key"]
     if "q" not in set(map(plain, columns)):
         called = [c for c in called if plain(c.name) not in OF_A_LETTER]
-    return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), order.index(plain(c.name))))]
+    if name == "question" and not all(map(is_numbering, called)):  # `Questão` beside `Enunciado`
+        called = [c for c in called if not is_numbering(c)]
+    rank = {alias: i for i, alias in enumerate(order)}
+    return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), rank.get(plain(c.name), len(rank))))]
+
+
+NUMBERING = re.compile(r"\W*(?:q|quest[ãa]o|question|pregunta|pergunta|item|n[º°o]?)?\W*\d{1,4}(?:\.0)?\W*", re.I)
+
+
+def is_numbering(column: Column) -> bool:
+    """Whether a column only numbers its items: 7, Q7, `Questão 7`."""
+    return share(column.values, lambda v: NUMBERING.fullmatch(str(v))) >= 0.95
 
 
 def option_columns(columns: dict[str, Column]) -> list[str]:
@@ -268,7 +283,7 @@ def explains(column: Column) -> bool:
 
 def sorts(column: Column) -> bool:
     """Whether a column puts texts into a few classes, and is called neither a topic nor where they come from."""
-    named = {"topic", "language", "split", *PROVENANCE} & set(ALIASES.get(plain(column.name), ()))
+    named = {"topic", "language", "split", *PROVENANCE} & set(meanings(column.name))
     if (
         named
         or column.kind not in ("text", "bool")
@@ -285,14 +300,12 @@ def put_aside(column: Column) -> dict[str, str]:
     if column.kind != "object":
         return {}
     names = dict.fromkeys(name for v in column.values[:20] if isinstance(inside := from_literal(v), dict) for name in inside)
-    return {
-        n: f"{column.name}.{name}" for n in ("options", "answer", "label") for name in names if n in ALIASES.get(plain(name), ())
-    }
+    return {n: f"{column.name}.{name}" for n in ("options", "answer", "label") for name in names if n in meanings(name)}
 
 
 def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool:
     """Whether a column called a text is one that the questions beside it are about, and not both of them written once more."""
-    if column.kind != "text" or column.length < 100 or "text" not in ALIASES.get(plain(column.name), ()):
+    if column.kind != "text" or column.length < 100 or "text" not in meanings(column.name):
         return False
     rows = [raw for raw in sample[:LOOKED_AT] if not is_missing(raw.get(column.name))]
     texts = [c.name for c in takers if c.kind == "text"]
@@ -332,7 +345,7 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     words = words_of(column.name)
     if with_options and words and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
         return True  # an option that is a picture
-    options = not with_options and column.kind in ("list", "object") and "options" in ALIASES.get(plain(column.name), ())
+    options = not with_options and column.kind in ("list", "object") and "options" in meanings(column.name)
     if column.kind == "turns" or is_telling(column.name) or options:
         return not (with_options and about_the_item(column))
     letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))

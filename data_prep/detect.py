@@ -37,8 +37,9 @@ from data_prep.keys import find_key
 from data_prep.known import Known, recognise, spelt_as
 from data_prep.language import language_of
 from data_prep.named import named_together
-from data_prep.names import ALIASES, MADE_BY, RIGHT, plain, words_of
+from data_prep.names import MADE_BY, RIGHT, plain, words_of
 from data_prep.nested import exploded, marked_answers, nested_rows, question_parts
+from data_prep.phrases import meanings
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.speakers import with_marks, with_roles
@@ -176,7 +177,7 @@ def _is_fuller(column: Column, text: Column) -> bool:
 
 def _is_title(column: str, question: str) -> bool:
     """Whether a column is the title of the question beside it, and goes before it."""
-    return "question_title" in ALIASES.get(plain(column), ()) and "question_title" not in ALIASES.get(plain(question), ())
+    return "question_title" in meanings(column) and "question_title" not in meanings(question)
 
 
 def _instead(rule: Rule, stored: str, fields: dict) -> tuple[str, ...]:
@@ -204,13 +205,13 @@ def _by_values(stored: str, free: dict[str, Column]) -> list[str]:
         return []
     taken = ("prompt", "chosen", "rejected", "conversations", "completion")
     turns = [c.name for c in free.values() if c.kind == "turns"]
-    return [c for c in turns if fits("conversations", free[c]) and not set(ALIASES.get(plain(c), ())) & set(taken)] or [
+    return [c for c in turns if fits("conversations", free[c]) and not set(meanings(c)) & set(taken)] or [
         c for c in turns if _answer_beside(c, free)
     ]
 
 
 def _is_called_talk(column: Column) -> bool:
-    return column.kind == "text" and bool({"conversations", "messages", "dialogue"} & set(ALIASES.get(plain(column.name), ())))
+    return column.kind == "text" and bool({"conversations", "messages", "dialogue"} & set(meanings(column.name)))
 
 
 def _both_speak(column: Column) -> bool:
@@ -221,7 +222,7 @@ def _both_speak(column: Column) -> bool:
 def _unanswered(column: str, free: dict[str, Column]) -> str:
     """The one column that answers a `context` whose texts end with the mark of an answer (`Answer:`); "" where none does."""
     c = free[column]
-    if c.kind != "text" or not {"context", "dialogue", "history"} & set(ALIASES.get(plain(column), ())):
+    if c.kind != "text" or not {"context", "dialogue", "history"} & set(meanings(column)):
         return ""
     if share(c.values, lambda v: ends_unanswered(str(v))) < 0.95 or any(
         candidates(n, free) for n in ("question", "score", "label", "chosen", "rejected", "options")
@@ -233,7 +234,7 @@ def _unanswered(column: str, free: dict[str, Column]) -> str:
 
 def _answer_beside(column: str, free: dict[str, Column]) -> str:
     """The column that answers a prompt of messages, which ends with the user's; "" where there is none, or it is marked."""
-    asks = {"prompt", "question", "input"} & set(ALIASES.get(plain(column), ()))
+    asks = {"prompt", "question", "input"} & set(meanings(column))
     if not asks or share(free[column].values, _ends_with_the_user) < 0.95:
         return ""
     if any(candidates(n, free) for n in ("score", "label", "chosen", "rejected")):
@@ -252,7 +253,7 @@ def _classes(fields: dict, column: str, name: str, columns: dict[str, Column], w
     one = columns[column].distinct == 1 and len(columns[column].values) >= 5
     if wish.shape == "auto" and one and plain(column) not in STRONG_LABELS:
         return False  # a category of the whole file; what is called a label can stand in a file for each
-    asked = {"question", "input", "prompt"} & set(ALIASES.get(plain(fields["text"]), ()))
+    asked = {"question", "input", "prompt"} & set(meanings(fields["text"]))
     if wish.shape == "auto" and asked and plain(column) not in STRONG_LABELS:
         return False
     rows = len(columns[column].values)

@@ -7,25 +7,16 @@ from data_prep.cells import options_in
 from data_prep.choices import Option, key_letters, key_text
 from data_prep.columns import Column
 from data_prep.errors import UserError
-from data_prep.names import ALIASES, ANNULLED, is_telling, plain, words_of
+from data_prep.names import ANNULLED, is_telling, words_of
+from data_prep.phrases import meanings
 from data_prep.reading import Reading, yaml_line
 from data_prep.values import Unreadable, cell, from_literal, is_count, is_missing
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
-OF_A_MODEL = {
-    "pred",
-    "prediction",
-    "predicted",
-    "model",
-    "output",
-    "generated",
-    "llm",
-    "gpt",
-    "gpt4",
-    "student",
-    "candidate",
-    "answered",
-}
+OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
+    "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
+    "submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado".split()
+)
 
 
 class Key(NamedTuple):
@@ -61,6 +52,8 @@ def find_key(
     if not keys:
         return None, ()
     order = ("marked", "letter", "id", "text", "0", "1", "?")
+    if all(_of_a_model(k.column) for k in keys) and not only:
+        return None, ()
     best = max(keys, key=lambda k: (k.rate >= 0.95, not _of_a_model(k.column), _rank(k.column), -order.index(k.base), k.rate))
     again = [k for k in keys if k is not best and not _of_a_model(k.column) and _agree(k, best)]
     if best.base == "?" and (clear := next((k for k in again if k.base != "?"), None)):
@@ -71,12 +64,12 @@ def find_key(
 
 def _may_be_key(column: str, reading: Reading) -> bool:
     taken = {reading.fields.get("question"), reading.fields.get("options"), *reading.option_columns}
-    called = {"answer", "label"} & set(ALIASES.get(plain(column), ()))
+    called = {"answer", "label"} & set(meanings(column))
     return column not in taken and column != "_key" and (bool(called) or is_telling(column))
 
 
 def _rank(column: str) -> int:
-    called = ALIASES.get(plain(column), ())
+    called = meanings(column)
     return 2 if "answer" in called or not column else 1 if "label" in called else 0
 
 

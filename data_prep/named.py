@@ -3,7 +3,8 @@
 import re
 
 from data_prep.columns import Column, candidates, share, sorts
-from data_prep.names import ALIASES, CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
+from data_prep.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
+from data_prep.phrases import meanings
 from data_prep.turn_rows import CONVERSATION
 from data_prep.values import from_literal
 
@@ -74,12 +75,12 @@ def _is_prose(column: Column, words: int = 0) -> bool:
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
     columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
-    texts = [n for n in columns if plain(n) in SYMPTOMS or "text" in ALIASES.get(plain(n), ())]
+    texts = [n for n in columns if plain(n) in SYMPTOMS or "text" in meanings(n)]
     if len(columns) != 2 or len(texts) != 1:
         return {}
     label = next(name for name in columns if name not in texts)
     symptoms = plain(texts[0]) in SYMPTOMS
-    called = plain(label) in CLASSES or (symptoms and ("label" in ALIASES.get(plain(label), ()) or plain(label) == "code"))
+    called = plain(label) in CLASSES or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
     listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, _of_texts) >= 0.95
     fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label])
     return {"text": texts[0], "label": label} if called and fits else {}

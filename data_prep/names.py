@@ -36,18 +36,18 @@ def bare_name(name) -> str:
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query prompttext pergunta perguntas preguntas questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta questiontitle questionwithoptions q",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta questiontitle questionwithoptions dúvida dúvidas q",
     "question_title": "questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter correctoptionid correctanswerid correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "respostacorreta alternativacorreta letracorreta antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
-    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर a",
+    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap gab resp doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
-    "label": "label finaldecision majoritylabel category class classe rotulo rótulo",
+    "label": "label finaldecision majoritylabel category categoria class classe rotulo rótulo classificacao classificação clasificación",
     "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
     "messages": "messages mensagens turns chat contents utterances",
@@ -61,10 +61,10 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected": "rejected rejeitada dispreferred nonpreferredoutput rejectedresponse responserejected",
     "completion": "completion completions responses respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário justificativa 解析 解説 詳解 해설 açıklama penjelasan",
+    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário comentarios comentários justificativa justificación resolucao resolução resolución fundamentacao fundamentação fundamentación retroalimentación retroalimentação 解析 解説 詳解 해설 açıklama penjelasan",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
-    "titulo título title origem area área theme tema themes temas maintopic domaine domínio questiontype category 科目 考科 分類 分类 분류",
+    "titulo título title origem area área theme tema themes temas maintopic domaine domínio questiontype category categoria assunto assuntos asunto materia matéria asignatura grandearea grandeárea subárea eixotematico eixotemático componentecurricular areadeconhecimento áreadeconhecimento áreadoconhecimento 科目 考科 分類 分类 분류",
     "language": "language lang idioma lingua língua",
     "system": "system systemprompt",
     "status": "status situacao situação",
@@ -74,9 +74,9 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "figura figuras figure figures 圖片 图片 画像 이미지",
     "text_only": "textonly",
     "image_text": "imgdescription imagedescription descricaoimagem imagecaption caption",
-    "exam": "exam prova exame banca concurso certame examname examid editionid edition edicao edição 考次",
-    "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão 題號 题号 番号",
-    "year": "year ano examyear anoprova provaano 年份 年度",
+    "exam": "exam prova exame banca concurso certame examname examid editionid edition edicao edição bancaexaminadora bancaorganizadora instituicao instituição 考次",
+    "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão nº n° nr questao question pergunta pregunta item 題號 题号 番号",
+    "year": "year ano examyear anoprova provaano anodaprova anodoexame anodoconcurso 年份 年度",
     "difficulty": "difficulty dificuldade difficultyparameter parametrob paramb irtb",
     "split": "split particao partição subset",
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
@@ -102,12 +102,17 @@ TOGETHER = (  # a question and its answer where both are there: cards, translati
     ("inputtext", "outputtext"),
     ("ques", "ans"),
     ("problem", "solution"),
+    ("frente", "verso"),
+    ("anverso", "reverso"),
+    ("duvida", "orientacao"),
+    ("pergunta", "orientacao"),
+    ("pregunta", "orientacion"),
 )
 SAID = set("content text message msg utterance turn said texto mensagem conteudo mensaje contenido".split())  # whoever says it
 ASKED_BY = SAID | set("query question prompt input pergunta pregunta consulta".split())
 TOLD_BY = SAID | set("response answer reply output resposta respuesta".split())
 CLASSES = set(  # names of what a text is sorted into, where a file holds a text and this alone
-    "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid".split()
+    "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid cid10 cidprincipal cie cie10".split()
 )
 SYMPTOMS = set("symptoms symptom symptomlist symptomslist sintomas sintoma chiefcomplaint queixa queixaprincipal".split())
 OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a
@@ -128,7 +133,10 @@ ABOUT = re.compile(
     r"ends?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
     re.I,
 )
-EXPLAINS = {"explanation", "explanations", "explicacion", "explicacao", "explication", "rationale", "justificativa", "comentario"}
+EXPLAINS = set(
+    "explanation explanations explicacion explicacao explication rationale justificativa justificacion comentario comentarios "
+    "resolucao resolucion fundamentacao fundamentacion retroalimentacao retroalimentacion".split()
+)
 IDS = re.compile(
     r"^(?:key|id|idx|index|qid|pid|aid|uid|uuid|pmid|doi|url|link|number|numero|número|no|row|rowid|unnamed\d*|column\d+)$"
 )
@@ -145,7 +153,7 @@ SOURCES = set("source sources fonte origem domain dataset collection journal sec
 
 OPTION_PREFIXES = (
     "op opt option options choice choices alternativa alternativas alternative alternatives alt opcao opcaoo opção item ending "
-    "answer answers ans resposta letra option_text 選項 选项 選択肢 선택지 보기"
+    "answer answers ans resposta respuesta resp risposta reponse antwort opcion opzione proposicao proposicion inciso literal letra optiontext textodaalternativa textoalternativa textodaopcao textoopcao textodelaopcion 選項 选项 選択肢 선택지 보기"
 ).split()
 OPTION_TEXTS = (
     "text",
@@ -240,7 +248,8 @@ SPLITS = {
     "test": "test", "testing": "test", "teste": "test", "eval": "test",
 }  # fmt: skip
 RIGHT = set(
-    "correct gold truth groundtruth reference target key correta correto correcta gabarito clave".split()
+    "correct gold truth groundtruth reference target key correta correto correcta gabarito clave expected esperada esperado ideal "
+    "padrao oficial official definitiva definitivo referencia certa certo".split()
 )  # words of what gives it
 LANGUAGES = {
     "english": "en", "inglês": "en", "ingles": "en", "portuguese": "pt", "português": "pt", "portugues": "pt", "brazilian": "pt",

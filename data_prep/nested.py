@@ -1,7 +1,8 @@
 """Rows inside rows: a list of questions or of answers in a record, a question that is an object; one row for each."""
 
 from data_prep.columns import Column, respelt, without_quotes
-from data_prep.names import ALIASES, bare_name, plain
+from data_prep.names import bare_name
+from data_prep.phrases import meanings
 from data_prep.reading import Reading
 from data_prep.turns import TEXT_KEYS, is_turns
 from data_prep.values import from_literal
@@ -35,11 +36,9 @@ def rows_of(raw: dict, reading: Reading) -> list[dict]:
 def question_parts(columns: dict[str, Column]) -> dict[str, str]:
     """Fields for a question that is an object with its options, as ARC's are (`question: {stem, choices}`); {} where none is."""
     for column in columns.values():
-        if column.kind == "object" and "question" in ALIASES.get(plain(column.name), ()):
+        if column.kind == "object" and "question" in meanings(column.name):
             keys = dict.fromkeys(key for v in column.values if isinstance(inside := from_literal(v), dict) for key in inside)
-            found = {
-                n: f"{column.name}.{key}" for n in ("question", "options") for key in keys if n in ALIASES.get(plain(key), ())
-            }
+            found = {n: f"{column.name}.{key}" for n in ("question", "options") for key in keys if n in meanings(key)}
             if len(found) == 2:
                 return found
     return {}
@@ -48,11 +47,11 @@ def question_parts(columns: dict[str, Column]) -> dict[str, str]:
 def marked_answers(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
     """A column that lists answers to the row's prompt, each a text with its mark -> the field for that text; {} where none."""
     found = {}
-    for column in columns.values() if any({"question", "prompt"} & set(ALIASES.get(plain(c), ())) for c in columns) else ():
+    for column in columns.values() if any({"question", "prompt"} & set(meanings(c)) for c in columns) else ():
         items = _items(column)
-        if "completion" not in ALIASES.get(plain(column.name), ()) or not all(isinstance(i, dict) for i in items):
+        if "completion" not in meanings(column.name) or not all(isinstance(i, dict) for i in items):
             continue
-        marks = {key for i in items for key in i if "score" in ALIASES.get(plain(key), ())}
+        marks = {key for i in items for key in i if "score" in meanings(key)}
         text = next((key for key in TEXT_KEYS if items and all(isinstance(i.get(key), str) for i in items)), "")
         if len(marks) == 1 and text:
             found[column.name] = {"completion": text}
@@ -61,15 +60,15 @@ def marked_answers(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
 
 def nested_rows(columns: dict[str, Column]) -> str:
     """A column that holds lists of questions with their answers; "" where there is none, or where the rows have their own."""
-    if any("question" in ALIASES.get(plain(c), ()) and columns[c].kind == "text" for c in columns):
+    if any("question" in meanings(c) and columns[c].kind == "text" for c in columns):
         return ""
     found = []
     for column in columns.values():
-        if {"conversations", "messages", "dialogue", "history"} & set(ALIASES.get(plain(column.name), ())):
+        if {"conversations", "messages", "dialogue", "history"} & set(meanings(column.name)):
             continue  # a question there goes on with the answer before it
         items = _items(column)
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
-            names = {name for i in items for key in i for name in ALIASES.get(plain(key), ())}
+            names = {name for i in items for key in i for name in meanings(key)}
             if "question" in names and {"answer", "options"} & names:
                 found.append(column.name)
     return found[0] if len(found) == 1 else ""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.errors import UserError
-from data_prep.names import ALIASES, SPLITS, is_telling, plain, words_of
+from data_prep.names import SPLITS, is_telling, plain, words_of
+from data_prep.phrases import meanings
 from data_prep.turns import ROLE_KEYS, is_turns, role_of, said_lines
 from data_prep.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
 
@@ -118,7 +119,7 @@ def records_of(value, depth: int = 3) -> list | None:
 
 
 def _asks(row: dict) -> bool:
-    return any("question" in ALIASES.get(plain(name), ()) for name in row)
+    return any("question" in meanings(name) for name in row)
 
 
 def _by_split(value: dict) -> list[dict] | None:
