@@ -12,7 +12,7 @@ from data_prep.exam_text import OWN_KEY, holds_key, looks_like_exam
 from data_prep.keys import FOUND, OF_A_MODEL, unclear
 from data_prep.names import IDS, RIGHT, plain, words_of
 from data_prep.phrases import meanings
-from data_prep.reading import Reading, Wish, yaml_line
+from data_prep.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turn_rows import single_turns
 from data_prep.turns import role_of, speakers_of
@@ -225,7 +225,7 @@ def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | N
     lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields | (further or {}))]
     if ignore:
         lines.append(yaml_line("ignore", ignore))
-    return "\n".join(f"         {line}" for line in lines)
+    return to_paste(*lines)
 
 
 # What is put aside in an object -> the shape that it makes of a text, and what the text is then.
@@ -252,7 +252,7 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
             shape, asked = next(way for name, *way in ASIDE if name in aside)
             ways.append(pasted(Reading(shape, {asked: text, **aside}), []))
         elif column.kind in ("list", "object") and fits("options", column):
-            key = fields.get("answer", "YOUR_FIELD") if best.reading.shape == "mcq" else "YOUR_FIELD"
+            key = fields.get("answer", "YOUR_FIELD")
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     return (
         f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
@@ -293,6 +293,18 @@ def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None
     return "text", {"text": long[0]}
 
 
+def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
+    """Columns to name in the lines for what no column is called like: the one that asks, then the longest; their order kept.
+
+    The lines are to be mended; with a column's name in each place they say how, and run as they stand.
+    """
+    longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
+    asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
+    if "question" in lacking and asking and lacking[0] == "question":
+        longest = [asking[0], *(c for c in longest if c is not asking[0])]
+    return {name: c.name for name, c in zip(lacking, longest, strict=False)}
+
+
 def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(map(str, columns)) or "none"
     shape, options = wish.shape, bool(option_columns(columns) or candidates("options", columns))
@@ -308,9 +320,9 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         shape, fields = likely
         needs = list(fields)
     texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
-    if wish.shape == "auto" and not fields and shape == "qa" and len(texts) == 2 and len(columns) < 5:
-        fields = dict(zip(("question", "answer"), texts, strict=True))
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
+    if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length
+        fields |= _by_lot(lacking, [columns[c] for c in texts if c not in fields.values()])
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )
@@ -318,6 +330,8 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         bare = " Give it a line of names, where its first line is a row." if any(len(str(c)) > 60 for c in columns) else ""
         if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
             bare += " They are questions with options, and no column holds the key; add one, or name it."
+        if shape != "mcq" and set(needs) - fields.keys():
+            return f"{shown}: no shape fits its fields ({has}): no two of them hold texts, as questions and answers are.{bare}"
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"

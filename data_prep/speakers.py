@@ -7,7 +7,7 @@ import dataclasses
 from data_prep.errors import UserError
 from data_prep.known import Known
 from data_prep.names import plain
-from data_prep.reading import Reading, Wish, yaml_line
+from data_prep.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.turns import NAMED, in_singles, is_turns, role_of, speakers_of
 from data_prep.values import Unreadable, cell, mark_of
 
@@ -25,8 +25,7 @@ def with_marks(reading: Reading, sample: list[dict], wish: Wish, known: Known | 
     if good is None and not set(marks) <= {0, 1}:
         raise UserError(
             f"{shown}: the marks of {column} go from {min(marks):g} to {max(marks):g}. From which one is an answer good? "
-            "Paste and mend:\n"
-            f"         good_score: {max(marks):g}"
+            f"Paste and mend:\n{to_paste(f'good_score: {max(marks):g}')}"
         )
     return dataclasses.replace(reading, good_score=1.0 if good is None else good)
 
@@ -59,5 +58,5 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
         told = ", ".join(f"{s!r} ({seen[s]} rows)" for s in unknown[:8])
         line = yaml_line("roles", {s: "human" for s in unknown[:8]})
         sides = "human, gpt, system, third (a further speaker), drop" + (", text (no speaker at all)" if written else "")
-        raise UserError(f"{shown}: whose turns are those of {told}? Paste with the right sides ({sides}):\n         {line}")
+        raise UserError(f"{shown}: whose turns are those of {told}? Paste with the right sides ({sides}):\n{to_paste(line)}")
     return dataclasses.replace(reading, roles=dict(list(roles.items())[:20]))

@@ -1,0 +1,80 @@
+"""A workbook with a sheet that is not understood: what the error says is pasted as it stands, and runs. The rows are ours."""
+
+import re
+import shlex
+
+import openpyxl
+import pytest
+from test_headers import exam
+from test_needless import asked, told
+
+from data_prep.arguments import parse_args
+from data_prep.errors import UserError
+from data_prep.options import Args
+from data_prep.reading import PASTED
+from data_prep.sources import all_records, find_sources
+
+PAIRS = [{"Indagação": asked(i), "Devolutiva": told(i)} for i in range(24)]
+COUNTS = [{"Área": name, "Quantidade": 7} for name in ("Cirurgia", "Pediatria")]
+KEYS = [{**row, "Gabarito": i % 3 + 1} for i, row in enumerate(exam("Enunciado", "Gabarito"))]
+EXAM = exam("Enunciado", "Gabarito")
+
+
+def workbook(path, **sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        sheet.append(list(rows[0]))
+        for row in rows:
+            sheet.append(list(row.values()))
+    book.save(path)
+    return str(path)
+
+
+def asked_of(*arguments: str) -> str:
+    with pytest.raises(UserError) as error:
+        find_sources(parse_args(Args, "", list(arguments)))
+    return str(error.value)
+
+
+def first_lines(message: str) -> str:
+    """The lines to paste: of each file the first way that is offered."""
+    found, taken = [], True
+    for line in message.splitlines():
+        taken = taken if line.startswith(PASTED) else line.strip() != "or"
+        found += [line[len(PASTED) :]] if taken and line.startswith(PASTED) else []
+    return "\n".join(found) + "\n"
+
+
+@pytest.mark.parametrize("title", ["Aba 1", "it's [1]", "a #b: c"])
+def test_lines_for_one_sheet_of_several_go_into_a_file_of_readings(tmp_path, title):
+    book = workbook(tmp_path / "x.xlsx", **{title.replace("[", "(").replace("]", ")").replace(":", ";"): PAIRS, "Prova": EXAM})
+    message = asked_of(book)
+    assert "--reading" in message
+    (tmp_path / "r.yaml").write_text(first_lines(message))
+    sources = find_sources(parse_args(Args, "", [book, "--reading", str(tmp_path / "r.yaml")]))
+    assert [s.reading.shape for s in sources] == ["qa", "mcq"] and len(list(all_records(sources))) == 48
+
+
+def test_a_key_that_counts_from_0_or_1_is_answered_for_its_sheet_alone(tmp_path):
+    book = workbook(tmp_path / "x.xlsx", A=KEYS, B=EXAM)
+    (tmp_path / "r.yaml").write_text(first_lines(asked_of(book)))
+    a, b = find_sources(parse_args(Args, "", [book, "--reading", str(tmp_path / "r.yaml")]))
+    assert (a.reading.base, b.reading.base) == ("0", "letter")
+
+
+@pytest.mark.parametrize("title", ["Resumo", "Resumo geral", "it's (2)"])
+def test_a_sheet_that_holds_no_texts_is_passed_over_as_the_error_says(tmp_path, title):
+    book = workbook(tmp_path / "x[1].xlsx", **{"Prova": EXAM, title: COUNTS})
+    message = asked_of(book)
+    assert PASTED not in message and "YOUR_FIELD" not in message
+    said = shlex.split(re.search(r"--exclude .*", message)[0])
+    [source] = find_sources(parse_args(Args, "", [book, *said]))
+    assert source.shown.endswith("#Prova")
+
+
+def test_names_of_columns_stand_in_the_lines(tmp_path):
+    rows = [{"Anotação": f"nota {i}", "Indagação": asked(i), "Devolutiva": told(i), "Obs": "ok"} for i in range(24)]
+    message = asked_of(workbook(tmp_path / "x.xlsx", A=rows))
+    assert first_lines(message) == "shape: qa\nfields: {question: Indagação, answer: Devolutiva}\n"
