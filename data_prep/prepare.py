@@ -61,13 +61,14 @@ def prepare(args: Args, told: bool = False) -> dict:
     from data_prep.gather import FirstPass, gather, told_here
     from data_prep.preview import Lengths
     from data_prep.report import write_report
-    from data_prep.sources import find_sources, tell_readings
+    from data_prep.sources import find_sources, not_taught, tell_not_taught, tell_readings
     from data_prep.tally import Tally
     from data_prep.write import mix, write_rows
 
     lengths = Lengths(args)
     sources = find_sources(args)  # what is unclear is asked here, before any work
     tell_readings(sources)
+    tell_not_taught(sources, args)
     idle = args.without_effect({s.reading.shape for s in sources if s.reading})
     if idle:
         print("warning: no input is of a shape that reads these options, so they change nothing: " + "; ".join(idle))
@@ -95,6 +96,7 @@ def prepare(args: Args, told: bool = False) -> dict:
             mix(first, written, lengths)
         rows.store.close()
         manifest = manifest_of(args, sources, rows.task, tally, written, lengths, picked) | {"options_without_effect": idle}
+        manifest["explanations_not_taught"] = not_taught(sources, args)
         write_report(manifest, tally, lengths, out, args.html_report)
         tally.clock.mark("report")
         write_text(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
@@ -172,7 +174,7 @@ def inspect(args: Args) -> None:
     from data_prep.convert import convert
     from data_prep.nested import rows_of
     from data_prep.reading import write_readings
-    from data_prep.sources import find_sources, head_of, tell_readings
+    from data_prep.sources import find_sources, head_of, tell_not_taught, tell_readings
 
     sources = [s for s in find_sources(args) if s.reading]
     for source in sources:
@@ -181,6 +183,7 @@ def inspect(args: Args) -> None:
         for raw in first[:3]:
             made = convert(raw, source.reading, args)
             print("    " + (f"rejected: {made}" if isinstance(made, str) else json.dumps(made, ensure_ascii=False)[:600]))
+    tell_not_taught(sources, args)
     write_readings(Path("reading.yaml"), {s.shown: s.reading for s in sources})
     print("wrote reading.yaml; mend it where it is wrong and pass it back: --reading reading.yaml")
 

@@ -146,6 +146,26 @@ def tell_readings(sources: list[Source]) -> None:
         print(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:\n{lines}")
 
 
+def not_taught(sources: list[Source], args: Args) -> dict[str, str]:
+    """Columns of explanations that were found and that no answer to train on will hold: file -> column."""
+    read = {s.shown: s.reading for s in sources if s.reading and "explanation" in s.reading.fields}
+    return {name: r.fields["explanation"] for name, r in read.items() if r.shape != "mcq" or args.answer != "explained"}
+
+
+WITHOUT = {  # shape -> what is taught where an explanation is not
+    "mcq": "the letter, or letter and text, is taught alone; --answer explained teaches letter, text and explanation",
+    "qa": "the answer is taught alone; to teach the explanation in its place, --fields '{question: ..., answer: ...}'",
+}
+
+
+def tell_not_taught(sources: list[Source], args: Args) -> None:
+    left = not_taught(sources, args)
+    for shape, what in WITHOUT.items():
+        if told := [f"{left[s.shown]} of {s.shown}" for s in sources if s.shown in left and s.reading.shape == shape]:
+            more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+            print(f"note: explanations were found ({', '.join(told[:3])}{more}): {what}")
+
+
 def all_records(sources: list[Source]):
     """(Record, Reading) of every source in order; a bad line comes as a record that says why it is one."""
     with progress(sum(s.bytes for s in sources), "reading") as bar:

@@ -312,6 +312,22 @@ def test_labels_may_be_left_out_of_the_question(tmp_path):
     assert {row["conversations"][1]["value"] for row in made["train"]} == {"A", "B"} == set(made["test"][0]["labels"])
 
 
+def test_an_explanation_that_is_not_taught_is_told(tmp_path, capsys):
+    rows = [row | {"explanation": f"Because of {i}."} for i, row in enumerate(exam())]
+    manifest, _ = run(tmp_path, rows)
+    assert manifest["explanations_not_taught"] == {str(tmp_path / "raw.jsonl"): "explanation"}
+    assert "--answer explained teaches" in capsys.readouterr().out
+    manifest, made = run(tmp_path, rows, "explained", answer="explained")
+    assert manifest["explanations_not_taught"] == {} and "note:" not in capsys.readouterr().out
+    assert "Because of" in made["train"][0]["conversations"][1]["value"]
+    pairs = [
+        {"question": f"What to do in {d}?", "answer": f"Treat {d} at once.", "explanation": f"It {i}."}
+        for i, d in enumerate(DISEASES)
+    ]
+    run(tmp_path, pairs, "pairs")
+    assert "the answer is taught alone" in capsys.readouterr().out
+
+
 def test_an_option_that_nothing_reads_is_told(tmp_path, capsys):
     """An instruction over questions and answers would look as if it had been taken."""
     rows = [{"question": f"What to do in {d}?", "answer": f"Treat {d} at once."} for d in DISEASES]
