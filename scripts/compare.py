@@ -11,8 +11,9 @@ Output  output_dir/comparison.json  {"verdict": sentences, "alpha", "margin", "c
             "task", "data_sha256", "warnings": [...],
             "models", "baselines": [{"name", "folders", "n", "n_correct", "accuracy", "accuracy_ci95", ...}],
             "comparisons", "against_baselines": [{"baseline", "candidate", "baseline_value", "candidate_value", "difference",
-                "difference_ci", "won", "lost", "p_value", "p_holm", "significant", "verdict", "margin", "test", "interval",
-                "minimal_detectable_difference", "rows_needed", "sentence", "won_ids", "lost_ids", ...}]}
+                "difference_ci", "won", "lost", "p_value", "p_holm", "significant", "p_margin", "p_margin_holm", "ruled_out",
+                "largest_loss", "verdict", "margin", "test", "interval", "minimal_detectable_difference", "rows_needed",
+                "sentence", "won_ids", "lost_ids", ...}]}
             measure: accuracy, rouge_l, bits_per_byte or judged; shares are fractions, differences are fractions (0.1: 10 points)
         output_dir/comparison.md    the same for people; comparison.html with plots and the questions that flipped
 
@@ -21,9 +22,10 @@ difference (Tango 1998), by which a loss larger than --margin is ruled out or no
 compared by the mean ROUGE-L of their rows, judged ones by the mean of their marks, texts by bits per byte: percentile
 bootstrap over rows, and the sign-flip permutation test (scipy). Rows that share a `case` are drawn and flipped together.
 Several seeds: bootstrap over rows and seeds (Owen 2007). Holm's correction over all pairs with the first model,
-neighbours in the order given, and the last GGUF with the last model that is none; intervals are not corrected. The
-smallest difference that so many rows show with 80 % power: Connor 1987, at alpha divided by the number of tests. A row
-without a valid answer counts as wrong.
+neighbours in the order given, and the last GGUF with the last model that is none, once for the differences and once for the
+losses ruled out; the intervals shown are not corrected. The smallest difference that so many rows show with 80 % power
+(Connor 1987), and the rows that would rule out the margin with 80 % power, were both models equal (Nam 1997): at alpha
+divided by the number of tests, rows of one case and seeds taken into account. A row without a valid answer counts as wrong.
 
 A verdict is better; not_worse (a larger loss than the margin is ruled out); worse_within_margin; worse; or not_shown (too
 few rows to rule the loss out). --gate ends with exit code 1 unless the last model's verdict against the first, its

@@ -127,6 +127,9 @@ def difference_blocks(result: Result, say: Language) -> list:
         test=say(sentences.TESTS[pairs[0].test]),
         interval=say(INTERVALS[pairs[0].interval]),
     )
+    if pairs[0].tests > 1:
+        text = "Differences and the losses ruled out are Holm-corrected for {tests} tests each; the intervals shown are not. "
+        words += say(text, tests=pairs[0].tests)
     return [
         Heading(say("Differences")),
         Chart(title, dots, marks, -reach, reach),

@@ -64,6 +64,9 @@ PORTUGUESE = {
     "A loss of up to {margin} was accepted beforehand (--margin). Tests: {test}; intervals: {interval}. ": (
         "Uma perda de até {margin} foi aceita de antemão (--margin). Testes: {test}; intervalos: {interval}. "
     ),
+    "Differences and the losses ruled out are Holm-corrected for {tests} tests each; the intervals shown are not. ": (
+        "As diferenças e as perdas descartadas são corrigidas por Holm para {tests} testes cada; os intervalos mostrados, não. "
+    ),
     "score method for paired shares (Tango 1998)": "método do escore para proporções pareadas (Tango 1998)",
     "percentile bootstrap over rows": "bootstrap percentil sobre as linhas",
     "bootstrap over whole cases, never narrower than the score method": (
@@ -124,8 +127,12 @@ PORTUGUESE = {
     "{n} cases, drawn whole": "{n} casos, sorteados inteiros",
     " (a first look: {n} rows)": " (um primeiro olhar: {n} linhas)",
     "A loss of up to {loss} {unit} is not ruled out": "Uma perda de até {loss} {unit} não está descartada",
-    "; about {rows} rows would be needed to rule out more than the margin": (
-        "; seriam necessárias cerca de {rows} linhas para descartar mais que a margem"
+    " (corrected for {tests} tests)": " (corrigido para {tests} testes)",
+    "; were the two equal, about {rows} such rows would rule out more than the margin four times in five": (
+        "; se os dois fossem iguais, cerca de {rows} linhas assim descartariam mais que a margem quatro vezes em cinco"
+    ),
+    "; the seeds differ too much for more rows alone to settle it": (
+        "; as sementes diferem demais para que só mais linhas o decidam"
     ),
     "The two differ in so few rows that no difference could have been shown.": (
         "Os dois diferem em tão poucas linhas que nenhuma diferença poderia ter sido mostrada."

@@ -103,11 +103,15 @@ def sentence(c: Comparison, kind: str, confidence: float, say: Language) -> str:
 
 
 def not_ruled_out(c: Comparison, say: Language) -> str:
-    """What the interval leaves open, and the rows that would settle it."""
+    """What the interval, corrected as the tests are, leaves open, and the rows that would settle it."""
     unit = say("bits per byte" if c.measure == "bits_per_byte" else "points")
     text = say("A loss of up to {loss} {unit} is not ruled out", loss=say.measured(c.largest_loss, c.measure), unit=unit)
+    text += say(" (corrected for {tests} tests)", tests=c.tests) if c.tests > 1 else ""
     if c.rows_needed and c.rows_needed > c.n:
-        text += say("; about {rows} rows would be needed to rule out more than the margin", rows=c.rows_needed)
+        settled = "; were the two equal, about {rows} such rows would rule out more than the margin four times in five"
+        text += say(settled, rows=say.number(c.rows_needed, ","))
+    elif c.seeds > 1 and c.rows_needed is None:
+        text += say("; the seeds differ too much for more rows alone to settle it")
     return text + "."
 
 

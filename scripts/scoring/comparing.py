@@ -7,26 +7,18 @@ A verdict is one of
   worse_within_margin  the test shows a loss, and the interval rules out one larger than the margin
   worse                the test shows a loss, and one larger than the margin is not ruled out
   not_shown            no difference shown, but a loss larger than the margin is not ruled out either: too few rows
+Both questions, whether there is a difference and whether the loss is ruled out, are corrected for all comparisons (`family`).
 """
 
 import itertools
 from dataclasses import dataclass, field
 
 from scoring import statistics
-from scoring.evaluations import MEASURES, Evaluation, baselines_of, measured_by
+from scoring.evaluations import Evaluation, baselines_of
+from scoring.pairing import Paired, Settings
 from scoring.statistics import Interval
 
 FIRST_LOOK = 100  # rows; fewer are "a first look", whatever the test says
-
-
-@dataclass
-class Settings:
-    """How the comparisons are made. `margin` is a fraction: of the rows, or of the first model's bits per byte."""
-
-    alpha: float = 0.05
-    margin: float = 0.02
-    resamples: int = 10000
-    seed: int = 3407
 
 
 @dataclass
@@ -46,7 +38,11 @@ class Comparison:
     test: str
     """mcnemar, sign_flip, hierarchical_bootstrap"""
     p_value: float
+    """that the two are equal"""
+    p_margin: float
+    """that the loss is as large as the margin: the smallest alpha at which the interval rules it out"""
     minimal_detectable_difference: float | None
+    """at alpha over the number of tests, as `rows_needed`"""
     rows_needed: int | None
     """rows with which a loss larger than the margin would be ruled out four times in five, were the models equal"""
     won_ids: list = field(repr=False)
@@ -54,8 +50,13 @@ class Comparison:
     margin: float = 0.02
     """in the unit of the measure"""
     p_holm: float = 1.0
+    p_margin_holm: float = 1.0
     tests: int = 1
     significant: bool = False
+    ruled_out: bool = False
+    """a loss larger than the margin"""
+    largest_loss: float = 1.0
+    """that is not ruled out, corrected as the tests are; the margin, where all larger ones are"""
     verdict: str = "not_shown"
     seeds: int = 1
     clusters: int | None = None
@@ -64,11 +65,6 @@ class Comparison:
     @property
     def more_is_better(self) -> bool:
         return self.measure != "bits_per_byte"
-
-    @property
-    def largest_loss(self) -> float:
-        """The largest loss that the interval leaves, positive, in the unit of the measure."""
-        return max(0.0, -self.difference_ci.low if self.more_is_better else self.difference_ci.high)
 
     @property
     def won(self) -> int:
@@ -153,103 +149,64 @@ def compare(evaluations: list[Evaluation], settings: Settings) -> Result:
     pairs = [(first, e) for e in rivals] + list(itertools.pairwise(rivals))
     if result.ships is not result.tuned and not any(a is result.tuned and b is result.ships for a, b in pairs):
         pairs.append((result.tuned, result.ships))  # of several files, the last has another file before it
-    result.comparisons += [compare_pair(a, b, settings, len(pairs)) for a, b in pairs]
-    correct_for_many(result.comparisons, settings.alpha)
+    result.comparisons += family([Paired(a, b, settings) for a, b in pairs])
     if strongest := max(result.baselines, key=lambda b: b.first["accuracy"], default=None):
-        result.against_baselines += [compare_pair(strongest, e, settings, len(rivals)) for e in rivals]
-        correct_for_many(result.against_baselines, settings.alpha)
+        result.against_baselines += family([Paired(strongest, e, settings) for e in rivals])
     return result
 
 
-def correct_for_many(comparisons: list[Comparison], alpha: float) -> None:
-    """Fill in what depends on all comparisons of a family: Holm's p-values and the verdicts."""
-    for c, adjusted in zip(comparisons, statistics.holm([c.p_value for c in comparisons]), strict=True):
-        c.p_holm, c.tests, c.significant = adjusted, len(comparisons), adjusted < alpha
+def family(paired: list[Paired]) -> list[Comparison]:
+    """Comparisons that are read together: Holm's correction over both of their questions, then the verdicts.
+
+    A loss is ruled out at the level that Holm's steps have come to. What stays open gets the bound that goes with these
+    steps: at alpha over the number that stay open (Strassburger and Bretz 2008, Statistics in Medicine 27:4914-4927).
+    """
+    equal, margins = (statistics.holm([getattr(p, name) for p in paired]) for name in ("p_value", "p_margin"))
+    found = [_comparison(p, e, m, len(paired)) for p, e, m in zip(paired, equal, margins, strict=True)]
+    opened = [p for p, c in zip(paired, found, strict=True) if not c.ruled_out]
+    for p, c in zip(paired, found, strict=True):
+        c.largest_loss = p.largest_loss(p.settings.alpha / len(opened)) if not c.ruled_out else c.margin
+        c.largest_loss = round(max(c.largest_loss, c.margin), 6)
         c.verdict = verdict_of(c)
+    return found
 
 
 def verdict_of(c: Comparison) -> str:
     """See the module's docstring."""
-    within = c.largest_loss < c.margin
     if not c.significant:
-        return "not_worse" if within else "not_shown"
+        return "not_worse" if c.ruled_out else "not_shown"
     if (c.difference > 0) == c.more_is_better:
         return "better"
-    return "worse_within_margin" if within else "worse"
+    return "worse_within_margin" if c.ruled_out else "worse"
 
 
-def compare_pair(one: Evaluation, two: Evaluation, settings: Settings, tests: int) -> Comparison:
-    """The comparison of two evaluations, one of so many tests; p-values are corrected by `correct_for_many`."""
-    import numpy
-
-    ids = [i for i in one.rows[0] if i in two.rows[0]]
-    measure, alpha = two.measure, settings.alpha
-    values = one.values(ids), two.values(ids)
-    before, after = map(statistics.value_of, values)
-    clusters, clustered = clusters_of(two, ids)  # a simple baseline's rows know no case
-    # Differences of the rows, scaled so that their mean is the difference of the measure.
-    scale = len(ids) / values[0][..., 1].mean(axis=0).sum()
-    differences = (values[1][..., 0].mean(axis=0) - values[0][..., 0].mean(axis=0)) * scale
-    seeds = max(map(len, values))
-    interval, p_value, how, test = _interval_and_test(values, differences, measure, clusters, clustered, seeds, settings)
-    share = measure == "accuracy"
-    discordant = float(numpy.abs(differences).mean())
-    least = (
-        statistics.minimal_detectable(len(ids), discordant, alpha / tests)
-        if share
-        else round(statistics.detectable_mean(differences, alpha / tests), 4) or None
-    )
-    margin = settings.margin * (before if measure == "bits_per_byte" else 1)
-    up = differences if MEASURES.get(measured_by(two.first), ("", True))[1] else -differences
-    variance = float(differences.var())
-    needed = round((1.96 + 0.84) ** 2 * variance / margin**2) if variance and margin else None
+def _comparison(p: Paired, p_equal: float, p_margin: float, tests: int) -> Comparison:
+    """Without what depends on the other comparisons' outcome."""
+    alpha, (won, lost) = p.settings.alpha, p.won_and_lost
+    interval, test = p.methods
     return Comparison(
-        baseline=one.name,
-        candidate=two.name,
-        measure=measure,
-        n=len(ids),
-        baseline_value=round(before, 6),
-        candidate_value=round(after, 6),
-        difference=round(after - before, 6),
-        difference_ci=Interval(*(round(v, 6) for v in interval)),
-        interval=how,
+        baseline=p.one.name,
+        candidate=p.two.name,
+        measure=p.measure,
+        n=len(p.ids),
+        baseline_value=round(p.before, 6),
+        candidate_value=round(p.after, 6),
+        difference=round(p.after - p.before, 6),
+        difference_ci=Interval(*(round(v, 6) for v in p.interval(alpha))),
+        interval=interval,
         test=test,
-        p_value=p_value,
-        minimal_detectable_difference=least,
-        rows_needed=needed,
-        won_ids=[i for i, d in zip(ids, up, strict=True) if d > 0],
-        lost_ids=[i for i, d in zip(ids, up, strict=True) if d < 0],
-        margin=margin,
-        seeds=seeds,
-        clusters=int(clusters.max()) + 1 if clustered else None,
+        p_value=p.p_value,
+        p_holm=p_equal,
+        p_margin=p.p_margin,
+        p_margin_holm=p_margin,
+        tests=tests,
+        significant=p_equal < alpha,
+        ruled_out=p_margin < alpha,
+        minimal_detectable_difference=p.detectable(alpha / tests),
+        rows_needed=p.rows_needed(alpha / tests),
+        won_ids=won,
+        lost_ids=lost,
+        margin=p.margin,
+        seeds=p.seeds,
+        clusters=int(p.clusters.max()) + 1 if p.clustered else None,
     )
-
-
-def _interval_and_test(values, differences, measure, clusters, clustered, seeds, settings) -> tuple[Interval, float, str, str]:
-    """Interval, p-value and the names of both methods, by what the rows are: independent, of shared cases, of several seeds.
-
-    Where shares are resampled, Tango's interval is taken in as well: few rows that differ would leave resampling too sure.
-    """
-    won, lost = float(differences.clip(min=0).sum()), float(-differences.clip(max=0).sum())
-    score = statistics.tango(won, lost, len(differences), settings.alpha) if measure == "accuracy" else None
-    if score and not clustered and seeds == 1:
-        return score, statistics.mcnemar(round(won), round(lost)), "tango", "mcnemar"
-    draws = statistics.bootstrap_differences(*values, clusters, settings.resamples, settings.seed)
-    interval = statistics.percentile_interval(draws, settings.alpha)
-    if score:
-        interval = Interval(min(interval.low, score.low), max(interval.high, score.high))
-    p_value = statistics.sign_flip(differences, clusters, settings.resamples, settings.seed)
-    if seeds > 1:
-        return interval, max(p_value, statistics.bootstrap_p(draws)), "hierarchical_bootstrap", "hierarchical_bootstrap"
-    return interval, p_value, "cluster_bootstrap" if clustered else "bootstrap", "sign_flip"
-
-
-def clusters_of(evaluation: Evaluation, ids: list):
-    """A number for each row, the same for rows of one `case`, numpy [rows]; and whether any two rows share one."""
-    import numpy
-
-    numbers: dict = {}
-    cases = [evaluation.rows[0][i].get("case") for i in ids]
-    keys = [("case", case) if case not in (None, "") else ("row", i) for case, i in zip(cases, ids, strict=True)]
-    found = numpy.array([numbers.setdefault(key, len(numbers)) for key in keys])
-    return found, len(numbers) < len(ids)

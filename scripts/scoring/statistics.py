@@ -2,10 +2,11 @@
 
 Arrays of values have the shape (seeds, rows, 2): what each row adds to a measure's numerator and denominator, so that one
 code serves shares (0 or 1 over 1) and ratios of sums (bits over bytes). Kept libraries give Wilson's interval, the
-binomial test, permutations and quantiles (scipy, numpy). Tango's interval, Connor's power and the pigeonhole bootstrap
-stand here because none of scipy, statsmodels and scikit-learn has them for paired rows.
+binomial test, permutations and quantiles (scipy, numpy). Tango's interval, Connor's and Nam's power and the pigeonhole
+bootstrap stand here because none of scipy, statsmodels and scikit-learn has them for paired rows.
 """
 
+import math
 from typing import NamedTuple
 
 POWER = 0.8
@@ -54,11 +55,7 @@ def tango(won: float, lost: float, n: int, alpha: float) -> Interval:
     from scipy.stats import norm
 
     def score(difference: float) -> float:
-        b = -won - lost + (2 * n - won + lost) * difference
-        root = max(b * b + 8 * n * lost * difference * (1 - difference), 0.0) ** 0.5
-        share = (root - b) / (4 * n)
-        spread = (n * max(2 * share + difference * (1 - difference), 1e-12)) ** 0.5
-        return (won - lost - n * difference) / spread
+        return _tango_score(won, lost, n, difference)
 
     z, seen = norm.ppf(1 - alpha / 2), (won - lost) / n
     edge = 1 - 1e-9
@@ -67,7 +64,74 @@ def tango(won: float, lost: float, n: int, alpha: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def minimal_detectable(n: int, discordant: float, alpha: float) -> float | None:
+def tango_p(won: float, lost: float, n: int, difference: float) -> float:
+    """Smallest alpha at which `tango`'s interval lies above a difference: twice the one-sided p-value of its score test."""
+    from scipy.stats import norm
+
+    return min(1.0, 2 * float(norm.sf(_tango_score(won, lost, n, difference))))
+
+
+def _tango_score(won: float, lost: float, n: int, difference: float) -> float:
+    return (won - lost - n * difference) / (n * max(_tango_variance(won / n, lost / n, difference), 1e-12)) ** 0.5
+
+
+def _tango_variance(won: float, lost: float, difference: float) -> float:
+    """A row's variance where the difference is this one, from the shares won and lost (Tango's restricted estimate)."""
+    b = -won - lost + (2 - won + lost) * difference
+    root = max(b * b + 8 * lost * difference * (1 - difference), 0.0) ** 0.5
+    return (root - b) / 2 + difference * (1 - difference)
+
+
+class Spread(NamedTuple):
+    """What the variance of a mean difference is made of."""
+
+    n: int
+    of_row: float
+    """variance of a row's difference"""
+    design: float
+    """times as large as among independent rows, because rows of one case go together; at least 1"""
+    of_seeds: float
+    """the part that more rows do not lessen"""
+
+    @property
+    def worth(self) -> float:
+        """How many independent rows of one seed would tell as much."""
+        return self.of_row / (self.of_row * self.design / self.n + self.of_seeds) if self.of_row else self.n
+
+
+def spread_of(deviations, clusters, draws=None) -> Spread:
+    """The spread of rows' differences from what they are held to be; `draws` of their mean where seeds differ."""
+    import numpy
+
+    n, whole = len(deviations), float((deviations**2).sum())
+    together = float((numpy.bincount(clusters, weights=deviations) ** 2).sum())
+    design = max(1.0, together / whole) if whole else 1.0
+    of_seeds = 0.0 if draws is None else max(0.0, float(draws.var()) - float(deviations.var()) * design / n)
+    return Spread(n, whole / n, design, of_seeds)
+
+
+def rows_to_rule_out(spread: Spread, margin: float, alpha: float, share: bool) -> int | None:
+    """Rows with which the interval of level 1 - alpha lies within the margin four times in five, were the models equal.
+
+    Of shares with the variance that the score method has at the margin (Nam 1997, Biometrics 53:1422-1430): where few rows
+    differ it is what decides. None where no number of rows would do, or none is needed.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    a, b = norm.ppf(1 - alpha / 2), norm.ppf(POWER)
+    row, fixed = spread.of_row * spread.design, spread.of_seeds
+    at_margin = _tango_variance(spread.of_row / 2, spread.of_row / 2, -margin) * spread.design if share else row
+    if at_margin <= 0 or (a + b) * fixed**0.5 >= margin:
+        return None
+
+    def too_wide(per_row: float) -> float:
+        return a * (at_margin * per_row + fixed) ** 0.5 + b * (row * per_row + fixed) ** 0.5 - margin
+
+    return math.ceil(1 / brentq(too_wide, 0, 1.000001 * margin**2 / (a * a * at_margin)))
+
+
+def minimal_detectable(n: float, discordant: float, alpha: float) -> float | None:
     """Smallest difference of two paired shares that McNemar's test shows with 80 % power (Connor 1987).
 
     `discordant` is the share of rows that only one model answers right. None where no difference would be shown.
@@ -89,12 +153,11 @@ def minimal_detectable(n: int, discordant: float, alpha: float) -> float | None:
     return round(high, 4)
 
 
-def detectable_mean(differences, alpha: float) -> float:
-    """Smallest mean of paired differences that a two-sided test shows with 80 % power, from their standard deviation."""
+def detectable_mean(spread: Spread, alpha: float) -> float:
+    """Smallest mean of paired differences that a two-sided test shows with 80 % power."""
     from scipy.stats import norm
 
-    spread = differences.std(ddof=1) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
-    return float((norm.ppf(1 - alpha / 2) + norm.ppf(POWER)) * spread)
+    return float((norm.ppf(1 - alpha / 2) + norm.ppf(POWER)) * (spread.of_row / spread.worth) ** 0.5)
 
 
 def sign_flip(differences, clusters, resamples: int, seed: int) -> float:

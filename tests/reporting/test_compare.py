@@ -145,6 +145,40 @@ def test_minimal_detectable_difference_is_found_four_times_in_five():
     assert statistics.minimal_detectable(10, 0.1, 0.05) is None
 
 
+@pytest.mark.parametrize(
+    ("discordant", "alpha", "margin"), [(0.1, 0.05, 0.02), (0.3, 0.01, 0.05), (0.03, 0.05 / 3, 0.02), (0.01, 0.05, 0.02)]
+)
+def test_the_rows_named_rule_the_margin_out_four_times_in_five(discordant, alpha, margin):
+    """At 0.05 whatever alpha was, and without the variance at the margin, they did so in 0 to 79 % of the cases."""
+    import numpy
+
+    spread = statistics.Spread(100, discordant, 1.0, 0.0)
+    n = statistics.rows_to_rule_out(spread, margin, alpha, share=True)
+    draws = numpy.random.default_rng(0).multinomial(n, [discordant / 2, discordant / 2, 1 - discordant], size=2000)
+    shown = sum(statistics.tango_p(w, x, n, -margin) < alpha for w, x, _ in draws) / 2000
+    assert 0.775 <= shown <= 0.85
+
+
+def test_rows_needed_know_of_cases_and_seeds():
+    import numpy
+
+    generator = numpy.random.default_rng(0)
+    of_case = generator.choice([-1.0, 0.0, 1.0], 50, p=[0.1, 0.8, 0.1])
+    alone = statistics.spread_of(numpy.repeat(of_case, 4), numpy.arange(200))
+    together = statistics.spread_of(numpy.repeat(of_case, 4), numpy.repeat(numpy.arange(50), 4))
+    assert (alone.design, together.design, together.worth) == (1.0, 4.0, 50.0)
+    rows = [statistics.rows_to_rule_out(one, 0.02, 0.05, True) for one in (alone, together)]
+    assert rows[1] == pytest.approx(4 * rows[0], abs=4)
+    # Seeds: what they add does not shrink with the rows, and beyond a point no number of rows is enough.
+    some, many = (statistics.rows_to_rule_out(alone._replace(of_seeds=x), 0.02, 0.05, True) for x in (1e-5, 1e-4))
+    assert some > 1.1 * rows[0] and many is None
+
+
+def test_tango_s_p_value_is_the_level_of_its_interval():
+    p = statistics.tango_p(40, 45, 1000, -0.03)
+    assert statistics.tango(40, 45, 1000, p).low == pytest.approx(-0.03, abs=1e-6)
+
+
 def compared(tmp_path, *arguments) -> dict:
     """comparison.json of scripts/compare.py run on these folders and flags."""
     run_script("scripts/compare.py", *arguments, "--output_dir", tmp_path / "c")
@@ -177,7 +211,8 @@ def test_no_difference_is_not_called_one(tmp_path):
     result = compared(tmp_path, one, two, one, "--names", '["a","b","again"]')
     assert [c["verdict"] for c in result["comparisons"]] == ["not_shown"] * 3
     assert all(text.startswith("No difference shown between") for text in sentences_of(result))
-    assert all("is not ruled out; about" in text for text in sentences_of(result)[::2])
+    told = "is not ruled out (corrected for 3 tests); were the two equal, about"
+    assert all(told in text for text in sentences_of(result))
     assert [(c["baseline"], c["candidate"]) for c in result["comparisons"]] == [("a", "b"), ("a", "again"), ("b", "again")]
     assert "better" not in result["verdict"] and "Holm-corrected for 3 tests" in result["verdict"]
     assert result["comparisons"][1]["p_value"] == 1.0
@@ -204,6 +239,20 @@ def test_the_margin_decides(tmp_path, won, lost, margin, verdict, passes):
     assert found["verdict"] == verdict
 
 
+def test_the_losses_ruled_out_are_corrected_for_all_of_them(tmp_path):
+    """Either of two losses would be ruled out by itself, at 0.03; together they are not, and the page says so."""
+    one = evaluation(tmp_path / "one", [i >= 40 for i in range(1000)])
+    others = [evaluation(tmp_path / name, [i < 40 or i >= 80 for i in range(1000)]) for name in ("two", "three")]
+    alone = compared(tmp_path, one, others[0])["comparisons"][0]
+    assert alone["verdict"] == "not_worse" and 0.02 < alone["p_margin"] < 0.05
+    both = compared(tmp_path, one, *others)["comparisons"]
+    assert [c["verdict"] for c in both] == ["not_shown", "not_shown", "not_worse"]  # two and three answer alike
+    assert both[0]["p_margin"] == alone["p_margin"] and both[0]["p_margin_holm"] == pytest.approx(2 * alone["p_margin"])
+    assert both[0]["largest_loss"] > 0.02 and "(corrected for 3 tests)" in both[0]["sentence"]
+    assert "losses ruled out are Holm-corrected for 3 tests" in (tmp_path / "c/comparison.html").read_text()
+    assert "perdas descartadas são corrigidas por Holm para 3 testes" in page_in(tmp_path, "pt-BR", one, *others)
+
+
 def test_few_rows_rule_nothing_out(tmp_path):
     """One row won and none lost of fifty: resampling rows would call a loss impossible."""
     one = evaluation(tmp_path / "one", [False] + [True] * 49)
@@ -227,7 +276,8 @@ def test_forgetting_is_told_in_words(tmp_path):
     less = evaluation(tmp_path / "less", [i % 8 == 0 for i in range(120)], data="general")
     none, shown, _ = sentences_of(compared(tmp_path, before, same, less))
     assert none.startswith("Forgetting not shown and not ruled out: same against before on questions outside medicine: 50.0 %")
-    assert "A loss of up to 3.8 points is not ruled out" in none
+    # All three losses stay open: the bound is Tango's at 0.05 / 3, where 0.05 would say 3.8 points.
+    assert "A loss of up to 5.3 points is not ruled out (corrected for 3 tests)" in none
     assert shown.startswith("Forgetting shown: less is worse than before on questions outside medicine: 12.5 % against 50.0 %")
 
 

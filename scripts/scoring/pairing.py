@@ -1,0 +1,131 @@
+"""Two evaluations of the same rows: their difference, its test and interval, the loss that is ruled out, and the rows that would.
+
+Which methods, by what the rows are (compare.py's head says more): independent shares, McNemar and Tango; anything else
+draws rows, whole cases or seeds. Where shares are drawn, Tango's interval is taken in as well: few rows that differ would
+leave drawing too sure.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from scoring import statistics
+from scoring.evaluations import MEASURES, Evaluation, measured_by
+from scoring.statistics import Interval
+
+
+@dataclass
+class Settings:
+    """How the comparisons are made. `margin` is a fraction: of the rows, or of the first model's bits per byte."""
+
+    alpha: float = 0.05
+    margin: float = 0.02
+    resamples: int = 10000
+    seed: int = 3407
+
+
+class Paired:
+    """Both models' values of the same rows, and what is computed of them."""
+
+    def __init__(self, one: Evaluation, two: Evaluation, settings: Settings):
+        self.one, self.two, self.settings = one, two, settings
+        self.ids = [i for i in one.rows[0] if i in two.rows[0]]
+        self.measure = two.measure
+        self.values = one.values(self.ids), two.values(self.ids)
+        self.before, self.after = map(statistics.value_of, self.values)
+        self.clusters, self.clustered = clusters_of(two, self.ids)  # a simple baseline's rows know no case
+        # Differences of the rows, scaled so that their mean is the difference of the measure.
+        scale = len(self.ids) / self.values[0][..., 1].mean(axis=0).sum()
+        self.differences = (self.values[1][..., 0].mean(axis=0) - self.values[0][..., 0].mean(axis=0)) * scale
+        self.seeds = max(map(len, self.values))
+        self.margin = settings.margin * (self.before if self.measure == "bits_per_byte" else 1)
+
+    @property
+    def share(self) -> bool:
+        return self.measure == "accuracy"
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the interval comes from bootstrap draws, alone or beside Tango's."""
+        return not self.share or self.clustered or self.seeds > 1
+
+    @property
+    def methods(self) -> tuple[str, str]:
+        """Names of the interval and of the test."""
+        if not self.drawn:
+            return "tango", "mcnemar"
+        if self.seeds > 1:
+            return "hierarchical_bootstrap", "hierarchical_bootstrap"
+        return "cluster_bootstrap" if self.clustered else "bootstrap", "sign_flip"
+
+    @cached_property
+    def draws(self):
+        """Bootstrap draws of the difference, numpy [resamples]."""
+        return statistics.bootstrap_differences(*self.values, self.clusters, self.settings.resamples, self.settings.seed)
+
+    @property
+    def counts(self) -> tuple[float, float, int]:
+        """Rows won, rows lost, rows; parts of rows where seeds differ."""
+        return float(self.differences.clip(min=0).sum()), float(-self.differences.clip(max=0).sum()), len(self.ids)
+
+    @cached_property
+    def p_value(self) -> float:
+        """That the two are equal, two-sided."""
+        if not self.drawn:
+            won, lost, _ = self.counts
+            return statistics.mcnemar(round(won), round(lost))
+        flipped = statistics.sign_flip(self.differences, self.clusters, self.settings.resamples, self.settings.seed)
+        return max(flipped, statistics.bootstrap_p(self.draws)) if self.seeds > 1 else flipped
+
+    def interval(self, alpha: float) -> Interval:
+        """Of the difference, at level 1 - alpha."""
+        found = [statistics.tango(*self.counts, alpha)] if self.share else []
+        found += [statistics.percentile_interval(self.draws, alpha)] if self.drawn else []
+        return Interval(min(one.low for one in found), max(one.high for one in found))
+
+    def largest_loss(self, alpha: float) -> float:
+        """The largest loss that this interval leaves, not below 0, in the unit of the measure."""
+        interval = self.interval(alpha)
+        return max(0.0, interval.high if self.measure == "bits_per_byte" else -interval.low)
+
+    @cached_property
+    def p_margin(self) -> float:
+        """Smallest alpha at which the interval leaves no loss as large as the margin."""
+        found = [statistics.tango_p(*self.counts, -self.margin)] if self.share else []
+        if self.drawn:
+            losses = self.draws if self.measure == "bits_per_byte" else -self.draws
+            found.append(max(2 * float((losses >= self.margin).mean()), 1 / len(losses)))
+        return min(1.0, max(found))
+
+    @property
+    def spread(self) -> statistics.Spread:
+        """What the variance of the difference is made of."""
+        centre = 0.0 if self.share else self.differences.mean()  # equal models' shares differ by 0 and vary by rows won and lost
+        return statistics.spread_of(self.differences - centre, self.clusters, self.draws if self.seeds > 1 else None)
+
+    def detectable(self, alpha: float) -> float | None:
+        """The smallest difference that these rows show four times in five."""
+        if self.share:
+            return statistics.minimal_detectable(self.spread.worth, self.spread.of_row, alpha)
+        return round(statistics.detectable_mean(self.spread, alpha), 4) or None
+
+    def rows_needed(self, alpha: float) -> int | None:
+        """How many rows would rule out a loss of the margin four times in five, were the models equal; None: no number would."""
+        return statistics.rows_to_rule_out(self.spread, self.margin, alpha, self.share)
+
+    @property
+    def won_and_lost(self) -> tuple[list, list]:
+        """Ids of the rows that the second model does better, and worse."""
+        up = self.differences if MEASURES.get(measured_by(self.two.first), ("", True))[1] else -self.differences
+        both = list(zip(self.ids, up, strict=True))
+        return [i for i, d in both if d > 0], [i for i, d in both if d < 0]
+
+
+def clusters_of(evaluation: Evaluation, ids: list):
+    """A number for each row, the same for rows of one `case`, numpy [rows]; and whether any two rows share one."""
+    import numpy
+
+    numbers: dict = {}
+    cases = [evaluation.rows[0][i].get("case") for i in ids]
+    keys = [("case", case) if case not in (None, "") else ("row", i) for case, i in zip(cases, ids, strict=True)]
+    found = numpy.array([numbers.setdefault(key, len(numbers)) for key in keys])
+    return found, len(numbers) < len(ids)
