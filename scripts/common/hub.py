@@ -1,11 +1,40 @@
-"""Results on the hub: what would keep them from being pushed, and the push. Imports huggingface_hub where it is used only."""
+"""Results on the hub: the base that a card names, what would keep them from being pushed, and the push.
 
+Imports huggingface_hub where it is used only.
+"""
+
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import UserError
+from common.models import EMBEDDED_MODEL, adapter_config, check_model_name
 
 PUBLIC = "{} is there already, and public"  # creating it again would leave it so
+
+
+def base_on_hub(model: str) -> str | None:
+    """The hub id that a card may give for the base of `model`; None where none is known, for the hub refuses a folder.
+
+    A folder is followed to what it was trained from (run.json), merged from (merge.json), or is an adapter of.
+    """
+    passed = []
+    while model and model not in passed:
+        if Path(model).resolve() == Path(EMBEDDED_MODEL).resolve():
+            return "HuggingFaceTB/SmolLM2-135M-Instruct"
+        if not Path(model).exists():
+            return None if check_model_name(model) else model
+        passed.append(model)
+        trained, merged = _told(Path(model, "run.json")).get("config") or {}, _told(Path(model, "merge.json"))
+        model = trained.get("model") or merged.get("base") or adapter_config(model).get("base_model_name_or_path")
+    return None
+
+
+def _told(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def hub_problems(repo: str | None, private: bool) -> list[str]:
@@ -27,18 +56,25 @@ def push(folder: Path, repo: str, private: bool, only: Iterable[str] | None = No
     """Upload a folder, or what of it the patterns of `only` name, to a repository that is made where there is none.
 
     Returns the repository's address. Hidden files and what `ignore` names stay here. Raises UserError for a repository that is
-    there already and public, where a private one is asked for: creating leaves its visibility as it is.
+    there already and public, where a private one is asked for: creating leaves its visibility as it is; and for what the hub
+    refuses or the network loses.
     """
+    import httpx
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
 
-    api = HfApi()
-    url = api.create_repo(repo, private=private, exist_ok=True)
-    if private and not api.repo_info(repo).private:
-        raise UserError(
-            f"hub_private_repo: {PUBLIC.format(repo)}. Nothing was uploaded; all lies in {folder}. Make it private there or name "
-            f"another, then: hf upload {repo} {folder} . --exclude 'checkpoint-*'"
+    api, again = HfApi(), f"hf upload {repo} {folder} . --exclude 'checkpoint-*'"
+    try:
+        url = api.create_repo(repo, private=private, exist_ok=True)
+        if private and not api.repo_info(repo).private:
+            raise UserError(
+                f"hub_private_repo: {PUBLIC.format(repo)}. Nothing was uploaded; all lies in {folder}. Make it private there or "
+                f"name another, then: {again}"
+            )
+        api.upload_folder(
+            repo_id=repo, folder_path=folder, allow_patterns=list(only) if only else None, ignore_patterns=[".*", *ignore]
         )
-    api.upload_folder(
-        repo_id=repo, folder_path=folder, allow_patterns=list(only) if only else None, ignore_patterns=[".*", *ignore]
-    )
+    except (ValueError, HfHubHTTPError, httpx.HTTPError) as error:  # ValueError: a name or a card that the hub does not take
+        said = " ".join(str(error).split())
+        raise UserError(f"push_to_hub: {repo}: {said}. All lies in {folder}; mend that, then: {again}") from None
     return str(url)

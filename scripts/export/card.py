@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from common.files import write_json, write_text
+from common.hub import base_on_hub
 from common.models import local_folder
 from common.synthetic import learnt
 from export.plan import Plan, training_config
@@ -97,7 +98,7 @@ def write_metadata(found: Origin, path: Path) -> Path:
 def write_card(found: Origin, out: Path, files: list[Checked]) -> None:
     """README.md beside the files, with the head that the hub reads."""
     front = {
-        "base_model": found.base,
+        "base_model": base_on_hub(found.base),
         "base_model_relation": "quantized",
         "license": found.license,
         "language": found.languages,

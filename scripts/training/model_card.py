@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from common.files import sha256
+from common.hub import base_on_hub
 from common.runs import Run
 from common.synthetic import learnt, told
 
@@ -19,7 +20,9 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
         manifest = folder / "manifest.json"
         if manifest.is_file():
             licences += [f"{k}: {v}" for k, v in json.loads(manifest.read_text(encoding="utf-8")).get("licences", {}).items()]
-    front = {"base_model": args.model, "library_name": "transformers" if args.adapter == "full" else "peft"}
+    base = base_on_hub(args.model)
+    front = {"base_model": base} if base else {}
+    front["library_name"] = "transformers" if args.adapter == "full" else "peft"
     front["tags"] = ["unsloth", "trl", Path(sys.argv[0]).stem, "medical"]
     figures = "\n".join(
         f"| {k.replace('_', ' ')} | {v} |" for k, v in metrics.items() if not isinstance(v, dict) and v is not None
@@ -44,7 +47,7 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
 
 **Not for clinical use.** A research model: it was not tested on patients, it will be wrong, and it will sound sure.
 
-- base model: `{args.model}` (its licence holds for this one too){teacher}
+- base model: {f"`{base}`" if base else "not on the hub"}; trained from `{args.model}` (its licence holds for this one too){teacher}
 - method: {method} with TRL and Unsloth, {args.adapter}
 - settings: {settings}
 

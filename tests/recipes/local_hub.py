@@ -296,8 +296,13 @@ class HubHandler(BaseHTTPRequestHandler):
         self.hub.uploads[oid] = body
         self.answer(200)
 
-    def yaml(self, *_):
-        self.json({"errors": [], "warnings": []})
+    def yaml(self, body, *_):
+        """A card's head; like the hub's own check of `base_model`: an id, not a folder."""
+        base = re.search(r'^base_model: "?([^"\n]+)', json.loads(body)["content"], re.MULTILINE)
+        if base is None or re.fullmatch(r"[\w.-]+/[\w.-]+", base[1]):
+            return self.json({"errors": [], "warnings": []})
+        message = f'"base_model" with value "{base[1]}" is not valid. Use a model id from https://hf.co/models.'
+        self.answer(400, json.dumps({"errors": [{"message": message}], "warnings": []}).encode())
 
     def commit(self, body, kind, name, _):
         if not self.allowed():

@@ -183,6 +183,43 @@ def test_training_pushes_what_it_made_with_its_card(hub, tiny_model, tiny_rows, 
     assert not any(TOKEN.encode() in content for content in files.values())
 
 
+PUSH = "import sys; sys.path.insert(0, 'scripts'); from common.entry import run_main; from common.hub import push; "
+
+
+def test_a_card_that_the_hub_refuses_is_one_error(hub, tmp_path):
+    folder = tmp_path / "dpo"
+    folder.mkdir()
+    (folder / "README.md").write_text('---\nbase_model: "runs/bode/sft"\n---\n# Card\n')
+    code = PUSH + "run_main(lambda: push(sys.argv[1], 'tester/dpo', True))"
+    said = run_script("-c", code, folder, env=hub.environment(tmp_path / "cache", HF_TOKEN=TOKEN), code=2).stderr
+    assert "Traceback" not in said and said.startswith("error: push_to_hub: tester/dpo: Invalid metadata in README.md")
+    assert f"hf upload tester/dpo {folder}" in said
+    said = run_script("-c", code, folder, env=hub.environment(tmp_path / "cache", HF_TOKEN="wrong"), code=2).stderr
+    assert "Traceback" not in said and "push_to_hub: tester/dpo: " in said
+
+
+def test_a_card_names_the_base_that_the_hub_knows(tmp_path):
+    """The card of a second stage, of a merged model and of the embedded one; none where a folder's origin is not told."""
+    from common.hub import base_on_hub
+    from common.models import EMBEDDED_MODEL
+
+    def made(name: str, **files) -> str:
+        (tmp_path / name).mkdir()
+        for file, content in ({"config": {}} | files).items():
+            (tmp_path / name / f"{file}.json").write_text(json.dumps(content))
+        return str(tmp_path / name)
+
+    four = {"base_model_name_or_path": "unsloth/Qwen3-1.7B-unsloth-bnb-4bit"}
+    sft = made("sft", run={"config": {"model": "Qwen/Qwen3-1.7B"}}, adapter_config=four)
+    dpo = made("dpo", run={"config": {"model": sft}}, adapter_config=four)
+    merged = made("merged", merge={"base": "Qwen/Qwen3-1.7B", "adapter": dpo})
+    assert [base_on_hub(m) for m in (dpo, merged, "a/b")] == ["Qwen/Qwen3-1.7B"] * 2 + ["a/b"]
+    assert base_on_hub(made("theirs", adapter_config=four)) == "unsloth/Qwen3-1.7B-unsloth-bnb-4bit"
+    assert base_on_hub(str(ROOT / EMBEDDED_MODEL)) == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert base_on_hub(made("unknown")) is None and base_on_hub("runs/gone/sft") is None
+    assert base_on_hub(made("circle", run={"config": {"model": str(tmp_path / "circle")}})) is None
+
+
 def test_adapter_file_and_rows_are_pushed_with_their_cards(hub, tmp_path):
     random.seed(1)
     code = """

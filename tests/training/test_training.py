@@ -176,7 +176,7 @@ def test_plan_is_told_before_a_weight_is_loaded(tiny_model, tiny_rows, tmp_path)
 
 def test_model_card_and_picture_are_there(tiny_sft):
     card = (tiny_sft / "README.md").read_text()
-    assert "Not for clinical use" in card and "SHA-256" in card and card.startswith("---\nbase_model:")
+    assert "Not for clinical use" in card and "SHA-256" in card and card.startswith("---\nlibrary_name:"), "no base: a folder"
     said = "8 of 32 rows are synthetic (25.0%), written by writer (8)"
     assert said in card and said in (tiny_sft.parent / "printed.txt").read_text()
     assert learnt(str(tiny_sft)) == [f"sft: {said}"], "as the card of a GGUF, or of a training that goes on from here, says"
