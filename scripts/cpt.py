@@ -24,8 +24,9 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from common.arguments import parse_args
+from common.arguments import given, parse_args
 from common.entry import run_main
+from common.models import is_adapter
 from training import adapters, data_files, pipeline
 from training.arguments import TrainingArgs
 from training.rows import Counts, TrainingData, ids_of, kind_of_row
@@ -66,7 +67,18 @@ class Args(TrainingArgs):
             found.append("data_weights: a stream reads each file once, then all again; leave them out")
         if self.streaming and int(os.environ.get("WORLD_SIZE", "1")) > 1:
             found.append("streaming: one process reads; leave it out where several train")
+        if self.train_embeddings and is_adapter(self.model):
+            found.append(f"train_embeddings: {self.model} is an adapter already, trained further as it is; merge it first")
+        for name in ("embedding_learning_rate", "loraplus_lr_ratio"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                found.append(f"{name}: {value} must be above 0")
         return found
+
+    def unused(self) -> list[str]:
+        found = super().unused()
+        if not self.train_embeddings and given(self, "embedding_learning_rate"):
+            found.append("embedding_learning_rate: no embeddings are trained without --train_embeddings")
+        return found + ["enable_thinking: text has no turns to think in"] * self.enable_thinking
 
 
 # ---------------------------------------------------------------------------------------------- data

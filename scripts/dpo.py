@@ -23,7 +23,7 @@ from typing import ClassVar, Literal
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from training import adapters, pairs, pipeline, rows
-from training.arguments import TrainingArgs
+from training.arguments import TrainingArgs, reference_problems
 from training.trainer import float32_adapters, trainer_config
 
 
@@ -38,14 +38,21 @@ class Args(TrainingArgs):
     """sigmoid is the paper's DPO; ipo for near-certain preferences, robust for noisy ones"""
     rpo_alpha: float = 0.0
     """weight of the chosen answers' own likelihood in the loss; 0: none, 0.2 to 1 against a fall of logps/chosen"""
+    label_smoothing: float = 0.0
+    """robust's share of pairs whose answers are taken to be the wrong way round, above 0 and below 0.5; 0.1 is usual"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
-    lora_dropout: float = 0.0
-    """dropout in the adapters; with any, policy and reference differ at the first step"""
 
     def problems(self) -> list[str]:
         found = [f"beta: {self.beta} must be above 0; 0.1 is usual"] if self.beta <= 0 else []
-        return super().problems() + found + check_at_least(self, 0, "rpo_alpha")
+        if self.loss_type == "robust" and not 0 < self.label_smoothing < 0.5:
+            found.append(
+                f"label_smoothing: {self.label_smoothing} is not above 0 and below 0.5; robust takes it for the share of pairs "
+                "whose answers are the wrong way round (0.1 is usual), and is plain DPO at 0"
+            )
+        if self.loss_type != "robust" and self.label_smoothing:
+            found.append(f"label_smoothing: {self.loss_type} takes none; pass --loss_type robust, or leave it out")
+        return super().problems() + found + check_at_least(self, 0, "rpo_alpha") + reference_problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
@@ -63,6 +70,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             beta=args.beta,
             loss_type=[args.loss_type, "sft"] if args.rpo_alpha else [args.loss_type],
             loss_weights=[1.0, args.rpo_alpha] if args.rpo_alpha else None,
+            label_smoothing=args.label_smoothing,
             max_length=args.max_length,
         )
     )

@@ -27,7 +27,7 @@ all answers become one.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.arguments import parse_args
+from common.arguments import given, parse_args
 from common.entry import run_main
 from training import fast_inference, on_policy, pipeline
 from training.on_policy import check_row, make_dataset
@@ -49,6 +49,12 @@ class Args(on_policy.OnPolicyArgs):
 
     def problems(self) -> list[str]:
         return super().problems() + fast_inference.problems(self)
+
+    def unused(self) -> list[str]:
+        found = super().unused()
+        if not self.fast_inference and given(self, "gpu_memory_utilization"):
+            found.append("gpu_memory_utilization: is vLLM's, which answers with --fast_inference alone")
+        return found
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer

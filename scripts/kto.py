@@ -26,7 +26,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from training import adapters, pipeline
-from training.arguments import TrainingArgs
+from training.arguments import TrainingArgs, reference_problems
 from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
 from training.trainer import float32_adapters, trainer_config
 
@@ -47,15 +47,16 @@ class Args(TrainingArgs):
     """weight of the bad answers' loss"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
-    lora_dropout: float = 0.0
-    """dropout in the adapters; with any, policy and reference differ at the first step"""
     per_device_train_batch_size: int = 8
     """rows a forward pass, at least 2"""
     gradient_accumulation_steps: int = 2
 
     def problems(self) -> list[str]:
         found = [f"beta: {self.beta} must be above 0; 0.1 is usual"] if self.beta <= 0 else []
-        return super().problems() + found + check_at_least(self, 0, "desirable_weight", "undesirable_weight")
+        if not self.desirable_weight and not self.undesirable_weight:
+            found.append("desirable_weight, undesirable_weight: both are 0, so nothing would be learnt")
+        found += check_at_least(self, 0, "desirable_weight", "undesirable_weight")
+        return super().problems() + found + reference_problems(self)
 
 
 # ---------------------------------------------------------------------------------------------- data

@@ -49,7 +49,16 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
     model = adapters.attach(model, args)
-    config = ORPOConfig(**trainer_config(args, held_out, beta=args.beta, max_length=args.max_length, remove_unused_columns=False))
+    config = ORPOConfig(
+        **trainer_config(
+            args,
+            held_out,
+            beta=args.beta,
+            max_length=args.max_length,
+            disable_dropout=not args.lora_dropout,
+            remove_unused_columns=False,
+        )
+    )
     with float32_adapters(model):
         trainer = ORPOTrainer(
             model=model,

@@ -64,7 +64,7 @@ def load_model(args: Args, tokenizer, plan=None):
         lora_alpha=start.get("lora_alpha", args.lora_alpha),
         target_modules=start.get("target_modules", args.target_modules),
         use_rslora=start.get("use_rslora", args.adapter == "rslora"),
-        lora_dropout=args.lora_dropout,
+        lora_dropout=start.get("lora_dropout", args.lora_dropout),
     )
     set_seed(args.seed)  # the head begins at random
     if has_cuda():
@@ -107,7 +107,11 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
     config = RewardConfig(
         **trainer_config(
-            args, held_out, center_rewards_coefficient=args.center_rewards_coefficient or None, max_length=args.max_length
+            args,
+            held_out,
+            center_rewards_coefficient=args.center_rewards_coefficient or None,
+            max_length=args.max_length,
+            disable_dropout=not args.lora_dropout,
         )
     )
     with float32_adapters(model):

@@ -63,6 +63,7 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
             simpo_gamma=args.simpo_gamma,
             cpo_alpha=args.cpo_alpha,
             max_length=args.max_length,
+            disable_dropout=not args.lora_dropout,
             remove_unused_columns=False,
         )
     )

@@ -119,6 +119,13 @@ class TrainingArgs:
         found += [] if self.dry_run else output_problems(self.output_dir)
         if self.early_stopping_patience and not (self.eval_data and self.save_steps > 0):
             found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
+        found += check_at_least(self, 0, "save_steps", "warmup_steps", "early_stopping_patience")
+        if self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0):
+            found.append("num_train_epochs, max_steps: no step would be trained; give epochs above 0, or max_steps 1 or more")
+        if not 0 <= self.lora_dropout < 1:
+            found.append(f"lora_dropout: {self.lora_dropout} is not between 0 and 1")
+        if self.optim not in optimizers():
+            found.append(f"optim: transformers has no {self.optim!r}; adamw_8bit and adamw_torch are usual")
         if self.max_length < 16:
             found.append(f"max_length: {self.max_length} tokens hold no conversation; use 512 or more")
         if not 0 < self.learning_rate < 1:
@@ -132,6 +139,15 @@ class TrainingArgs:
         if self.push_to_hub:
             found += hub_problems(self.hub_model_id, self.hub_private_repo)
         return found + adapters.problems(self) + self._trainer_problems()
+
+    def unused(self) -> list[str]:
+        """What was given and changes nothing here, with the reason; a value that is the default counts as not given."""
+        found = adapters.unused(self)
+        if self.lr_scheduler_type == "constant" and self.warmup_steps:
+            found.append("warmup_steps: constant warms up no rate, constant_with_warmup does")
+        if self.hub_model_id and not self.push_to_hub:
+            found.append("hub_model_id: nothing is uploaded without --push_to_hub")
+        return found
 
     def smaller_batch(self) -> tuple[int, int] | None:
         """Rows a forward pass and passes a step: fewer at once, as many a step; None where no fewer will do."""
@@ -152,6 +168,13 @@ class TrainingArgs:
             elif key not in known:
                 found.append(f"trainer: {self.CONFIG_CLASS.rpartition('.')[2]} has no field {key}")
         return found
+
+
+def reference_problems(args) -> list[str]:
+    """What DPO and KTO refuse: TRL takes all dropout out of a policy that is set against its reference."""
+    return ["lora_dropout: not with a reference, which would differ from the policy by chance; leave it 0"] * bool(
+        args.lora_dropout
+    )
 
 
 SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, and why
@@ -176,9 +199,7 @@ def config_fields(dotted: str) -> frozenset[str]:
     Follows bases that are defined in the same package or are transformers' TrainingArguments.
     """
     module, _, name = dotted.rpartition(".")
-    package, *inner = module.split(".")
-    path = Path(importlib.util.find_spec(package).submodule_search_locations[0], *inner).with_suffix(".py")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _source(module)
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     if name not in classes:
         return frozenset()
@@ -199,6 +220,20 @@ def config_fields(dotted: str) -> frozenset[str]:
         elif base in imported:
             found |= config_fields(f"{imported[base]}.{base}")
     return frozenset(found)
+
+
+@functools.cache
+def optimizers() -> frozenset[str]:
+    """The names that `optim` may have, read from transformers' source."""
+    of = next(node for node in _source("transformers.training_args").body if getattr(node, "name", "") == "OptimizerNames")
+    return frozenset(node.value.value for node in of.body if isinstance(node, ast.Assign))
+
+
+def _source(module: str) -> ast.Module:
+    """The syntax of a package's module, which is not imported."""
+    package, *inner = module.split(".")
+    path = Path(importlib.util.find_spec(package).submodule_search_locations[0], *inner).with_suffix(".py")
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:

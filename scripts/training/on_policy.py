@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from common.arguments import check_at_least
+from common.arguments import check_at_least, given
 from common.errors import UserError
 from common.models import is_adapter
 from scoring import tasks
@@ -66,6 +66,12 @@ class OnPolicyArgs(TrainingArgs):
         if self.reward_model and not is_adapter(self.reward_model):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
         return found + rewards.problems(self)
+
+    def unused(self) -> list[str]:
+        found = super().unused()
+        if "right_answer" not in rewards.names_of(self) and given(self, "format_reward"):
+            found.append("format_reward: is part of the reward right_answer, which is not among --rewards")
+        return found
 
 
 def check_row(row: dict) -> list[str]:

@@ -63,6 +63,8 @@ def run(args, method: Method) -> None:
     if method.complete:
         method.complete(args)
     check_card(args)
+    for line in args.unused():
+        print(f"note:  {line}")
     streamed, files = getattr(args, "streaming", False), data_files.files_of(args.data)
     read = data_files.count(files, method.check_row) if streamed else data_files.read(args, method.check_row)
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
@@ -83,6 +85,8 @@ def run(args, method: Method) -> None:
         held_out = method.make_dataset(eval_rows, tokenizer, args, args.eval_data).rows if eval_rows else None
     except TemplateError as error:  # of the template itself; what one row lacks has been told with its line
         raise UserError(f"model: {args.model}: {error}") from None
+    if args.enable_thinking and "enable_thinking" not in str(tokenizer.chat_template) and method.name != "cpt":
+        print(f"note:  enable_thinking: the chat template of {args.model} knows none, so nothing changes")
     print("\n".join(data.summary))
     if read.synthetic:
         print(f"data:  {told(read.synthetic, read.count)}")

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from common import models, processor
+from common.arguments import given
 from common.errors import UserError
 from common.models import has_cuda
 from training import adapters
@@ -22,6 +23,10 @@ def trainer_config(args, eval_dataset=None, **method) -> dict:
     """Keywords for a TRL configuration class: what all methods set alike, then `method`'s, then the user's `trainer`."""
     if args.report_to == "wandb" and not (os.environ.get("WANDB_API_KEY") or (Path.home() / ".netrc").exists()):
         os.environ.setdefault("WANDB_MODE", "offline")  # never ask for a key in the middle of a run
+    # Unsloth replaces it by fused AdamW on a processor, a step 6 % longer than plain AdamW's (RESULTS-training.md).
+    optim = "adamw_torch" if ("8bit" in args.optim or "paged" in args.optim) and not has_cuda() else args.optim
+    if optim != args.optim and given(args, "optim"):
+        print(f"note:  optim: without a GPU {optim} takes the place of {args.optim}")
     ours = dict(
         output_dir=args.output_dir,
         seed=args.seed,
@@ -30,8 +35,7 @@ def trainer_config(args, eval_dataset=None, **method) -> dict:
         lr_scheduler_type=args.lr_scheduler_type,
         warmup_steps=args.warmup_steps,
         weight_decay=args.weight_decay,
-        # Unsloth replaces it by fused AdamW on a processor, a step 6 % longer than plain AdamW's (RESULTS-training.md).
-        optim="adamw_torch" if ("8bit" in args.optim or "paged" in args.optim) and not has_cuda() else args.optim,
+        optim=optim,
         max_grad_norm=args.max_grad_norm,
         num_train_epochs=args.num_train_epochs,
         max_steps=args.max_steps,

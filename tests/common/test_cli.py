@@ -115,6 +115,15 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
     "script, flags, word",
     [
         ("dpo.py", ["--beta", "0"], "beta"),
+        ("dpo.py", ["--loss_type", "robust"], "label_smoothing"),
+        ("dpo.py", ["--label_smoothing", "0.1"], "label_smoothing"),
+        ("dpo.py", ["--lora_dropout", "0.1"], "lora_dropout"),
+        ("kto.py", ["--lora_dropout", "0.1"], "lora_dropout"),
+        ("kto.py", ["--desirable_weight", "0", "--undesirable_weight", "0"], "desirable_weight, undesirable_weight"),
+        ("sft.py", ["--num_train_epochs", "0"], "num_train_epochs, max_steps"),
+        ("sft.py", ["--max_steps", "0"], "num_train_epochs, max_steps"),
+        ("sft.py", ["--optim", "adam"], "optim"),
+        ("cpt.py", ["--loraplus_lr_ratio", "0"], "loraplus_lr_ratio"),
         ("simpo.py", ["--simpo_gamma", "-1"], "simpo_gamma"),
         ("orpo.py", ["--beta", "-1"], "beta"),
         ("kto.py", ["--per_device_train_batch_size", "1"], "per_device_train_batch_size"),
@@ -141,6 +150,31 @@ def test_values_that_cannot_work_are_refused(tmp_path, script, flags, word):
     (tmp_path / "config.json").write_text("{}")
     done = answer_at_once(f"scripts/{script}", "--model", str(tmp_path), "--data", "requirements.txt", *flags)
     assert f"{word}:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "script, flags, unused",
+    [
+        ("sft", "--lora_r 8 --model {adapter}", ["lora_r"]),
+        ("sft", "--lora_r 4 --model {adapter}", []),  # as the folder has it
+        ("sft", "--adapter full --lora_alpha 32", ["lora_alpha"]),
+        ("sft", "--adapter prompt --lora_r 8", []),  # virtual tokens
+        ("sft", "--lr_scheduler_type constant", ["warmup_steps"]),
+        ("sft", "--hub_model_id me/model", ["hub_model_id"]),
+        ("cpt", "--embedding_learning_rate 1e-6 --enable_thinking", ["embedding_learning_rate", "enable_thinking"]),
+        (
+            "grpo",
+            "--gpu_memory_utilization 0.8 --rewards format --format_reward 0.2",
+            ["format_reward", "gpu_memory_utilization"],
+        ),
+        ("distill", "--lmbda 0 --temperature 0.7 --teacher a/b --eval_data pyproject.toml", ["temperature"]),
+    ],
+)
+def test_what_is_given_and_changes_nothing_is_said(tmp_path, script, flags, unused):
+    (tmp_path / "adapter_config.json").write_text('{"r": 4, "base_model_name_or_path": "a/b", "peft_type": "LORA"}')
+    words = f"--model c/d --data {ROOT / 'pyproject.toml'} {flags.format(adapter=tmp_path)}".split()
+    args = parse_args(__import__(script).Args, "", words)
+    assert [line.partition(":")[0] for line in args.unused()] == unused
 
 
 def test_yaml_gives_values_and_flags_win(tmp_path):

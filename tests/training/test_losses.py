@@ -79,6 +79,7 @@ def trainers(tiny_model, tmp_path_factory):
             model, _ = models.load_model(args.model, 256, False, dtype=torch.float32)
         trainer = script.make_trainer(args, model, tokenizer, rows, None)
         torch.manual_seed(0)
+        trainer.model.eval()
         for key, p in trainer.model.named_parameters():
             if "lora_B.default" in key:
                 p.data.normal_(std=0.1)
@@ -102,7 +103,6 @@ def answer_logps(model, ids, mask, answer):
 
 
 def trainer_loss(trainer, batch):
-    trainer.model.eval()
     loss = trainer.compute_loss(trainer.model, dict(batch))
     return (loss[0] if isinstance(loss, tuple) else loss).item()
 
@@ -118,7 +118,11 @@ def both_logps(trainer, batch):
     return policy, reference
 
 
-@pytest.mark.parametrize("flags", [("--rpo_alpha", "0.5"), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo")])])
+ROBUST = ("--loss_type", "robust", "--label_smoothing", "0.2")
+DROPPED = ("--lora_dropout", "0.1")
+
+
+@pytest.mark.parametrize("flags", [("--rpo_alpha", "0.5"), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo"), ROBUST])])
 def test_dpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
@@ -127,6 +131,9 @@ def test_dpo(trainers, flags):
     n = len(policy) // 2  # chosen answers first, rejected after them
     margin = (policy - reference)[:n] - (policy - reference)[n:]
     loss = -logsigmoid(args.beta * margin)  # Rafailov et al. 2023, equation 7
+    if args.loss_type == "robust":  # Chowdhury et al. 2024, equation 9
+        flipped = args.label_smoothing
+        loss = ((1 - flipped) * loss + flipped * logsigmoid(-args.beta * margin)) / (1 - 2 * flipped)
     if args.loss_type == "ipo":  # Azar et al. 2023, equation 17, on log-ratios a token as TRL takes them
         tokens = batch["completion_mask"][:, 1:].sum(-1)
         ratio = (policy - reference) / tokens
@@ -162,7 +169,12 @@ def pair_logps(trainer, batch):
     return found
 
 
-@pytest.mark.parametrize("flags", [("--beta", "2.5", "--simpo_gamma", "1.5", "--cpo_alpha", "0.5"), slow(())])
+SIMPO = ("--beta", "2.5", "--simpo_gamma", "1.5", "--cpo_alpha", "0.5", *DROPPED)
+ORPO = ("--beta", "0.5", *DROPPED)
+REWARD = ("--center_rewards_coefficient", "0.1", *DROPPED)
+
+
+@pytest.mark.parametrize("flags", [SIMPO, slow(())])
 def test_simpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
@@ -175,12 +187,21 @@ def test_simpo(trainers, flags):
 
 
 def test_simpo_and_orpo_hold_no_reference(trainers):
-    for name, *flags in (("simpo", "--beta", "2.5", "--simpo_gamma", "1.5", "--cpo_alpha", "0.5"), ("orpo", "--beta", "0.5")):
+    for name, *flags in (("simpo", *SIMPO), ("orpo", *ORPO)):
         trainer = trainers(name, *flags)[1]
         assert list(trainer.model.peft_config) == ["default"] and getattr(trainer, "ref_model", None) is None
 
 
-@pytest.mark.parametrize("flags", [("--beta", "0.5"), slow(())])
+def test_adapters_have_the_dropout_that_was_asked_for(trainers):
+    """TRL takes all dropout out unless it is told not to, whatever lora_dropout says."""
+    import torch
+
+    for name, *flags in (("simpo", *SIMPO), ("orpo", *ORPO), ("reward", *REWARD)):
+        dropouts = [m.p for m in trainers(name, *flags)[1].model.modules() if isinstance(m, torch.nn.Dropout)]
+        assert dropouts and set(dropouts) == {0.1}, name
+
+
+@pytest.mark.parametrize("flags", [ORPO, slow(())])
 def test_orpo(trainers, flags):
     from torch import exp, log1p
     from torch.nn.functional import logsigmoid
@@ -193,7 +214,7 @@ def test_orpo(trainers, flags):
     assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
 
 
-@pytest.mark.parametrize("flags", [("--center_rewards_coefficient", "0.1"), slow(("--center_rewards_coefficient", "0"))])
+@pytest.mark.parametrize("flags", [REWARD, slow(("--center_rewards_coefficient", "0"))])
 def test_reward_model(trainers, flags):
     import torch
     from torch.nn.functional import logsigmoid
