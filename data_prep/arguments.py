@@ -35,8 +35,12 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
     hints = typing.get_type_hints(cls)
     hints = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
     argv = _as_flags(list(sys.argv[1:] if argv is None else argv), hints, getattr(cls, "POSITIONAL", ""))
-    parser = jsonargparse.ArgumentParser(description=doc, exit_on_error=False, formatter_class=_manual_formatter())
-    parser.add_argument("--config", action="config", help="YAML file whose keys are the flags below; flags win")
+    words = f"[{cls.POSITIONAL} ...] " if hasattr(cls, "POSITIONAL") else ""
+    usage = f"%(prog)s [CONFIG.yaml] {words}[--flag value ...]"
+    parser = jsonargparse.ArgumentParser(usage=usage, description=doc, exit_on_error=False, formatter_class=_manual_formatter())
+    if (cls.__doc__ or "").startswith(f"{cls.__name__}("):  # dataclasses' own: every field and default in one line
+        cls.__doc__ = "flags, each also a key of CONFIG.yaml"
+    parser.add_argument("--config", action="config", metavar="FILE", help="YAML file whose keys are the flags below; flags win")
     parser.add_class_arguments(cls)
     if problems := [problem for path in _configs(argv) for problem in config_problems(path, list(hints))]:
         raise UserError(problems)
@@ -165,12 +169,26 @@ def _explained(message: str, argv: list[str], names: list[str]) -> str:
 
 
 def _manual_formatter():
-    """Help that keeps the docstring's line breaks: the docstring is the manual."""
+    """Help that keeps the docstring's line breaks: the docstring is the manual. A flag's kind stands where its value does."""
     import argparse
 
     import jsonargparse
 
+    kinds = {"int": "INT", "float": "FLOAT", "str": "TEXT", "list": "ITEM ...", "dict": "{KEY: VALUE}"}
+
     class Manual(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-        pass
+        def _get_help_string(self, action):
+            return re.sub(r"(, )?type: %\(type\)s(?(1)|, )", "", super()._get_help_string(action))
+
+        def _expand_help(self, action):
+            return re.sub(r" \(default: (null|\[\]|\{\}|)\)$", "", super()._expand_help(action))
+
+        def _get_default_metavar_for_optional(self, action):
+            named = (self._get_type_str(action) or "").removeprefix("Union[")
+            return next((kind for name, kind in kinds.items() if named.startswith(name)), "VALUE")
+
+        def _format_action_invocation(self, action):
+            words = re.sub(r", --\S+\+ .*", "", super()._format_action_invocation(action))  # jsonargparse's --data+ beside --data
+            return words.replace("[ITEM,...]", "ITEM ...")
 
     return Manual
