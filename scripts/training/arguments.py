@@ -172,9 +172,8 @@ class TrainingArgs:
 
 def reference_problems(args) -> list[str]:
     """What DPO and KTO refuse: TRL takes all dropout out of a policy that is set against its reference."""
-    return ["lora_dropout: not with a reference, which would differ from the policy by chance; leave it 0"] * bool(
-        args.lora_dropout
-    )
+    said = "lora_dropout: not with a reference, which would differ from the policy by chance; leave it 0"
+    return [said] if args.lora_dropout else []
 
 
 SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, and why

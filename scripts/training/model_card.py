@@ -47,7 +47,8 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
 
 **Not for clinical use.** A research model: it was not tested on patients, it will be wrong, and it will sound sure.
 
-- base model: {f"`{base}`" if base else "not on the hub"}; trained from `{args.model}` (its licence holds for this one too){teacher}
+- base model: {f"`{base}`" if base else "none that the hub is known to have"} (its licence holds for this one too)
+- trained from: `{args.model}`{teacher}
 - method: {method} with TRL and Unsloth, {args.adapter}
 - settings: {settings}
 
