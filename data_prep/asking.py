@@ -5,17 +5,19 @@ import re
 
 from data_prep import alphabets
 from data_prep.choices import LINE, split_stem
-from data_prep.columns import Column, candidates, fits, is_case, option_columns, put_aside, share, sorts
+from data_prep.columns import Column, candidates, fits, is_case, joined_labels, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD
 from data_prep.errors import UserError
 from data_prep.exam_text import OWN_KEY, holds_key, looks_like_exam
 from data_prep.keys import FOUND, OF_A_MODEL, unclear
 from data_prep.names import IDS, RIGHT, plain, words_of
+from data_prep.nested import intents
 from data_prep.phrases import meanings
 from data_prep.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turn_rows import single_turns
 from data_prep.turns import role_of, speakers_of
+from data_prep.values import from_literal
 
 
 def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
@@ -71,6 +73,12 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
             "read where its numbers and letters follow one another and each question has its key: a mark on the right option "
             "(`X b)`, `b) … *`), a line below (`Answer: B`), or one table of all numbers (`1 B`). Bring it into that form or "
             f"into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
+        )
+    label = columns.get(best.reading.fields.get("label", ""))
+    if best.reading.shape == "classification" and label and (two := joined_labels(label)):
+        raise UserError(
+            f"{shown}: {label.name} holds several labels in one cell ({two!r}), and a classification here has one: each "
+            f"combination would be a label of its own. Where that is meant, paste:\n{pasted(best.reading)}"
         )
     if best.reading.shape == "text" and text and share(text.values, _turns_in) >= 0.3:
         raise UserError(
@@ -223,6 +231,7 @@ def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | N
         n: reading.fields.get(n, "YOUR_FIELD") for n in (*needs, *more) if n in reading.fields or n not in ("options", "answer")
     }
     lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields | (further or {}))]
+    lines += [yaml_line("explode", reading.explode)] if reading.explode else []
     if ignore:
         lines.append(yaml_line("ignore", ignore))
     return to_paste(*lines)
@@ -235,6 +244,7 @@ ASIDE = (("options", "mcq", "question"), ("label", "classification", "text"), ("
 def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     """A column that matters goes nowhere: the lines that leave it out on purpose, and those that use it."""
     told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
+    told += "".join(f"; {c} holds several labels in one cell" for c in best.unused if joined_labels(columns[c]))
     ways = [pasted(best.reading, best.unused)]
     one = best.unused[0]
     if best.reading.shape in ("mcq", "qa") and ("text" in meanings(one) or is_case(columns[one])):
@@ -251,12 +261,43 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
         if (aside := put_aside(column)) and best.reading.shape in ("qa", "text"):
             shape, asked = next(way for name, *way in ASIDE if name in aside)
             ways.append(pasted(Reading(shape, {asked: text, **aside}), []))
+        elif column.kind == "object" and best.reading.shape == "text" and (parts := _parts(column)):
+            ways += [pasted(Reading("qa", {"question": text, "answer": f"{column.name}.{part}"})) for part in parts[:4]]
         elif column.kind in ("list", "object") and fits("options", column):
             key = fields.get("answer", "YOUR_FIELD")
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     return (
         f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
         f"labels or roles: {told}. Paste one:\n" + "\n       or\n".join(ways)
+    )
+
+
+def _parts(column: Column) -> list[str]:
+    """The names in a column's objects that all of them have, with a text each."""
+    objects = [v for v in map(from_literal, column.values[:20]) if isinstance(v, dict)]
+    return [k for k in objects[0] if all(isinstance(o.get(k), str) and o[k].strip() for o in objects)] if objects else []
+
+
+def ask_of_intents(columns: dict[str, Column], shown: str) -> None:
+    """Raises UserError where the rows are intents of a chatbot, several answers to each of which are in reach."""
+    if not (found := intents(columns)):
+        return
+    text, tag, answers = found["text"], found["label"], found["answer"]
+    sorts = pasted(Reading("classification", {"text": text, "label": tag}, explode=text), [answers])
+    pairs = pasted(Reading("qa", {"question": text, "answer": answers}, explode=text))
+    raise UserError(
+        f"{shown}: its rows are intents, whose {text} have several {answers} to choose from. Paste one: to sort texts into the "
+        f"intents, or to learn the answers of those that have one alone (the others are left out and counted):\n{sorts}"
+        f"\n       or\n{pairs}"
+    )
+
+
+def ask_of_pairs(pairs: dict[str, str], shown: str) -> UserError:
+    """What to ask of numbered questions with their answers in one row."""
+    return UserError(
+        f"{shown}: its rows hold several questions with their answers ({', '.join(pairs)}). Where each stands by itself, paste "
+        f"the line below; where a later one goes on with those before, bring them into turns (messages):\n"
+        + to_paste(yaml_line("pairs", pairs))
     )
 
 
@@ -305,6 +346,45 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
     return {name: c.name for name, c in zip(lacking, longest, strict=False)}
 
 
+SUMS_UP = {"summary", "summaries", "resumo", "resumos", "sumario", "resumen", "abstractive"}
+KEYED = (
+    "Its objects are texts under names (a glossary, say). Where a name asks and its text answers, or the texts are meant alone,"
+)
+
+
+def _likelier(columns: dict[str, Column], texts: list[str], asked: str) -> str:
+    """What a file can be whose names say no shape: texts that are compared, a text and its summary, a question and its class."""
+    if set(columns) == {"_key", "_value"}:
+        keyed = pasted(Reading("qa", {"question": "_key", "answer": "_value"}))
+        alone = pasted(Reading("text", {"text": "_value"}))
+        if share(columns["_key"].values, lambda v: str(v).isdigit()) >= 0.95:
+            return f"Its texts stand under running numbers. Paste:\n{alone}"
+        return f"{KEYED} paste one:\n{keyed}\n       or\n{alone}"
+    labels = [c.name for c in columns.values() if c.name not in texts or c.length <= 30]
+    labels = [c for c in labels if not IDS.match(plain(c)) and _sorts_few(columns[c])]
+    long = [c for c in texts if c not in labels and columns[c].length > 20]
+    sums = [c for c in long if SUMS_UP & set(words_of(c))]
+    if len(sums) == 1 and len(long) == 2:
+        whole = next(c for c in long if c not in sums)
+        return (
+            f"It seems that {sums[0]} sums up {whole}. As its answer that is learnt for any text: ask for a summary with "
+            f"--system. Paste:\n{pasted(Reading('qa', {'question': whole, 'answer': sums[0]}))}"
+        )
+    if len(labels) != 1 or len(long) not in (1, 2) or (len(long) == 1 and asked != long[0]):
+        return ""
+    *context, text = long
+    lines = pasted(Reading("classification", {"text": text, "label": labels[0]}), [], {"context": context[0]} if context else {})
+    if context:
+        return f"It seems that {context[0]} and {text} together are sorted by {labels[0]}. Paste and mend:\n{lines}"
+    return f"No column answers {text}; it can be sorted by {labels[0]}. Paste and mend:\n{lines}"
+
+
+def _sorts_few(column: Column) -> bool:
+    """Whether a column has few values, each of which comes again."""
+    rows = len(column.values)
+    return column.kind in ("text", "bool", "number") and rows >= 20 and 2 <= column.distinct <= rows // 2 and column.length <= 60
+
+
 def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(map(str, columns)) or "none"
     shape, options = wish.shape, bool(option_columns(columns) or candidates("options", columns))
@@ -320,6 +400,8 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         shape, fields = likely
         needs = list(fields)
     texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
+    if wish.shape == "auto" and not options and (hint := _likelier(columns, texts, fields.get("question", ""))):
+        return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
     if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length
         fields |= _by_lot(lacking, [columns[c] for c in texts if c not in fields.values()])

@@ -1,5 +1,6 @@
 """A raw row's cells by our names, and what several shapes make of them: options, images, languages, thinking."""
 
+import hashlib
 import re
 
 from data_prep.alphabets import canonical, is_letter
@@ -77,8 +78,28 @@ def plain_language(said: str) -> str:
     )
 
 
+BY_ORDER = re.compile(
+    r"(?i)\b(?:all|none|both|any|neither) of the (?:above|others?|options)\b|^\W*(?:both )?[A-J]\W*(?:and|e|y)\W*[A-J]\W*$"
+    r"|\b(?:tod[ao]s|nenhum[ao]?|ningun[ao]?|ningún|amb[ao]s)\b.{0,25}\b(?:anteriores|acima|alternativas|opções|opciones)\b"
+)
+
+
 def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
-    """(question without its options where they stand in it, else None; the options, blank ones with their position)."""
+    """(question without its options where they stand in it, else None; the options, blank ones with their position).
+
+    Where the right option stands apart from the wrong ones they have no order: a digest of each text gives one.
+    """
+    stem, found = _written_options(raw, reading)
+    if reading.base != "apart":
+        return stem, found
+    texts = [option_text(cell(raw, reading.fields["answer"])), *(o.text for o in found)]
+    if told := next((t for t in texts if BY_ORDER.search(t)), ""):
+        raise Unreadable(f"an option points at the others by their order, which the file does not give: '{told[:60]}'")
+    texts = sorted(filter(None, texts), key=lambda t: hashlib.blake2b(t.encode("utf-8", "replace")).digest())
+    return stem, [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
+
+
+def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
     if "options" in reading.fields:
         return None, options_of(cell(raw, reading.fields["options"]))
     if reading.option_columns:

@@ -169,7 +169,7 @@ def split_stem(text: str) -> tuple[str, list[Option]]:
 
 # ---------------------------------------------------------------------------------------------- keys
 
-BASES = ("letter", "0", "1", "id", "text", "marked")
+BASES = ("letter", "0", "1", "id", "text", "marked", "apart")
 SAID = re.compile(
     r"(?:a\s+)?(?:letra|alternativa|op[cç][aã]o|opci[oó]n|option|answer|choice|gabarito|resposta|letter|item)(?:\s+(?:correta|correct|é|is))?\s*[:=]?\s*",
     re.I,
@@ -204,7 +204,7 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
         if not all(o.id.isascii() for o in options):
             raise Unreadable(f"no right answer: a Latin letter beside options in another alphabet: '{key[:60]}'")
         return _by_letter(key, options)
-    if base == "text":
+    if base in ("text", "apart"):
         return _by_text(key, options)
     if base == "id":
         said = alphabets.canonical(OPTION_NAME.sub("", plain(key)))

@@ -295,6 +295,14 @@ def sorts(column: Column) -> bool:
     return rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
 
 
+def joined_labels(column: Column) -> str:
+    """A cell that joins several labels (`Surgery|Neurology`) which other cells hold as well; "" where none does."""
+    parts = [re.split(r"\s*[|;]\s*", str(v).strip()) for v in column.values[:LOOKED_AT]]
+    often = collections.Counter(part for cell in parts for part in dict.fromkeys(cell))
+    several = [cell for cell in parts if len(cell) > 1 and all(part and often[part] > 1 for part in cell)]
+    return "|".join(several[0]) if column.length <= 100 and len(several) >= max(2, 0.05 * len(parts)) else ""
+
+
 def put_aside(column: Column) -> dict[str, str]:
     """Options, answer and label that a column's objects hold beside where a row comes from: our name -> column.name."""
     if column.kind != "object":

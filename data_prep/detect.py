@@ -8,7 +8,7 @@ label or a role and goes nowhere stops the run.
 
 import dataclasses
 
-from data_prep.asking import ask_of_turns, choose
+from data_prep.asking import ask_of_intents, ask_of_pairs, ask_of_turns, choose
 from data_prep.columns import (
     Column,
     annotates,
@@ -33,12 +33,21 @@ from data_prep.columns import (
     without_quotes,
 )
 from data_prep.errors import UserError
-from data_prep.keys import find_key
+from data_prep.keys import Key, find_key, options_of_rows
 from data_prep.known import Known, recognise, spelt_as
 from data_prep.language import language_of
-from data_prep.named import named_together
+from data_prep.named import named_together, wrong_options
 from data_prep.names import MADE_BY, RIGHT, plain, words_of
-from data_prep.nested import exploded, marked_answers, nested_rows, question_parts
+from data_prep.nested import (
+    exploded,
+    items_of,
+    marked_answers,
+    nested_rows,
+    numbered,
+    one_answer_each,
+    question_parts,
+    side_by_side,
+)
 from data_prep.phrases import meanings
 from data_prep.reading import Reading, Wish
 from data_prep.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
@@ -59,8 +68,16 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     said = wish.shape != "auto" and bool(wish.fields)  # the user named the shape and its columns: what else there is is listed
     wish, known = _known(columns, wish, sample)
     said = said or (known is not None and wish.shape != known.readings[0].shape)
-    marked = {} if wish.explode or wish.fields else marked_answers(columns)
-    sample = exploded(sample, explode := wish.explode or nested_rows(columns) or next(iter(marked), ""))
+    marked = {} if wish.explode or wish.fields else marked_answers(columns) or one_answer_each(columns)
+    pairs = wish.pairs or (
+        {} if wish.explode or wish.fields or known or wish.shape not in ("auto", "qa") else side_by_side(columns)
+    )
+    if numbered(pairs) and not wish.pairs and strict:
+        raise ask_of_pairs(pairs, shown)
+    explode = "" if pairs else wish.explode or nested_rows(columns) or next(iter(marked), "")
+    sample = exploded(sample, explode, pairs)
+    if pairs:
+        columns = profile(sample)
     if explode:
         wish = dataclasses.replace(wish, fields=wish.fields | marked.get(explode, {}))
         spelt |= (more := spellings(sample, set(wish.fields.values())))
@@ -75,9 +92,10 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     found = [c for rule in rules if (c := _candidate(rule, sample, columns, wish, passed))]
     found = found or [c for rule in rules if (c := _candidate(rule, sample, with_empty(columns), wish, passed))]
     if not found and wish.shape == "auto" and strict:
+        ask_of_intents(columns, shown)
         ask_of_turns(columns, sample, shown)
     chosen = choose(found, columns, wish, shown, strict, said)
-    reading = dataclasses.replace(chosen.reading, explode=explode, quoted=quoted, known=known.name if known else "")
+    reading = dataclasses.replace(chosen.reading, explode=explode, pairs=pairs, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
@@ -101,11 +119,18 @@ def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[
     if known is None or (known.readings[0].explode and nested_rows(columns) == ""):
         return wish, None
     found = next((r for r in known.readings if wish.shape in ("auto", r.shape)), None)
-    if found is None:
+    if found is None or not _holds(columns, found):
         return wish, None
     found = spelt_as(found, list(columns))
     base = wish.base if wish.base != "auto" else found.base
     return dataclasses.replace(found, base=base, ignore=wish.ignore, roles=wish.roles, good_score=wish.good_score), known
+
+
+def _holds(columns: dict[str, Column], found: Wish) -> bool:
+    """Whether the items that a known set's line makes rows of have its fields."""
+    listed = next((c for c in columns.values() if found.explode and plain(c.name) == plain(found.explode)), None)
+    items = [set(map(plain, item)) for item in items_of(listed) if isinstance(item, dict)] if listed else []
+    return not listed or any(set(map(plain, found.fields.values())) <= names | set(map(plain, columns)) for names in items)
 
 
 def _check_fields(wish: Wish, columns: dict[str, Column], shown: str) -> None:
@@ -277,13 +302,15 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
         if not called:
             return None
         fields["question"] = called[0]
+    if wish.base == "apart":
+        return _apart(rule, fields, sample, columns, free, wish, passed)
     spread = list(wish.option_columns) or ([] if "options" in fields else option_columns(free))
     if "options" not in fields and not spread:
         called = candidates("options", free) or [c.name for c in free.values() if c.kind == "list" and _listed_options(c)]
         if called:
             fields["options"] = called[0]
         elif fields["question"] not in columns or not inline_options(fields["question"], columns):
-            return None
+            return _apart(rule, fields, sample, columns, free, wish, passed)
     elif "options" not in fields and not wish.option_columns and (called := candidates("options", free)):
         fields["options"], spread = called[0], []
     reading = Reading("mcq", fields, tuple(spread))
@@ -299,6 +326,23 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
     checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
     reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)))
     further = _further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)
+    return _scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
+
+
+def _apart(rule, fields, sample, columns, free, wish: Wish, passed) -> Candidate | None:
+    """Multiple choice whose right option stands in one column and whose wrong ones in others."""
+    given = list(wish.option_columns) or [fields[n] for n in ("options",) if n in fields]
+    wrong, right = (given, fields.get("answer", "")) if given else wrong_options(free, fields.get("answer", ""))
+    if not wrong or right in ("", fields["question"]):
+        return None
+    fields |= {"answer": right} | ({"options": wrong[0]} if len(wrong) == 1 else {})
+    rest = {n: c for n, c in free.items() if n not in wrong and n != right}
+    _take(rule, fields, rest)
+    reading = Reading("mcq", fields, tuple(wrong) if len(wrong) > 1 else (), "apart")
+    rows = options_of_rows(sample, reading)
+    rate = sum(bool(row) for row in rows) / max(1, len(rows))
+    key = Key(right, "apart", rate, {}, f"the right option stands in {right}, the wrong ones in {', '.join(wrong)}")
+    further = _further_questions(fields, rest, wish, columns, sample)
     return _scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
 
 

@@ -108,7 +108,7 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
         letters = _letters(pairs, base)
         return Key(column, base, max(FOUND, len(letters) / len(pairs)), letters, "as --answer_base says")
     tried = {b: _letters(pairs, b) for b in ("letter", "text", "id")}
-    numeric = sum(_is_number(v) for _, v, _ in pairs)
+    numeric = sum(bool(_numbers(v)) for _, v, _ in pairs)
     if numeric >= 0.8 * len(pairs):
         return _numeric(column, pairs, tried)
     best = "text" if len(tried["text"]) > 1.05 * len(tried["letter"]) else "letter"
@@ -117,11 +117,14 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
     return Key(column, best, len(tried[best]) / len(pairs), tried[best], told)
 
 
-def _is_number(value) -> bool:
+def _numbers(value) -> list[int]:
+    """The whole number that a key is, or those of its list (`correctIndices: [2]`); [] where it is none."""
+    inside = from_literal(value)
     try:
-        return is_count(key_text(from_literal(value)))
+        texts = [key_text(v) for v in (inside if isinstance(inside, list) else [inside])]
     except Unreadable:
-        return False
+        return []
+    return [int(text) for text in texts] if all(map(is_count, texts)) else []
 
 
 def _letters(pairs: list, base: str) -> dict[int, str]:
@@ -141,7 +144,7 @@ def _numeric(column: str, pairs: list, tried: dict) -> Key:
     if len(tried["id"]) >= 0.95 * total:
         return Key(column, "id", len(tried["id"]) / total, tried["id"], f"{column} gives the options' own numbers")
     from_0, from_1 = _letters(pairs, "0"), _letters(pairs, "1")
-    numbers = [(int(key_text(v)), len(options)) for _, v, options in pairs if _is_number(v)]
+    numbers = [(n, len(options)) for _, v, options in pairs for n in _numbers(v)]
     zero, last = sum(n == 0 for n, _ in numbers), sum(n == size for n, size in numbers)
     low, high = min(n for n, _ in numbers), max(n for n, _ in numbers)
     told = f"{column} goes from {low} to {high}"

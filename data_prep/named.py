@@ -72,6 +72,21 @@ def _is_prose(column: Column, words: int = 0) -> bool:
     return column.kind == "text" and long >= 0.6 and column.distinct >= looked / 2
 
 
+WRONG = ("incorrect", "incorret", "wrong", "errad", "distractor", "distrator")  # how a word for a wrong option begins
+
+
+def wrong_options(columns: dict[str, Column], right: str = "") -> tuple[list[str], str]:
+    """(columns of wrong options: one of lists, or several of a text each; the column of the right one); ([], "") for none."""
+    called = [c for c in columns.values() if any(w.startswith(WRONG) for w in words_of(c.name))]
+    lists, texts = ([c.name for c in called if c.kind in kinds] for kinds in (("list",), ("text", "number")))
+    wrong = lists if len(lists) == 1 and not texts else texts if len(texts) > 1 and not lists else []
+    others = {name: c for name, c in columns.items() if name not in wrong}
+    right = right or next(iter(candidates("answer", others)), "")
+    if not wrong or not right or (right in columns and columns[right].kind not in ("text", "number")):
+        return [], ""
+    return wrong, right
+
+
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
     columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}

@@ -58,6 +58,8 @@ class Args:
     """a speaker as written -> whose turns these are: human, gpt, system, tool, third (a further speaker), drop, or text (none)"""
     explode: str = ""
     """field that holds a list: one row for each of its items"""
+    pairs: dict[str, str] = field(default_factory=dict)
+    """questions and their answers, several in a row: question's column -> answer's column, one row for each"""
     answer_base: Literal["auto", "letter", "0", "1", "id", "text"] = "auto"
     """mcq: how the key is written: a letter, an index from 0 or 1, an option's own number, or the full text"""
     images: Literal["describe", "reject", "ignore"] = "describe"

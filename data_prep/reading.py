@@ -24,6 +24,7 @@ KEY_WORDS = {
     "id": "as an option's own number",
     "text": "as the option's text",
     "marked": "as a mark inside the options",
+    "apart": "as the right option's text, apart from the wrong ones; all are put in an order of their own",
 }
 
 
@@ -38,6 +39,7 @@ class Reading:
         base: how a multiple-choice key is written, one of values.BASES; "" for other shapes.
         checked: columns that give the key once more; a row in which they differ is rejected.
         explode: column whose list gives a row for each of its items.
+        pairs: columns of questions and of their answers, several in a row, each of which gives a row.
         quoted: columns whose cells are JSON strings, with quotes and escapes, which are read.
         good_score: mark from which an answer is good, in feedback and graded rows.
         roles: a speaker as written -> human, gpt, system, tool, third or drop, as far as the first rows show them.
@@ -54,6 +56,7 @@ class Reading:
     base: str = ""
     checked: tuple[str, ...] = ()
     explode: str = ""
+    pairs: dict[str, str] = field(default_factory=dict)
     quoted: tuple[str, ...] = ()
     good_score: float = 1.0
     roles: dict[str, str] = field(default_factory=dict)
@@ -66,7 +69,7 @@ class Reading:
     @functools.cached_property
     def columns(self) -> set[str]:
         """Every column that the first rows have, used or not."""
-        used = {*self.fields.values(), *self.option_columns, *self.checked, self.explode}
+        used = {*self.fields.values(), *self.option_columns, *self.checked, self.explode, *self.pairs, *self.pairs.values()}
         return used | {c.split(".")[0] for c in used} | set(self.unused)
 
     @property
@@ -83,6 +86,8 @@ class Reading:
         rows += [(name, column) for name, column in self.fields.items()]
         if self.explode:
             rows.append(("a row for each of", self.explode))
+        if self.pairs:
+            rows.append(("a row for each of", ", ".join(f"{q} with {a}" for q, a in self.pairs.items())))
         if self.option_columns:
             rows.append(("options", ", ".join(self.option_columns)))
         elif self.shape == "mcq" and "options" not in self.fields:
@@ -108,7 +113,7 @@ class Reading:
     def yaml(self) -> dict:
         """What `reading.yaml` holds of it: the choices, in their order, without the evidence."""
         found = {"shape": self.shape, "fields": dict(self.fields)}
-        for name in ("option_columns", "checked", "explode", "base", "roles"):
+        for name in ("option_columns", "checked", "explode", "pairs", "base", "roles"):
             if value := getattr(self, name):
                 found[name] = list(value) if isinstance(value, tuple) else value
         if self.good_score != 1:
@@ -127,6 +132,7 @@ class Wish:
     checked: tuple[str, ...] = ()
     base: str = "auto"
     explode: str = ""
+    pairs: dict[str, str] = field(default_factory=dict)
     good_score: float | None = None
     roles: dict[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
@@ -181,7 +187,7 @@ def read_readings(path: str) -> dict[str, Wish]:
 
 
 KINDS = {  # of the values in an entry: those that are no words
-    **dict.fromkeys(("fields", "roles"), (dict, "{name: value}")),
+    **dict.fromkeys(("fields", "roles", "pairs"), (dict, "{name: value}")),
     **dict.fromkeys(("option_columns", "checked", "ignore"), (list, "[value, ...]")),
     "good_score": (int | float, "a number"),
 }
@@ -210,7 +216,7 @@ def _wish(entry: dict) -> Wish:
         values[name] = tuple(map(str, values.get(name, ())))
     for name in ("shape", "base", "explode"):
         values[name] = str(values.get(name, "")) or ("" if name == "explode" else "auto")
-    for name in ("fields", "roles"):
+    for name in ("fields", "roles", "pairs"):
         values[name] = {str(k): str(v) for k, v in values.get(name, {}).items()}
     return Wish(**values)
 

@@ -111,6 +111,7 @@ def wish_of(source: Source, args: Args) -> Wish:
         fields=dict(args.fields),
         base=args.answer_base,
         explode=args.explode,
+        pairs=dict(args.pairs),
         good_score=args.good_score,
         roles=dict(args.roles),
         ignore=tuple(args.ignore),
@@ -131,7 +132,7 @@ def reading_of(source: Source, args: Args, wish: Wish | None = None) -> Reading 
     head = head_of(source)
     wish = wish or wish_of(source, args)
     if head and wish.ignore:  # files of one call may differ: what one lacks, it need not leave out
-        has = {key for row in exploded(head, wish.explode) for key in row}
+        has = {key for row in exploded(head, wish.explode, wish.pairs) for key in row}
         wish = dataclasses.replace(wish, ignore=tuple(c for c in wish.ignore if c in has))
     return find_reading(head, wish, source.shown) if head else None
 
