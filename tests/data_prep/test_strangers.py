@@ -696,7 +696,13 @@ def test_questions_with_options_and_no_key_are_said_to_have_none():
 
 
 @pytest.mark.parametrize(
-    "name, says", [("x.xls", "save the workbook as .xlsx"), ("x.db", "export the table"), ("x.bin", "known; there")]
+    "name, says",
+    [
+        ("x.xls", "save the workbook as .xlsx"),
+        ("x.mdb", "export its table"),
+        ("x.sav", "File > Save As"),
+        ("x.bin", "known; there"),
+    ],
 )
 def test_a_format_that_is_not_read_says_what_to_do(tmp_path, name, says):
     (tmp_path / name).write_bytes(b"x")
