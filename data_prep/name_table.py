@@ -103,7 +103,7 @@ NO_NAMES = frozenset(
     positive practitioner presents primary protection qual que quem queixa refere regular relata reported resident rh rn safety said says
     sem she social sobre specialist staff state states study surgeon surgery thank that the their they this to traqueostomizado um uma
     university utero uti veno venoso vitamina was were what when who with x yes you your patient paciente hello hi so ok okay and but well
-    plaza paseo calle avda avenida urbanizacion servicio unidad departamento apartado correo email mail rua travessa alameda setor ambulatorio
+    dr dra sr sra crm coren cro crefito cremesp crp crf rqe cpf cnpj cns rg cep nif dni plaza paseo calle avda avenida urbanizacion servicio unidad departamento apartado correo email mail rua travessa alameda setor ambulatorio
     thanks good right sure please now my me we can could would do did have had let any there then alright great
     """.split()
 )

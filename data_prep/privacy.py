@@ -171,12 +171,17 @@ def _joined(hits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
     return joined
 
 
+def _begin(hit: re.Match) -> int:
+    """Where a finding begins: what parts it from the word before (`CRM 123`, `CRM: 123`) stays in the text."""
+    return hit.start() + re.match(r"(?::?\s+)*", hit.group()).end()
+
+
 def find(text: str) -> list[tuple[int, int, str]]:
     """Personal data of a text as (start, end, type), in order and not overlapping."""
     hits = []
     for kind in possible(text):
         check = VALID.get(kind, bool)
-        hits += [(*hit.span(), kind) for p in COMPILED[kind] for hit in p.finditer(text) if check(hit.group())]
+        hits += [(_begin(hit), hit.end(), kind) for p in COMPILED[kind] for hit in p.finditer(text) if check(hit.group())]
         if kind == "NAME":
             hits += _joined([*_bare_names(text), *_names(text)])
     taken: list[tuple[int, int, str]] = []
