@@ -2,13 +2,15 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 from data_prep import alphabets
 from data_prep.choices import LINE, split_stem
 from data_prep.columns import Column, candidates, fits, is_case, joined_labels, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD
 from data_prep.errors import UserError
-from data_prep.exam_text import OWN_KEY, holds_key, looks_like_exam
+from data_prep.exam_key import OWN_KEY
+from data_prep.exam_text import holds_key, looks_like_exam, read_exam
 from data_prep.keys import FOUND, OF_A_MODEL, unclear
 from data_prep.names import IDS, RIGHT, plain, words_of
 from data_prep.nested import intents
@@ -68,11 +70,14 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
     """Raises UserError where the texts are not what the shape makes of them: exams or dialogues in plain text."""
     text = columns.get(best.reading.fields.get("text", ""))
     if best.reading.shape == "text" and text and _looks_like_exam(text):
+        why = next((why for value in text.values[:20] if (why := read_exam(str(value)).why)), "")
         raise UserError(
-            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys. An exam is "
-            "read where its numbers and letters follow one another and each question has its key: a mark on the right option "
-            "(`X b)`, `b) … *`), a line below (`Answer: B`), or one table of all numbers (`1 B`). Bring it into that form or "
-            f"into a table of questions, options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
+            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys"
+            + (f" ({why})" if why else "")
+            + ". An exam is read where its numbers and letters follow one another and each question has its key: a mark on the "
+            "right option (`X b)`, `b) … *`), a line below (`Answer: B`), or one table of all numbers (`1 B`), in it or in a "
+            f"file of its own (`keys: {{{Path(shown).name}: FILE}}`). Bring it into that form or into a table of questions, "
+            f"options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
         )
     label = columns.get(best.reading.fields.get("label", ""))
     if best.reading.shape == "classification" and label and (two := joined_labels(label)):
@@ -119,6 +124,10 @@ ASKS = re.compile(
 ANSWERS = re.compile(
     r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
 )
+EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
+BOX = r"[ \t]*(?:[-*•][ \t]+)?"
+OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
+BOXES = re.compile(rf"(?m)^(?!{BOX}[\[☐☑☒✅]).*\n\s*?(?:(?:{OPEN})+{TICKED}(?:{OPEN})*|{TICKED}(?:{OPEN}){{2,}})")
 KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
 
 
@@ -153,6 +162,8 @@ def _runs_on(text: str) -> bool:
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
+    ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
+    ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
     ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1) or holds_key(text)),
     (
         "questions with numbered options and their answers",

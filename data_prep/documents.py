@@ -9,10 +9,11 @@ from pathlib import Path
 
 from data_prep.choices import LINE, split_stem
 from data_prep.errors import UserError
-from data_prep.exam_text import HEADING, OWN_KEY, SIGN, WHY, exam_in
+from data_prep.exam_layout import SIGN
+from data_prep.exam_text import exam_in
 from data_prep.headed import headed_dialogues
 from data_prep.names import plain
-from data_prep.tables import csv_file, jsonl
+from data_prep.tables import Bad, csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
 from data_prep.values import from_literal, is_count
@@ -117,7 +118,7 @@ def key_files(markdown: tuple[Path, ...]) -> dict[str, tuple[Path, ...]]:
     return found
 
 
-def markdown_file(path: Path, shown: str, siblings: list[Path]):
+def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
     """An exam in Markdown, its key in itself or in another file of the same inputs that names it; any other file is one text.
 
     A key file gives no records of its own, except a row for each key that has no question.
@@ -126,17 +127,18 @@ def markdown_file(path: Path, shown: str, siblings: list[Path]):
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
         if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
-            yield from written_or_text(text, path, shown)
+            yield from written_or_text(text, path, shown, key)
         return
-    bodies = _between(text, heads)
-    own = all(OWN_KEY.search(body) for body in bodies)
-    keys, key_file = ({}, path.name) if own else _key_of(path, shown, siblings)
-    for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, bodies, strict=True):
+    found = _key_of(path, shown, siblings)
+    if found is None and (rows := exam_rows(text, key)):
+        yield from rows
+        return
+    if found is None:
+        raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
+    keys, key_file = found
+    for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, _between(text, heads), strict=True):
         number = int(head[1])
-        if own:
-            yield line, _with_own_key(number, body, key_file), 0
-        else:
-            yield line, _exam_question(number, body, *keys.pop(number, (None, "")), key_file), 0
+        yield line, _exam_question(number, body, *keys.pop(number, (None, "")), key_file), 0
     for number, (answer, status) in sorted(keys.items()):
         row = {"number": number, "question": "", "options": {}, "answer": answer, "status": status, "key_file": key_file}
         yield number, row, 0
@@ -147,32 +149,20 @@ def _between(text: str, heads: list) -> list[str]:
     return [text[h.end() : n.start() if n else len(text)] for h, n in zip(heads, [*heads[1:], None], strict=True)]
 
 
-def numbered_exam(text: str, key_file: str) -> list[tuple[int, dict, int]]:
-    """Questions that begin with their number alone, each with options and its key below; [] where anything numbered is none."""
-    heads = list(NUMBER_HEAD.finditer(text))
-    bodies = _between(text, heads) if len(heads) > 1 else []
-    if not bodies or not all(len(OWN_KEY.findall(b)) == 1 and len(split_stem(b)[1]) > 1 for b in bodies):
-        return []
-    lines = line_numbers(text, [h.start() for h in heads])
-    return [(n, _with_own_key(int(h[1]), b, key_file), 0) for n, h, b in zip(lines, heads, bodies, strict=True)]
+def exam_rows(signed: str, key: str = "") -> list[tuple[int, dict | Bad, int]]:
+    """(line, row, 0) of each question of an exam in running text; [] where it is none."""
+    rows = exam_in(signed, key)
+    lines = line_numbers(signed, [at for at, _ in rows])
+    return [(line, row, 0) for line, (_, row) in zip(lines, rows, strict=True)]
 
 
-def _with_own_key(number: int, body: str, key_file: str) -> dict:
-    """A question whose key stands in it. What comes after the key, headings of the next part aside, explains it."""
-    key = OWN_KEY.search(body)
-    before, after = body[: key.start()], HEADING.sub("", body[key.end() :]).strip()
-    if not split_stem(before)[1]:  # the key stands before the options
-        return _exam_question(number, OWN_KEY.sub("", body), key[1], "", key_file)
-    row = _exam_question(number, before, key[1], "", key_file)
-    return row | ({"explanation": WHY.sub("", after).strip("* \t\n")} if after else {})
-
-
-def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str]:
+def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str] | None:
+    """The keys, and the name of the file that holds them and names this exam."""
     markdown = tuple(p for p in siblings if suffix_of(p) == ".md")
     found = key_files(markdown).get(path.name, ())
     near = [p for p in found if p.parent == path.parent] or list(found)
     if not near:
-        raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
+        return None
     if len(near) > 1:
         raise UserError(f"{shown}: an exam with several keys ({', '.join(map(str, near))}); --exclude all but one")
     return keys_in(whole_text(near[0], str(near[0]))), near[0].name
@@ -202,11 +192,14 @@ def _exam_question(number: int, body: str, answer, status: str, key_file: str) -
 MOST_TURNS = 200  # of one dialogue: a longer text is a collection
 
 
-def text_file(path: Path, shown: str):
-    """Objects, one a line, a table with tabs, dialogues (a speaker before each turn), RTF that is called text, or one text."""
+def text_file(path: Path, shown: str, key: str = ""):
+    """An exam, or objects, one a line, a table with tabs, dialogues (speakers before turns), RTF called text, or one text."""
     text = whole_text(path, shown)
     if text.lstrip().startswith("{\\rtf"):
-        yield 1, {"text": _from_rtf(text)}, 0
+        yield from written_or_text(_from_rtf(text), path, shown, key)
+        return
+    if rows := exam_rows(text, key):
+        yield from rows
         return
     if found := headed_dialogues(text):
         yield from ((line, record, 0) for line, record in found)
@@ -230,18 +223,16 @@ def text_file(path: Path, shown: str):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
     else:
-        yield from written_or_text(text, path, shown)
+        yield from written_or_text(text, path, shown, key)
 
 
-def written_or_text(signed: str, path: Path, shown: str):
+def written_or_text(signed: str, path: Path, shown: str, key: str = ""):
     """The rows of an exam or a table that is written into a text; else the text as one record."""
     text = signed.replace(SIGN, "")
-    if exam := numbered_exam(text, path.name):
-        yield from exam
-    elif rows := marked_exam(text) or markdown_table(text, shown):
+    if rows := marked_exam(text) or markdown_table(text, shown):
         yield from ((line, row, 0) for line, row in rows)
-    elif rows := exam_in(signed):
-        yield from ((line, row, 0) for line, (_, row) in zip(line_numbers(signed, [at for at, _ in rows]), rows, strict=True))
+    elif rows := exam_rows(signed, key):
+        yield from rows
     else:
         yield 1, {"text": text}, 0
 
@@ -276,6 +267,7 @@ def _from_rtf(text: str) -> str:
     return rtf_to_text(text, errors="ignore").strip()
 
 
-def rtf_file(path: Path, shown: str):
+def rtf_file(path: Path, shown: str, key: str = ""):
     # RTF is ASCII with escapes; a byte beyond it stands for itself in the writer's code page.
-    yield 1, {"text": _from_rtf(path.read_bytes()[:MOST_WHOLE].decode("cp1252", errors="replace"))}, 0
+    text = _from_rtf(path.read_bytes()[:MOST_WHOLE].decode("cp1252", errors="replace"))
+    yield from written_or_text(text, path, shown, key)

@@ -3,19 +3,34 @@
 Each yields (line, record, bytes so far).
 """
 
+import functools
+import re
 from collections import Counter
 from pathlib import Path
 
-from data_prep.documents import written_or_text
+from data_prep.documents import exam_rows, written_or_text
 from data_prep.errors import UserError
-from data_prep.exam_text import SIGN, exam_in, is_of_exam
+from data_prep.exam_layout import SIGN, is_of_exam
 from data_prep.names import LETTERS
 from data_prep.tables import Bad
-from data_prep.written import line_numbers
 
 
-def pdf_file(path: Path, shown: str):
+def pdf_file(path: Path, shown: str, key: str = ""):
     """The text of a PDF as one record, with its number of pages, or its exam. A scanned one holds none: a reject says so."""
+    pages = _pages(path, shown)
+    if rows := exam_rows(pdf_text(path, shown), key):
+        yield from ((line, row if isinstance(row, Bad) else row | {"pages": len(pages)}, at) for line, row, at in rows)
+    else:
+        yield 1, {"text": _whole_words("\n\n".join(p for p in pages if p)), "pages": len(pages)}, 0
+
+
+def pdf_text(path: Path, shown: str) -> str:
+    """The text of a PDF without what stands at the edges of its pages."""
+    return _whole_words("\n\n".join(_without_edges(_pages(path, shown))))
+
+
+@functools.lru_cache(maxsize=4)  # read for its rows, for its reading and as a key
+def _pages(path: Path, shown: str) -> list[str]:
     import logging
 
     import pypdf
@@ -24,13 +39,25 @@ def pdf_file(path: Path, shown: str):
     reader = pypdf.PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UserError(f"{shown}: is locked by a password; save it without one")
-    pages = [(page.extract_text() or "").strip() for page in reader.pages]
-    bare = "\n\n".join(_without_edges(pages))
-    if rows := exam_in(bare):
-        for line, (_, row) in zip(line_numbers(bare, [at for at, _ in rows]), rows, strict=True):
-            yield line, row if isinstance(row, Bad) else row | {"pages": len(pages)}, 0
-    else:
-        yield 1, {"text": "\n\n".join(p for p in pages if p), "pages": len(pages)}, 0
+    return [(page.extract_text() or "").strip() for page in reader.pages]
+
+
+BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010\u00ad]\n([^\W\d_A-ZÀ-Þ]\w*)")
+KEPT = re.compile(
+    r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
+)
+
+
+def _whole_words(text: str) -> str:
+    """Words that a line's end cut in two are joined; one that is written with its hyphen elsewhere keeps it."""
+
+    def joined(hit: re.Match) -> str:
+        hyphened = f"{hit[1]}-{hit[2]}"
+        whole = hit[1] + hit[2]
+        stays = hyphened in text or (whole not in text and KEPT.fullmatch(hit[1]))
+        return f"{hyphened if stays else whole}\n"
+
+    return BROKEN.sub(joined, text)
 
 
 def _without_edges(pages: list[str]) -> list[str]:
@@ -51,7 +78,12 @@ def _plain(line: str) -> str:
     return "".join("#" if c.isdigit() else c for c in line.strip()).replace("##", "#").replace("##", "#")
 
 
-def docx_file(path: Path, shown: str):
+def docx_file(path: Path, shown: str, key: str = ""):
+    """The text, or the exam, of a DOCX."""
+    yield from written_or_text(docx_text(path), path, shown, key)
+
+
+def docx_text(path: Path) -> str:
     """The text of a DOCX: paragraphs and tables in their order, a table's row a line with tabs.
 
     Word counts lists by itself, so that their numbers and letters stand in no text: they are written out where a list is
@@ -67,7 +99,7 @@ def docx_file(path: Path, shown: str):
             parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
         elif block.text.strip():
             parts.append((SIGN if _set_apart(block) else "") + lists.mark(block) + block.text.strip())
-    yield from written_or_text("\n\n".join(parts), path, shown)
+    return "\n\n".join(parts)
 
 
 def _set_apart(paragraph) -> bool:

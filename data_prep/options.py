@@ -45,6 +45,8 @@ class Args:
     """folder to write"""
     exclude: list[str] = field(default_factory=list)
     """patterns of files, and of a workbook's sheets, to pass over, for instance '[*_labels.csv, *.xlsx#resumo]'"""
+    keys: dict[str, str] = field(default_factory=dict)
+    """an exam's file -> the file that holds its key, where their names do not say so (prova_2023.pdf, gabarito_2023.pdf)"""
     task: Literal["auto", "sft", "preference", "feedback", "text"] = "auto"
     """what the rows are for; auto: what their shape says. Multiple choice gives preference (the right option against another
     one) and feedback rows as well, and a preference pair two feedback rows"""

