@@ -1,12 +1,13 @@
 """Which of the readings that fit is taken, and what is asked, with the lines to paste, where none may be."""
 
 import dataclasses
+import itertools
 import re
 from pathlib import Path
 
 from data_prep import alphabets
 from data_prep.choices import LINE, split_stem
-from data_prep.columns import Column, candidates, fits, is_case, joined_labels, option_columns, put_aside, share, sorts
+from data_prep.columns import Column, candidates, explains, fits, is_case, joined_labels, option_columns, put_aside, share, sorts
 from data_prep.documents import NUMBER_HEAD
 from data_prep.errors import UserError
 from data_prep.exam_key import OWN_KEY
@@ -19,10 +20,10 @@ from data_prep.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.rules import REACH, RULE_OF, STORED, Candidate
 from data_prep.turn_rows import single_turns
 from data_prep.turns import role_of, speakers_of
-from data_prep.values import from_literal
+from data_prep.values import cell, from_literal, is_missing
 
 
-def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
+def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
     """The best candidate. Raises UserError where there is none, two are in reach, or what matters would go unused.
 
     `said`: the user named shape and columns, so that unused ones are listed and no reason to stop.
@@ -47,7 +48,7 @@ def choose(found: list[Candidate], columns, wish: Wish, shown: str, strict: bool
         raise unclear(shown, best.key)
     if not said:
         _check_marks(best, shown)
-        _check_contents(best, columns, shown)
+        _check_contents(best, columns, sample, shown)
     if best.unused and not said:
         raise UserError(_left_out(best, columns, shown))
     if not said:
@@ -66,7 +67,7 @@ def _check_marks(best: Candidate, shown: str) -> None:
         )
 
 
-def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> None:
+def _check_contents(best: Candidate, columns: dict[str, Column], sample: list[dict], shown: str) -> None:
     """Raises UserError where the texts are not what the shape makes of them: exams or dialogues in plain text."""
     text = columns.get(best.reading.fields.get("text", ""))
     if best.reading.shape == "text" and text and _looks_like_exam(text):
@@ -96,12 +97,26 @@ def _check_contents(best: Candidate, columns: dict[str, Column], shown: str) -> 
             f"{shown}: its text holds {what}, which plain text would mix up. Bring them into a table of questions and "
             f"answers; or, where text is meant, paste:\n{pasted(best.reading)}"
         )
+    case = columns.get(best.reading.fields.get("context", ""))
+    if case and _blank_below(case, sample):
+        raise UserError(
+            f"{shown}: {case.name} is empty in {1 - case.filled:.0%} of the rows, each time below one that has it, as merged "
+            "cells come out: those questions would be asked without it. Write it into all its rows; or, where they have none, "
+            f"paste:\n{pasted(best.reading, [], {'context': case.name})}"
+        )
     asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
     if best.reading.shape in ("qa", "alpaca") and asked and share(asked.values, _holds_dialogue) >= 0.3:
         raise UserError(
             f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
             f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
         )
+
+
+def _blank_below(column: Column, sample: list[dict]) -> bool:
+    """Whether a column is filled in the first row and then hardly ever in two rows one after another."""
+    filled = [not is_missing(cell(raw, column.name)) for raw in sample]
+    pairs = sum(a and b for a, b in itertools.pairwise(filled))
+    return filled[0] and 3 <= sum(filled) <= 0.6 * len(filled) and pairs <= 0.1 * sum(filled)
 
 
 def _check_answers(best: Candidate, columns: dict[str, Column], shown: str) -> None:
@@ -183,7 +198,7 @@ def _is_of_ids(value) -> bool:
     return bool(re.fullmatch(r"\s*-?\d+(?:\s*[,;]\s*-?\d+)*\s*", str(value)))
 
 
-LETTER = re.compile(r"\s*\(?[A-Za-z]\)?\.?\s*")
+LETTER = re.compile(r"\s*\(?(?:[A-Za-z]|[IVX]{1,4})\)?\.?\s*")
 
 
 TAGGED = re.compile(
@@ -264,7 +279,7 @@ def _left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
     if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
-    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]):
+    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and _comes_again(columns[one]):
         text = fields.get("text") or fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
     text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
@@ -363,7 +378,7 @@ KEYED = (
 )
 
 
-def _likelier(columns: dict[str, Column], texts: list[str], asked: str) -> str:
+def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
     """What a file can be whose names say no shape: texts that are compared, a text and its summary, a question and its class."""
     if set(columns) == {"_key", "_value"}:
         keyed = pasted(Reading("qa", {"question": "_key", "answer": "_value"}))
@@ -373,7 +388,7 @@ def _likelier(columns: dict[str, Column], texts: list[str], asked: str) -> str:
         return f"{KEYED} paste one:\n{keyed}\n       or\n{alone}"
     labels = [c.name for c in columns.values() if c.name not in texts or c.length <= 30]
     labels = [c for c in labels if not IDS.match(plain(c)) and _sorts_few(columns[c])]
-    long = [c for c in texts if c not in labels and columns[c].length > 20]
+    long = [c for c in texts if c not in labels and columns[c].length > 20 and not explains(columns[c])]
     sums = [c for c in long if SUMS_UP & set(words_of(c))]
     if len(sums) == 1 and len(long) == 2:
         whole = next(c for c in long if c not in sums)
@@ -381,7 +396,7 @@ def _likelier(columns: dict[str, Column], texts: list[str], asked: str) -> str:
             f"It seems that {sums[0]} sums up {whole}. As its answer that is learnt for any text: ask for a summary with "
             f"--system. Paste:\n{pasted(Reading('qa', {'question': whole, 'answer': sums[0]}))}"
         )
-    if len(labels) != 1 or len(long) not in (1, 2) or (len(long) == 1 and asked != long[0]):
+    if len(labels) != 1 or len(long) not in (1, 2):
         return ""
     *context, text = long
     lines = pasted(Reading("classification", {"text": text, "label": labels[0]}), [], {"context": context[0]} if context else {})
@@ -390,10 +405,21 @@ def _likelier(columns: dict[str, Column], texts: list[str], asked: str) -> str:
     return f"No column answers {text}; it can be sorted by {labels[0]}. Paste and mend:\n{lines}"
 
 
+def _comes_again(column: Column) -> bool:
+    """Whether values of a column come again, or it has too few to tell."""
+    return len(column.values) < 20 or column.distinct <= len(column.values) // 2
+
+
 def _sorts_few(column: Column) -> bool:
     """Whether a column has few values, each of which comes again."""
     rows = len(column.values)
-    return column.kind in ("text", "bool", "number") and rows >= 20 and 2 <= column.distinct <= rows // 2 and column.length <= 60
+    return (
+        column.kind in ("text", "bool", "number")
+        and rows >= 20
+        and 2 <= column.distinct
+        and _comes_again(column)
+        and column.length <= 60
+    )
 
 
 def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
@@ -411,7 +437,7 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         shape, fields = likely
         needs = list(fields)
     texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
-    if wish.shape == "auto" and not options and (hint := _likelier(columns, texts, fields.get("question", ""))):
+    if wish.shape == "auto" and not options and (hint := _likelier(columns, texts)):
         return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
     if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length

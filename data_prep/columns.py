@@ -27,7 +27,7 @@ from data_prep.names import (
     without_language,
     words_of,
 )
-from data_prep.phrases import meanings
+from data_prep.phrases import NUMBERED, meanings
 from data_prep.turns import is_turns, messages_of, speakers_of
 from data_prep.values import Unreadable, from_literal, is_missing, mark_of, text_of, unquoted
 
@@ -223,7 +223,7 @@ def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
     found: dict[str, dict[str, str]] = {}
     for name in columns:
-        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(name))
+        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(NUMBERED.sub("", str(name))))
         if hit and (hit[1] in OPTION_PREFIXES or (not hit[1] and hit[2].isalpha())):
             found.setdefault(hit[1], {})[hit[2]] = name
     best: list[str] = []

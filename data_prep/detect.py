@@ -94,7 +94,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     if not found and wish.shape == "auto" and strict:
         ask_of_intents(columns, shown)
         ask_of_turns(columns, sample, shown)
-    chosen = choose(found, columns, wish, shown, strict, said)
+    chosen = choose(found, columns, sample, wish, shown, strict, said)
     reading = dataclasses.replace(chosen.reading, explode=explode, pairs=pairs, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
@@ -363,13 +363,15 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked}
     takers = [columns[c] for c in used if c in columns]
     with_options = rule.shape == "mcq"
+    spread = set() if with_options or len(options := option_columns(columns)) < 3 else set(options)
     unused = [
         c.name
         for c in columns.values()
         if c.name not in used
         and c.name not in passed
         and (
-            must_not_go_unused(c, len(sample), with_options)
+            c.name in spread
+            or must_not_go_unused(c, len(sample), with_options)
             or (rule.shape in ("qa", "text") and put_aside(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))

@@ -127,6 +127,7 @@ TELLING = re.compile(
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
+    r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|conceito|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
     r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected)$",
     re.I,
 )

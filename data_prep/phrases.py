@@ -5,6 +5,7 @@ and `Resposta modelo` may be a model's: a name with any other word says nothing.
 """
 
 import functools
+import re
 from typing import NamedTuple
 
 from data_prep.names import ALIASES, plain, words_of
@@ -60,12 +61,16 @@ PHRASES = (
 PARTICLES = set("de do da dos das del la el los las o a os as ao the of to for para em s".split())  # inside a name only
 
 
+NUMBERED = re.compile(r"^\s*\d{1,2}\s*[.)-]\s+(?=\D)")  # "1. Pergunta", as forms number what they ask
+
+
 @functools.lru_cache(maxsize=4096)
 def meanings(name) -> tuple[str, ...]:
     """Our names for what a column is called, by the tables of names and of phrases; () for a name that says nothing."""
-    if found := ALIASES.get(plain(name)):
+    bare = NUMBERED.sub("", str(name))
+    if found := ALIASES.get(plain(name)) or ALIASES.get(plain(bare)):
         return tuple(found)
-    words = words_of(name)
+    words = words_of(bare)
     words = [w for i, w in enumerate(words) if w not in PARTICLES or i in (0, len(words) - 1)]
     return tuple(dict.fromkeys(p.name for p in PHRASES if len(words) > 1 and _says(p, words)))
 

@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep import databases, documents, office, tables
+from data_prep import databases, documents, office, sheets, tables
 from data_prep.errors import UserError
 from data_prep.exam_key import WRITTEN, keys_by_name, tables_in
 from data_prep.names import SPLITS
@@ -164,16 +164,16 @@ def _parts(file: InputFile, exclude: list[str]) -> list[InputFile]:
         if not found:
             raise UserError(f"{file.shown}: holds no file of a known format ({', '.join(READERS)})")
         return found
-    lists = {".xlsx": tables.sheets_of} | dict.fromkeys(databases.SUFFIXES, databases.tables_of)
+    lists = {".xlsx": sheets.sheets_of} | dict.fromkeys(databases.SUFFIXES, databases.tables_of)
     if file.path.suffix.lower() not in lists:
         return [file]
     try:
-        sheets = lists[file.path.suffix.lower()](file.path)
+        names = lists[file.path.suffix.lower()](file.path)
     except Exception as error:
         raise UserError(f"{file.shown}: cannot be read as {file.path.suffix} ({type(error).__name__}: {error})") from None
-    if len(sheets) == 1:
-        return [file._replace(sheet=sheets[0])]
-    named = [file._replace(shown=f"{file.shown}#{sheet}", sheet=sheet) for sheet in sheets]
+    if len(names) == 1:
+        return [file._replace(sheet=names[0])]
+    named = [file._replace(shown=f"{file.shown}#{sheet}", sheet=sheet) for sheet in names]
     return [part for part in named if not any(fnmatch.fnmatchcase(part.shown, f"*{p}") for p in exclude if "#" in p)]
 
 
@@ -233,7 +233,7 @@ def _rows(file: InputFile, siblings: list[Path]):
     if file.exam and tables_in(_text_of(file.path, file.shown)):
         return iter(())  # read with its exam
     if file.sheet:
-        read = databases.sqlite_table if file.path.suffix.lower() in databases.SUFFIXES else tables.xlsx_sheet
+        read = databases.sqlite_table if file.path.suffix.lower() in databases.SUFFIXES else sheets.xlsx_sheet
         return read(file.path, file.shown, file.sheet)
     suffix = suffix_of(file.path)
     key = (_text_of(file.key, str(file.key)),) if file.key and suffix in WRITTEN else ()

@@ -1,12 +1,12 @@
-"""Readers of records: JSONL, JSON in its written forms, CSV, XLSX, Parquet and Arrow.
+"""Readers of records: JSONL, JSON in its written forms, CSV, Parquet and Arrow.
 
 Each yields (line or number, record, bytes so far); a record is a dict, or a Bad line that is listed as a reject.
 """
 
 import csv
 import io
-import itertools
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -238,6 +238,19 @@ def header_row(rows: list[list]) -> int:
     return next((i for i, n in enumerate(filled) if n >= 2 and n >= 0.6 * width), 0)
 
 
+def names_again(header: list[str], cells: list, first: bool) -> str:
+    """Why a line below the header is no record: it repeats the names, or, where it is the first, it is a second line of names."""
+    said = [(name, str(c).strip()) for name, c in zip(header, cells, strict=False) if c is not None and str(c).strip()]
+    if len(said) < 2 or max(len(text) for _, text in said) > 60:
+        return ""
+    if all(plain(name) == plain(text) for name, text in said):
+        return "repeats the names of the columns"
+    named = {name for _, text in said if len(plain(text)) > 1 for name in meanings(text)}
+    lettered = all(meanings(text) or re.fullmatch(r"[A-J]", text) for _, text in said)
+    second = first and named and (lettered or {"question", "answer"} <= named)
+    return "a second line of names below the header" if second else ""
+
+
 def csv_file(path: Path, shown: str):
     encoding, limit = find_encoding(path, shown), csv.field_size_limit(MOST_BYTES)
     first = 1
@@ -253,14 +266,14 @@ def csv_file(path: Path, shown: str):
                     if len(before) < 12:
                         continue
                     header, rest = _begin(before)
-                    yield from _table_rows(rest, header, above, shown)
+                    yield from _table_rows(rest, header, above, shown, begins=True)
                     continue
                 yield from _table_rows([(line, cells)], header, above, shown)
             if header is None:
                 if not any(any(c.strip() for c in cells) for _, cells in before):
                     raise UserError(f"{shown}: is empty")
                 header, rest = _begin(before)
-                yield from _table_rows(rest, header, above, shown)
+                yield from _table_rows(rest, header, above, shown, begins=True)
     except csv.Error as error:
         why = f"a cell of more than {MOST_BYTES // 2**20} MB; is a quote missing?" if "field larger" in str(error) else f"{error}"
         raise UserError(f"{shown}:{first + above}: {why}") from None
@@ -288,42 +301,16 @@ def _begin(before: list) -> tuple[list[str], list]:
     return header_of(before[at][1]), before[at + 1 :]
 
 
-def _table_rows(rows: list, header: list[str], above: int, shown: str):
-    for line, cells in rows:
+def _table_rows(rows: list, header: list[str], above: int, shown: str, begins: bool = False):
+    for n, (line, cells) in enumerate(rows):
         if not any(cells):
+            continue
+        if why := names_again(header, cells, begins and n == 0):
+            yield line + above, Bad(why, str(cells)), 0
             continue
         if len(cells) > len(header) and any(cells[len(header) :]):
             raise UserError(f"{shown}:{line + above}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
         yield line + above, dict(zip(header, cells, strict=False)), 0
-
-
-def sheets_of(path: Path) -> list[str]:
-    """Names of a workbook's sheets."""
-    import openpyxl
-
-    book = openpyxl.load_workbook(path, read_only=True)
-    names = [sheet.title for sheet in book.worksheets]
-    book.close()
-    return names
-
-
-def xlsx_sheet(path: Path, shown: str, sheet: str):
-    import openpyxl
-
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    rows = enumerate(book[sheet].iter_rows(values_only=True), 1)
-    before = [(n, list(cells)) for n, cells in (next(rows, (0, ())) for _ in range(12)) if n]
-    if not before:
-        return
-    at = header_row([cells for _, cells in before])
-    header = header_of(before[at][1])
-    while (
-        header and header[-1].startswith("_column") and all(len(c) < len(header) or c[len(header) - 1] is None for _, c in before)
-    ):
-        header.pop()
-    for number, cells in itertools.chain(before[at + 1 :], rows):
-        if any(c is not None for c in cells):
-            yield number, {k: "" if c is None else c for k, c in zip(header, cells, strict=False)}, 0
 
 
 def arrow_file(path: Path, shown: str):

@@ -286,7 +286,7 @@ ASKED = [
     ("label.jsonl", lines({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "label": True}), "ignore: [label]"),
     ("bad.jsonl", lines(*({"question": f"q{i}", "answer": "a", "physician_label": w} for i, w in enumerate(("bad", "good")))), "score: physician_label"),
     ("marks.csv", "pergunta,resposta,nota\nq?,x,10\nr?,y,3\n", "good_score: 10"),
-    ("sciq.jsonl", lines({"question": Q, "distractor1": "a", "distractor2": "b", "correct_answer": "c"}), "distractor1"),
+    ("wrong.jsonl", lines({"question": Q, "wrong_answer": "a", "correct_answer": "c"}), "wrong_answer"),
     ("numbers.jsonl", lines({"question": Q, "options": ["1", "2", "3"], "answer": 2}), "answer_base: text"),
     ("pred.jsonl", lines({"question": Q, "options": ["x", "y"], "answer": "B", "pred": "A"}), "ignore: [pred]"),
     ("letters.jsonl", lines(*({"question": f"{Q}{i}", "options": ["x", "y"], "answer": "AB"[i], "coluna": "BA"[i]} for i in (0, 1))), "ignore: [coluna]"),
