@@ -9,6 +9,11 @@ LEFT_OUT = ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", 
 MOST_EXAMPLES, OF_A_KIND = 24, 2
 FEW, MOSTLY = 20, 0.9  # rows of a file, and the share of them that is rejected where it is misread
 
+SAME_FILE = (
+    ". They are rows of eval_files: was one file given both to learn from and to be measured by, as recipes/sft's `cases` and "
+    "`exam`? Of one file recipes/my_exam holds a part out: run_recipe.py recipes/my_exam --variables '{rows: FILE}'"
+)
+
 
 def same_for_all(reason: str) -> str:
     """A reason without what differs from row to row (`values.Unreadable`), to be counted."""
@@ -111,4 +116,7 @@ class Tally:
     def nothing_left(self) -> str:
         why = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))
         others = "; ".join(f"{n} x {kind}" for kind, n in self.kinds.items() if kind != "rejected" and n)
-        return f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part)
+        same = self.kinds["leak"] >= MOSTLY * self.read
+        return (
+            f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part) + (SAME_FILE if same else "")
+        )

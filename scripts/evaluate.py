@@ -35,6 +35,7 @@ stands in metrics.json as `precision`, and compare.py says where two models diff
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -47,10 +48,12 @@ from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import baselines, engines, judge, predict, summary, tasks
+from scoring import baselines, engines, judge, predict, statistics, summary, tasks
 from scoring.evaluations import model_name
 
 from data_prep.chat_template import TEMPLATES
+
+ALPHA = 0.05  # compare.py's own level
 
 
 @dataclass
@@ -105,6 +108,8 @@ class Args:
     """marks that people gave (JSONL: id, output, mark from 0 to 1): the judge's agreement with them is measured"""
     limit: int = 0
     """score the first so many rows only; 0: all"""
+    detectable: float = 0.0
+    """points: rows with options so few that a difference of this size would go unseen are refused; 0: any number will do"""
     seed: int = 3407
     """seed of the examples' draw and of sampling"""
 
@@ -131,7 +136,7 @@ class Args:
         return (
             found
             + check_at_least(self, 1, "max_length", "batch_tokens", "permutations", "num_samples", "concurrency")
-            + check_at_least(self, 0, "limit", "shots", "max_new_tokens", "temperature")
+            + check_at_least(self, 0, "limit", "shots", "max_new_tokens", "temperature", "detectable")
         )
 
 
@@ -183,7 +188,25 @@ def read(args: Args) -> tuple[list[dict], str, str]:
     most = min(len(tasks.options_of(row)) for row in rows) if args.permutations > 1 else 0
     if most and args.permutations > most:
         raise UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
+    if args.detectable:
+        check_detectable(args, len(rows[: args.limit or None]), task)
     return rows, protocol, digest
+
+
+def check_detectable(args: Args, n: int, task: str) -> None:
+    """Raises UserError where a difference of --detectable points would go unseen in most comparisons on so few rows."""
+    if task not in tasks.CHOICE:
+        raise UserError(f"detectable: {args.data} holds {task}; the rows needed are known for rows with options only")
+    if n >= (needed := statistics.rows_to_show(min(1, args.detectable / 100), ALPHA)):
+        return
+    least = statistics.minimal_detectable(n, 0.5, ALPHA)
+    shown = f"show one of {100 * least:.1f} points or more" if least else "show none at all"
+    raise UserError(
+        f"data: {args.data} holds {n} rows, too few: a difference of {args.detectable:g} points takes {needed} to be shown four "
+        f"times in five (McNemar's test at {ALPHA}, where two models differ on half of the rows); {n} {shown}. Bring "
+        f"{math.ceil(10 * needed / n) / 10} times the rows, hold out a larger share of them (test_size), or state a larger "
+        "difference beforehand (detectable)"
+    )
 
 
 def judge_data(args: Args, rows: list[dict]) -> tuple[dict, list[dict]]:

@@ -161,7 +161,7 @@ def read(
     source = load(folder)
     values = choose_values(source, path, rehearse, variables or {}, choose)
     places = values | {"recipe": str(folder), "out": str(out)}
-    problems, stages, made = [], [], set()
+    problems, stages, made, lacking = [], [], set(), []
     for number, raw in enumerate(source.stages, 1):
         where = f"{path}: stage {number}"
         if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= STAGE_KEYS:
@@ -175,10 +175,11 @@ def read(
         stage = make_stage(raw, places, source.folders)
         if stage.name in {s.name for s in stages}:
             problems.append(f"{where}: the name {stage.name} stands twice")
-        problems += [f"{where} ({stage.name}): {problem}" for problem in stage_problems(stage, made)]
+        problems += [f"{where} ({stage.name}): {problem}" for problem in stage_problems(stage)]
+        lacking += [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, made)]
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
-    if problems:
+    if problems := problems + missing_inputs(lacking, values, path):
         raise UserError(problems)
     return Recipe(source.title, with_seeds(stages, seed_list(seeds or source.seeds, path), out), values)
 
@@ -212,20 +213,33 @@ def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
     return Stage(raw["name"], command, list(dict.fromkeys([*inputs, *named])), [fill(p, values) for p in raw.get("outputs", [])])
 
 
-def stage_problems(stage: Stage, made: set[Path]) -> list[str]:
-    """What is wrong with a stage, `made` being what the stages before it write."""
+def stage_problems(stage: Stage) -> list[str]:
+    """What is wrong with a stage's command."""
     left = re.findall(r"(?<!\w)\{\w+\}", " ".join([*stage.command, *stage.inputs, *stage.outputs]))
     problems = [f"{name} is no variable of the recipe" for name in left]
     if stage.command[:1] != ["python"] or not (ROOT / stage.script).is_file():
         problems.append("the command must be `python` and a script that is there")
     else:
         problems += command_problems(stage.command)
-    # A hub id or a package's rows are no files; whether they can be had is told by chain/hub.py and by the stage itself.
-    return problems + [
-        f"input {p} is not there and no earlier stage makes it"
-        for p in stage.inputs
-        if not Path(p).exists() and not is_elsewhere(p) and not any(Path(p) == m or m in Path(p).parents for m in made)
-    ]
+    return problems
+
+
+def is_made(path: str, made: set[Path]) -> bool:
+    """Whether an earlier stage writes it."""
+    return any(Path(path) == m or m in Path(path).parents for m in made)
+
+
+def missing_inputs(lacking: list[str], values: dict[str, str], path: Path) -> list[str]:
+    """A line for each input that is not there, and the variable that names it.
+
+    A hub id or a package's rows are no files; whether they can be had is told by chain/hub.py and by the stage itself.
+    """
+    found = []
+    for name in dict.fromkeys(lacking):
+        variable = next((key for key, value in values.items() if value == name), None)
+        said = f"; name what is: --variables '{{{variable}: PATH}}'" if variable else ""
+        found.append(f"{path}: input {name} is not there and no earlier stage makes it{said}")
+    return found
 
 
 def is_elsewhere(name: str) -> bool:

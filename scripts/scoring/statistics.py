@@ -153,6 +153,17 @@ def minimal_detectable(n: float, discordant: float, alpha: float) -> float | Non
     return round(high, 4)
 
 
+def rows_to_show(difference: float, alpha: float, discordant: float = 0.5) -> int:
+    """Rows with which McNemar's test shows this difference of two paired shares with 80 % power (Connor 1987).
+
+    `discordant` as above; where nothing is known yet, half: of two models whose answers have nothing in common.
+    """
+    from scipy.stats import norm
+
+    a, b, discordant = norm.ppf(1 - alpha / 2), norm.ppf(POWER), max(discordant, difference)
+    return math.ceil(((a * discordant**0.5 + b * (discordant - difference**2) ** 0.5) / difference) ** 2)
+
+
 def detectable_mean(spread: Spread, alpha: float) -> float:
     """Smallest mean of paired differences that a two-sided test shows with 80 % power."""
     from scipy.stats import norm

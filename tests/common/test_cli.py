@@ -218,6 +218,7 @@ def assert_parses(command: list[str]) -> None:
 
 OWN = {  # what only a user can bring
     "classification": {"rows": "recipes/rehearsal/labelled.csv"},
+    "my_exam": {"rows": "recipes/rehearsal/my_exam.csv"},
     "guidelines": {"guides": "recipes/rehearsal/text.jsonl", "exam": "recipes/rehearsal/labelled.csv"},
     "preferences_from_people": {"votes": "recipes/rehearsal"},
 }

@@ -143,6 +143,9 @@ def test_minimal_detectable_difference_is_found_four_times_in_five():
     shown = sum(statistics.mcnemar(int(w), int(x)) < 0.05 for w, x, _ in draws) / 1500
     assert shown == pytest.approx(0.8, abs=0.06)
     assert statistics.minimal_detectable(10, 0.1, 0.05) is None
+    needed = statistics.rows_to_show(least, 0.05, discordant)
+    assert abs(needed - n) <= 1, "one is the other, solved for the rows"
+    assert statistics.minimal_detectable(statistics.rows_to_show(0.2, 0.05) - 1, 0.5, 0.05) > 0.2
 
 
 @pytest.mark.parametrize(
