@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chain.recipe import Recipe, is_elsewhere, is_hub_id
 from common.errors import UserError
+from common.models import check_model_name
 
 TIMEOUT = 15  # seconds for one question to the hub
 
@@ -137,6 +138,8 @@ def check(recipe: Recipe, revisions: dict[str, str], made: set[str]) -> tuple[li
     """
     said, problems = [], []
     for variable, value in recipe.variables.items():
+        if variable.endswith("model") and value and value not in made and not is_hub_id(value):
+            problems += check_model_name(value, variable)
         kind = "dataset" if value.startswith("hf:") else "model" if variable.endswith("model") and is_hub_id(value) else ""
         name = bare(value)
         if not kind or name in revisions or value in made or Path(value).exists():

@@ -1,6 +1,7 @@
 """Models: find one before anything slow starts, load it through Unsloth."""
 
 import atexit
+import difflib
 import functools
 import gc
 import json
@@ -12,6 +13,7 @@ from common.errors import UserError
 from common.loading import loading
 
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
+ON_THE_HUB = [f"Qwen/Qwen3-{size}" for size in ("0.6B", "1.7B", "4B", "8B", "14B")]  # what recipes and READMEs name
 
 
 PYTHONS_THRESHOLD = gc.get_threshold()
@@ -77,8 +79,16 @@ def check_model_name(model: str, field: str = "model") -> list[str]:
         return [f"{field}: {model} holds neither config.json nor adapter_config.json; is the run finished?"]
     if model.count("/") != 1 or model.startswith((".", "/", "~", "models/", "runs/")):
         made = " (make it: python scripts/make_model.py)" if model == EMBEDDED_MODEL else ""
-        return [f"{field}: there is no folder {model}{made}"]
+        return [f"{field}: there is no folder {model}{made}{'' if '/' in model else owner_lacks(model)}"]
     return []
+
+
+def owner_lacks(model: str) -> str:
+    """What to say of a name that is no folder and has no owner, as the hub's names do."""
+    names = {name.partition("/")[2].casefold(): name for name in ON_THE_HUB}
+    near = difflib.get_close_matches(model.casefold(), names, 1)
+    meant = f"did you mean {names[near[0]]}?" if near else f"for instance {ON_THE_HUB[1]}"
+    return f"; a model on the hub is OWNER/NAME: {meant}"
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import re
 import pytest
 from chain import estimate
 from chain import recipe as recipes
+from common import models
 from conftest import ROOT, run_script
 from training import memory
 
@@ -204,3 +205,16 @@ def test_a_gpu_recomputes_unless_it_is_told_not_to():
     args = recipes.command_args(["python", "scripts/sft.py", "--output_dir", "x"])
     assert memory.choose(memory.KNOWN["Qwen/Qwen3-1.7B"], args, "sft", 512, True, 1e12)[0] is False
     assert args.gradient_checkpointing is True
+
+
+@pytest.mark.parametrize("name, meant", [("qwen3-1.7b", "did you mean Qwen/Qwen3-1.7B?"), ("Llama", "for instance Qwen/Qwen3-1")])
+def test_model_without_its_owner_is_told_before_anything_runs(tmp_path, name, meant):
+    rows = "exam: recipes/rehearsal/exam.jsonl, cases: recipes/rehearsal/cases.jsonl"
+    flags = ["--output_dir", tmp_path, "--variables", f"{{model: {name}, {rows}}}"]
+    done = run_script("scripts/run_recipe.py", "recipes/sft", *flags, code=2)
+    assert f"there is no folder {name}; a model on the hub is OWNER/NAME: {meant}" in done.stderr and ran(done) == []
+
+
+def test_models_that_recipes_name_are_known_by_their_owner():
+    named = {recipes.load(path.parent).variables.get("model") for path in (ROOT / "recipes").glob("*/recipe.yaml")}
+    assert named - {None} <= set(models.ON_THE_HUB) == set(memory.KNOWN)
