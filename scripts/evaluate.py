@@ -252,7 +252,8 @@ def score_baselines(args: Args, engine, rows: list[dict], shots: list[dict], pro
             prompts = [engine.encode(tasks.messages_of(row, shots)) for row in blank]
             once = dataclasses.replace(args, permutations=1)
             partial = output_dir / "question_hidden.partial.jsonl"
-            records, _ = predict.run_batches(engine, blank, prompts, shots, protocol, once, partial)
+            what = "the same rows with the question hidden"
+            records, _ = predict.run_batches(engine, blank, prompts, shots, protocol, once, partial, what)
             found.append(baselines.Baseline(baselines.OPTIONS_ONLY, {r["id"]: r["prediction"] for r in records}))
             partial.unlink()
     return baselines.write_baselines(output_dir, rows, [one for one in found if one])
@@ -324,8 +325,9 @@ def main() -> None:
         watched(f"model: {' or '.join(files)}", output_dir / "llama.log")
     run = begin_run()
     run.begun_with = read_json(output_dir / "settings.json")["versions"]
+    print(f"loading {args.model}")
     engine = load_engine(args, output_dir)
-    print(f"{args.model}: {len(rows)} rows of {task}, protocol {protocol}, {engine.precision}")
+    print(f"loaded ({engine.precision}); scores {len(rows)} rows of {args.data}: {task}, protocol {protocol}")
     asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]
     prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)

@@ -1,9 +1,11 @@
 """Models: find one before anything slow starts, load it through Unsloth."""
 
 import atexit
+import contextlib
 import difflib
 import functools
 import gc
+import io
 import json
 import os
 from pathlib import Path
@@ -235,6 +237,21 @@ def plain_base_of(model: str) -> str | None:
     """The base model of a folder of virtual tokens or norms, which Unsloth's kernels pass by; None for anything else."""
     config = adapter_config(model)
     return virtual_tokens_of(model) or (config["base_model_name_or_path"] if config.get("peft_type") == "LN_TUNING" else None)
+
+
+@contextlib.contextmanager
+def untold():
+    """What Unsloth prints of training ("no GPU found, training on CPU", its banner) is not shown where nothing is trained.
+
+    Where something fails it is.
+    """
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            yield
+    except BaseException:
+        print(printed.getvalue(), end="")
+        raise
 
 
 def quiet_libraries() -> None:

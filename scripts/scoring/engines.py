@@ -84,7 +84,10 @@ class HuggingFace:
 
     def __init__(self, model: str, template: str, enable_thinking: bool, dtype: str, load_in_4bit: bool, max_length: int):
         import torch
-        from unsloth import FastLanguageModel
+
+        models.find_model(model)  # what it has to say of the hub is shown
+        with models.untold():
+            from unsloth import FastLanguageModel
 
         self.name = model
         self.tokenizer = load_tokenizer(model)
@@ -116,7 +119,9 @@ class HuggingFace:
         """
         unpack = load_in_4bit and not has_cuda()
         base = adapter_config(model)["base_model_name_or_path"] if unpack and is_adapter(model) else model
-        loaded, _ = models.load_model(base, max_length, load_in_4bit, **chosen)
+        models.find_model(base)
+        with models.untold():
+            loaded, _ = models.load_model(base, max_length, load_in_4bit, **chosen)
         four = sum("4bit" in type(module).__name__ for module in loaded.modules())
         self.precision = ("nf4, computed in " if four else "") + str(loaded.dtype).removeprefix("torch.")
         if chosen and loaded.dtype != chosen["dtype"]:

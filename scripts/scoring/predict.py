@@ -217,8 +217,17 @@ def cut_batches(engine, fits: list[int], prompts, beside: dict[int, int], protoc
     return [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
 
 
-def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> tuple[list[dict], float | None]:
-    """Records of all rows, in no order, appended as they come, and the seconds a row."""
+def show_progress(what: str, records: list[dict], rows: int, task: str, left: float) -> None:
+    """A line of how far it is; `task` is empty where nothing is right or wrong yet, `left` is in seconds."""
+    right = f", {sum(r['correct'] for r in records)} of them {tasks.CALLED.get(task, 'right')}" if task else ""
+    ahead = f", about {left:.0f} s left" if left else ""
+    print(f"{what}: {len(records)} of {rows} rows{right}{ahead}")
+
+
+def run_batches(
+    engine, rows, prompts, shots, protocol, args, partial: Path, what: str = "model"
+) -> tuple[list[dict], float | None]:
+    """Records of all rows, in no order, appended as they come, and the seconds a row; `what` is being scored, for the reader."""
     fits, beside = what_fits(engine, rows, prompts, protocol, args)
     if fits:
         windowed = int(min(args.max_length, engine.window)) + 1
@@ -230,7 +239,7 @@ def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> 
     batches = cut_batches(engine, fits, prompts, beside, protocol, args)
     records, done = resume(partial, batches)
     if records:
-        print(f"goes on after {len(records)} of {len(fits)} rows")
+        print(f"{what}: goes on after {len(records)} of {len(fits)} rows")
     clock, before = time.monotonic(), len(records)
     with open(partial, "a", encoding="utf-8") as file:
         for number, batch in enumerate(batches[done:], done + 1):
@@ -247,8 +256,9 @@ def run_batches(engine, rows, prompts, shots, protocol, args, partial: Path) -> 
                 os.fsync(file.fileno())
             if number % max(1, len(batches) // 10) == 0 or number == len(batches):
                 left = (time.monotonic() - clock) / (len(records) - before) * (len(fits) - len(records))
-                state = "" if protocol == "perplexity" else f"  right {sum(r['correct'] for r in records) / len(records):.1%}"
-                print(f"{len(records)}/{len(fits)} rows{state}  {left:.0f} s left")
+                show_progress(
+                    what, records, len(fits), "" if protocol in ("perplexity", "judge") else tasks.task_of(rows[0]), left
+                )
     scored, seconds = len(records) - before, time.monotonic() - clock
     records += [too_long(engine, rows[i], shots) for i in sorted(set(range(len(rows))) - set(fits))]
     return records, round(seconds / scored, 4) if scored else None

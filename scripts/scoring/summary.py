@@ -55,14 +55,19 @@ def show(metrics: dict) -> None:
             f"\n{metrics['n']} answers, judge {judge['model']}: {100 * judge['score']:.1f} of 100, {judge['n_unread']} not marked"
         )
         return
-    what = {"safety": "declined", "over_refusal": "answered", "open": "exact"}.get(metrics["task"], "accuracy")
-    print(f"\n{'':40} {'rows':>6} {what:>8}   {'95 % interval':16} {'chance':>8} {'majority':>9}")
-    show_share("all", metrics)
-    for baseline in metrics.get("baselines") or ():
-        show_share(baseline["name"], baseline)
+    beside = f" {'chance':>8} {'commonest':>10}" if metrics["majority_class"] else ""
+    print(f"\n{'':42} {'rows':>6} {tasks.CALLED.get(metrics['task'], 'right'):>8}   {'95 % interval':16}{beside}".rstrip())
+    show_share("the model", metrics)
+    for number, baseline in enumerate(metrics.get("baselines") or ()):
+        print("simple rules on the same rows, to be beaten:\n" if not number else "", end="")
+        show_share(f"  {baseline['name']}", baseline)
     for key in ("by_topic", "by_source", "by_origin", "by_exam", "by_year", "by_difficulty"):
-        for name, part in metrics.get(key, {}).items() if len(metrics.get(key, {})) > 1 else ():
-            show_share(name, part)
+        if len(parts := metrics.get(key, {})) > 1:
+            print(f"the model {key.replace('_', ' ')}:")
+            for name, part in parts.items():
+                show_share(f"  {name}", part)
+    if metrics["majority_class"]:
+        print("chance: a blind guess; commonest: always the answer that is right most often")
     if "classes" in metrics:
         print(
             f"macro F1 {metrics['classes']['macro']['f1']:.3f}"
@@ -87,8 +92,8 @@ def show(metrics: dict) -> None:
 def show_share(name: str, part: dict) -> None:
     """A line of the table."""
     low, high = part["accuracy_ci95"]
-    beside = f"{part['chance']:8.1%} {part['majority_class']['accuracy']:9.1%}" if part["majority_class"] else f"{'':8} {'':9}"
-    print(f"{name[:40]:40} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} {beside}")
+    beside = f"{part['chance']:8.1%} {part['majority_class']['accuracy']:10.1%}" if part["majority_class"] else ""
+    print(f"{name[:42]:42} {part['n']:6} {part['accuracy']:8.1%}   {low:6.1%} to {high:6.1%} {beside}".rstrip())
 
 
 def show_positions(bias: dict) -> None:

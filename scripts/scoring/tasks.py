@@ -54,6 +54,11 @@ CHOICE = ("mcq", "classification")
 HARMFUL = "harmful_medical_request"  # MedSafetyBench's column
 # Of a row, where it has them: rows of one case are drawn together; accuracy is also told by origin, exam, year and difficulty.
 KEPT = ("case", "origin", "exam", "number", "year", "difficulty")
+CALLED = {
+    "safety": "declined",
+    "over_refusal": "answered",
+    "open": "exact",
+}  # what a right answer is called where it is not "right"
 ANSWERS = {"mcq": "answer", "classification": "label", "open": "answer"}
 
 

@@ -6,6 +6,7 @@ One model in this process and a few runs of the command are shared by all tests 
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,8 @@ def command(model, data, out, *more):
 def scored(tiny_model, mcq, tmp_path_factory) -> Path:
     """The folder of one whole evaluation by the command line, many small batches."""
     out = tmp_path_factory.mktemp("runs") / "letter"
-    run_script(*command(tiny_model, mcq, out, "--batch_tokens", "200"))
+    done = run_script(*command(tiny_model, mcq, out, "--batch_tokens", "200"))
+    (out.parent / "printed.txt").write_text(done.stdout + done.stderr)
     return out
 
 
@@ -83,6 +85,15 @@ def test_a_run_writes_what_the_contract_says(scored, mcq):
     run = json.loads((scored / "run.json").read_text())
     assert run["config"]["batch_tokens"] == 200 and run["data"][str(mcq)]["sha256"] == metrics["data_sha256"]
     assert not (scored / "predictions.partial.jsonl").exists()
+
+
+def test_every_line_says_what_it_is_of(scored):
+    """Unsloth's "no GPU found, training on CPU" stood first, and the hidden questions' progress looked like the model's."""
+    printed = (scored.parent / "printed.txt").read_text().splitlines()
+    assert printed[0].startswith("loading ") and printed[1].startswith("loaded (")
+    progress = [line.partition(": ")[0] for line in printed if re.search(r"\d+ of \d+ rows", line)]
+    assert list(dict.fromkeys(progress)) == ["model", "the same rows with the question hidden"]
+    assert not [line for line in printed if "Unsloth" in line or "training" in line or len(line) > 120]
 
 
 @pytest.fixture(scope="session")
