@@ -12,8 +12,8 @@ from data_prep.documents import NUMBER_HEAD
 from data_prep.errors import UserError
 from data_prep.exam_key import OWN_KEY
 from data_prep.exam_text import holds_key, looks_like_exam, read_exam
-from data_prep.keys import FOUND, OF_A_MODEL, unclear
-from data_prep.names import IDS, RIGHT, plain, words_of
+from data_prep.keys import FOUND, unclear
+from data_prep.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
 from data_prep.nested import intents
 from data_prep.phrases import meanings
 from data_prep.reading import Reading, Wish, to_paste, yaml_line
@@ -372,6 +372,7 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
     return {name: c.name for name, c in zip(lacking, longest, strict=False)}
 
 
+ANSWER_WORDS = {"answer", "answers", "response", "resposta", "respostas", "respuesta", "respuestas"}
 SUMS_UP = {"summary", "summaries", "resumo", "resumos", "sumario", "resumen", "abstractive"}
 KEYED = (
     "Its objects are texts under names (a glossary, say). Where a name asks and its text answers, or the texts are meant alone,"
@@ -396,7 +397,8 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
             f"It seems that {sums[0]} sums up {whole}. As its answer that is learnt for any text: ask for a summary with "
             f"--system. Paste:\n{pasted(Reading('qa', {'question': whole, 'answer': sums[0]}))}"
         )
-    if len(labels) != 1 or len(long) not in (1, 2):
+    answered = any("question" in meanings(c) for c in long) and any(ANSWER_WORDS & set(words_of(c)) for c in long)
+    if len(labels) != 1 or len(long) not in (1, 2) or answered:
         return ""
     *context, text = long
     lines = pasted(Reading("classification", {"text": text, "label": labels[0]}), [], {"context": context[0]} if context else {})

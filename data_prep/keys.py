@@ -7,16 +7,12 @@ from data_prep.cells import options_in
 from data_prep.choices import Option, key_letters, key_text
 from data_prep.columns import Column
 from data_prep.errors import UserError
-from data_prep.names import ANNULLED, is_telling, words_of
+from data_prep.names import ANNULLED, OF_A_MODEL, is_telling, words_of
 from data_prep.phrases import meanings
 from data_prep.reading import Reading, to_paste, yaml_line
 from data_prep.values import Unreadable, cell, from_literal, is_count, is_missing
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
-OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
-    "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
-    "submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado".split()
-)
 
 
 class Key(NamedTuple):

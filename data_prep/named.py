@@ -4,7 +4,7 @@ import re
 
 from data_prep.columns import Column, candidates, share, sorts
 from data_prep.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
-from data_prep.phrases import meanings
+from data_prep.phrases import meanings, of_phrase
 from data_prep.turn_rows import CONVERSATION
 from data_prep.values import from_literal
 
@@ -45,9 +45,10 @@ def _asks(value) -> bool:
 
 def _sides(columns: dict[str, Column]) -> dict[str, str]:
     """What the user's side says and what the other answers, each in the one column that is called so, both of them prose."""
-    if any(candidates(name, columns) for name in OTHERS) or any(_of_conversations(c) for c in columns.values()):
-        return {}
     sides = {name: side for name in columns if (side := side_named(name))}
+    called = {c for name in OTHERS for c in candidates(name, columns)} - {c for c in sides if "answer" in of_phrase(c)}
+    if called or any(_of_conversations(c) for c in columns.values()):
+        return {}
     asked = (
         [c for c, side in sides.items() if side == "human"] or candidates("question", columns) or candidates("prompt", columns)
     )
@@ -82,9 +83,11 @@ def wrong_options(columns: dict[str, Column], right: str = "") -> tuple[list[str
     wrong = lists if len(lists) == 1 and not texts else texts if len(texts) > 1 and not lists else []
     others = {name: c for name, c in columns.items() if name not in wrong}
     right = right or next(iter(candidates("answer", others)), "")
-    if not wrong or not right or (right in columns and columns[right].kind not in ("text", "number")):
+    one = others.get(right)
+    if not wrong or not one or one.kind not in ("text", "number") or one.length > 200:  # an essay is no option
         return [], ""
-    return wrong, right
+    same = lists or all(columns[c].kind == one.kind for c in wrong)  # `wrong_count` is a number beside a text
+    return (wrong, right) if same else ([], "")
 
 
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:

@@ -36,7 +36,7 @@ def bare_name(name) -> str:
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query prompttext pergunta perguntas preguntas questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement dúvida dúvidas q",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement reactivo dúvida dúvidas q",
     "question_title": "questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
@@ -104,6 +104,10 @@ TOGETHER = (  # a question and its answer where both are there: cards, translati
     ("problem", "solution"),
     ("frente", "verso"),
     ("term", "definition"),
+    ("term", "meaning"),
+    ("termo", "significado"),
+    ("palavra", "significado"),
+    ("sigla", "significado"),
     ("termo", "definicao"),
     ("termino", "definicion"),
     ("anverso", "reverso"),
@@ -127,7 +131,7 @@ TELLING = re.compile(
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
-    r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|conceito|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
+    r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
     r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected)$",
     re.I,
 )
@@ -255,6 +259,11 @@ RIGHT = set(
     "correct gold truth groundtruth reference target key correta correto correcta gabarito clave expected esperada esperado ideal "
     "padrao oficial official definitiva definitivo referencia certa certo".split()
 )  # words of what gives it
+OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
+    "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
+    "submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado "
+    "modelo ia ai bot chatgpt gemini claude llama deepseek".split()
+)
 LANGUAGES = {
     "english": "en", "inglês": "en", "ingles": "en", "portuguese": "pt", "português": "pt", "portugues": "pt", "brazilian": "pt",
     "spanish": "es", "español": "es", "espanhol": "es", "french": "fr", "german": "de", "italian": "it", "chinese": "zh",

@@ -29,20 +29,29 @@ RIGHTLY = "correta correto correcta correcto certa certo verdadeira verdadera of
 PHRASES = (
     _phrase(
         "question",
-        "question questao pergunta pregunta enunciado duvida",
+        "question query questao pergunta pregunta enunciado duvida",
         "patient patients user users student students client clients clinical medical full test exam texto text comando corpo",
         "paciente usuario cliente aluno estudante clinica medica frequente dissertativa discursiva objetiva aberta "
-        "completa completo texto text questao pergunta pregunta prova item",
+        "completa completo texto text questao pergunta pregunta prova exame examen item",
     ),
     _phrase(
         "answer",
-        "answer resposta respuesta gabarito clave",
-        f"expected ideal reference final doctor doctors physician physicians clinician expert full padrao texto {RIGHTLY}",
-        f"esperada esperado ideal padrao final referencia completa curta longa breve comentada comentado medico medica doutor "
-        "doutora profissional profesional especialista professor professora docente questao pergunta pregunta item "
-        f"respuesta {RIGHTLY}",
+        "answer response resposta respuesta gabarito clave",
+        "expected ideal reference gold standard ground truth final doctor doctors physician physicians clinician expert full "
+        f"padrao texto {RIGHTLY}",
+        "esperada esperado ideal padrao final referencia completa curta longa breve comentada comentado medico medica doutor "
+        "doutora doctor doctora equipe equipo banca profissional profesional especialista professor professora docente questao "
+        f"pergunta pregunta item respuesta {RIGHTLY}",
     ),
-    _phrase("answer", "alternativa opcao opcion option choice letra item", RIGHTLY, f"resposta respuesta {RIGHTLY}", RIGHTLY),
+    _phrase("answer", "chave", "", "resposta respostas correcao", "resposta respostas correcao"),
+    _phrase("question", "consulta mensagem mensaje", "", "paciente usuario cliente", "paciente usuario cliente"),
+    _phrase(
+        "answer",
+        "alternativa opcao opcion option choice letra item inciso literal",
+        RIGHTLY,
+        f"resposta respuesta {RIGHTLY}",
+        RIGHTLY,
+    ),
     _phrase(
         "explanation",
         "comentario comentarios comentado comentada justificativa justificacion explicacao explicacion explanation rationale "
@@ -58,7 +67,9 @@ PHRASES = (
         "question questao pergunta pregunta item",
     ),
 )
-PARTICLES = set("de do da dos das del la el los las o a os as ao the of to for para em s".split())  # inside a name only
+PARTICLES = set(
+    "de do da dos das del pela pelo por la el los las o a os as ao the of to for para em s".split()
+)  # inside a name only
 
 
 NUMBERED = re.compile(r"^\s*\d{1,2}\s*[.)-]\s+(?=\D)")  # "1. Pergunta", as forms number what they ask
@@ -70,7 +81,12 @@ def meanings(name) -> tuple[str, ...]:
     bare = NUMBERED.sub("", str(name))
     if found := ALIASES.get(plain(name)) or ALIASES.get(plain(bare)):
         return tuple(found)
-    words = words_of(bare)
+    return of_phrase(bare)
+
+
+def of_phrase(name: str) -> tuple[str, ...]:
+    """Our names for what several words say together; () where they do not."""
+    words = words_of(name)
     words = [w for i, w in enumerate(words) if w not in PARTICLES or i in (0, len(words) - 1)]
     return tuple(dict.fromkeys(p.name for p in PHRASES if len(words) > 1 and _says(p, words)))
 

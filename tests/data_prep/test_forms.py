@@ -66,9 +66,17 @@ def test_an_option_that_hangs_on_an_order_is_rejected_where_there_is_none(text):
     assert [i for i, row in enumerate(found) if isinstance(row, str)] == [7] and "order" in found[7]
 
 
-def test_a_single_wrong_answer_makes_no_options():
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda i: {"wrong_answer": told(i + 1)},
+        lambda i: {"wrong_answers": i % 4, "incorrect_answers": i % 3},
+        lambda i: {f"wrong_answer_{k}": told(i + k) * 9 for k in (1, 2)},
+    ],
+)
+def test_what_makes_no_wrong_options(wrong):
     with pytest.raises(UserError):
-        read([{"question": asked(i), "answer": told(i), "wrong_answer": told(i + 1)} for i in range(24)])
+        read([{"question": asked(i), "answer": told(i) * (9 if len(str(wrong(i))) > 200 else 1), **wrong(i)} for i in range(24)])
 
 
 def test_statements_with_indices_inside_exams():

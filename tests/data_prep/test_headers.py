@@ -1,5 +1,7 @@
 """Headers as teachers write them into a spreadsheet; and those that only resemble them. The rows are ours."""
 
+import re
+
 import pytest
 from test_needless import ILLS, asked, told
 from test_strangers import read
@@ -45,6 +47,12 @@ def exam(question: str, key: str, options: str = "Opção {}", count: int = 24, 
         ("Pregunta del paciente", "Respuesta del médico"),
         ("Question", "Expected answer"),
         ("Patient's question", "Doctor's answer"),
+        ("Patient message", "Doctor response"),
+        ("Patient query", "Physician response"),
+        ("Consulta del paciente", "Respuesta del doctor"),
+        ("Pergunta (paciente)", "Resposta (médico)"),
+        ("User question", "Gold standard answer"),
+        ("Pergunta", "Chave de resposta"),
         ("Pergunta", "Resposta comentada"),
     ],
 )
@@ -96,9 +104,9 @@ def test_the_final_key_goes_before_the_first_one():
     "answer", ["Resposta do aluno", "Resposta modelo", "Resposta da IA", "Resposta do paciente", "Resposta 2"]
 )
 def test_an_answer_of_somebody_else_is_asked_about(answer):
-    with pytest.raises(UserError, match=answer):
+    with pytest.raises(UserError, match=re.escape(answer)):
         read([{"Pergunta": asked(i), answer: told(i)} for i in range(24)])
-    with pytest.raises(UserError, match=answer):
+    with pytest.raises(UserError, match=re.escape(answer)):
         read([{"Pergunta": asked(i), "Resposta esperada": told(i), answer: told(i + 3)} for i in range(24)])
 
 

@@ -113,7 +113,7 @@ def test_an_option_a_row_is_asked_about(tmp_path, mark):
 
 
 def test_a_word_on_how_good_an_answer_is_does_not_go_unused():
-    for name in ("Avaliação", "Conceito", "Qualidade da resposta"):
+    for name in ("Avaliação", "Qualidade da resposta"):
         with pytest.raises(UserError, match=name.split()[0]):
             read([{"Pergunta": asked(i), "Resposta": told(i), name: ["boa", "ruim"][i % 2]} for i in range(24)])
 
