@@ -12,6 +12,7 @@ from data_prep.errors import UserError
 from data_prep.exam_layout import SIGN
 from data_prep.exam_text import exam_in
 from data_prep.headed import headed_dialogues
+from data_prep.moodle import aiken, gift, moodle_xml
 from data_prep.names import plain
 from data_prep.tables import Bad, csv_file, jsonl
 from data_prep.turns import SPEAKER, role_of
@@ -23,7 +24,7 @@ from data_prep.written import line_numbers, markdown_table, marked_exam
 
 
 def xml_file(path: Path, shown: str):
-    """MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`) and MEDIQA's ranked answers (`AnswerList`).
+    """Moodle's question banks, MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`), MEDIQA's answers (`AnswerList`).
 
     Entities stay unexpanded and the network is off.
     """
@@ -35,6 +36,9 @@ def xml_file(path: Path, shown: str):
     if tree.docinfo.internalDTD is not None and list(tree.docinfo.internalDTD.iterentities()):
         raise UserError(f"{shown}: declares XML entities, which are not expanded here; remove the document type")
     root = tree.getroot()
+    if root.tag == "quiz" and root.find("question") is not None:
+        yield from ((line, row, 0) for line, row in moodle_xml(root))
+        return
     pairs, asked, ranked = root.findall(".//QAPair"), list(root.iter("NLM-QUESTION")), root.findall(".//AnswerList")
     yield from ((pair.sourceline, _pair(root, pair), 0) for pair in pairs)
     for item in asked:
@@ -151,7 +155,7 @@ def _between(text: str, heads: list) -> list[str]:
 
 def exam_rows(signed: str, key: str = "") -> list[tuple[int, dict | Bad, int]]:
     """(line, row, 0) of each question of an exam in running text; [] where it is none."""
-    rows = exam_in(signed, key)
+    rows = gift(signed) or aiken(signed) or exam_in(signed, key)
     lines = line_numbers(signed, [at for at, _ in rows])
     return [(line, row, 0) for line, (_, row) in zip(lines, rows, strict=True)]
 

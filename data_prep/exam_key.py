@@ -77,8 +77,8 @@ def names_another(said: Said, options: dict[str, str]) -> bool:
 
 # ---------------------------------------------------------------------------------------------- tables
 
-TOKEN = re.compile(r"[0-9]+|[^\W0-9_]+|\*")
-ANNULLED = re.compile(r"\*|x|anulad[ao]s?|nul[ao]|annull?ed|annullata|annul[ée]e|cancelad[ao]", re.I)
+TOKEN = re.compile(r"[0-9]+|[^\W0-9_]+|[*\u0336]")  # U+0336: a letter that is struck out
+ANNULLED = re.compile(r"[*\u0336]|x|anulad[ao]s?|nul[ao]|annull?ed|annullata|annul[ée]e|cancelad[ao]", re.I)
 TITLES = (
     "gabarito gabaritos respostas resposta respuestas answers answer key keys solutions lösungen lösung antworten réponses "
     "soluções clave chave correct"

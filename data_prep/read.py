@@ -50,6 +50,7 @@ READERS = {
     ".xml": documents.xml_file,
     ".md": None,  # with its siblings, one of which may be its key
     ".txt": documents.text_file,
+    ".gift": documents.text_file,
     ".pdf": office.pdf_file,
     ".docx": office.docx_file,
     ".rtf": documents.rtf_file,
