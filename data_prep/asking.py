@@ -168,6 +168,14 @@ BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
 RUN_ON = re.compile(r"\bA\b[^\n]{1,300}?\bB\b[^\n]{1,300}?\bC\b[^\n]{1,300}?(?:\bD\b|$)")
 
 
+def _in_cells(text: str) -> bool:
+    """Whether nearly every line of a text has the same number of tabs, as the lines of a table have."""
+    tabs = [line.count("\t") for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return (
+        len(tabs) >= 5 and max(tabs) > 0 and tabs.count(max(set(tabs), key=tabs.count)) >= 0.9 * len(tabs) and tabs.count(0) < 3
+    )
+
+
 def _runs_on(text: str) -> bool:
     """Whether much of a text is options one after another on one line, each behind its bare letter."""
     runs = [hit.end() - hit.start() for hit in RUN_ON.finditer(text)]
@@ -176,6 +184,7 @@ def _runs_on(text: str) -> bool:
 
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
+    ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),

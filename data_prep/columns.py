@@ -222,11 +222,14 @@ def is_numbering(column: Column) -> bool:
     return share(column.values, lambda v: NUMBERING.fullmatch(str(v))) >= 0.95
 
 
+NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"
+
+
 def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
     found: dict[str, dict[str, str]] = {}
     for name in columns:
-        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(NUMBERED.sub("", str(name))))
+        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(NOTE.sub("", NUMBERED.sub("", str(name)))))
         if hit and (hit[1] in OPTION_PREFIXES or (not hit[1] and hit[2].isalpha())):
             found.setdefault(hit[1], {})[hit[2]] = name
     best: list[str] = []

@@ -33,7 +33,7 @@ from data_prep.columns import (
     without_quotes,
 )
 from data_prep.errors import UserError
-from data_prep.keys import Key, find_key, options_of_rows
+from data_prep.keys import Key, find_key, options_of_rows, superseded
 from data_prep.known import Known, recognise, spelt_as
 from data_prep.language import language_of
 from data_prep.named import named_together, wrong_options
@@ -377,6 +377,7 @@ def _scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Can
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )
         and not repeats(c, takers, sample)
+        and not (key and superseded(c.name, key.column))
     ]
     told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]
     evidence = tuple(([key.told] if key else []) + told)

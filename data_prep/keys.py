@@ -7,7 +7,7 @@ from data_prep.cells import options_in
 from data_prep.choices import Option, key_letters, key_text
 from data_prep.columns import Column
 from data_prep.errors import UserError
-from data_prep.names import ANNULLED, OF_A_MODEL, is_telling, words_of
+from data_prep.names import ANNULLED, OF_A_MODEL, RIGHT, is_telling, words_of
 from data_prep.phrases import meanings
 from data_prep.reading import Reading, to_paste, yaml_line
 from data_prep.values import Unreadable, cell, from_literal, is_count, is_missing
@@ -52,6 +52,7 @@ def find_key(
         return None, ()
     best = max(keys, key=lambda k: (k.rate >= 0.95, not _of_a_model(k.column), _rank(k.column), -order.index(k.base), k.rate))
     again = [k for k in keys if k is not best and not _of_a_model(k.column) and _agree(k, best)]
+    again = [k for k in again if not superseded(k.column, best.column)]
     if best.base == "?" and (clear := next((k for k in again if k.base != "?"), None)):
         again = [k for k in (*again, best) if k is not clear]
         best = clear
@@ -71,6 +72,14 @@ def _rank(column: str) -> int:
 
 def _of_a_model(column: str) -> bool:
     return bool(set(words_of(column)) & OF_A_MODEL)
+
+
+FIRST = {"preliminar", "preliminary", "provisorio", "provisional"}
+
+
+def superseded(column: str, key: str) -> bool:
+    """Whether a column gives an exam's first key, and the key that is taken the final one."""
+    return bool(FIRST & set(words_of(column))) and not FIRST & set(words_of(key)) and bool(RIGHT & set(words_of(key)))
 
 
 def _agree(one: Key, other: Key) -> bool:
@@ -134,13 +143,18 @@ def _letters(pairs: list, base: str) -> dict[int, str]:
     return found
 
 
+def _size(options: list[Option]) -> int:
+    """How many options there are, those that are blank at the end aside: a key names none of these."""
+    return max((i for i, o in enumerate(options, 1) if o.text), default=0)
+
+
 def _numeric(column: str, pairs: list, tried: dict) -> Key:
     """A number can be an option's own number, its text, or its place from 0 or from 1."""
     total = len(pairs)
     if len(tried["id"]) >= 0.95 * total:
         return Key(column, "id", len(tried["id"]) / total, tried["id"], f"{column} gives the options' own numbers")
     from_0, from_1 = _letters(pairs, "0"), _letters(pairs, "1")
-    numbers = [(n, len(options)) for _, v, options in pairs for n in _numbers(v)]
+    numbers = [(n, _size(options)) for _, v, options in pairs for n in _numbers(v)]
     zero, last = sum(n == 0 for n, _ in numbers), sum(n == size for n, size in numbers)
     low, high = min(n for n, _ in numbers), max(n for n, _ in numbers)
     told = f"{column} goes from {low} to {high}"

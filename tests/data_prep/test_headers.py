@@ -95,9 +95,10 @@ def test_a_question_s_number_is_not_the_question(number):
 
 
 def test_the_final_key_goes_before_the_first_one():
-    rows = exam("Enunciado", "Gabarito preliminar", **{"Gabarito definitivo": letter})
-    reading, _ = read(rows)
-    assert reading.fields["answer"] == "Gabarito definitivo" and reading.checked == ("Gabarito preliminar",)
+    rows = exam("Enunciado", "Gabarito preliminar", **{"Gabarito definitivo": lambda i: letter(i) if i % 6 else letter(i + 1)})
+    reading, found = read(rows)
+    assert [row["answer"] for row in found] == [row["Gabarito definitivo"] for row in rows]
+    assert not reading.checked and "Gabarito preliminar" in reading.unused
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,30 @@ def test_numbers_before_names_as_forms_write_them():
     assert letters(read(rows)[1]) == right()
 
 
+def test_templates_of_quizzes():
+    names = [
+        "Question - max 120 characters",
+        *(f"Answer {n} - max 75 characters" for n in range(1, 5)),
+        "Correct answer(s) - choose",
+    ]
+    rows = [dict(zip(names, [*row[:-1], "ABCD".index(row[-1]) + 1], strict=True)) for row in ROWS]
+    assert letters(read(rows)[1]) == right()
+    names = [
+        "Question Text",
+        *(f"Option {n}" for n in range(1, 6)),
+        "Correct Answer",
+    ]  # five options, the last of them never used
+    rows = [dict(zip(names, [*row[:-1], None, "ABCD".index(row[-1]) + 1], strict=True)) for row in ROWS]
+    assert letters(read(rows)[1]) == right()
+
+
+def test_a_table_in_a_text_is_no_plain_text(tmp_path):
+    lines = "".join(f"{asked(i)}\t{told(i)}\tcards\n" for i in range(24))
+    (tmp_path / "cards.txt").write_text(f"#separator:tab\n#html:true\n{lines}")
+    with pytest.raises(UserError, match="lines of a table"):
+        find_sources(Args(inputs=[str(tmp_path / "cards.txt")]))
+
+
 def test_a_sheet_of_keys_beside_the_questions_is_asked_about(tmp_path):
     book = openpyxl.Workbook()
     book.active.title = "Questões"
