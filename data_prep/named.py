@@ -73,12 +73,26 @@ def _is_prose(column: Column, words: int = 0) -> bool:
     return column.kind == "text" and long >= 0.6 and column.distinct >= looked / 2
 
 
-WRONG = ("incorrect", "incorret", "wrong", "errad", "distractor", "distrator")  # how a word for a wrong option begins
+WRONG = (
+    "incorrect",
+    "incorret",
+    "wrong",
+    "errad",
+    "errat",
+    "sbagliat",
+    "falsch",
+    "distractor",
+    "distrator",
+)  # so such words begin
+REST = set("altre otras outras other autres andere".split())
+SEVERAL = set(
+    "risposte respuestas respostas answers options opzioni opciones opcoes reponses antworten alternativas choices".split()
+)
 
 
 def wrong_options(columns: dict[str, Column], right: str = "") -> tuple[list[str], str]:
     """(columns of wrong options: one of lists, or several of a text each; the column of the right one); ([], "") for none."""
-    called = [c for c in columns.values() if any(w.startswith(WRONG) for w in words_of(c.name))]
+    called = [c for c in columns.values() if _says_wrong(words_of(c.name))]
     lists, texts = ([c.name for c in called if c.kind in kinds] for kinds in (("list",), ("text", "number")))
     wrong = lists if len(lists) == 1 and not texts else texts if len(texts) > 1 and not lists else []
     others = {name: c for name, c in columns.items() if name not in wrong}
@@ -88,6 +102,11 @@ def wrong_options(columns: dict[str, Column], right: str = "") -> tuple[list[str
         return [], ""
     same = lists or all(columns[c].kind == one.kind for c in wrong)  # `wrong_count` is a number beside a text
     return (wrong, right) if same else ([], "")
+
+
+def _says_wrong(words: list[str]) -> bool:
+    words = list(map(plain, words))
+    return any(word.startswith(WRONG) for word in words) or bool(REST & set(words) and SEVERAL & set(words))
 
 
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:

@@ -23,6 +23,7 @@ def explode_row(raw: dict, column: str, pairs: dict[str, str] | None = None) -> 
         found = [{"question": raw.get(q), "answer": raw.get(a)} for q, a in pairs.items()]
         return [rest | pair for pair in found if not all(map(is_missing, pair.values()))] or [raw]
     items = from_literal(raw.get(column)) if column else None
+    items = [items] if isinstance(items, dict) else items
     if not isinstance(items, list) or not items:
         return [raw]
     rest = {k: v for k, v in raw.items() if k != column}
@@ -121,7 +122,7 @@ def marked_answers(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
 
 
 def nested_rows(columns: dict[str, Column]) -> str:
-    """A column that holds lists of questions with their answers; "" where there is none, or where the rows have their own."""
+    """A column that holds lists of questions with their answers, or one as an object; "" for none, or where rows are such."""
     if any("question" in meanings(c) and columns[c].kind == "text" for c in columns):
         return ""
     found = []
@@ -129,6 +130,8 @@ def nested_rows(columns: dict[str, Column]) -> str:
         if {"conversations", "messages", "dialogue", "history"} & set(meanings(column.name)):
             continue  # a question there goes on with the answer before it
         items = items_of(column)
+        if column.kind == "object" and "question" not in meanings(column.name):  # the whole row lies in it
+            items = [inside for v in column.values[:50] if isinstance(inside := from_literal(v), dict)]
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in meanings(key)}
             if "question" in names and {"answer", "options"} & names:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.errors import UserError
+from data_prep.nameless import names_for
 from data_prep.tables import Bad, header_of, header_row, names_again
 
 MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
@@ -80,12 +81,13 @@ def xlsx_sheet(path: Path, shown: str, sheet: str):
     at = header_row([cells for _, cells in before])
     last = max((spans.get(before[at][0], 0) for spans in written.merged.values()), default=0)
     at = next((i for i, (number, _) in enumerate(before) if number == last), at)  # a header of two lines: the lower one
-    header = header_of(before[at][1])
+    names = names_for([cells for _, cells in before], shown)
+    at, header = (-1, names) if names else (at, header_of(before[at][1]))
     while (
         header and header[-1].startswith("_column") and all(len(c) < len(header) or c[len(header) - 1] is None for _, c in before)
     ):
         header.pop()
-    first = before[at][0] + 1
+    first = before[at][0] + 1 if not names else 0
     for number, cells in itertools.chain(before[at + 1 :], rows):
         if all(c is None for c in cells):
             continue

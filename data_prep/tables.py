@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.errors import UserError
+from data_prep.nameless import names_for
 from data_prep.names import SPLITS, is_telling, plain, words_of
 from data_prep.phrases import meanings
 from data_prep.turns import ROLE_KEYS, is_turns, role_of, said_lines
@@ -265,14 +266,14 @@ def csv_file(path: Path, shown: str):
                     before.append((line, cells))
                     if len(before) < 12:
                         continue
-                    header, rest = _begin(before)
+                    header, rest = _begin(before, shown)
                     yield from _table_rows(rest, header, above, shown, begins=True)
                     continue
                 yield from _table_rows([(line, cells)], header, above, shown)
             if header is None:
                 if not any(any(c.strip() for c in cells) for _, cells in before):
                     raise UserError(f"{shown}: is empty")
-                header, rest = _begin(before)
+                header, rest = _begin(before, shown)
                 yield from _table_rows(rest, header, above, shown, begins=True)
     except csv.Error as error:
         why = f"a cell of more than {MOST_BYTES // 2**20} MB; is a quote missing?" if "field larger" in str(error) else f"{error}"
@@ -296,7 +297,9 @@ def _delimiter(file, suffix: str) -> tuple[str, int]:
     return even[0] if len(even) == 1 and len(head.splitlines()) > 2 else max(",;\t|", key=widest.count), 0
 
 
-def _begin(before: list) -> tuple[list[str], list]:
+def _begin(before: list, shown: str) -> tuple[list[str], list]:
+    if names := names_for([cells for _, cells in before], shown):
+        return names, before
     at = header_row([cells for _, cells in before])
     return header_of(before[at][1]), before[at + 1 :]
 
