@@ -261,12 +261,12 @@ def _looks_like_exam(column: Column) -> bool:
 
 def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | None = None) -> str:
     needs = STORED.get(reading.shape, tuple(n[0] for n in RULE_OF[reading.shape].needs))
-    more = ("options", "answer") if reading.shape == "mcq" else ()
+    more = ("options", "answer") if reading.shape == "mcq" and reading.base != "apart" else ("answer",) if reading.base else ()
     fields = {
         n: reading.fields.get(n, "YOUR_FIELD") for n in (*needs, *more) if n in reading.fields or n not in ("options", "answer")
     }
     lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields | (further or {}))]
-    lines += [yaml_line("explode", reading.explode)] if reading.explode else []
+    lines += [yaml_line(name, value) for name in ("explode", "pairs") if (value := getattr(reading, name))]
     if ignore:
         lines.append(yaml_line("ignore", ignore))
     return to_paste(*lines)

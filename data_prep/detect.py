@@ -91,11 +91,12 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
     found = [c for rule in rules if (c := _candidate(rule, sample, columns, wish, passed))]
     found = found or [c for rule in rules if (c := _candidate(rule, sample, with_empty(columns), wish, passed))]
+    found = [c._replace(reading=dataclasses.replace(c.reading, explode=explode, pairs=pairs)) for c in found]
     if not found and wish.shape == "auto" and strict:
         ask_of_intents(columns, shown)
         ask_of_turns(columns, sample, shown)
     chosen = choose(found, columns, sample, wish, shown, strict, said)
-    reading = dataclasses.replace(chosen.reading, explode=explode, pairs=pairs, quoted=quoted, known=known.name if known else "")
+    reading = dataclasses.replace(chosen.reading, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
     used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
@@ -332,7 +333,9 @@ def _multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candida
 def _apart(rule, fields, sample, columns, free, wish: Wish, passed) -> Candidate | None:
     """Multiple choice whose right option stands in one column and whose wrong ones in others."""
     given = list(wish.option_columns) or [fields[n] for n in ("options",) if n in fields]
-    wrong, right = (given, fields.get("answer", "")) if given else wrong_options(free, fields.get("answer", ""))
+    right = fields.get("answer", "")
+    named = {right: columns[right]} if right in columns else {}
+    wrong, right = (given, right) if given else wrong_options(free | named, right)
     if not wrong or right in ("", fields["question"]):
         return None
     fields |= {"answer": right} | ({"options": wrong[0]} if len(wrong) == 1 else {})

@@ -241,6 +241,9 @@ def header_row(rows: list[list]) -> int:
 
 def names_again(header: list[str], cells: list, first: bool) -> str:
     """Why a line below the header is no record: it repeats the names, or, where it is the first, it is a second line of names."""
+    begin = next(((name, str(c).strip()) for name, c in zip(header, cells, strict=False) if c), ("", ""))
+    if not first and begin[0] != begin[1]:
+        return ""
     said = [(name, str(c).strip()) for name, c in zip(header, cells, strict=False) if c is not None and str(c).strip()]
     if len(said) < 2 or max(len(text) for _, text in said) > 60:
         return ""

@@ -170,3 +170,23 @@ def test_several_labels_in_one_cell_are_asked_about(name):
 def test_terms_with_their_definitions_are_pairs():
     _, found = read([{"Termo": f"{ILLS[i % 10]} {i}", "Definição": told(i)} for i in range(24)])
     assert (found[2]["question"], found[2]["answer"]) == (f"{ILLS[2]} 2", told(2))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        APART["a list"],
+        APART["columns"],
+        lambda i: {
+            "Dose_Question": asked(i),
+            "Dose_Answer": told(i),
+            "Risk_Question": asked(i + 50),
+            "Risk_Answer": told(i + 50),
+        },
+        lambda i: {"tag": f"t{i}", "patterns": [asked(i), asked(i + 40)], "responses": [told(i)]},
+        lambda i: {"questions": [{"question": asked(i), "answer": told(i)}, {"question": asked(i + 40), "answer": told(i + 40)}]},
+    ],
+)
+def test_lines_that_leave_a_column_out_keep_the_rest_as_it_was_read(row):
+    rows = [row(i) for i in range(24)]
+    assert pasted([{**r, "verdict": ["good", "bad"][i % 2]} for i, r in enumerate(rows)]) == made(rows)
