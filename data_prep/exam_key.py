@@ -22,7 +22,8 @@ ENDS = r"(?=[ \t*_]*(?:$|[).,;:/&+(\]–—-]|(?:e|and|y|ou|or|et|und)[ \t]+\(?[
 VOID = r"(?:quest[ãa]o[ \t]+)?(?:anulad[ao]s?|nul[ao]|annull?ed|annullata|annul[ée]e|void|cancelad[ao])\b"
 VOID += r"|(?:[xX]|(?<!\*)\*(?!\*)|[-–—]+)(?=[ \t*_]*$)"
 LEAD = r"^[ \t>*_(\[#-]*"
-BETWEEN = r"(?:[ \t*_]*[.:：=–—-]{1,2}[ \t*_]*|(?<=\w{3})[ \t]+|[ \t*_]*[.:：]?[ \t*_]*(?P<line>\n)[ \t]*\n?[ \t*_>]*)"
+SIGNS = r"(?:[ \t*_]*\.?[:：=–—-]{1,2}|(?i:(?<=gab)|(?<=resp)|(?<=ans))\.)[ \t*_]*"
+BETWEEN = rf"(?:{SIGNS}|(?<=\w{{3}})[ \t]+|[ \t*_]*[.:：]?[ \t*_]*(?P<line>\n)[ \t]*\n?[ \t*_>]*)"
 OWN_KEY = re.compile(
     rf"{LEAD}(?:(?:{WORDS}){BETWEEN}|r[.]?[ \t]?[:=–-][ \t*_]*){NAMED}[(\[]?"
     rf"(?:(?P<letter>[A-J]){ENDS}|(?P<bare>(?-i:[A-J]))(?=[ \t]+\w)|(?P<void>{VOID}))(?P<more>[^\n]*)$"

@@ -161,10 +161,10 @@ def _no_list(same: list[Head], expected: int) -> list[Head]:
     return kept
 
 
-def is_of_exam(line: str) -> bool:
-    """Whether a line begins a question, an option or a key; the number of a page alone does not."""
+def is_of_exam(line: str, numbers: bool = True) -> bool:
+    """Whether a line begins a question (where `numbers` can), an option or a key; the number of a page alone does not."""
     head = HEAD.match(line)
     numbered = head and not (
         PAGE.fullmatch(head["word"].strip(" .\t")) and (head["word"].strip() or not line[head.end() :].strip())
     )
-    return bool(MARK.match(line) or OWN_KEY.match(line) or numbered)
+    return bool(MARK.match(line) or OWN_KEY.match(line) or (numbers and numbered))

@@ -45,12 +45,12 @@ HEADING = re.compile(r"^[ \t]*(?:#{1,6}[ \t].*|[-*_=]{3,}|(?=.*[A-ZÀ-Þ]{4})[A-
 ITEM = re.compile(r"[ \t]*(?:[IVX]{1,4}[ \t]*[.)–-]|\([ \t]*[VF]?[ \t]*\)|\d{1,2}[.)][ \t]|[-•][ \t]|[a-e]\))")
 RANGE = r"\d{1,3}(?:[ \t]*(?:,|a|à|até|to|e|y|and|und|bis|[-–—])[ \t]*(?:a[ \t]+)?\d{1,3})+"
 COMMON = re.compile(  # what several questions stand on
-    r"^(?=.*\b(?:textos?|casos?|leia|lea|considere|utilize|responda|referem|read|text|case|abaixo|seguir|seguinte|following)\b)"
+    r"^(?=[^\w\n]*(?-i:[A-ZÀ-Þ]))(?=.*\b(?:textos?|casos?|leia|lea|considere|utilize|responda|referem|read|text|case|abaixo|seguir|seguinte|following)\b)"
     rf".{{0,120}}?\b(?:quest[õo]es|preguntas|questions|itens|items|fragen|domande)\b.{{0,20}}?\b(?P<range>{RANGE})\b.*$",
     re.M | re.I,
 )
 CASE = re.compile(
-    r"^[ \t>#*_]*(?:caso(?:[ \t]+cl[íi]nico)?|(?:clinical[ \t]+)?case|cas[ \t]+clinique|fall(?:beispiel)?)"
+    r"^[ \t>#*_]*(?=(?-i:[A-Z]))(?:caso(?:[ \t]+cl[íi]nico)?|(?:clinical[ \t]+)?case|cas[ \t]+clinique|fall(?:beispiel)?)"
     r"[ \t]*(?:n?[º°.]*[ \t]*\d{1,3})?[ \t*_]*(?:[:.–—-].*)?$",
     re.M | re.I,
 )
@@ -77,6 +77,7 @@ class Asked:
     options: list[Option]
     rest: str  # below the last option
     above: str = ""  # lines of its key between stem and options
+    doubt: str = ""  # whether its last option is whole
     context: str = ""
     explanation: str = ""
 
@@ -126,7 +127,9 @@ def read_exam(text: str, key: str = "") -> Exam:
     if sum(len(part) for _, part in aside) > found[-1][0] - found[0][0] + 3000:
         return Exam([], "more stands outside its questions than in them")
     rows = [(at, _with_key(one, keys.get(one.start)) if isinstance(one, Asked) else one) for at, one in found]
-    rows = _told_apart(rows)
+    rows, problem = _told_apart(rows)
+    if problem:
+        return Exam([], problem)
     if sum(isinstance(row, dict) for _, row in rows) < 0.8 * len(rows):
         return Exam([], next(row.reason for _, row in rows if isinstance(row, Bad)))
     first, end = [[(at, Bad(OUTSIDE, part[:2000]))] if part else [] for at, part in aside]
@@ -176,11 +179,16 @@ def _asked(text: str, run: list[re.Match], head: Head, end: int, width: float) -
     ends = [*(hit.start() for hit in run[1:]), end]
     bodies = [text[hit.end() : stop] for hit, stop in zip(run, ends, strict=True)]
     bodies[-1], rest = _cut(bodies[-1], width)
+    capitals = HEADING.match(rest) and rest.lstrip()[:1].isalpha() and not OWN_KEY.match(rest) and not TITLE.match(rest)
+    open_end = not bodies[-1].rstrip(" \t").endswith((".", ";", "?", ")", "\n"))
+    doubt = "capitals right below its last option" if capitals and open_end else ""
     options = [_option(hit, body) for hit, body in zip(run, bodies, strict=True)]
     stem = text[head.end : run[0].start()]
-    above = "\n".join(hit.group() for hit in OWN_KEY.finditer(stem) if not hit["line"])
-    stem = OWN_KEY.sub(lambda hit: hit.group() if hit["line"] else "", stem)
-    return Asked(head.number, head.start, _paragraphs(stem), options, rest, above)
+    keys = [hit for hit in OWN_KEY.finditer(stem) if not hit["line"] and not (hit["more"] or "").strip(" *_.)]")]
+    above = "\n".join(hit.group() for hit in keys)
+    for hit in reversed(keys):
+        stem = stem[: hit.start()] + stem[hit.end() :]
+    return Asked(head.number, head.start, _paragraphs(stem), options, rest, above, doubt)
 
 
 def _option(hit: re.Match, body: str) -> Option:
@@ -237,6 +245,8 @@ def _unlike(asked: Asked, text: str, run: list[re.Match], head: Head, end: int) 
         return "a letter more than once, or out of order"
     if re.search(rf"\n[ \t>*-]*(?:(?i:[(\[]?{following}[ \t]?[.)\]:-])|{following}[ \t]+\S)", text[run[-1].end() : ends]):
         return f"an option {following} that is written otherwise"
+    if asked.doubt:
+        return asked.doubt
     if not asked.stem or not all(texts):
         return "an empty question or option"
     if len(set(texts)) < len(texts):
@@ -379,19 +389,31 @@ def _told_below(asked: Asked) -> dict:
     return row | below
 
 
-def _told_apart(rows: list[tuple[int, dict | Bad]]) -> list[tuple[int, dict | Bad]]:
-    """What stands below the key explains it where half of the questions have it; else it can belong to what follows."""
+def _told_apart(rows: list[tuple[int, dict | Bad]]) -> tuple[list[tuple[int, dict | Bad]], str]:
+    """What stands below the key explains it where half of the questions have it. What few have is of the option above, or of
+    the questions below: (rows, why these cannot be told apart or "")."""
     good = [row for _, row in rows if isinstance(row, dict)]
     after = [len(row["after_key"]) for row in good if "after_key" in row]
     explains = len(after) >= 0.5 * len(good)
-    for n, row in enumerate(good):
+    for row in good:
         if text := row.pop("after_key", ""):
             long = len(text) > 6 * statistics.median(after) + 200
             name = "explanation" if explains and not long and "explanation" not in row else "below_options"
             row[name] = f"{row[name]} {text}" if name in row else text
-        if n + 1 == len(good) and "below_options" in row and sum("below_options" in other for other in good) == 1:
-            rows = [*rows, (rows[-1][0], Bad(OUTSIDE, row.pop("below_options")[:2000]))]
-    return rows
+    below = [row for row in good if "below_options" in row]
+    if len(below) >= 0.2 * len(good):
+        return rows, ""  # a column, which is asked about
+    if below and below[-1] is good[-1]:
+        rows = [*rows, (rows[-1][0], Bad(OUTSIDE, below.pop().pop("below_options")[:2000]))]
+    if long := next((row for row in below if len(row["below_options"]) >= 40), None):
+        return (
+            rows,
+            f"below question {long['number']} stands a text of which nothing says whose it is: {long['below_options'][:60]!r}",
+        )
+    lost = {id(row) for row in below}
+    return [
+        (at, Bad("text below its options that is no key", str(row)[:2000]) if id(row) in lost else row) for at, row in rows
+    ], ""
 
 
 # ---------------------------------------------------------------------------------------------- what is asked about

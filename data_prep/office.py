@@ -39,10 +39,13 @@ def _pages(path: Path, shown: str) -> list[str]:
     reader = pypdf.PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UserError(f"{shown}: is locked by a password; save it without one")
-    return [(page.extract_text() or "").strip() for page in reader.pages]
+    return [(page.extract_text() or "").translate(LIGATURES).strip() for page in reader.pages]
 
 
-BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010\u00ad]\n([^\W\d_A-ZÀ-Þ]\w*)")
+MOST_EDGES = 4  # lines
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-"})
+BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)")
+PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
 KEPT = re.compile(
     r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
 )
@@ -54,22 +57,22 @@ def _whole_words(text: str) -> str:
     def joined(hit: re.Match) -> str:
         hyphened = f"{hit[1]}-{hit[2]}"
         whole = hit[1] + hit[2]
-        stays = hyphened in text or (whole not in text and KEPT.fullmatch(hit[1]))
+        stays = hyphened in text or (whole not in text and (KEPT.fullmatch(hit[1]) or PRONOUN.fullmatch(hit[2])))
         return f"{hyphened if stays else whole}\n"
 
     return BROKEN.sub(joined, text)
 
 
 def _without_edges(pages: list[str]) -> list[str]:
-    """Pages without the lines at their first and last two places that most pages share, digits aside: in the middle of a
-    question they would be read as its words."""
+    """Pages without the lines at their first and last places that many pages share, digits aside: in the middle of a question
+    they would be read as its words."""
     lines = [page.split("\n") for page in pages if page]
-    edges = [{at: _plain(page[at]) for at in (0, 1, -2, -1) if -len(page) <= at < len(page)} for page in lines]
-    common = Counter(pair for page in edges for pair in page.items())
-    least = max(3, 0.6 * len(lines))
-    for page, of in zip(lines, edges, strict=True):
-        for at in (-1, -2, 1, 0):
-            if at in of and common[at, of[at]] >= least and len(page) > 4 and not is_of_exam(page[at]):
+    least = max(3, 0.4 * len(lines))  # where left and right pages differ, each has half
+    for at in (-1, 0) * MOST_EDGES:
+        common, same = (Counter(of(page[at]) for page in lines if page) for of in (_plain, str.strip))
+        for page in lines:
+            numbered = same[page[at].strip()] < least  # a number that is the same on all pages is no question's
+            if len(page) > 4 and common[_plain(page[at])] >= least and not is_of_exam(page[at], numbered):
                 del page[at]
     return ["\n".join(page) for page in lines]
 

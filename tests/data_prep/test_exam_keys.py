@@ -177,8 +177,8 @@ def test_texts_for_several_questions_stand_before_each_of_them(tmp_path):
     assert sum(row["question"].startswith("Leia o caso") for row in prepared(tmp_path, "prova.txt", text)) == 3
     assert "is not there" in read_exam(text.replace("Homem de 60 anos.", "")).why
     assert "stands before" in read_exam(text.replace("6 a 8", "7 a 8")).why
-    with pytest.raises(UserError, match="below_options"):  # whose text it is, nothing says
-        prepared(tmp_path, "p.txt", "\n\n".join([*parts[:5], "Homem de 60 anos, diabético.", *parts[5:]]))
+    with pytest.raises(UserError, match="below question 5 stands a text of which nothing says whose it is"):
+        prepared(tmp_path, "p.txt", "\n\n".join([*parts[:5], "Homem de 60 anos, diabético, com úlcera plantar.", *parts[5:]]))
 
 
 def test_cases_whose_questions_begin_again():

@@ -6,7 +6,7 @@ import pytest
 
 from data_prep.errors import UserError
 from data_prep.exam_text import exam_in, looks_like_exam
-from data_prep.office import _without_edges
+from data_prep.office import _whole_words, _without_edges
 from data_prep.prepare import Args, prepare
 
 KEY = "CADBBACDDA"
@@ -174,5 +174,25 @@ def test_the_same_lines_at_the_edges_of_pages_are_no_part_of_an_exam():
     pages = [f"Concurso de 2024, página {n}\n" + "\n\n".join(parts[2 * n - 2 : 2 * n]) + f"\n{n}" for n in range(1, 6)]
     bare = "\n\n".join(_without_edges(pages))
     assert bare == "\n\n".join(parts)
+    two = [page.replace("\n", "\nHospital de ensino\n", 1) + "\nTipo 1" for page in pages]
+    assert "\n\n".join(_without_edges(two)) == bare  # two lines at each edge, and no line of the text with them
     last = ["\n".join(["Prova", question(n), "x", "D) todas as anteriores"]) for n in range(1, 9)]
     assert "\n\n".join(_without_edges(last)).count("todas as anteriores") == 8  # an option that ends each page is none
+
+
+def test_words_that_the_ends_of_lines_cut_are_whole_again():
+    said = _whole_words(
+        "trombó-\nlise, recém-\nnascido, queixando-\nse, anti-inflamatório, anti-\ninflamatório, PA-\nMm, HIV-\n2"
+    )
+    assert said.replace("\n", "") == "trombólise, recém-nascido, queixando-se, anti-inflamatório, anti-inflamatório, PA-Mm, HIV-2"
+
+
+def test_words_of_a_stem_and_of_an_option_stay_where_they_look_like_a_key_or_a_case():
+    parts = exam(below="\nGabarito: {}").split("\n\n")
+    parts[2] = parts[2].replace("ambulatório?", "ambulatório, e assinale a\nalternativa correta. I. Segundo a diretriz?")
+    parts[4] = parts[4].replace("conduta D5 do caso", "conduta D5 do\ncaso.")
+    rows = [row for _, row in exam_in("\n\n".join(parts))]
+    assert rows[2]["question"].endswith("e assinale a alternativa correta. I. Segundo a diretriz?")
+    assert rows[4]["options"]["D"] == "conduta D5 do caso."
+    capitals = exam(below="\nGabarito: {}").replace("D5 do caso", "D5 da doença de\nSHEEHAN")
+    assert [n for n, (_, row) in enumerate(exam_in(capitals), 1) if not isinstance(row, dict)] == [5]
