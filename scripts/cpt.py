@@ -22,14 +22,14 @@ arXiv 2312.03732, for the scaling). At the rate of SFT the embeddings forget the
 import functools
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from common.arguments import given, parse_args
 from common.entry import run_main
 from common.models import is_adapter
 from training import adapters, data_files, pipeline
 from training.arguments import TrainingArgs
-from training.rows import Counts, TrainingData, ids_of, kind_of_row
+from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row
 from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import TEMPLATES
@@ -37,6 +37,7 @@ from data_prep.chat_template import TEMPLATES
 
 @dataclass
 class Args(TrainingArgs):
+    LARGEST_RATE: ClassVar[float] = 2e-3
     output_dir: str = "runs/cpt"
     template: Literal[TEMPLATES] = "auto"
     """chat template to save with the tokenizer for the steps that follow; auto keeps its own"""
@@ -121,7 +122,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
     counts = Counts(len(rows), total, total, 0, max(map(len, chunks)))
     summary = [
         f"rows:  {counts.rows}, read in {len(chunks)} chunks, {total} tokens, all of them trained",
-        f"first: {tokenizer.decode(chunks[0])[:300]!r}",
+        f"first: {excerpt(chunks[0], tokenizer)}",
     ]
     return TrainingData(Dataset.from_dict({"input_ids": chunks, "labels": chunks}), counts, ids, summary)
 

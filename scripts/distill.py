@@ -37,6 +37,7 @@ from data_prep.chat_template import Renderer
 @dataclass
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.experimental.gkd.gkd_config.GKDConfig"
+    LARGEST_RATE: ClassVar[float] = 2e-3
     teacher: str = field(kw_only=True)
     """hub id, model folder or adapter folder that is learnt from"""
     teacher_load_in_4bit: bool = False

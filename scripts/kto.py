@@ -27,7 +27,7 @@ from common.entry import run_main
 from common.errors import UserError
 from training import adapters, pipeline
 from training.arguments import TrainingArgs, reference_problems
-from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
+from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row, refuse_long_rows, tokenised
 from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, answer_text, prompt_messages
@@ -105,7 +105,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
     summary = [
         f"rows:  {len(rows)} ({good} good, {counts.undesirable} bad), {counts.tokens} tokens, {trained} of them trained",
         balance(args, counts),
-        *(f"{name}: {tokenizer.decode(encoded[0][f'{name}_ids'])[-300:]!r}" for name in ("prompt", "completion")),
+        *(f"{name}: {excerpt(encoded[0][f'{name}_ids'], tokenizer, last=True)}" for name in ("prompt", "completion")),
     ]
     return TrainingData(encoded, counts, ids, summary)
 

@@ -29,6 +29,7 @@ from training.trainer import float32_adapters, trainer_config
 @dataclass
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.experimental.orpo.orpo_config.ORPOConfig"
+    LARGEST_RATE: ClassVar[float] = 2e-3
     output_dir: str = "runs/orpo"
     adapter: Literal[adapters.MERGEABLE] = "qlora"
     beta: float = 0.1

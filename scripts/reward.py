@@ -36,6 +36,7 @@ from training.trainer import dtype, float32_adapters, trainer_config
 @dataclass
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.trainer.reward_config.RewardConfig"
+    LARGEST_RATE: ClassVar[float] = 2e-3
     output_dir: str = "runs/reward"
     adapter: Literal[adapters.BY_UNSLOTH] = "qlora"  # the others are not known to a model with a score head
     center_rewards_coefficient: float = 0.01

@@ -19,7 +19,7 @@ a tenth of it, or one epoch of under 200 rows, changes little.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from common.arguments import parse_args
 from common.entry import run_main
@@ -31,6 +31,7 @@ from training.trainer import check_packing, float32_adapters, row_joining, train
 
 @dataclass
 class Args(TrainingArgs):
+    LARGEST_RATE: ClassVar[float] = 2e-3  # ten times the default
     model: str | None = None
     """hub id, model folder or adapter folder to go on from; without it Qwen3-1.7B on a GPU, else the embedded model"""
     data: list[str] | str | None = None

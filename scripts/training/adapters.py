@@ -33,6 +33,7 @@ VIRTUAL = ("prefix", "prompt")
 PLAIN = (*VIRTUAL, "norms")  # on a GPU Unsloth's own forward passes them by, so a plain model is loaded
 IN_16_BITS = ("lora", "pissa", "full", "peanut", "norms")
 IN_8_BITS = ("lora", "rslora")  # on load_in_8bit and load_in_fp8
+RATE = {"full": 0.1, "norms": 100, "prefix": 100, "prompt": 100}  # usual learning rates beside those of low-rank updates
 PRICE = {
     "dora": "a weight norm a step: about half the speed",
     "pissa": "singular values at the start, seconds to minutes",

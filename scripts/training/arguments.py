@@ -6,11 +6,14 @@ Importing this file imports neither torch nor unsloth.
 import ast
 import functools
 import importlib.util
+import math
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from common.arguments import check_at_least
+from common.errors import UserError
 from common.hub import hub_problems
 from common.machine import output_problems
 from common.models import check_model_name
@@ -28,6 +31,8 @@ class TrainingArgs:
     WATCHED: ClassVar[str] = "loss"
     """held-out figure that early stopping follows"""
     LARGER_IS_BETTER: ClassVar[bool] = False
+    LARGEST_RATE: ClassVar[float] = 2e-4
+    """above it a learning rate is warned of, for low-rank adapters; forty times what preference methods have by default"""
     LEAST_ROWS: ClassVar[int] = 1
     """rows that a forward pass of this method must have"""
 
@@ -87,8 +92,8 @@ class TrainingArgs:
     """optimizer by its transformers name; without a GPU plain AdamW replaces an 8-bit one"""
     logging_steps: int = 5
     """optimizer steps a line of metrics.jsonl"""
-    save_steps: int = 200
-    """optimizer steps a checkpoint; 0: none"""
+    save_steps: float = 0.1
+    """optimizer steps a checkpoint; below 1 it is a share of all steps: killed, a run loses a tenth at most; 0: none"""
     seed: int = 3407
     """seed of adapters, order and dropout"""
     early_stopping_patience: int = 0
@@ -120,6 +125,8 @@ class TrainingArgs:
         if self.early_stopping_patience and not (self.eval_data and self.save_steps > 0):
             found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
         found += check_at_least(self, 0, "save_steps", "warmup_steps", "early_stopping_patience")
+        if self.save_steps > 1 and self.save_steps % 1:
+            found.append(f"save_steps: {self.save_steps} is neither a number of steps nor a share of all below 1")
         if self.max_steps < 1 and (self.max_steps != -1 or self.num_train_epochs <= 0):
             found.append("num_train_epochs, max_steps: no step would be trained; give epochs above 0, or max_steps 1 or more")
         if not 0 <= self.lora_dropout < 1:
@@ -149,6 +156,28 @@ class TrainingArgs:
             found.append("hub_model_id: nothing is uploaded without --push_to_hub")
         return found
 
+    def rows_a_step(self) -> int:
+        """Rows that an optimizer step takes, all processes together."""
+        return int(os.environ.get("WORLD_SIZE", "1")) * self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+    def warnings(self, rows: int) -> list[str]:
+        """What will teach little or spoil the model: an unusual rate, few steps. Raises UserError where nothing can be learnt."""
+        usual = (1e-7, self.LARGEST_RATE * adapters.RATE.get(self.adapter, 1))
+        found = []
+        if not usual[0] <= self.learning_rate <= usual[1]:
+            found.append(
+                f"warning: learning_rate {self.learning_rate:g} is outside of {usual[0]:g} to {usual[1]:g}, which --adapter "
+                f"{self.adapter} bears in this method; a rate too high spoils the model, one too low changes nothing"
+            )
+        steps = math.ceil(math.ceil(rows / self.rows_a_step()) * self.num_train_epochs)
+        if self.max_steps > 0 or steps >= FEW_STEPS:
+            return found
+        said = f"{rows} rows at {self.rows_a_step()} a step make {steps} optimizer step{'s' * (steps > 1)}"
+        more = "raise num_train_epochs, lower gradient_accumulation_steps or per_device_train_batch_size, or bring more rows"
+        if steps == 1 and self.warmup_steps and self.lr_scheduler_type != "constant":
+            raise UserError(f"num_train_epochs: {said}, whose rate is 0 while it warms up, so nothing would be learnt; {more}")
+        return [*found, f"warning: {said}, which changes little; {more}"]
+
     def smaller_batch(self) -> tuple[int, int] | None:
         """Rows a forward pass and passes a step: fewer at once, as many a step; None where no fewer will do."""
         rows = self.per_device_train_batch_size
@@ -175,6 +204,8 @@ def reference_problems(args) -> list[str]:
     said = "lora_dropout: not with a reference, which would differ from the policy by chance; leave it 0"
     return [said] if args.lora_dropout else []
 
+
+FEW_STEPS = 12  # one pass over two hundred rows, by sixteen
 
 SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, and why
     "bf16": "by what the machine can do",

@@ -25,6 +25,15 @@ def watch(log: Path, first_step: int):
     start, trend = time.monotonic(), Trend()
 
     class Watch(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            if 1 <= args.warmup_steps and 2 * args.warmup_steps > state.max_steps and state.is_world_process_zero:
+                said = f"warmup_steps {args.warmup_steps:g} is more than half of {state.max_steps} steps"
+                print(f"warning: {said}; the learning rate hardly reaches its peak")
+
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step >= state.max_steps:  # the last loss, whatever logging_steps is
+                control.should_log = True
+
         def on_log(self, args, state, control, logs=None, **kwargs):
             if not state.is_world_process_zero:
                 return
@@ -45,6 +54,23 @@ def watch(log: Path, first_step: int):
                 print(f"{where}{loss}{figures(held_out)}")
 
     return Watch
+
+
+def unlearnt(log: Path, name: str, larger_is_better: bool) -> list[str]:
+    """A warning where metrics.jsonl's loss, or reward, is no better in the last third of a run than in the first."""
+    logged = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    values = [float(record[name]) for record in logged if name in record]
+    third = len(values) // 3
+    if not third or max(map(abs, values)) < 0.01:
+        return []
+    first, last = (sum(part) / third for part in (values[:third], values[-third:]))
+    if last > first if larger_is_better else last < first:
+        return []
+    way = "rise" if larger_is_better else "fall"
+    return [
+        f"warning: the {name} did not {way} ({first:.4f} in the first third of the run, {last:.4f} in the last): look at "
+        "learning_rate, at the number of steps, and at the rows; score the result before it is used"
+    ]
 
 
 class Trend:

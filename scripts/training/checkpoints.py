@@ -115,6 +115,16 @@ def is_sharded(model) -> bool:
     return any(hasattr(parameter, "full_tensor") for parameter in model.parameters())
 
 
+def sizes(model) -> list[float]:
+    """The norm of every weight that is trained, by which a training that changed none is told; [] where FSDP shares them out."""
+    import torch
+
+    if is_sharded(model):
+        return []
+    trained = (parameter.detach() for parameter in model.parameters() if parameter.requires_grad)
+    return [float(torch.linalg.vector_norm(weight)) for weight in trained]
+
+
 def save_model(model, tokenizer, output_dir: str | Path, weights: dict | None = None) -> None:
     """Save adapter (or model) and tokenizer into a folder beside its place, then move the files in one by one.
 

@@ -1,7 +1,7 @@
 """Conversations, the data of sft.py and distill.py: {"conversations": [{"from", "value"}, ...]}. Imports no torch."""
 
 from common.errors import UserError
-from training.rows import Counts, TrainingData, ids_of, kind_of_row, sample
+from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row, one_answer, sample
 
 from data_prep.chat_template import IGNORED, Renderer, TemplateError, to_messages
 
@@ -39,6 +39,14 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
         f"rows:  {counts.rows}, {counts.tokens} tokens, {counts.trained_tokens} of them trained, "
         f"{counts.truncated_rows} rows cut at {args.max_length}",
         *sample(encoded[0], tokenizer),
+        *one_answer(
+            [tuple(label for label in e["labels"] if label != IGNORED) for e in encoded], lambda a: excerpt(list(a), tokenizer)
+        ),
     ]
+    if counts.truncated_rows > 0.05 * len(rows):
+        summary.append(
+            f"warning: {counts.truncated_rows} of {len(rows)} rows are cut at max_length {args.max_length}; what is cut is not "
+            "taught, the end of the answer least of all: raise --max_length, or shorten the rows in data_prep"
+        )
     dataset = Dataset.from_dict({name: [e[name] for e in encoded] for name in ("input_ids", "labels")})
     return TrainingData(dataset, counts, ids, summary)

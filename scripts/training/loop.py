@@ -34,6 +34,7 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
     log = output_dir / "metrics.jsonl"
     _prepare(trainer, run, args, checkpoint, log)
     callbacks.refuse_nan(trainer, ids, rows)
+    before = checkpoints.sizes(trainer.model)
     try:
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except (RuntimeError, MemoryError) as error:  # CUDA's is a RuntimeError too
@@ -47,6 +48,10 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
             f"the disk of {output_dir} is full; the last whole checkpoint stands: make room and start the same command again"
         ) from None
     if first_process():
+        for line in callbacks.unlearnt(log, args.WATCHED, args.LARGER_IS_BETTER):
+            print(line)
+        if before and checkpoints.sizes(trainer.model) == before:
+            print("warning: no weight has changed, the result is the model it began with: every step's rate or gradient was 0")
         callbacks.draw_loss(log, output_dir / "loss.png")
         for path in (log, output_dir / "loss.png"):
             on_disk(path)

@@ -271,10 +271,10 @@ def choose(config: dict | None, args, method: str, longest: int, gpu: bool, free
 
 
 def disk(config: dict, args) -> float:
-    """Bytes that the run leaves: the result, and two checkpoints with their optimizer."""
+    """Bytes that the run takes: the result, and two checkpoints with their optimizer beside a third that is being written."""
     trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
     tokenizer = 15e6
-    return (4 * trainable + tokenizer) + (2 * (12 * trainable + tokenizer) if args.save_steps > 0 else 0)
+    return (4 * trainable + tokenizer) + (3 * (12 * trainable + tokenizer) if args.save_steps > 0 else 0)
 
 
 def verdict(need: float, free_memory: float) -> str:

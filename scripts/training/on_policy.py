@@ -13,7 +13,7 @@ from common.models import is_adapter
 from scoring import tasks
 from training import adapters, rewards, trainer
 from training.arguments import TrainingArgs
-from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
+from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row, one_answer, refuse_long_rows, tokenised
 
 from data_prep.chat_template import Renderer, TemplateError, prompt_messages
 
@@ -67,6 +67,9 @@ class OnPolicyArgs(TrainingArgs):
             found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
         return found + rewards.problems(self)
 
+    def rows_a_step(self) -> int:
+        return max(super().rows_a_step() // self.num_generations, 1)
+
     def unused(self) -> list[str]:
         found = super().unused()
         if "right_answer" not in rewards.names_of(self) and given(self, "format_reward"):
@@ -115,8 +118,9 @@ def make_dataset(rows: list[dict], tokenizer, args: OnPolicyArgs, path: str) -> 
     counts = Counts(len(rows), sum(map(len, tokens)), 0, 0, max(map(len, tokens)) + args.max_completion_length)
     summary = [
         f"rows:  {counts.rows} questions, {counts.tokens} tokens, {args.num_generations} answers each",
-        f"prompt: {tokenizer.decode(tokens[0])[-300:]!r}",
+        f"prompt: {excerpt(tokens[0], tokenizer, last=True)}",
         f"right: {encoded[0]['gold']!r}",
+        *one_answer([e["gold"] for e in encoded if e["gold"]] or [""], repr),
     ]
     return TrainingData(encoded, counts, ids, summary)
 

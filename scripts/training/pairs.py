@@ -1,6 +1,6 @@
 """Preference pairs, the data of dpo.py, simpo.py, orpo.py and reward.py: {"prompt", "chosen", "rejected"}. Imports no torch."""
 
-from training.rows import Counts, TrainingData, ids_of, kind_of_row, refuse_long_rows, tokenised
+from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row, one_answer, refuse_long_rows, tokenised
 
 from data_prep.chat_template import IGNORED, Renderer, TemplateError, answer_text, prompt_messages
 
@@ -41,7 +41,8 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
     summary = [f"rows:  {counts.rows} pairs, {counts.tokens} tokens, {counts.trained_tokens} of them in answers"]
     if weighted := sum(row.get("weight", 1) != 1 for row in rows):
         summary.append(f"note:  the weight of {weighted} pairs is not used, no trainer of TRL reads one: every pair counts alike")
-    summary += [f"{name}: {tokenizer.decode(encoded[0][f'{name}_ids'])[-300:]!r}" for name in ("prompt", "chosen", "rejected")]
+    summary += [f"{name}: {excerpt(encoded[0][f'{name}_ids'], tokenizer, True)}" for name in ("prompt", "chosen", "rejected")]
+    summary += one_answer([tuple(e["chosen_ids"]) for e in encoded], lambda a: excerpt(list(a), tokenizer))
     return TrainingData(encoded, counts, ids_of(rows), summary)
 
 

@@ -4,6 +4,7 @@ A method hands in its functions (`Method`); `run` calls them in order. Importing
 """
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ def run(args, method: Method) -> None:
     print("\n".join(data.summary))
     if read.synthetic:
         print(f"data:  {told(read.synthetic, read.count)}")
+    for line in args.warnings(sequences(args, data)):
+        print(line)
     plan = memory.plan(args, method.name, data.counts.longest_row)
     if args.dry_run:
         return show_config(args)
@@ -100,6 +103,13 @@ def run(args, method: Method) -> None:
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
     counted = data.counts.record() | {"synthetic_rows": read.synthetic} | ({"rows_by_file": read.taken} if read.taken else {})
     loop.finish(fitted, tokenizer, started, args, counted | metrics, plan)
+
+
+def sequences(args, data) -> int:
+    """How many an epoch has; joined by packing about as many as fill max_length. A stream's are given by max_steps."""
+    if getattr(args, "streaming", False):
+        return data.counts.rows
+    return math.ceil(data.counts.tokens / args.max_length) if getattr(args, "packing", False) else len(data.rows)
 
 
 def pad_apart(tokenizer) -> None:

@@ -1,12 +1,17 @@
 """Training rows on their way to a trainer: counts, refusals, and datasets that TRL takes as they are. Imports no torch."""
 
 import dataclasses
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from common.errors import UserError
 
 from data_prep.chat_template import IGNORED
+
+SHOWN = 80  # tokens of a row that a line shows
+HALF = "\ufffd"  # what is decoded of a character whose other half is another token
 
 
 @dataclass
@@ -48,7 +53,27 @@ def sample(encoded: dict, tokenizer) -> list[str]:
     """Lines that show one row as it is trained: what is given, and what is learnt."""
     pairs = list(zip(encoded["input_ids"], encoded["labels"], strict=True))
     given, learnt = ([t for t, label in pairs if (label == IGNORED) == masked] for masked in (True, False))
-    return [f"given: {tokenizer.decode(given)[-300:]!r}", f"trained: {tokenizer.decode(learnt)[:300]!r}"]
+    return [f"given: {excerpt(given, tokenizer, last=True)}", f"trained: {excerpt(learnt, tokenizer)}"]
+
+
+def excerpt(tokens: list[int], tokenizer, last: bool = False) -> str:
+    """The first or the last of some tokens as text in quotes, with dots where more stand; no token and no character is cut."""
+    some = tokens[-SHOWN:] if last else tokens[:SHOWN]
+    text = tokenizer.decode(some)
+    if len(some) == len(tokens):
+        return repr(text)
+    return f"... {text.lstrip(HALF)!r}" if last else f"{text.rstrip(HALF)!r} ..."
+
+
+def one_answer(answers: list, shown: Callable[[Any], str]) -> list[str]:
+    """A warning where nearly all rows teach the same answer: the model learns to give it whatever it is asked."""
+    answer, times = Counter(answers).most_common(1)[0]
+    if times < 2 or times < 0.9 * len(answers):
+        return []
+    many = "all" if times == len(answers) else f"{times} of"
+    return [
+        f"warning: {many} {len(answers)} rows teach the same answer, {shown(answer)}, and will be answered so whatever is asked"
+    ]
 
 
 def kind_of_row(row: dict) -> str:

@@ -126,6 +126,7 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("sft.py", ["--num_train_epochs", "0"], "num_train_epochs, max_steps"),
         ("sft.py", ["--max_steps", "0"], "num_train_epochs, max_steps"),
         ("sft.py", ["--optim", "adam"], "optim"),
+        ("sft.py", ["--save_steps", "1.5"], "save_steps"),
         ("cpt.py", ["--loraplus_lr_ratio", "0"], "loraplus_lr_ratio"),
         ("simpo.py", ["--simpo_gamma", "-1"], "simpo_gamma"),
         ("orpo.py", ["--beta", "-1"], "beta"),
@@ -175,6 +176,35 @@ def test_what_is_given_and_changes_nothing_is_said(tmp_path, script, flags, unus
     words = f"--model c/d --data {ROOT / 'pyproject.toml'} {flags.format(adapter=tmp_path)}".split()
     args = parse_args(__import__(script).Args, "", words)
     assert [line.partition(":")[0] for line in args.unused()] == unused
+
+
+@pytest.mark.parametrize(
+    "script, flags, rows, words",
+    [
+        ("sft", "", 400, []),
+        ("sft", "", 100, ["100 rows at 16 a step make 7 optimizer steps"]),
+        ("sft", "--max_steps 3", 100, []),  # asked for
+        ("sft", "--num_train_epochs 2", 100, []),
+        ("sft", "--learning_rate 0.2", 400, ["learning_rate 0.2 is outside of 1e-07 to 0.002"]),
+        ("sft", "--learning_rate 0.2 --adapter prompt", 400, []),
+        ("sft", "--learning_rate 2e-3 --adapter full", 400, ["learning_rate 0.002 is outside of 1e-07 to 0.0002"]),
+        ("dpo", "--learning_rate 1e-3", 400, ["learning_rate 0.001 is outside of"]),
+        ("grpo", "", 40, ["10 optimizer steps"]),  # four questions a step, eight answers each
+    ],
+)
+def test_what_teaches_little_or_spoils_is_warned_of(script, flags, rows, words):
+    args = parse_args(__import__(script).Args, "", f"--model c/d --data {ROOT / 'pyproject.toml'} {flags}".split())
+    said = args.warnings(rows)
+    assert len(said) == len(words) and all(word in line for word, line in zip(words, said, strict=True)), said
+
+
+def test_one_step_at_rate_0_is_refused():
+    import sft
+    from common.errors import UserError
+
+    with pytest.raises(UserError, match="5 rows at 16 a step make 1 optimizer step, whose rate is 0"):
+        sft.Args(model="c/d", data="rows.jsonl").warnings(5)
+    assert len(sft.Args(model="c/d", data="rows.jsonl", warmup_steps=0).warnings(5)) == 1
 
 
 def test_yaml_gives_values_and_flags_win(tmp_path):

@@ -63,6 +63,19 @@ def test_says_what_it_trains(tiny_sft):
     assert "step 8/8" in printed and "s left" in printed
 
 
+def test_what_is_shown_of_a_row_ends_at_a_token(tiny_model):
+    from training.rows import SHOWN, excerpt
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / tiny_model)
+    turn = tokenizer("<|im_start|>", add_special_tokens=False)["input_ids"]
+    assert excerpt(turn * SHOWN, tokenizer, last=True) == repr("<|im_start|>" * SHOWN)
+    assert excerpt(turn * 200, tokenizer, last=True) == "... " + repr("<|im_start|>" * SHOWN)
+    halves = tokenizer("𓀀", add_special_tokens=False)["input_ids"]
+    assert len(halves) > 1, "the test would prove nothing"
+    assert excerpt(turn * (SHOWN - 1) + halves, tokenizer) == repr("<|im_start|>" * (SHOWN - 1)) + " ..."
+
+
 def test_finished_folder_is_refused(tiny_sft, tiny_rows, tiny_model):
     done = run_script(
         "scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--output_dir", tiny_sft, code=2
@@ -71,9 +84,12 @@ def test_finished_folder_is_refused(tiny_sft, tiny_rows, tiny_model):
 
 
 def test_killed_run_goes_on_and_ends_with_the_same_weights(tiny_sft, tiny_rows, tiny_model, tmp_path):
+    """With save_steps as it comes, too: a run of eight steps has a checkpoint a step."""
     out = tmp_path / "sft"
     command = sft_command(tiny_model, tiny_rows, out)
-    kill_after_checkpoint(command, out, 4)
+    at = command.index("--save_steps")
+    del command[at : at + 2]
+    kill_after_checkpoint(command, out, 3)
     changed = run_script(*command, "--learning_rate", "1e-3", code=2)
     assert "learning_rate" in changed.stderr and "other settings" in changed.stderr
     (out / "checkpoint-9").mkdir()  # as a kill in the midst of saving leaves one

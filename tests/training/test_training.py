@@ -109,6 +109,36 @@ def test_a_loss_that_explodes_stops_the_run():
         watch.check({"step": 5, "loss": 6.1})
 
 
+@pytest.mark.parametrize(
+    "name, larger, values, warned",
+    [
+        ("loss", False, (2.1, 1.9, 1.2, 1.1, 0.9, 0.8), False),
+        ("loss", False, (2.1, 1.9, 2.2, 2.0, 2.3, 2.2), True),
+        ("loss", False, (0.004, 0.003, 0.004), False),  # learnt at once
+        ("loss", False, (2.1, 2.3), False),  # too few to tell
+        ("reward", True, (0.2, 0.3, 0.5), False),
+        ("reward", True, (0.4, 0.3, 0.2), True),
+    ],
+)
+def test_a_loss_that_does_not_fall_is_warned_of(tmp_path, name, larger, values, warned):
+    records = [{"step": 0, "eval_loss": 9.0}, *({"step": step, name: value} for step, value in enumerate(values, 1))]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    said = callbacks.unlearnt(tmp_path / "metrics.jsonl", name, larger)
+    assert [f"the {name} did not" in line for line in said] == [True] * warned
+
+
+def test_a_training_that_changed_nothing_says_so_and_so_do_its_rows(tiny_model, tmp_path):
+    """The only step of this one has a rate of 0; the rows' answers are one text, most of them beyond max_length."""
+    said = [{"from": "gpt", "value": "The answer is A."}]
+    rows = [{"conversations": [{"from": "human", "value": f"Question {i}{' or so' * 3}?"}, *said]} for i in range(8)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--data", tmp_path / "rows.jsonl", "--output_dir", tmp_path / "out", "--max_steps", 1, "--max_length", 26]
+    out = run_script("scripts/sft.py", "--model", tiny_model, *words).stdout
+    assert "warning: no weight has changed" in out
+    assert "warning: all 8 rows teach the same answer, 'The answer" in out
+    assert "warning: 8 of 8 rows are cut at max_length 26" in out
+
+
 def test_a_fall_of_the_chosen_answers_is_warned_of_once(capsys):
     watch = callbacks.Trend()
     for step, chosen in enumerate((-50, -45, -58, -61, -90)):
