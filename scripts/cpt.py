@@ -14,9 +14,9 @@ Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and t
 
 Next    scripts/sft.py --model runs/bode/cpt goes on from the result.
 
-Defaults: rank 64 with rank-stabilised scaling on all linear layers, 5e-5; with train_embeddings the input and output
-embeddings are trained in full at a rate 2 to 10 times lower (Unsloth's continued pre-training notebooks; Kalajdzievski 2023,
-arXiv 2312.03732, for the scaling). At the rate of SFT the embeddings forget the old language faster than they learn the new.
+Defaults: rank-stabilised scaling (Kalajdzievski 2023, arXiv 2312.03732), alpha 32, 5e-5, and with train_embeddings the input and
+output embeddings trained in full at a rate 2 to 10 times lower are those of Unsloth's continued pre-training notebooks; rank 64
+is our choice, theirs is 128. At the rate of SFT the embeddings forget the old language faster than they learn the new.
 """
 
 import functools

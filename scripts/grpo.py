@@ -19,9 +19,9 @@ reward model is easily flattered.
 PPO is here no more: TRL 1.15 has no trainer for it. It held a second network of the policy's size, which guesses the reward of
 a half-written answer; GRPO takes the mean reward of the other answers in its place.
 
-Defaults: 8 answers a question, 5e-6, no KL term (beta 0, as in TRL and Yu et al. 2025, arXiv 2503.14476, whose
-token-level loss is used; Shao et al. 2024, arXiv 2402.03300, had 0.04), temperature 1. At a larger rate
-all answers become one.
+Defaults: 8 answers a question, temperature 1 and no KL term (beta 0) as in TRL, and its token-level loss of Yu et al. 2025
+(arXiv 2503.14476), who have no KL term either; Shao et al. 2024 (arXiv 2402.03300) had 0.04. 5e-6 is our choice for adapters,
+where TRL has 1e-6; at a much larger rate all answers become one.
 """
 
 from dataclasses import dataclass

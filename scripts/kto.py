@@ -13,7 +13,7 @@ Reference. Training goes on from an SFT adapter when `model` is its folder; the 
 a second frozen adapter. With a plain model the reference is the model itself. The KL term is estimated on answers
 moved to the next question of a batch, so a batch needs at least 2 rows, and more make it steadier.
 
-Defaults: beta 0.1, 5e-6 and batches of 16 or more (Ethayarajh et al. 2024, arXiv 2402.01306, and the HALOs repository).
+Defaults: beta 0.1 (Ethayarajh et al. 2024, arXiv 2402.01306); 5e-6, as in the other preference methods, and batches of 16.
 Weights: the paper wants desirable_weight * good between 1 and 4/3 of undesirable_weight * bad (its equation 8); the
 script prints both sums, and what would bring them there. Unbalanced and unweighted data teaches the commoner label.
 """

@@ -12,8 +12,8 @@ Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and t
 Reference. There is none. The loss is the chosen answer's negative log-likelihood plus beta times the log of the odds ratio
 of chosen to rejected, so ORPO starts from a base model and replaces SFT, where DPO, KTO and SimPO follow it.
 
-Defaults: beta 0.1 (the paper's lambda; Hong et al. 2024, arXiv 2403.07691) and 8e-6 (theirs for Mistral); adapters bear
-more, up to about 5e-5. With a beta above 1 the model unlearns the rejected answers faster than it learns the chosen.
+Defaults: beta 0.1 (the paper's lambda; Hong et al. 2024, arXiv 2403.07691); 8e-6 is our choice, and adapters bear more, up to
+about 5e-5. With a beta above 1 the model unlearns the rejected answers faster than it learns the chosen.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Args(TrainingArgs):
     """weight of the odds ratio beside the chosen answers' likelihood (lambda in the paper)"""
     max_length: int = 1024
     """longest prompt and answer in tokens; a longer row is refused, for its answer would be cut"""
-    learning_rate: float = 8e-6  # the paper's; it learns the answers too, not their order alone
+    learning_rate: float = 8e-6  # above DPO's: it learns the answers too, not their order alone
 
     def problems(self) -> list[str]:
         return super().problems() + ([f"beta: {self.beta} must be above 0; 0.1 is usual"] if self.beta <= 0 else [])

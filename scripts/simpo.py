@@ -12,9 +12,9 @@ Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and t
 Reference. There is none, in the loss or in memory: a pair's reward is beta times the mean log-probability of an answer's
 tokens, and the chosen one must win by the margin simpo_gamma. Start from an SFT model: nothing else holds the policy.
 
-Defaults: beta 2.0, simpo_gamma 1.0 (Meng et al. 2024, arXiv 2405.14734, table 8: beta 2.0 to 2.5, gamma / beta about 0.5);
-1e-6 is theirs for full fine-tuning, 5e-6 suits adapters. The learning rate matters most: at 1e-5 and more the paper's
-repository reports repeated and incoherent text. `cpo_alpha` (CPO's) holds the chosen answers' likelihood up.
+Defaults: beta 2.0 and simpo_gamma 1.0 lie within what the paper took (Meng et al. 2024, arXiv 2405.14734). Its rates, 3e-7 to
+1e-6, are for full fine-tuning; adapters need more, and 5e-6 is our choice, not searched for. The learning rate matters most: at
+1e-5 the authors' repository reports repeated and incoherent text. `cpo_alpha` (CPO's) holds the chosen answers' likelihood up.
 """
 
 from dataclasses import dataclass

@@ -131,7 +131,7 @@ def test_dpo(trainers, flags):
     n = len(policy) // 2  # chosen answers first, rejected after them
     margin = (policy - reference)[:n] - (policy - reference)[n:]
     loss = -logsigmoid(args.beta * margin)  # Rafailov et al. 2023, equation 7
-    if args.loss_type == "robust":  # Chowdhury et al. 2024, equation 9
+    if args.loss_type == "robust":  # Chowdhury et al. 2024
         flipped = args.label_smoothing
         loss = ((1 - flipped) * loss + flipped * logsigmoid(-args.beta * margin)) / (1 - 2 * flipped)
     if args.loss_type == "ipo":  # Azar et al. 2023, equation 17, on log-ratios a token as TRL takes them
