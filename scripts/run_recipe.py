@@ -179,10 +179,10 @@ def go(run: Run) -> None:
             run_stage(run, stage, mark, clean=asked or not records.may_go_on(run.out, stage, mark))
 
 
-def needs(stages: list[Stage]) -> list[str]:
-    """Lines on the memory and disk that the stages need."""
+def staged(stages: list[Stage]) -> list[recipe_memory.Stage]:
+    """The stages with their scripts' arguments, for the memory and disk that they need."""
     parsed = [(s.name, Path(s.script).stem, command_args(s.command)) for s in stages]
-    return recipe_memory.lines([recipe_memory.Stage(*stage) for stage in parsed if stage[2] is not None])
+    return [recipe_memory.Stage(*stage) for stage in parsed if stage[2] is not None]
 
 
 def main() -> None:
@@ -197,8 +197,14 @@ def main() -> None:
     run = prepare(args, folder, out)
     go(run)
     if args.dry_run:
-        print("\n".join(["\nmemory and disk, at most (rows as long as max_length):", *needs(run.recipe.stages)]))
-        print("\n".join(["\ntraining time, a guess:", *estimate.hours(run.recipe, out, args.tokens_per_second)]))
+        print(
+            "\n".join(
+                ["\nmemory and disk, at most (rows as long as max_length):", *recipe_memory.lines(staged(run.recipe.stages))]
+            )
+        )
+        times = estimate.hours(run.recipe, out, args.tokens_per_second)
+        head = ["\ntime of training and of scoring by likelihood, a guess:", *estimate.sources()]
+        print("\n".join([*head, *times, estimate.left_out(run.recipe, times)]))
         return
     total = sum(run.manifest.records[name].seconds for name in run.names if name in run.manifest.records)
     print(f"all stages done: {total / 60:.1f} minutes in all, {out}")

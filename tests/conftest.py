@@ -26,6 +26,14 @@ if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) >= (os.cpu_count() or 1
 LONGEST = ("test_quickstart.py", "test_export_gguf.py", "test_training.py", "test_export_resume.py", "test_export_kinds.py")
 
 
+OWN_ROWS = {  # by recipe: the variables that only a user can fill in
+    "classification": {"rows": "recipes/rehearsal/labelled.csv"},
+    "my_exam": {"rows": "recipes/rehearsal/my_exam.csv"},
+    "guidelines": {"guides": "recipes/rehearsal/text.jsonl", "exam": "recipes/rehearsal/labelled.csv"},
+    "preferences_from_people": {"votes": "recipes/rehearsal"},
+}
+
+
 def pytest_collection_modifyitems(items):
     """The longest files first, so that none is left to one worker at the end."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

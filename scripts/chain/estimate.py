@@ -1,9 +1,13 @@
-"""How long the trainings of a recipe will take, roughly, before anything is downloaded: tokens by a rate that is named. No torch.
+"""How long a recipe will take, roughly, before anything is downloaded: tokens by a rate that is named. No torch.
 
 A forward and backward pass over frozen weights costs 4 operations a weight and token, 6 where the weights themselves are trained
-(Kaplan et al. 2020, arXiv 2001.08361, section 2.1; frozen weights need no gradient of their own); gradient checkpointing repeats
-the forward pass, 2 more. DPO and KTO read each pair or answer with the reference too. Of a card's peak a fifth is taken to be
-reached: nothing here was measured on a GPU, so the hours are a guess, perhaps wrong by three times, and said to be one.
+(Kaplan et al. 2020, arXiv 2001.08361, section 2.1; frozen weights need no gradient of their own); on a GPU gradient checkpointing
+repeats the forward pass, 2 more. DPO and KTO read each pair or answer with the reference too. Scoring by likelihood is a forward
+pass over the prompt for each permutation, 2 operations a weight and token, and one with the question hidden. Of a card's peak a
+fifth is taken to be reached: nothing here was measured on a GPU, so the hours are a guess, perhaps wrong by three times, and said
+to be one. A processor's rate was measured with the 135M model and is taken to grow with its cores.
+
+Left out, and named: preparing, export and the choice of a file (downloads, disk, llama.cpp), answers written freely.
 """
 
 import itertools
@@ -15,6 +19,8 @@ from pathlib import Path
 
 from chain.recipe import Recipe, Stage, command_args
 from common.errors import UserError
+from common.machine import cores
+from scoring import tasks
 from training import adapters, recipe_memory
 from training.data_files import files_of
 
@@ -36,7 +42,11 @@ PEAKS = {
 }
 SHARE = 0.2
 NO_CARD = "RTX 4060"  # what is taken where there is none: the small card that the recipes are written for
+# Operations a second and core in training and in scoring: 134 tokens/s of the quickstart, 95 GFLOP/s in RESULTS-scoring.md, both
+# on two cores without AVX-512; 43 % of 818 GFLOP/s in RESULTS-training.md and 71 tokens in 0.037 s on two with avx512_bf16.
+PLAIN_CORE, BF16_CORE = (36e9, 47e9), (176e9, 260e9)
 ROW_TOKENS = 350  # a question and its answer, where the rows are not there to be counted
+SCORED_TOKENS = 200  # a question with its options
 CHARACTERS = 3.5  # of Portuguese or English text a token, in Qwen's vocabulary
 # Passes a row, in SFT's.
 READS = {"dpo": 2 * 1.5, "kto": 1.5, "simpo": 2, "orpo": 2, "reward": 2, "grpo": 6, "rloo": 6, "distill": 4}
@@ -44,24 +54,57 @@ READS = {"dpo": 2 * 1.5, "kto": 1.5, "simpo": 2, "orpo": 2, "reward": 2, "grpo":
 
 @dataclass
 class Rate:
-    """What a card does."""
+    """What a card or a processor does."""
+
+    name: str
+    training: float
+    """operations a second"""
+    scoring: float
+    of: str
+    """where they come from"""
+    recomputes: bool = True
+    """whether training repeats the forward pass"""
+
+
+@dataclass
+class Work:
+    """What a stage costs."""
 
     operations: float
-    """a second"""
-    of: str
-    """where that comes from"""
+    trains: bool
+    rows: str
+    """what it reads, in words"""
+
+    def seconds(self, rate: Rate) -> float:
+        return self.operations / (rate.training if self.trains else rate.scoring)
 
 
-def rate() -> Rate:
-    """The card's operations a second: by its name, else of the card named NO_CARD."""
+def rates() -> list[Rate]:
+    """Of the card that is here, by its name; without one of this processor, and beside it of the card named NO_CARD."""
     name = card()
-    known = next((k for k in sorted(PEAKS, key=len, reverse=True) if name and k in name), None)
-    if known:
-        return Rate(PEAKS[known] * 1e12 * SHARE, f"{name}: a fifth of {PEAKS[known]} TFLOP/s, not measured")
-    why = f"{name} is not in the table" if name else "no GPU here"
-    return Rate(
-        PEAKS[NO_CARD] * 1e12 * SHARE, f"{why}; for an {NO_CARD} (8 GB): a fifth of {PEAKS[NO_CARD]} TFLOP/s, not measured"
+    known = next((k for k in sorted(PEAKS, key=len, reverse=True) if name and k in name), NO_CARD)
+    peak = PEAKS[known] * 1e12 * SHARE
+    of = f"a fifth of its {PEAKS[known]} TFLOP/s, not measured"
+    if name and known in name:
+        return [Rate(name, peak, peak, of)]
+    instead = Rate(
+        f"an {known} (8 GB)",
+        peak,
+        peak,
+        f"{f'for {name}, which is not in the table' if name else 'which this machine lacks'}; {of}",
     )
+    return [instead] if name else [processor(), instead]
+
+
+def processor() -> Rate:
+    try:
+        wide = "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        wide = False
+    training, scoring = (cores() * rate for rate in (BF16_CORE if wide else PLAIN_CORE))
+    speed = f"{training / 1e9:.0f} GFLOP/s in training, {scoring / 1e9:.0f} in scoring"
+    of = f"no GPU here; {cores()} cores {'with' if wide else 'without'} avx512_bf16: {speed}, as two such did with a 135M model"
+    return Rate("this processor", training, scoring, of, recomputes=False)
 
 
 def card() -> str | None:
@@ -84,60 +127,103 @@ def measured(out: Path, script: str) -> tuple[float, str] | None:
     return None
 
 
-def rows_of(stage: Stage, stages: list[Stage], args) -> tuple[int | None, float, str]:
-    """Rows that a training reads, tokens a row, and where both come from."""
-    files = [Path(path) for path in files_of(args.data)]
-    data = files[0] if files else Path()
+def rows_of(
+    data: list[str] | str, weights: list[float] | None, assumed: int, stages: list[Stage]
+) -> tuple[int | None, float, str]:
+    """Rows that a stage reads, tokens a row, and where both come from."""
+    files = [Path(path) for path in files_of(data)]
+    first = files[0] if files else Path()
     if files and all(path.is_file() for path in files):
         of = [[len(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in files]
-        weighted = list(zip(of, args.data_weights or [1.0] * len(files), strict=True))
+        weighted = list(zip(of, weights or [1.0] * len(files), strict=True))
         rows = round(sum(len(lines) * weight for lines, weight in weighted))
         text = sum(sum(lines) * weight for lines, weight in weighted)
         return rows, max(1.0, text / max(1, rows) / CHARACTERS), "counted"
-    maker = next((s for s in stages if any(data == Path(p) or Path(p) in data.parents for p in s.outputs)), None)
-    words = maker.command if maker else []
+    maker = next((s for s in stages if any(first == Path(p) or Path(p) in first.parents for p in s.outputs)), None)
+    words = maker.command if maker and first.stem == "train" else []
     cap = next((int(v) for f, v in itertools.pairwise(words) if f == "--select" and v.isdecimal()), 0)
-    return cap or None, ROW_TOKENS, f"{ROW_TOKENS} tokens a row assumed"
+    return cap or None, assumed, f"{assumed} tokens a row assumed"
 
 
 def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> list[str]:
-    """One line a training: rows, tokens, hours; for rows that cannot be counted yet, the hours of 10,000."""
-    speed, lines, begins = rate(), [], {}
+    """A line for each training and scoring: rows, tokens, hours (of a number that is named where rows cannot be counted yet)."""
+    here, lines, begins = rates(), [], {}
     for stage in recipe.stages:
-        args = command_args(stage.command) if stage.trains else None
-        if args is None:
+        args, method = command_args(stage.command), Path(stage.script).stem
+        if args is None or not hasattr(args, "model") or not hasattr(args, "output_dir"):
             continue
-        model = str(args.model)
-        while model in begins:
-            model = begins[model]
+        model = recipe_memory.begun_with(str(args.model), begins)
         begins[str(args.output_dir)] = model
-        method = Path(stage.script).stem
-        rows, tokens, counted = rows_of(stage, recipe.stages, args)
-        known = measured(out, Path(stage.script).name)
-        per_second, of = (tokens_per_second, "as given") if tokens_per_second else known or by_card(model, args, speed)
-        if per_second is None:
-            lines.append(f"  {stage.name:16} not estimated: {of}")
+        if not stage.trains and not scored_by_likelihood(method, args):
             continue
-        read, which = (rows or 10_000) * args.num_train_epochs, f"{rows:,} rows" if rows else "every 10,000 rows"
-        if args.max_steps > 0:  # instead of the epochs, as transformers has it
-            read = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
-            which = f"{args.max_steps:,} steps"
-        total = read * min(tokens, args.max_length) * READS.get(method, 1)
-        lines.append(f"  {stage.name:16} about {in_words(total / per_second)} for {which} ({counted}; {of})")
+        known = (
+            ((tokens_per_second, "as given") if tokens_per_second else measured(out, f"{method}.py")) if stage.trains else None
+        )
+        if known:
+            tokens, rows = tokens_of(stage, args, recipe.stages)
+            lines.append(f"  {stage.name:16} about {in_words(tokens / known[0])} for {rows[:-1]}; {known[1]})")
+            continue
+        try:
+            work = [work_of(stage, args, model, recipe.stages, rate.recomputes) for rate in here]
+        except (KeyError, OSError, ValueError, UserError) as error:
+            why = f"{model}: its config.json cannot be had ({' '.join(str(error).split())[:80]})"
+            lines.append(f"  {stage.name:16} not estimated: {why}")
+            continue
+        each = ", ".join(f"{in_words(w.seconds(rate))} on {rate.name}" for w, rate in zip(work, here, strict=True))
+        lines.append(f"  {stage.name:16} about {each} for {work[0].rows}")
     return lines
 
 
-def by_card(model: str, args, speed: Rate) -> tuple[float | None, str]:
-    try:
-        config = recipe_memory.shape_of(model)
-    except (KeyError, OSError, ValueError, UserError) as error:
-        return None, f"{model}: its config.json cannot be had ({' '.join(str(error).split())[:80]})"
-    weights = sum(adapters.total_parameters(config))
-    operations = (6 if args.adapter == "full" else 4) + 2
-    return speed.operations / (operations * weights), speed.of
+def sources() -> list[str]:
+    """Where the rates come from."""
+    return [f"  {rate.name}: {rate.of}" for rate in rates()]
+
+
+def left_out(recipe: Recipe, lines: list[str]) -> str:
+    """Which stages are in no line."""
+    told = {line.split()[0] for line in lines}
+    return "  not in these: " + ", ".join(stage.name for stage in recipe.stages if stage.name not in told)
+
+
+def scored_by_likelihood(method: str, args) -> bool:
+    """Whether a stage scores rows with options, whose cost does not hang on what a model writes."""
+    if method != "evaluate" or args.protocol not in ("auto", *tasks.LIKELIHOOD) or args.enable_thinking or args.num_samples > 1:
+        return False
+    path = Path(args.data)
+    if path.suffix != ".jsonl" or not path.is_file():
+        return args.data != "general" and path.suffix == ".jsonl"
+    with open(path, encoding="utf-8") as file:
+        return tasks.task_of(json.loads(file.readline())) in tasks.CHOICE
+
+
+def tokens_of(stage: Stage, args, stages: list[Stage]) -> tuple[float, str]:
+    """Tokens that a training or scoring passes through its model, counted as SFT's or as one forward pass's; of how many rows."""
+    assumed = ROW_TOKENS if stage.trains else SCORED_TOKENS
+    rows, tokens, counted = rows_of(args.data, getattr(args, "data_weights", None), assumed, stages)
+    usual = 10_000 if stage.trains else 1_000
+    which = f"{rows:,} rows" if rows else f"every {usual:,} rows"
+    if not stage.trains:
+        if args.limit:
+            rows = min(rows or args.limit, args.limit)
+            which = f"{rows:,} rows"
+        times = args.permutations + args.question_hidden
+        return (rows or usual) * times * min(tokens, args.max_length), f"{which}, {times} times ({counted})"
+    read = (rows or usual) * args.num_train_epochs
+    if args.max_steps > 0:  # instead of the epochs, as transformers has it
+        read = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
+        which = f"{args.max_steps:,} steps"
+    return read * min(tokens, args.max_length) * READS.get(Path(stage.script).stem, 1), f"{which} ({counted})"
+
+
+def work_of(stage: Stage, args, model: str, stages: list[Stage], recomputes: bool) -> Work:
+    tokens, rows = tokens_of(stage, args, stages)
+    weights = sum(adapters.total_parameters(recipe_memory.shape_of(model)))
+    a_token = (6 if args.adapter == "full" else 4) + 2 * recomputes if stage.trains else 2
+    return Work(tokens * a_token * weights, stage.trains, rows)
 
 
 def in_words(seconds: float) -> str:
     if seconds < 90 * 60:
-        return f"{max(1, math.ceil(seconds / 60))} minutes"
+        minutes = max(1, math.ceil(seconds / 60))
+        return f"{minutes} minute{'s' * (minutes > 1)}"
     return f"{seconds / 3600:.1f} hours" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

@@ -41,7 +41,9 @@ TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch de
 
 
 def read_config(model: str) -> dict:
-    """config.json of a folder, an adapter's base, or a hub id (a small download)."""
+    """config.json of a folder, an adapter's base, a model known by its name, or a hub id (a small download)."""
+    if model in KNOWN and not Path(model).exists():
+        return KNOWN[model]
     if is_adapter(model):
         return read_config(adapter_config(model)["base_model_name_or_path"])
     path = Path(model, "config.json")

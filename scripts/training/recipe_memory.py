@@ -50,53 +50,81 @@ def stage_need(stage: Stage, config: dict, training: memory.Memory, ram: memory.
     return Need(stage.name, training, need, memory.disk(config, args))
 
 
-def lines(stages: list[Stage]) -> list[str]:
-    """Lines that say what the stages of a recipe need at most, the largest marked, and what is free.
+def begun_with(model: str, begins: dict[str, str]) -> str:
+    """The model that a chain began with; `begins`: output folder -> the model that its stage began with."""
+    if Path(model).name == "model.gguf" and str(Path(model).parent) in begins:  # choose_file.py's link
+        model = str(Path(model).parent)
+    return begins.get(model, model)
+
+
+class Needs(NamedTuple):
+    """What the stages of a recipe need."""
+
+    stages: list[Need]
+    not_estimated: list[str]
+    """a line for each model or stage that the arithmetic does not know"""
+
+    @property
+    def disk(self) -> float:
+        """bytes, in all"""
+        return sum(need.disk for need in self.stages)
+
+
+def needs_of(stages: list[Stage], training: memory.Memory, ram: memory.Memory) -> Needs:
+    """What each stage needs that trains or exports.
 
     A model that an earlier stage makes has the shape of the one that the stage began with. A model whose config.json
     cannot be had, or is of an unknown shape, gives a line that says so.
     """
-    import psutil
-
-    training = memory.free()
-    ram = memory.Memory(False, float(psutil.virtual_memory().available), float(psutil.virtual_memory().total))
-    begins, configs, stages_need, found = {}, {}, [], []
+    begins, configs, found = {}, {}, Needs([], [])
     for stage in (s for s in stages if s.script in (*memory.METHODS, "export_gguf")):
-        model = str(stage.args.model)
-        while model in begins:
-            model = begins[model]
+        model = begun_with(str(stage.args.model), begins)
         begins[str(stage.args.output_dir)] = model
+        if reward := getattr(stage.args, "reward_model", None):
+            stage.args.reward_model = begun_with(reward, begins)
         if model not in configs:
             try:
                 configs[model] = shape_of(model)
             except (KeyError, OSError, ValueError, UserError) as error:
                 configs[model] = None
-                found.append(f"  {model}: not estimated, its config.json cannot be had ({' '.join(str(error).split())[:80]})")
+                why = " ".join(str(error).split())[:80]
+                found.not_estimated.append(f"  {model}: not estimated, its config.json cannot be had ({why})")
         if configs[model] is None:
             continue
         try:
-            stages_need.append(stage_need(stage, configs[model], training, ram))
+            found.stages.append(stage_need(stage, configs[model], training, ram))
         except (KeyError, ValueError) as error:
-            found.append(f"  {stage.name}: not estimated, {model} is of a shape that the arithmetic does not know ({error})")
-    return found + (_table(stages_need, free_bytes(Path(next(iter(begins))))) if stages_need else [])
+            found.not_estimated.append(
+                f"  {stage.name}: not estimated, {model} is of a shape that the arithmetic does not know ({error})"
+            )
+    return found
+
+
+def lines(stages: list[Stage]) -> list[str]:
+    """Lines that say what the stages of a recipe need at most, the largest marked, and what is free."""
+    import psutil
+
+    ram = memory.Memory(False, float(psutil.virtual_memory().available), float(psutil.virtual_memory().total))
+    found = needs_of(stages, memory.free(), ram)
+    where = next((Path(s.args.output_dir) for s in stages if s.script in (*memory.METHODS, "export_gguf")), Path())
+    return found.not_estimated + (_table(found, free_bytes(where)) if found.stages else [])
 
 
 def shape_of(model: str) -> dict:
     """config.json of a model: known by name, here, or from the hub."""
     if not Path(model).exists() and model not in memory.KNOWN:
         find_model(model)
-    return memory.KNOWN.get(model) or memory.read_config(model)
+    return memory.read_config(model)
 
 
-def _table(needs: list[Need], free_disk: float) -> list[str]:
+def _table(needs: Needs, free_disk: float) -> list[str]:
     """A line a stage, and the disk in all."""
-    most, found = max(need.memory for need in needs), []
-    for need in needs:
+    most, found = max(need.memory for need in needs.stages), []
+    for need in needs.stages:
         fits = memory.verdict(need.memory, need.place.free)
         found.append(
             f"  {need.name:16} {need.memory / 1e9:6.1f} GB of {need.place.name}, {need.disk / 1e9:6.2f} GB of disk: {fits}"
             + (", the largest" if need.memory == most else "")
         )
-    total = sum(need.disk for need in needs)
-    fits = "fits" if total < free_disk else "does not fit; make room"
-    return [*found, f"  disk in all      {total / 1e9:6.2f} GB, {free_disk / 1e9:.1f} GB are free: {fits}"]
+    fits = "fits" if needs.disk < free_disk else "does not fit; make room"
+    return [*found, f"  disk in all      {needs.disk / 1e9:6.2f} GB, {free_disk / 1e9:.1f} GB are free: {fits}"]

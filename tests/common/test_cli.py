@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from common.arguments import parse_args
-from conftest import ROOT, answer_at_once, run_script
+from conftest import OWN_ROWS, ROOT, answer_at_once, run_script
 
 SCRIPTS = sorted(
     p
@@ -246,20 +246,12 @@ def assert_parses(command: list[str]) -> None:
     assert recipe.command_problems(["python", *command]) == []
 
 
-OWN = {  # what only a user can bring
-    "classification": {"rows": "recipes/rehearsal/labelled.csv"},
-    "my_exam": {"rows": "recipes/rehearsal/my_exam.csv"},
-    "guidelines": {"guides": "recipes/rehearsal/text.jsonl", "exam": "recipes/rehearsal/labelled.csv"},
-    "preferences_from_people": {"votes": "recipes/rehearsal"},
-}
-
-
 def recipe_commands() -> list[tuple[str, list[str]]]:
     from chain import recipe
 
     found = []
     for path in sorted((ROOT / "recipes").glob("*/recipe.yaml")):
-        own = OWN.get(path.parent.name, {})
+        own = OWN_ROWS.get(path.parent.name, {})
         for rehearse in (False, True):
             if rehearse and path.parent.name == "quickstart":
                 continue  # it has no network to be spared

@@ -9,7 +9,7 @@ from chain import estimate
 from chain import recipe as recipes
 from common import models
 from conftest import ROOT, run_script
-from training import memory
+from training import adapters, memory
 
 STEP = '''"""A step."""
 import sys
@@ -164,6 +164,27 @@ def test_hours_are_those_of_the_earlier_training(tmp_path, flags, what):
     run["config"]["max_steps"] = 2  # two steps tell no rate of all rows
     (tmp_path / "dpo/run.json").write_text(json.dumps(run))
     assert estimate.measured(tmp_path, "dpo.py") is None
+
+
+def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkeypatch):
+    rows = tmp_path / "test.jsonl"
+    row = json.dumps({"id": 1, "question": "Q", "options": {"A": "a", "B": "b"}, "answer": "A"})
+    rows.write_text((row + " " * (700 - len(row)) + "\n") * 300)  # 200 tokens each, by the estimate
+    scored = (
+        f"python scripts/evaluate.py --model Qwen/Qwen3-1.7B --data {rows} --permutations 2 --output_dir {tmp_path}/e".split()
+    )
+    written = [*scored[:-1], f"{tmp_path}/w", "--protocol", "generate"]
+    chain = recipes.Recipe("T", [recipes.Stage("score", scored), recipes.Stage("write", written)], {})
+    weights = sum(adapters.total_parameters(memory.KNOWN["Qwen/Qwen3-1.7B"]))
+    monkeypatch.setattr(estimate, "card", lambda: "NVIDIA A100-SXM4-40GB")
+    [line] = estimate.hours(chain, tmp_path)
+    minutes = estimate.in_words(2 * weights * 300 * 200 * 3 / (312e12 / 5))
+    assert f"about {minutes} on NVIDIA A100-SXM4-40GB for 300 rows, 3 times (counted)" in line
+    assert estimate.left_out(chain, [line]) == "  not in these: write"
+    monkeypatch.setattr(estimate, "card", lambda: None)
+    [line] = estimate.hours(chain, tmp_path)
+    assert re.search(r"about .* on this processor, .* on an RTX 4060", line)
+    assert "no GPU here" in estimate.sources()[0] and "which this machine lacks" in estimate.sources()[1]
 
 
 @pytest.mark.parametrize("recipe, gigabytes", [("gpu_8gb", 8), ("gpu_24gb", 24), ("dr_bode", 8)])
