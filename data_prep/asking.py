@@ -143,7 +143,7 @@ EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa corr
 BOX = r"[ \t]*(?:[-*•][ \t]+)?"
 OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
 BOXES = re.compile(rf"(?m)^(?!{BOX}[\[☐☑☒✅]).*\n\s*?(?:(?:{OPEN})+{TICKED}(?:{OPEN})*|{TICKED}(?:{OPEN}){{2,}})")
-KEYS = re.compile(r"(?<![\w.])\d{1,3}\s?[-–.:)]\s?[A-E](?!\w)")
+KEYS = re.compile(r"(?<![\w.])\d{1,3}[ \t]?[-–.:)][ \t]?[A-E](?!\w)")
 
 
 def _no_prose(column: Column) -> str:

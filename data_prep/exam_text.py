@@ -57,7 +57,8 @@ CASE = re.compile(
 
 
 NUMBER = r"[ \t–—-]*(?:p[áa]g(?:ina)?\.?|page|seite)?[ \t]*\d{1,4}(?:[ \t]*(?:de|of|/)[ \t]*\d+)?[ \t–—-]*"
-FURNITURE = re.compile(f"{TITLE.pattern}|{NUMBER}", re.I)  # of a page
+UNFOLDS = r"[ \t]*(?:ver|mostrar|show|see|view|reveal|exibir)[ \t].{0,20}"
+FURNITURE = re.compile(f"{TITLE.pattern}|{NUMBER}|{UNFOLDS}", re.I)  # of a page
 
 
 class Option(NamedTuple):

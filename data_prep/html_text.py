@@ -10,7 +10,8 @@ import re
 from data_prep.files import HALF
 
 BLOCKS = frozenset(
-    "p div section article header footer blockquote pre h1 h2 h3 h4 h5 h6 table thead tbody tfoot tr ul ol dl dt dd hr".split()
+    "p div section article header footer blockquote pre h1 h2 h3 h4 h5 h6 table thead tbody tfoot tr ul ol dl dt dd hr "
+    "main nav aside figure figcaption fieldset form details summary address body".split()
 )
 SHORT = "b|i|u|s|q|a"  # could be a letter between signs: taken for a tag where it is closed, or has an attribute
 NAMES = (
@@ -25,6 +26,7 @@ TAG_OR_COMMENT = re.compile(rf"{TAG.pattern}|<!--.*?-->", re.I | re.S)
 ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
 # What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+LETTERED = re.compile(r"list-style(?:-type)?\s*:[^;]*?\b(upper|lower)-(?:alpha|latin)", re.I)
 DROPPED = frozenset({"script", "style", "head", "title", "template"})
 
 
@@ -64,6 +66,11 @@ def _plain(marked: str) -> str:
     root = lxml.html.fragment_fromstring(HALF.sub("\ufffd", CONTROLS.sub("", marked)), create_parent="div", parser=parser)
     if parser.error_log.filter_from_fatals():
         return html.unescape(TAG_OR_COMMENT.sub(" ", marked)).strip()
+    return text_of_tree(root)
+
+
+def text_of_tree(root) -> str:
+    """The plain text of a parsed tree."""
     out: list[str] = []
     _walk(root, out, depth=0)
     text = re.sub(r"(?<![ \t])[ \t]*\n(?:[ \t]*\n)*", lambda hit: "\n\n" if hit.group().count("\n") > 2 else "\n", "".join(out))
@@ -114,12 +121,17 @@ def _element(node, out: list[str], depth: int, number: int) -> None:
 
 
 def _bullet(node, number: int) -> str:
-    """The mark of a list item: a hyphen, or its number."""
+    """The mark of a list item: a hyphen, its number, or its letter."""
     around = node.getparent()
     if around is None or around.tag != "ol":
         return "-"
     start = around.get("start") or "1"
-    return f"{(int(start) if re.fullmatch('[0-9]{1,9}', start) else 1) + number - 1}."
+    number += (int(start) if re.fullmatch("[0-9]{1,9}", start) else 1) - 1
+    letters = LETTERED.search(around.get("style") or "")
+    kind = {"upper": "A", "lower": "a"}[letters[1].lower()] if letters else around.get("type")
+    if kind not in ("A", "a") or number > 26:
+        return f"{number}."
+    return f"{chr(ord(kind) + number - 1)})"
 
 
 def _power(text: str, before: str) -> str:

@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep import databases, documents, office, sheets, tables
+from data_prep import databases, documents, office, pages, sheets, tables
 from data_prep.errors import UserError
 from data_prep.exam_key import WRITTEN, keys_by_name, tables_in
 from data_prep.names import SPLITS
@@ -54,6 +54,8 @@ READERS = {
     ".pdf": office.pdf_file,
     ".docx": office.docx_file,
     ".rtf": documents.rtf_file,
+    ".html": pages.html_file,
+    ".htm": pages.html_file,
 }
 FORMATS = (*READERS, ".zip")
 INSTEAD = {  # what to do with a format that is not read
@@ -133,6 +135,7 @@ def _is_data(path: Path) -> bool:
         and (suffix_of(path) not in databases.SUFFIXES or not path.exists() or databases.is_sqlite(path))
         and not path.name.startswith((".", "~$"))
         and not path.name.lower().startswith(("readme", "license"))
+        and path.name != "report.html"  # prepare.py's own
     )
 
 
@@ -246,6 +249,7 @@ def _rows(file: InputFile, siblings: list[Path]):
 def _text_of(path: Path, shown: str) -> str:
     """The text of a document."""
     of = {".pdf": office.pdf_text, ".docx": lambda path, _: office.docx_text(path)}
+    of |= dict.fromkeys((".html", ".htm"), pages.html_page_text)
     return of.get(suffix_of(path), whole_text)(path, shown)
 
 
