@@ -460,6 +460,10 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         bare = " Give it a line of names, where its first line is a row." if any(len(str(c)) > 60 for c in columns) else ""
         if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
             bare += " They are questions with options, and no column holds the key; add one, or name it."
+        if shape != "mcq" and len(texts) == len(columns) == 1:
+            return (
+                f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"
+            )
         if shape != "mcq" and set(needs) - fields.keys():
             return f"{shown}: no shape fits its fields ({has}): no two of them hold texts, as questions and answers are.{bare}"
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"

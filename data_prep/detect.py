@@ -74,7 +74,9 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     )
     if numbered(pairs) and not wish.pairs and strict:
         raise ask_of_pairs(pairs, shown)
-    explode = "" if pairs else wish.explode or nested_rows(columns) or next(iter(marked), "")
+    inside = {c.split(".")[0] for c in wish.fields.values() if "." in c and c not in columns}  # parts that the user names
+    within = {name: c for name, c in columns.items() if name not in inside}
+    explode = "" if pairs else wish.explode or nested_rows(within) or next(iter(marked), "")
     sample = exploded(sample, explode, pairs)
     if pairs:
         columns = profile(sample)

@@ -108,7 +108,7 @@ def test_shapes_are_told_by_their_fields(row, shape, expected):
     [
         ([{"question": "q", "options": ["x", "y", "z"], "answer": n} for n in (1, 2)], "answer_base: '0'"),
         ([{"question": "q", "response": "a", "resposta": "b"}], "answer can be response or resposta"),
-        ([{"foo": "q"}], "no shape fits"),
+        ([{"foo": "q"}], "no shape fits its one field"),
     ],
 )
 def test_what_is_unclear_is_asked_with_lines_to_paste(rows, words):
