@@ -203,7 +203,7 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
         return [c.name for c in columns.values() if is_picture(c.name) and fits(name, c)]
     if not called:  # question_en, choices_pt
         called = [c for c in columns.values() if name in meanings(without_language(c.name)) and fits(name, c)]
-        if name == "answer":  # `Resposta (aluno)`
+        if name in ("answer", "output"):  # `Resposta (aluno)`
             called = [c for c in called if not OF_A_MODEL & set(words_of(c.name))]
         return [c.name for c in called if c.name != "_key"]
     if "q" not in set(map(plain, columns)):

@@ -37,12 +37,13 @@ PHRASES = (
     _phrase(
         "answer",
         "answer response resposta respuesta gabarito clave",
-        "expected ideal reference gold standard ground truth final doctor doctors physician physicians clinician expert full "
+        "expected ideal reference gold standard ground truth doctor doctors physician physicians clinician expert "
         f"padrao texto {RIGHTLY}",
-        "esperada esperado ideal padrao final referencia completa curta longa breve comentada comentado medico medica doutor "
+        "esperada esperado ideal padrao referencia curta longa breve comentada comentado medico medica doutor "
         "doutora doctor doctora equipe equipo banca profissional profesional especialista professor professora docente questao "
         f"pergunta pregunta item respuesta {RIGHTLY}",
     ),
+    _phrase("answer", "gabarito clave", "", "final"),  # of an exam; a final or full answer may be a model's
     _phrase("answer", "chave", "", "resposta respostas correcao", "resposta respostas correcao"),
     _phrase("question", "consulta mensagem mensaje", "", "paciente usuario cliente", "paciente usuario cliente"),
     _phrase(

@@ -67,6 +67,7 @@ def test_questions_and_answers_under_names_with_words_beside_them(question, answ
     [
         ("Texto da questão", "Gabarito oficial", "Justificativa"),
         ("Questão", "Alternativa correta", "Comentário do professor"),
+        ("Questão", "Gabarito final", "Comentários"),
         ("Enunciado da questão", "Gab.", "Resolução"),
         ("Comando da questão", "Letra correta", "Explicação da resposta"),
         ("Enunciado", "Gabarito definitivo", "Questão comentada"),
@@ -102,7 +103,11 @@ def test_the_final_key_goes_before_the_first_one():
 
 
 @pytest.mark.parametrize(
-    "answer", ["Resposta do aluno", "Resposta modelo", "Resposta da IA", "Resposta do paciente", "Resposta 2"]
+    "answer",
+    [
+        f"Resposta {whose}"
+        for whose in ("do aluno", "(aluno)", "modelo", "da IA", "- IA", "do paciente", "2", "final", "completa")
+    ],
 )
 def test_an_answer_of_somebody_else_is_asked_about(answer):
     with pytest.raises(UserError, match=re.escape(answer)):
