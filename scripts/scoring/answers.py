@@ -34,23 +34,29 @@ LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
 FILLER = (
     r"(?:\s++|[:=–—>-]++|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
     r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|correto|certa|certo|best|most likely|final|"
-    r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser)\b){0,40}"
+    r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser|"
+    r"es|la|el|sería|opción|opcion|correcta|correcto)\b){0,40}"
 )
-FINAL = r"\b(?:final answer|resposta final|final choice|escolha final|conclusão final)\b"
+FINAL = r"\b(?:final answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
-    r"\b(?:answer|answers|resposta|gabarito|solution|conclus(?:ion|ão)|escolho|escolheria|marco|marcaria|assinalo|assinale|"
+    r"(?:(?<!不)(?:答案|选择|选项|选)(?:是|为)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
+    r"escolho|escolheria|marco|marcaria|assinalo|assinale|elijo|escojo|selecciono|sino|mas sim|e sim|but rather|"
     r"choose|select|pick|go with|(?:correct|right|best|most appropriate|most likely) (?:answer|option|choice|one|letter)|"
-    r"(?:alternativa|opção|opcao|letra|resposta|afirmativa|melhor alternativa|melhor opção) "
-    r"(?:mais )?(?:correta|certa|adequada|provável|apropriada|indicada)|correta|correto|certa|"
-    r"restando|resta|sobra|sobrando|restou|ficamos com|fico com|leaving|leaves|we are left with|only remaining(?: option)?|"
-    r"(?:therefore|thus|hence|so|portanto|logo|então|assim),? (?:it is|it's|é)?)"
+    r"(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|afirmativa|melhor alternativa|melhor opção|mejor opción) "
+    r"(?:mais |más )?(?:correc?ta|certa|adequada|adecuada|provável|probable|apropriada|apropiada|indicada)|correta|correto|"
+    r"correcta|correcto|certa|"
+    r"restando|resta|queda(?= la\b)|me quedo con|sobra|sobrando|restou|ficamos com|fico com|leaving|leaves|"
+    r"we are left with|only remaining(?: option)?|"
+    r"(?:therefore|thus|hence|so|portanto|logo|então|assim),? (?:it is|it's|é)?))"
 )
-WEAK = r"\b(?:alternativa|opção|opcao|option|choice|letra|letter|item)\b"
+WEAK = r"\b(?:alternativa|opção|opcao|opción|opcion|option|choice|letra|letter|item)\b"
 KINDS = (FINAL, STRONG, WEAK)  # the strongest first
 CUES = [re.compile(rf"(?:{kind})({FILLER}){LETTER}", re.I) for kind in KINDS]
 CALLED_RIGHT = re.compile(
-    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|letra|a|the)\s+){LETTER}(?!\s+(?:alternativa|opção|opcao|letra|resposta|option|choice|answer)\b)\s*(?:[^.\n]{{0,60}}?\s)?"
-    r"(?:is|é|está|esta)\s+(?:the |a |o )?(?:\w+ )?(?:correct|right|best|correta|certa|answer|resposta|alternativa)\b",
+    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|a|la|the)\s+){LETTER}"
+    r"(?!\s+(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|option|choice|answer)\b)\s*(?:[^.\n]{0,60}?\s)?"
+    r"(?:is|é|está|esta|es)\s+(?:the |a |o |la |el )?(?:\w+ )?(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|"
+    r"alternativa)\b",
     re.I,
 )
 LABEL_CUE = re.compile(
@@ -59,22 +65,22 @@ LABEL_CUE = re.compile(
 ANSWER_TAG = re.compile(r"<(answer|resposta|final_answer|final)>(.*?)(?:</\1>|$)", re.S | re.I)
 BOXED = re.compile(r"\\boxed\{\s*((?:[^{}]|\{[^{}]*\})*)\}")
 JSON_KEYS = re.compile(
-    r"[\"'](?:final_answer|answer|answer_choice|choice|option|letter|resposta|resposta_final|alternativa|letra|gabarito|prediction)"
+    r"[\"'](?:final_answer|correct_answer|correct_option|answer|answer_choice|choice|option|letter|resposta|resposta_final|respuesta|alternativa|letra|gabarito|prediction)"
     r"[\"']\s*:\s*[\"']?([^\"',}\n]{1,200})",
     re.I,
 )
 ITEM = re.compile(
-    r"(?:^|[\n.;,]\s*|\s)[\(\[]?([A-Ja-j])[\)\].:]\s*(?:[^\n;]{0,160}?)\b"
-    r"(?:(?P<no>in(?:correct|correta|correto)|errad[ao]|wrong|fals[ao]|false|not correct|não é correta)|"
-    r"(?P<yes>correct|corret[ao]|cert[ao]|right|true|verdadeir[ao]))\b",
+    r"(?:^|[\n.;,]\s*|\s)[\(\[]?([A-Ja-j])(?:[\)\].:]|\s*\|)\s*(?:[^\n;]{0,160}?)\b"
+    r"(?:(?P<no>in(?:correct|correc?t[ao])|errad[ao]|wrong|fals[ao]|false|not correct|não é correta|no es correcta)|"
+    r"(?P<yes>correct|correc?t[ao]|cert[ao]|right|true|verdadeir[ao]))\b",
     re.I,
 )
 DENIAL = (
-    r"(?:not|never|incorrect|wrong|false|ruled out|contraindicated|excluded|eliminated|incorret[ao]s?|errad[ao]s?|fals[ao]s?|não|"
-    r"nao|descartad[ao]s?|excluíd[ao]s?|contraindicad[ao]s?|eliminad[ao]s?)"
+    r"(?:not|never|incorrect|wrong|false|ruled out|contraindicated|excluded|eliminated|incorrec?t[ao]s?|errad[ao]s?|fals[ao]s?|"
+    r"não|nao|no(?= (?:es|son|está|puede|debe|sería)\b)|tampoco|descartad[ao]s?|excluíd[ao]s?|contraindicad[ao]s?|eliminad[ao]s?)"
 )
 DENIED_AFTER = re.compile(
-    r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem)\s*[\(\[]?(?-i:[A-J])[\)\]]?){0,9}"
+    r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never|no|tampoco)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem|y|o|ni)\s*[\(\[]?(?-i:[A-J])[\)\]]?){0,9}"
     r"\s*(?:\b(?:is|are|was|were|can|could|should|must|be|been|está|estão|esta|é|são|foi|foram|seria|parece|pode|podem|deve|devem|"
     r"ser|sido)\b\s*)*"
     rf"(?:\b(?:clearly|claramente|also|também|both|todas|all)\b\s*)?\b{DENIAL}\b(?!\s+(?:options?|answers?|choices?|alternativas?|opç))",
@@ -82,25 +88,29 @@ DENIED_AFTER = re.compile(
 )
 DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|isn't|is not|cannot be|can't be|neither|nor|ruled? out|ruling out|exclud\w+|eliminat\w+|incorrect|wrong|"
-    r"não|nao|nunca|"
-    r"incorretas?|erradas?|descart\w+|excluí\w+|excluindo|elimin\w+|nem|over|than|instead of|rather than|unlike|versus|vs\.?|"
+    r"não|nao|nunca|no es|tampoco|ni|except|excepto|exceto|salvo|menos|all but|"
+    r"incorrec?tas?|erradas?|descart\w+|excluí\w+|excluindo|elimin\w+|nem|over|than|instead of|rather than|unlike|versus|vs\.?|"
     r"em vez d[aeo]|ao invés d[aeo]|e não|no lugar d[aeo]|ao contrário d[aeo]|diferente d[aeo]|do que)"
-    r"\s+(?:(?:é|is|are|são|seria|a|as|o|os|the|option|options|answer|choice|letra|letras|alternativa|alternativas|opção|opções)\s+){0,3})$",
+    r"\s+(?:(?:é|is|are|são|es|son|seria|for|a|as|o|os|la|las|el|the|opción|opciones|option|options|answer|choice|letra|letras|alternativa|alternativas|opção|opções)\s+){0,3})$",
     re.I,
 )
+NOT_TEXT = re.compile(r"\b(?:not|never|não|nao|nunca|nem|except|exceto|excepto|salvo)(?: (?:a|an|the|o|la|el))?$")
+MARKED_RIGHT = re.compile(r"(?m)[✅✔☑][^\w\n✅✔☑]{0,5}([A-J])\b|^[^\w\n]{0,5}([A-J])[\)\].:][^\n✅✔☑❌✗]{0,200}[✅✔☑]")
 NEGATED_CUE = re.compile(
-    r"\b(?:not|isn't|is not|cannot be|can't be|não é|nao é|não seria|nunca|wrong|incorreta|errada)\s+(?:\w+\s+){0,2}$", re.I
+    r"\b(?:not|isn't|is not|cannot be|can't be|não é|nao é|não seria|no es|nunca|wrong|incorrec?ta|errada)\s+(?:\w+\s+){0,2}$",
+    re.I,
 )
-SUPPOSED = re.compile(r"\b(?:if|were|had|se|caso|fosse|tivesse|suppose|supondo)\b[^.;!?\n]*$", re.I)
-WOULD = re.compile(r"\b(?:would|could|might|seria|poderia)\b", re.I)
+SUPPOSED = re.compile(r"\b(?:if|were|had|se|si|caso|fosse|fuera|tivesse|tuviera|suppose|supondo)\b[^.;!?\n]*$", re.I)
+WOULD = re.compile(r"\b(?:would|could|might|seria|poderia|sería|podría)\b", re.I)
 REASON = re.compile(
     r"\b(?:because|since|as|while|whereas|although|though|but|porque|pois|já que|uma vez que|enquanto|embora|visto que|mas)\b"
     r"[^.;!?\n]*$",
     re.I,
 )
 JOINED = re.compile(
-    r"^\s*(?:,|/|&|\+|\b(?:and|or|e|ou)\b)\s*(?:maybe |perhaps |possibly |even |talvez |possivelmente |até )?"
-    r"(?:option |alternativa |letra |a |the )?[\(\[]*([A-J])(?![\w'’])"
+    r"^\s*(?:,|/|&|\+|\b(?:and|or|e|ou|y|o|ó|u)\b)\s*(?:,[\w ]{1,30},\s*)?"
+    r"(?:maybe |perhaps |possibly |even |talvez |possivelmente |até )?"
+    r"(?:option |alternativa |opción |letra |a |la |the )?[\(\[]*([A-J])(?![\w'’])"
 )
 # "hepatitis B", "Vitamina C": a letter after these words belongs to a name.
 NAMED = re.compile(
@@ -153,7 +163,12 @@ def _by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
     else:
         hit = {key: value for key, value in there.items() if value in said}
         found = [key for key, value in hit.items() if not any(value in other and value != other for other in hit.values())]
-        found = [key for key in found if not re.match(rf"(?:is|are|é|são|está)?\s*{DENIAL}\b", said.partition(there[key])[2])]
+        around = {key: said.partition(there[key]) for key in found}
+        found = [
+            key
+            for key, (before, _, after) in around.items()
+            if not (re.match(rf"(?:is|are|é|são|está|es)?\s*{DENIAL}\b", after) or NOT_TEXT.search(before))
+        ]
     return found[0] if len(found) == 1 else None
 
 
@@ -175,11 +190,22 @@ def _inner(text: str, options: dict[str, str]) -> str | None:
     return None if letters else _by_text(text, options, False)
 
 
+def _last_boxes(text: str) -> list[str]:
+    """What the last box holds, and those that stand side by side with it: "\\boxed{B} or \\boxed{C}"."""
+    boxes = list(BOXED.finditer(text))
+    first = len(boxes) - 1
+    while first > 0 and re.fullmatch(
+        r"(?:[\W_]|\b(?:and|or|e|ou|y|o)\b){0,9}", text[boxes[first - 1].end() : boxes[first].start()]
+    ):
+        first -= 1
+    return [box[1] for box in boxes[max(first, 0) :]]
+
+
 def _by_form(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     """Whether a form made for the answer is there (tag, box, JSON), and the option that its last kind names."""
-    boxes, tags = [m[1] for m in BOXED.finditer(text)], [m[2] for m in ANSWER_TAG.finditer(text) if m[2].strip()]
+    boxes, tags = _last_boxes(text), [m[2] for m in ANSWER_TAG.finditer(text) if m[2].strip()]
     values = [m[1] for m in JSON_KEYS.finditer(text)]
-    for found in (tags[-1:], boxes[-1:], values):
+    for found in (tags[-1:], boxes, values):
         named = {_inner(one, options) for one in found} - {None}
         if named:
             return True, named.pop() if len(named) == 1 else None
@@ -193,6 +219,9 @@ def back(text: str, at: int, far: int = NEAR) -> str:
 def _is_word(raw: str, rest: str, before: str) -> bool:
     """Whether a letter is the word "a", "e", "o", or the beginning of something else."""
     if raw in "aeioAEO":
+        called = re.match(r"\s+(?:é|está|es|is)\s+(?:a |o |la |the )?(?:cor|cert|right)", rest)
+        if called and re.search(r"\b(?:alternativa|opção|opcao|opción|letra|option)\s+$", before, re.I):
+            return False
         set_off = re.match(r"\s*(?:[\)\].,:;!?\"'”’}]|$|[-–—]\s|\n)", rest)
         reason = r"\s+(?:because|since|as|over|rather|instead|porque|pois|por|em vez|ao invés|\()"
         if not set_off and not (raw.isupper() and (JOINED.match(rest) or re.match(reason, rest))):
@@ -250,7 +279,10 @@ def _agreed(named: list[Named], text: str, letters: list[str]) -> str | None:
 
 
 def _by_list(text: str, letters: list[str]) -> str | None:
-    """The one letter that a list of verdicts calls correct."""
+    """The one letter that a list of verdicts calls correct, or ticks."""
+    ticked = {one or two for one, two in MARKED_RIGHT.findall(text)}
+    if len(ticked) == 1 and ticked <= set(letters):
+        return ticked.pop()
     verdicts: dict[str, set[bool]] = {}
     for hit in ITEM.finditer(text):
         if hit[1].upper() in letters:
@@ -336,7 +368,10 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     if exact := _by_text(text, options, True):
         return exact
     found, answer = _by_itself(text, letters)
-    return answer if found else _by_text(text, options, False)
+    if not found and (answer := _by_text(text, options, False)):
+        named = [hit.end() for hit in re.finditer(rf"(?<![\w'’-]){answer}(?![\w'’-])", text)]
+        answer = None if any(DENIED_AFTER.match(text[at:]) for at in named) else answer
+    return answer
 
 
 def capitulo_letter(output: str) -> str | None:
