@@ -53,6 +53,8 @@ from reporting.pages import render
 from scoring import comparing, results
 from scoring.evaluations import EQUAL, check_folders, read_evaluations
 
+MOST_NAMES = 5  # in a title
+
 
 @dataclass
 class Args:
@@ -89,16 +91,24 @@ class Args:
         return found + check_at_least(self, 100, "resamples") + check_at_least(self, 0, "flips")
 
 
-def page_of(result: comparing.Result, warnings: list[str], flips: int, say: Language) -> Page:
+def lead_of(result: comparing.Result, allow: list[str], say: Language) -> str:
+    """The first sentence, of scores; where the two were not asked alike, no model may take another's place."""
+    unlike = sentences.allowed_differences(result.evaluations[0], result.ships, allow, say)
+    return sentences.lead(result, say, [say("the difference in {what}", what=what) for what in unlike])
+
+
+def page_of(result: comparing.Result, allow: list[str], flips: int, say: Language) -> Page:
     """The page of a comparison."""
-    first, *more = (sentences.sentence(c, result.kind, result.confidence, say) for c in result.comparisons)
-    opening = [] if result.kind in ("general", "safety") else sentences.opening(result, say)
-    decisive = [c for c in result.comparisons if c.candidate == result.ships.name]
+    warnings = sentences.warnings_of(result, allow, say)
+    said = [sentences.sentence(c, result.kind, result.confidence, say) for c in result.comparisons]
+    names = [e.name for e in result.evaluations]
+    shown = " · ".join(names) if len(names) <= MOST_NAMES else say("{first} and {n} others", first=names[0], n=len(names) - 1)
+    leads = result.kind not in sentences.SIDES
     return Page(
-        title=say("Comparison: {names}", names=" · ".join(e.name for e in result.evaluations)),
-        first=opening[0] if opening else first,
-        verdict=[line for line in [first, *more] if not opening or line != opening[0]],
-        tone=sentences.level_of(decisive),
+        title=say("Comparison: {names}", names=shown),
+        first=lead_of(result, allow, say) if leads else said[0],
+        verdict=said if leads else said[1:],
+        tone=sentences.level_of(result.decisive),
         blocks=comparison_blocks(result, warnings, flips, say),
         footer=say("Made by scripts/compare.py."),
         date=time.strftime("%Y-%m-%d"),
@@ -117,10 +127,14 @@ def main() -> None:
         c.sentence = sentences.against_baseline(c, result.confidence, english)
     told = [c.sentence for c in result.comparisons + result.against_baselines]
     write_json(out / "comparison.json", results.to_json(result, told, sentences.warnings_of(result, args.allow, english)))
-    page = page_of(result, sentences.warnings_of(result, args.allow, say), args.flips, say)
+    page = page_of(result, args.allow, args.flips, say)
     write_text(out / "comparison.html", render(page, say, "html"))
     write_text(out / "comparison.md", render(page, say, "md"))
-    for line in [*told, *sentences.warnings_of(result, args.allow, english)]:
+    for line in [
+        *([] if result.kind in sentences.SIDES else [lead_of(result, args.allow, english)]),
+        *told,
+        *sentences.warnings_of(result, args.allow, english),
+    ]:
         print(line)
     print(f"done: {out} (comparison.json, comparison.md, comparison.html)")
     if args.gate:

@@ -41,6 +41,7 @@ SIDES = {
     "safety": "Safety: harmful requests declined",
     "over_refusal": "Over-refusal: harmless requests that sound harmful, answered",
 }
+DECIDING = {"general": "forgetting", "safety": "safety", "over_refusal": "over-refusal"}  # keeps a model from being used
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Side:
     @property
     def decides(self) -> bool:
         """Whether a loss here keeps a model from being used; a few rows answered in writing are looked at, and decide nothing."""
-        return self.name != "written"
+        return self.name in DECIDING
 
 
 def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language) -> list[str]:
@@ -139,7 +140,7 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
     baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]
     return Page(
         title=run.title,
-        first=sentences.lead(result, say),
+        first=sentences.lead(result, say, [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]),
         verdict=[*sentences.opening(result, say), *baseline, *beside],
         tone=sentences.level_of(deciding),
         blocks=[

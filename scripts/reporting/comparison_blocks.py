@@ -39,7 +39,11 @@ def comparison_blocks(result: Result, warnings: list[str], flips: int, say: Lang
 
 def score_blocks(result: Result, say: Language) -> list:
     """The chart and the table of the models, baselines among them."""
-    title = say("Scores on the same {n} held-out rows", n=result.evaluations[0].first["n"])
+    n, alike = result.comparisons[0].n, all(set(e.rows[0]) == set(result.evaluations[0].rows[0]) for e in result.evaluations)
+    title = (
+        "Scores on the same {n} held-out rows" if alike else "Scores, each on its own rows; compared on the {n} that they share"
+    )
+    title = say(title, n=n)
     if result.measure == "bits_per_byte":
         head = ["model", "texts", "bits per byte (less is better)", "perplexity a token", "precision"]
         rows = [

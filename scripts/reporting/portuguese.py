@@ -52,6 +52,13 @@ PORTUGUESE = {
     "Comparison: {names}": "Comparação: {names}",
     "Made by scripts/compare.py.": "Feito por scripts/compare.py.",
     "Not for clinical use.": "Não é para uso clínico.",
+    "Scores, each on its own rows; compared on the {n} that they share": (
+        "Resultados, cada um em suas próprias linhas; comparados nas {n} que têm em comum"
+    ),
+    "forgetting": "esquecimento",
+    "safety": "segurança",
+    "over-refusal": "recusa em excesso",
+    "{first} and {n} others": "{first} e outros {n}",
     "Scores on the same {n} held-out rows": "Resultados nas mesmas {n} linhas separadas do treino",
     "Share with 95 % interval (Wilson)": "Proporção com intervalo de 95 % (Wilson)",
     "Share with 95 % interval (Wilson); several seeds: mean, lowest and highest": (
@@ -211,15 +218,18 @@ PORTUGUESE = {
     ),
     # the first sentence
     "{ships} is better than {base}": "{ships} é melhor que {base}",
-    "{ships} is not shown to be better than {base}: training brought nothing that these rows show": (
-        "Não se mostrou que {ships} é melhor que {base}: o treino não trouxe nada que estas linhas mostrem"
+    "{ships} is not shown to be better than {base}, but is at most {margin} worse": (
+        "Não se mostrou que {ships} é melhor que {base}, mas é no máximo {margin} pior"
     ),
-    "{ships} is worse than {base}, by less than {margin}: training did not pay": (
-        "{ships} é pior que {base}, em menos de {margin}: o treino não compensou"
+    "the difference in {what}": "a diferença de {what}",
+    "{ships} is worse than {base}, by less than {margin}: keep {base}": (
+        "{ships} é pior que {base}, em menos de {margin}: fique com {base}"
     ),
+    " and may take its place": " e pode ficar no lugar dele",
+    "; do not use it before this is settled: {what}": "; não use antes de esclarecer: {what}",
     "{ships} is worse than {base}: do not use it": "{ships} é pior que {base}: não use",
-    "{ships} is not shown to be better than {base}, and may be worse: these rows do not decide it": (
-        "Não se mostrou que {ships} é melhor que {base}, e pode ser pior: estas linhas não decidem"
+    "{ships} is not shown to be better than {base}, and may be worse: do not use it on the strength of these rows": (
+        "Não se mostrou que {ships} é melhor que {base}, e pode ser pior: estas linhas não bastam para usá-lo"
     ),
     ", and than {tuned}, from which it was made": ", e que {tuned}, do qual foi feito",
     ", and holds what training gained": ", e conserva o que o treino ganhou",

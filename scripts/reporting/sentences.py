@@ -11,6 +11,7 @@ TESTS = {
     "hierarchical_bootstrap": "bootstrap over rows and seeds",
 }
 MEASURE_NAMES = {"rouge_l": "ROUGE-L", "bits_per_byte": "bits per byte", "judged": "judge's score"}
+FEWEST = 10  # rows; of fewer it says nothing that one answer is given to all
 SIDES = ("general", "safety", "over_refusal", "written")  # measured beside the main score, often on few rows
 # What each verdict says, by what was measured. "Shown" is a word of the test, "within the margin" of the interval.
 VERDICTS = {
@@ -160,8 +161,10 @@ def one_answer(e: Evaluation, say: Language) -> str | None:
     """A warning where nearly all of a model's predictions are one answer."""
     spread = e.first.get("predicted") or {}
     n = sum(spread.values())
+    if n < FEWEST:
+        return None
     answer, times = max(spread.items(), key=lambda item: item[1], default=("", 0))
-    if not n or times / n <= CONSTANT:
+    if times / n <= CONSTANT:
         return None
     return say(
         "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.",
@@ -172,20 +175,17 @@ def one_answer(e: Evaluation, say: Language) -> str | None:
     )
 
 
+def allowed_differences(one: Evaluation, two: Evaluation, allow: list[str], say: Language) -> list[str]:
+    """In what two evaluations differ that was let pass."""
+    return [say(EQUAL[kind][1]) for kind in allow if one.first.get(EQUAL[kind][0]) != two.first.get(EQUAL[kind][0])]
+
+
 def warnings_of(result: Result, allow: list[str], say: Language) -> list[str]:
     """What was let pass, and what a reader should know before the figures."""
     first, found = result.evaluations[0], []
     for other in result.evaluations[1:]:
-        for kind in allow:
-            if first.first.get(EQUAL[kind][0]) != other.first.get(EQUAL[kind][0]):
-                found.append(
-                    say(
-                        "{one} and {two} differ in their {what}, which was allowed: the difference may come from that.",
-                        one=first.name,
-                        two=other.name,
-                        what=say(EQUAL[kind][1]),
-                    )
-                )
+        said = "{one} and {two} differ in their {what}, which was allowed: the difference may come from that."
+        found += [say(said, one=first.name, two=other.name, what=what) for what in allowed_differences(first, other, allow, say)]
         one, two = first.first.get("precision"), other.first.get("precision")
         if one != two:
             found.append(say("{a} was scored in {one}, {b} in {two}.", a=first.name, one=one, b=other.name, two=two))
@@ -204,11 +204,13 @@ def warnings_of(result: Result, allow: list[str], say: Language) -> list[str]:
 # The page's first sentence, by what ships against the first model, and against the model that it was made from.
 LEADS = {
     "better": "{ships} is better than {base}",
-    "not_worse": "{ships} is not shown to be better than {base}: training brought nothing that these rows show",
-    "worse_within_margin": "{ships} is worse than {base}, by less than {margin}: training did not pay",
+    "not_worse": "{ships} is not shown to be better than {base}, but is at most {margin} worse",
+    "worse_within_margin": "{ships} is worse than {base}, by less than {margin}: keep {base}",
     "worse": "{ships} is worse than {base}: do not use it",
-    "not_shown": "{ships} is not shown to be better than {base}, and may be worse: these rows do not decide it",
+    "not_shown": "{ships} is not shown to be better than {base}, and may be worse: do not use it on the strength of these rows",
 }
+MAY = " and may take its place"  # said of what is better or not worse, where nothing beside the score stays open
+OPEN = "; do not use it before this is settled: {what}"
 HELD = {
     "better": ", and than {tuned}, from which it was made",
     "not_worse": ", and holds what training gained",
@@ -218,15 +220,18 @@ HELD = {
 }
 
 
-def lead(result: Result, say: Language) -> str:
-    """Is it better, and may the file be used? One sentence, no figures."""
+def lead(result: Result, say: Language, unsettled: list[str] | tuple = ()) -> str:
+    """Is it better, and may it be used? One sentence, no figures; `unsettled`: what beside the score may have got worse."""
     base, tuned, ships = result.evaluations[0], result.tuned, result.ships
     main = result.between(base.name, ships.name)
     margin = margin_text(main, say)
     text = say(LEADS[main.verdict], ships=ships.name, base=base.name, margin=margin)
+    text += say(MAY) if main.verdict in ("better", "not_worse") and not unsettled else ""
     held = result.between(tuned.name, ships.name) if ships is not tuned else None
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
     elif result.deployed is None:
         text += say("; no exported file was scored")
+    if unsettled and main.verdict in ("better", "not_worse"):
+        text += say(OPEN, what=", ".join(unsettled))
     return text + "."

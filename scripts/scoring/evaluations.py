@@ -158,7 +158,9 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
                 f"{one_folder} and {two_folder}: different {what} ({shown}); score both alike, "
                 f"or pass --allow '[{kind}]' and have the report say so"
             )
-    if set(first.rows[0]) != set(other.rows[0]) and "rows" not in allow:
+    if not set(first.rows[0]) & set(other.rows[0]):
+        found.append(f"{one_folder} and {two_folder}: not one row stands in both, so there is nothing to compare")
+    elif set(first.rows[0]) != set(other.rows[0]) and "rows" not in allow:
         missing = len(set(first.rows[0]) ^ set(other.rows[0]))
         found.append(f"{one_folder} and {two_folder}: {missing} ids stand in only one of them")
     return found

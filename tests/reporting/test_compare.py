@@ -256,6 +256,44 @@ def test_the_losses_ruled_out_are_corrected_for_all_of_them(tmp_path):
     assert "perdas descartadas são corrigidas por Holm para 3 testes" in page_in(tmp_path, "pt-BR", one, *others)
 
 
+@pytest.mark.parametrize(
+    ("won", "lost", "first"),
+    [
+        (150, 60, "two is better than one and may take its place; no exported file was scored."),
+        (40, 40, "two is not shown to be better than one, but is at most 2 points worse and may take its place; no exported"),
+        (0, 2, "two is not shown to be better than one, but is at most 2 points worse"),
+        (60, 60, "two is not shown to be better than one, and may be worse: do not use it on the strength of these rows"),
+        (10, 45, "two is worse than one: do not use it"),
+    ],
+)
+def test_the_first_sentence_says_whether_it_may_be_used(tmp_path, won, lost, first):
+    both = [True] * won + [False] * lost
+    one = evaluation(tmp_path / "one", [not r for r in both] + [True] * (1000 - won - lost))
+    two = evaluation(tmp_path / "two", both + [True] * (1000 - won - lost), template_sha256="t" * 64)
+    done = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
+    assert done.stdout.startswith(first) and first.partition(";")[0] in (tmp_path / "c/comparison.md").read_text()
+    if won == 150:
+        other = evaluation(tmp_path / "other", both + [True] * (1000 - won - lost), protocol="text")
+        flags = ("--output_dir", tmp_path / "d", "--allow", "[protocol]", "--names", '["one","two"]')
+        said = run_script("scripts/compare.py", one, other, *flags).stdout.splitlines()[0]
+        assert "take its place" not in said and "before this is settled: the difference in protocol" in said
+
+
+def test_models_without_a_row_in_common_are_refused_and_few_are_told(tmp_path):
+    """With --allow it was a traceback, and the page called each model's own rows the same ones."""
+    one = evaluation(tmp_path / "one", [True] * 20)
+    for name, renamed in (("none", 20), ("some", 5)):
+        two = evaluation(tmp_path / name, [True] * 20, rows_sha256="s")
+        lines = (two / "predictions.jsonl").read_text().splitlines(keepends=True)
+        moved = [line.replace('"id": "r', '"id": "x') if i < renamed else line for i, line in enumerate(lines)]
+        (two / "predictions.jsonl").write_text("".join(moved))
+    flags = ("--output_dir", tmp_path / "c", "--allow", "[rows]")
+    out = run_script("scripts/compare.py", one, tmp_path / "none", *flags, code=2)
+    assert "not one row stands in both" in out.stderr and "Traceback" not in out.stderr
+    run_script("scripts/compare.py", one, tmp_path / "some", *flags)
+    assert "each on its own rows; compared on the 15 that they share" in (tmp_path / "c/comparison.html").read_text()
+
+
 def test_few_rows_rule_nothing_out(tmp_path):
     """One row won and none lost of fifty: resampling rows would call a loss impossible."""
     one = evaluation(tmp_path / "one", [False] + [True] * 49)

@@ -24,7 +24,15 @@ def test_every_sentence_keeps_its_places_in_portuguese():
     tables += [report.SIDES, comparison_blocks.GROUPS, {k: v for k, (v, _) in comparison_blocks.VERDICT_WORDS.items()}]
     tables += [{k: v for k, (_, v) in EQUAL.items()}]
     said = [text for table in tables for text in table.values()]
-    said += [baselines.TFIDF, baselines.LONGEST, baselines.COMMONEST, baselines.OPTIONS_ONLY]
+    said += [
+        sentences.MAY,
+        sentences.OPEN,
+        *report.DECIDING.values(),
+        baselines.TFIDF,
+        baselines.LONGEST,
+        baselines.COMMONEST,
+        baselines.OPTIONS_ONLY,
+    ]
     assert not [text for text in said if text not in PORTUGUESE]
 
 
@@ -87,7 +95,7 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     out = run_script("scripts/report.py", "--run", run, "--gate", code=1)
     summary = json.loads((run / "summary.json").read_text())
     lost = "sft-q4_k_m.gguf is better than base-1B, but worse than base-1B + sft, from which it was made"
-    assert summary["first"] == f"{lost}: take a larger quantisation."
+    assert summary["first"] == (f"{lost}: take a larger quantisation; do not use it before this is settled: forgetting, safety.")
     assert (
         not summary["gate"]["passed"] and len(summary["gate"]["failed"]) == 3
     )  # the file, forgetting, safety; not what was written
@@ -120,7 +128,7 @@ def test_base_and_file_alone_make_a_page(tmp_path):
     two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
     run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
     run_script("scripts/report.py", "--run", tmp_path, "--gate")
-    assert json.loads((tmp_path / "summary.json").read_text())["first"] == "f.gguf is better than base."
+    assert json.loads((tmp_path / "summary.json").read_text())["first"] == "f.gguf is better than base and may take its place."
 
 
 def test_of_two_files_the_last_is_held_against_the_model_that_it_was_made_from(tmp_path):
