@@ -261,18 +261,25 @@ def recipe_commands() -> list[tuple[str, list[str]]]:
     return found
 
 
+def shell_lines(path: Path) -> list[str]:
+    """Commands of a README: the lines of its bash blocks, and what its sentences quote of Python."""
+    text = path.read_text(encoding="utf-8")
+    blocks = [block.replace("\\\n", " ") for block in re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.S)]
+    quoted = re.findall(r"(?<!`)`(python (?:scripts|data_prep)/[^`]+)`", text)
+    return [line for block in blocks for line in block.splitlines() if line.strip()] + quoted
+
+
 def readme_commands() -> list[tuple[str, list[str]]]:
     found = []
     for path in READMES:
-        for block in re.findall(r"```(?:bash|sh)\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
-            for line in block.replace("\\\n", " ").splitlines():
-                words = shlex.split(line, comments=True)
-                if words[:1] == ["python"] and words[1:2] != ["-m"]:
-                    words = words[1:]
-                else:  # torchrun and accelerate launch name a script further on
-                    words = words[next((i for i, word in enumerate(words) if word.startswith("scripts/")), len(words)) :]
-                if words:
-                    found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words))
+        for line in shell_lines(path):
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["python"] and words[1:2] != ["-m"]:
+                words = words[1:]
+            else:  # torchrun and accelerate launch name a script further on
+                words = words[next((i for i, word in enumerate(words) if word.startswith("scripts/")), len(words)) :]
+            if words:
+                found.append((f"{path.relative_to(ROOT)}: {line[:60]}", words))
     return found
 
 
@@ -280,6 +287,24 @@ def readme_commands() -> list[tuple[str, list[str]]]:
 def test_command_of_a_recipe_or_readme_parses(command, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert_parses(command)
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_a_readme_s_commands_name_of_the_project_is_there(path):
+    words = [word for line in shell_lines(path) for word in shlex.split(line, comments=True)]
+    ours = [word for word in words if word.startswith(("recipes/", "tests/", "scripts/", "data_prep/", "requirements"))]
+    assert not [word for word in ours if not (ROOT / word).exists()]
+
+
+@pytest.mark.parametrize("path", [p for p in READMES if p.name == "README.pt-BR.md"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_both_languages_hold_the_same_commands(path):
+    """Word for word on the front page; elsewhere the reader's own files may have names in the reader's language."""
+    ours = ("-", "python", "make", "pip", "scripts/", "data_prep/", "recipes/")
+    told = [
+        [[w for w in shlex.split(line, comments=True) if path.parent == ROOT or w.startswith(ours)] for line in shell_lines(p)]
+        for p in (path, path.with_name("README.md"))
+    ]
+    assert told[0] == told[1]
 
 
 def test_every_yaml_of_a_recipe_is_used():
