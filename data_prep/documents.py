@@ -19,12 +19,14 @@ from data_prep.turns import SPEAKER, role_of
 from data_prep.unpack import MOST_WHOLE, suffix_of, whole_text
 from data_prep.values import from_literal, is_count
 from data_prep.written import line_numbers, markdown_table, marked_exam
+from data_prep.xml_rows import xml_rows
 
 # ---------------------------------------------------------------------------------------------- XML
 
 
 def xml_file(path: Path, shown: str):
-    """Moodle's question banks, MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`), MEDIQA's answers (`AnswerList`).
+    """Moodle's question banks, MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`), MEDIQA's answers (`AnswerList`),
+    or rows of another form, in the encoding that the file declares.
 
     Entities stay unexpanded and the network is off.
     """
@@ -49,9 +51,14 @@ def xml_file(path: Path, shown: str):
         question = _inside(answers.getparent(), "QuestionText")
         yield from ((answer.sourceline, _ranked(question, answer), 0) for answer in answers.findall("Answer"))
     # A MedQuAD document without any pair is empty by design: its 0 rows stand in the manifest.
-    if not (pairs or asked or ranked) and root.find(".//QAPairs") is None and root.tag != "Document":
+    if pairs or asked or ranked or root.find(".//QAPairs") is not None or root.tag == "Document":
+        return
+    rows = xml_rows(root, shown)
+    yield from ((line, row, 0) for line, row in rows)
+    if not rows:
         raise UserError(
-            f"{shown}: root <{root.tag}> holds neither QAPair (MedQuAD), NLM-QUESTION (LiveQA) nor AnswerList (MEDIQA)"
+            f"{shown}: root <{root.tag}> holds neither QAPair (MedQuAD), NLM-QUESTION (LiveQA) nor AnswerList (MEDIQA), and no "
+            "tag that comes again with parts below it"
         )
 
 

@@ -36,7 +36,7 @@ def bare_name(name) -> str:
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query prompttext pergunta perguntas preguntas questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement reactivo dúvida dúvidas q",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem itemtext itemstem itemstemtext problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement reactivo dúvida dúvidas q",
     "question_title": "questiontitle",
     "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses risposte o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
@@ -69,7 +69,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "system": "system systemprompt",
     "status": "status situacao situação",
     "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
-    "question_end": "sent2",
+    "question_end": "sent2 leadin",
     "image": "containsimg hasimage hasassociatedimages isimagebased imageurl imagepath image images imagem imagens temimagem imagen imágenes img imgs "
     "figura figuras figure figures 圖片 图片 画像 이미지",
     "text_only": "textonly",

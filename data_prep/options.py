@@ -1,5 +1,6 @@
 """The options of prepare.py: one dataclass, whose fields are the flags and the YAML keys, and how they are checked."""
 
+import codecs
 import importlib.util
 import inspect
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ READ_BY = {  # option -> the shapes that read it, where not all do
     "answer": ("mcq",),
     "images": ("mcq", "classification", "qa"),
     "labels": ("classification",),
+    "lost_characters": ("text",),
     "labels_in_prompt": ("classification",),
     "instruction": ("mcq", "classification"),
     "language": ("mcq", "classification"),
@@ -30,6 +32,13 @@ READ_BY = {  # option -> the shapes that read it, where not all do
     "third_role": SPOKEN,
     "trailing_user": SPOKEN,
 }
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name)._is_text_encoding
+    except LookupError:
+        return False
 
 
 @dataclass
@@ -47,6 +56,11 @@ class Args:
     """patterns of files, and of a workbook's sheets, to pass over, for instance '[*_labels.csv, *.xlsx#resumo]'"""
     keys: dict[str, str] = field(default_factory=dict)
     """an exam's file -> the file that holds its key, where their names do not say so (prova_2023.pdf, gabarito_2023.pdf)"""
+    encoding: str = ""
+    """encoding of text files, HTML included, where it cannot be told (cp1250, big5), or utf-8 where a few bytes are broken: what
+    does not fit becomes U+FFFD, and the row a reject"""
+    lost_characters: int = 0
+    """text rows: so many characters that are lost (U+FFFD) one may hold"""
     task: Literal["auto", "sft", "preference", "feedback", "text"] = "auto"
     """what the rows are for; auto: what their shape says. Multiple choice gives preference (the right option against another
     one) and feedback rows as well, and a preference pair two feedback rows"""
@@ -188,7 +202,9 @@ class Args:
         for name in ("near_threshold", "leak_threshold"):
             if not 0.3 <= getattr(self, name) <= 1:
                 found.append(f"{name}: {getattr(self, name)} is no similarity; give 0.3 to 1")
-        for name in ("max_per_label", "max_per_topic", "select", "max_length", "preview", "min_answer"):
+        if self.encoding and not _is_encoding(self.encoding):
+            found.append(f"encoding: {self.encoding} is not known; give one such as utf-8, cp1252, cp1250, big5")
+        for name in ("lost_characters", "max_per_label", "max_per_topic", "select", "max_length", "preview", "min_answer"):
             if getattr(self, name) < 0:
                 found.append(f"{name}: {getattr(self, name)} is negative")
         if wrong := [rule for rule in self.clean if rule not in clean.NAMES]:

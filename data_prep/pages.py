@@ -10,7 +10,7 @@ from data_prep.exam_layout import SIGN
 from data_prep.html_text import BLOCKS, CONTROLS, text_of_tree
 from data_prep.names import ALIASES, plain
 from data_prep.tables import header_of
-from data_prep.unpack import MOST_WHOLE, open_bytes, whole_text
+from data_prep.unpack import MOST_WHOLE, SAID, open_bytes, whole_text
 
 DECLARED = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.I
@@ -70,7 +70,7 @@ def decoded(path: Path, shown: str) -> str:
         content = file.read(MOST_WHOLE + 1)
     hit = DECLARED.search(content[:4096])
     name = (hit[1] or hit[2]).decode() if hit else ""
-    if not name or content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    if SAID.get("encoding") or not name or content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return whole_text(path, shown)
     try:
         name = "cp1252" if codecs.lookup(name).name == "iso8859-1" else name  # as browsers take it
@@ -79,7 +79,9 @@ def decoded(path: Path, shown: str) -> str:
         raise UserError(f"{shown}: declares the encoding {name}, which is not known; save it again as UTF-8") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{shown}:{line}: declares the encoding {name}, which does not fit; save it again as UTF-8") from None
+        raise UserError(
+            f"{shown}:{line}: declares the encoding {name}, which does not fit; save it again as UTF-8, or pass --encoding"
+        ) from None
 
 
 # ---------------------------------------------------------------------------------------------- tables

@@ -76,8 +76,11 @@ def _tidy(row: dict, record: Record, args: Args, tally: Tally) -> dict:
 
 def _worthless(row: dict, args: Args) -> str:
     """Why a clean row is no use, or ""."""
-    if "replacement_character" in args.clean and any("\ufffd" in text for text in strings(row)):
-        return "holds U+FFFD: characters were lost before the file came here"
+    lost = [text for text in strings(row) if "\ufffd" in text] if "replacement_character" in args.clean else []
+    if lost and not (row["task"] == "text" and row["text"].count("\ufffd") <= args.lost_characters):
+        line = lost[0].count("\n", 0, lost[0].index("\ufffd")) + 1
+        where = f": 'in line {line} of {len(lost[0].splitlines())}; --lost_characters'" if row["task"] == "text" else ""
+        return f"holds U+FFFD: characters were lost before the file came here{where}"
     if row["task"] == "mcq":
         return "fewer than two options, or an empty one, after cleaning" if not all(row["options"].values()) else ""
     if row["task"] != "open":

