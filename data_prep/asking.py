@@ -465,7 +465,8 @@ def _no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
                 f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"
             )
         if shape != "mcq" and set(needs) - fields.keys():
-            return f"{shown}: no shape fits its fields ({has}): no two of them hold texts, as questions and answers are.{bare}"
+            why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
+            return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"

@@ -209,7 +209,7 @@ BAD = {
     "cell.csv": (b'question,answer\n"' + b"x" * 40_000_000 + b'",b\n', "MB"),
     "blank.csv": (b"", "is empty"),
     "odd.csv": (b"question,answer\na,b,c,d\n", ":2"),
-    "unclear.jsonl": (b'{"foo": 1, "bar": 2}\n', "shape: qa"),
+    "unclear.jsonl": (b'{"foo": 1, "bar": 2}\n', "no two of them hold texts"),
 }
 
 
