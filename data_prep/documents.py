@@ -7,6 +7,7 @@ import functools
 import re
 from pathlib import Path
 
+from data_prep.asked_text import pairs_in
 from data_prep.choices import LINE, split_stem
 from data_prep.errors import UserError
 from data_prep.exam_layout import SIGN
@@ -144,8 +145,11 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
     if found is None and (rows := exam_rows(text, key)):
         yield from rows
         return
-    if found is None:
+    if found is None and not pairs_in(text):
         raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
+    if found is None:
+        yield from written_or_text(text, path, shown, key)
+        return
     keys, key_file = found
     for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, _between(text, heads), strict=True):
         number = int(head[1])
@@ -244,6 +248,8 @@ def written_or_text(signed: str, path: Path, shown: str, key: str = ""):
         yield from ((line, row, 0) for line, row in rows)
     elif rows := exam_rows(signed, key):
         yield from rows
+    elif rows := pairs_in(text):
+        yield from ((line, row, 0) for line, (_, row) in zip(line_numbers(text, [at for at, _ in rows]), rows, strict=True))
     else:
         yield 1, {"text": text}, 0
 

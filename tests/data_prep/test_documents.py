@@ -6,6 +6,7 @@ import pytest
 from test_exam_text import exam, prepared
 
 from data_prep import unpack
+from data_prep.asked_text import pairs_in
 from data_prep.errors import UserError
 from data_prep.prepare import Args, prepare
 
@@ -81,3 +82,41 @@ def test_a_text_may_hold_as_many_lost_characters_as_is_said(tmp_path):
         written(tmp_path, text, lost_characters=2)
     rows, _ = written(tmp_path, text, lost_characters=3)
     assert rows[0]["text"].count("\ufffd") == 3
+
+
+PAIRS = {
+    "heads": "# FAQ\n\n"
+    + "\n\n".join(f"## Question {n}\n\nWhat is {n}?\n\n### Answer\n\nA thing.\n\n- of {n}" for n in range(1, 7)),
+    "frage": "\n\n".join(f"## Frage {n}: Was ist {n}?\n### Antwort\nEin Ding, {n}." for n in range(1, 7)),
+    "bold": "\n\n".join(f"**Pergunta:** O que é {n}?\n\n**Resposta:** É a coisa {n}." for n in range(1, 7)),
+    "numbers": "\n\n---\n\n".join(f"**Q{n}:** O que é {n}?\n**A{n}:** É a coisa {n}." for n in range(1, 7)),
+    "folded": "\n\n".join(
+        f"### Pregunta {n}\n\n¿Qué es {n}?\n\n<details>\n<summary>Respuesta</summary>\n\nEs {n}.\n\n</details>"
+        for n in range(1, 7)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", PAIRS)
+def test_questions_and_answers_under_marks_in_markdown(tmp_path, form):
+    rows = prepared(tmp_path, "faq.md", PAIRS[form])
+    assert len(rows) == 6
+    for row in rows:
+        n = next(c for c in row["question"] if c.isdigit())
+        assert row["question"].endswith(f" {n}?") and n in row["answer"] and "#" not in row["question"] + row["answer"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PAIRS["bold"].replace("**Resposta:** É a coisa 3.", ""),
+        PAIRS["bold"].replace("coisa 3.", "coisa 3.\n\n**Resposta:** Ou outra."),
+        "A asma é uma doença crônica.\n\n" + PAIRS["bold"],
+        PAIRS["numbers"].replace("**A3", "**A4"),
+        PAIRS["frage"].replace("Frage 3", "Frage 7"),
+        PAIRS["heads"].replace("What is 2?", "What is 2?\n\nA) a\nB) b\nC) c"),
+        "\n\n".join(f"**Q:** O que é {n}?" for n in range(6)) + "\n\n" + "\n\n".join(f"**A:** coisa {n}" for n in range(6)),
+    ],
+)
+def test_questions_whose_answers_are_in_doubt_are_no_pairs(text):
+    assert pairs_in(text) == []
