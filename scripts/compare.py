@@ -53,7 +53,7 @@ from reporting.pages import render
 from scoring import comparing, results
 from scoring.evaluations import EQUAL, check_folders, read_evaluations
 
-MOST_NAMES = 5  # in a title
+MOST_NAMES = 5  # models that are named in the title, each comparison in a sentence at the top
 
 
 @dataclass
@@ -100,7 +100,8 @@ def lead_of(result: comparing.Result, allow: list[str], say: Language) -> str:
 def page_of(result: comparing.Result, allow: list[str], flips: int, say: Language) -> Page:
     """The page of a comparison."""
     warnings = sentences.warnings_of(result, allow, say)
-    said = [sentences.sentence(c, result.kind, result.confidence, say) for c in result.comparisons]
+    told = result.decisive if len(result.evaluations) > MOST_NAMES else result.comparisons  # the table holds all
+    said = [sentences.sentence(c, result.kind, result.confidence, say) for c in told]
     names = [e.name for e in result.evaluations]
     shown = " · ".join(names) if len(names) <= MOST_NAMES else say("{first} and {n} others", first=names[0], n=len(names) - 1)
     leads = result.kind not in sentences.SIDES

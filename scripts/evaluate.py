@@ -33,6 +33,7 @@ merged in, as export_gguf.py merges it; --load_in_4bit scores the NF4 weights th
 stands in metrics.json as `precision`, and compare.py says where two models differ in it.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -43,7 +44,7 @@ from typing import Literal
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.files import read_json, read_rows, sha256, write_json, write_text
+from common.files import hold, read_json, read_rows, sha256, write_json, write_text
 from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
@@ -181,6 +182,12 @@ def read(args: Args) -> tuple[list[dict], str, str]:
                 f"protocol: {protocol} would score the answer where the think block belongs; with --enable_thinking use generate"
             )
         protocol = "generate"
+    strange = sorted({key for row in rows if task == "mcq" for key in row["options"] if key not in "ABCDEFGHIJ"})
+    if strange and protocol in tasks.FREE:
+        raise UserError(
+            f"data: {args.data} calls options {', '.join(strange[:3])}: a free answer is read by letters from A to J; call them "
+            "so, or score by --protocol letter"
+        )
     if args.num_samples > 1 and (protocol != "generate" or task not in tasks.CHOICE):
         raise UserError(f"num_samples: needs --protocol generate and options to vote on, not {protocol} of {task}")
     if args.permutations > 1 and task not in tasks.CHOICE:
@@ -309,12 +316,19 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    with contextlib.ExitStack() as held:
+        score(args, held)
+
+
+def score(args: Args, held: contextlib.ExitStack) -> None:
+    """All of it; the output folder is held from the moment that the input is found right."""
     rows, protocol, digest = read(args)
     task, output_dir = tasks.task_of(rows[0]), Path(args.output_dir)
     shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
     given = judge_data(args, rows)
     settings = settings_of(args, protocol, digest, shots)
+    held.callback(hold(output_dir, "evaluate.py", ".evaluate.lock").release)  # two would write between each other's lines
     partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
         partial.unlink(missing_ok=True)  # killed between the last two steps

@@ -8,8 +8,7 @@ from pathlib import Path
 from chain.fingerprint import Fingerprint, difference, digest
 from chain.recipe import Recipe, Stage
 from common import runs
-from common.errors import UserError
-from common.files import read_json, reading, write_json
+from common.files import hold, read_json, reading, write_json
 
 
 @dataclass
@@ -146,18 +145,5 @@ def move_aside(stage: Stage, out: Path) -> Path | None:
 
 
 def lock(out: Path):
-    """Hold the output folder for this process; the system lets go of it when the process ends, however it ends.
-
-    Raises UserError where another runner holds it.
-    """
-    from filelock import FileLock, Timeout
-
-    out.mkdir(parents=True, exist_ok=True)
-    held = FileLock(out / ".runner.lock")
-    try:
-        held.acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"output_dir: another run_recipe.py works in {out}; wait for it, end it, or choose another folder"
-        ) from None
-    return held
+    """Hold the output folder for this process. Raises UserError where another runner holds it."""
+    return hold(out, "run_recipe.py", ".runner.lock")

@@ -159,3 +159,19 @@ def link_all_but(folder: Path, name: str, links: Path) -> None:
 def write_json(path: str | Path, value) -> None:
     """`write_text` for JSON, readable by people."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def hold(out: Path, script: str, name: str):
+    """Hold an output folder for this process, by a lock file in it; the system lets go when the process ends, however it ends.
+
+    Returns the lock, which is a context too. Raises UserError where another process of that script holds the folder.
+    """
+    from filelock import FileLock, Timeout
+
+    out.mkdir(parents=True, exist_ok=True)
+    held = FileLock(out / name)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"output_dir: another {script} works in {out}; wait for it, end it, or choose another folder") from None
+    return held

@@ -204,7 +204,7 @@ def distribution_blocks(result: Result, say: Language) -> list:
     answers = list(dict.fromkeys([*gold, *(a for _, spread in spreads for a in spread)]))[:MOST_GROUPS]
     rows = [[a, str(gold.get(a, 0)), *(str(spread.get(a, 0)) for _, spread in spreads)] for a in answers]
     head = [say("answer"), say("in the key"), *(name for name, _ in spreads)]
-    return [Heading(say("Answers given")), Table(head, rows)]
+    return [Heading(say("Answers given")), Table(head, rows), *first_seed(result, say)]
 
 
 def group_blocks(result: Result, say: Language) -> list:
@@ -233,7 +233,14 @@ def group_blocks(result: Result, say: Language) -> list:
         ]
     if found:
         found.append(Text(say("Groups have few rows; differences between groups are not tested."), "soft"))
+        found += first_seed(result, say)
     return found
+
+
+def first_seed(result: Result, say: Language) -> list:
+    """Said below what shows one seed of several."""
+    several = any(len(e.metrics) > 1 for e in result.evaluations)
+    return [Text(say("Of several seeds this shows the first."), "soft")] if several else []
 
 
 def protocol_blocks(result: Result, say: Language) -> list:
@@ -268,7 +275,7 @@ def by_hash(ids: list) -> list:
 
 def flip_blocks(result: Result, most: int, say: Language) -> list:
     """Questions won and lost, whole, with what each model answered."""
-    by_name = {e.name: e.rows[0] for e in result.evaluations}
+    by_name = {e.name: e.rows for e in result.evaluations}
     found = [Heading(say("Questions that flipped"))]
     found.append(Text(say("Drawn by the hash of their ids, so that nobody chose them."), "soft"))
     for c in result.comparisons:
@@ -276,33 +283,39 @@ def flip_blocks(result: Result, most: int, say: Language) -> list:
         for word, ids, tone in (("won", c.won_ids, "good"), ("lost", c.lost_ids, "bad")):
             shown = by_hash(ids)[:most]
             found.append(Text(say("{word}: {n}, of which {shown} are shown", word=say(word), n=len(ids), shown=len(shown)), tone))
-            found += [_flip(c, by_name[c.baseline][i], by_name[c.candidate][i], tone, say) for i in shown]
+            pairs = [[[of_seed[i] for of_seed in by_name[name]] for name in (c.baseline, c.candidate)] for i in shown]
+            found += [_flip(c, one, two, tone, say) for one, two in pairs]
     return found
 
 
-def _flip(c: Comparison, one: dict, two: dict, tone: str, say: Language) -> Details:
+def _flip(c: Comparison, before: list[dict], after: list[dict], tone: str, say: Language) -> Details:
+    """One question; each model's answers to it, one a seed."""
+    row, change = before[0], " → ".join(" · ".join(_given(one, c.measure, say) for one in seeds) for seeds in (before, after))
     if c.measure == "bits_per_byte":
-        before, after = (part_of(row, c.measure) for row in (one, two))
-        change = f"{say.number(before[0] / before[1], '.4f')} → {say.number(after[0] / after[1], '.4f')}"
-        return Details(f"{one['id']}: {change} {say('bits per byte')}", [], tone)
+        return Details(f"{row['id']}: {change} {say('bits per byte')}", [], tone)
     if c.measure in ("rouge_l", "judged"):
-        parts = (say.number(100 * (row.get(c.measure) or 0), ".0f") for row in (one, two))
-        summary = f"{one['id']}: {say(sentences.MEASURE_NAMES[c.measure])} {' → '.join(parts)}"
+        summary = f"{row['id']}: {say(sentences.MEASURE_NAMES[c.measure])} {change}"
     else:
-        summary = f"{one['id']}: {_answer(one, say)} → {_answer(two, say)}, {say('key')} {one['gold']}"
+        summary = f"{row['id']}: {change}, {say('key')} {row['gold']}"
     return Details(
         summary,
         [
-            Part(say("question, as it was asked"), one.get("prompt", "")),
-            Part(say("key"), str(one.get("gold"))),
-            Part(c.baseline, _output(one)),
-            Part(c.candidate, _output(two)),
+            Part(say("question, as it was asked"), row.get("prompt", "")),
+            Part(say("key"), str(row.get("gold"))),
+            Part(c.baseline, "\n\n".join(map(_output, before))),
+            Part(c.candidate, "\n\n".join(map(_output, after))),
         ],
         tone,
     )
 
 
-def _answer(row: dict, say: Language) -> str:
+def _given(row: dict, measure: str, say: Language) -> str:
+    """What a model gave to one row, in a word or a number."""
+    if measure == "bits_per_byte":
+        bits, size = part_of(row, measure)
+        return say.number(bits / size, ".4f")
+    if measure in ("rouge_l", "judged"):
+        return say.number(100 * (row.get(measure) or 0), ".0f")
     return say("no valid answer") if row["prediction"] is None else str(row["prediction"])
 
 

@@ -104,6 +104,7 @@ PORTUGUESE = {
     "Groups have few rows; differences between groups are not tested.": (
         "Os grupos têm poucas linhas; diferenças entre grupos não são testadas."
     ),
+    "Of several seeds this shows the first.": "De várias sementes, isto mostra a primeira.",
     "How it was asked": "Como se perguntou",
     "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.": (
         "Tarefa {task}, protocolo {protocol}, {n} linhas, conjunto de teste {hash}, nível de significância {alpha}."

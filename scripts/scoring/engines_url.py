@@ -57,26 +57,37 @@ class Url:
         def ask(numbered) -> tuple[str | None, bool]:
             number, messages = numbered
             choice = self.ask(messages, max_tokens=max_new_tokens, temperature=temperature, seed=(seed + number) % 2**31)
-            return (None, False) if choice is None else (choice.message.content or "", choice.finish_reason == "stop")
+            if choice is None:
+                return None, False
+            if not isinstance(choice.message.content, str | None):
+                raise UserError(f"model: {self.address} answers with a {type(choice.message.content).__name__}, not with text")
+            return choice.message.content or "", choice.finish_reason == "stop"
 
         with ThreadPoolExecutor(self.concurrency) as pool:
             return list(pool.map(ask, enumerate(prompts)))
 
     def log_likelihoods(self, requests: list[tuple[list[dict], list[list[str]]]]) -> list[list[float | None]]:
-        """Log-probability of each letter as the first token; one that is not among the most likely gets the least of those."""
+        """Log-probability of each letter as the first token; one that is not among the most likely gets less than those.
+
+        None is a number where no letter is among them: a thinking model, or one that begins with a word.
+        """
 
         def ask(request) -> list[float | None]:
             messages, options = request
             choice = self.ask(messages, max_tokens=1, temperature=0, logprobs=True, top_logprobs=TOP)
             if choice is None:
                 return [None] * len(options)
-            if not (choice.logprobs and choice.logprobs.content):
+            top = choice.logprobs.content[0].top_logprobs if choice.logprobs and choice.logprobs.content else []
+            if not top:
                 raise UserError(f"model: {self.address} gives no logprobs; use --protocol generate")
-            top = choice.logprobs.content[0].top_logprobs
             given: dict[str, float] = {}
             for one in top:
                 given.setdefault(one.token.strip(), one.logprob)
-            return [given.get(option[0].strip(), min(one.logprob for one in top)) for option in options]
+            letters = [option[0].strip() for option in options]
+            if not any(letter in given for letter in letters):
+                return [float("nan")] * len(letters)  # it would say something else first: no letter is likelier than another
+            less = min(one.logprob for one in top) - 0.01  # or the least likely letter that is there would be no likelier
+            return [given.get(letter, less) for letter in letters]
 
         with ThreadPoolExecutor(self.concurrency) as pool:
             return list(pool.map(ask, requests))

@@ -79,7 +79,7 @@ def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str
     """Prediction and further fields from the options' scores, one list a rotation."""
     names, answered, mean = list(tasks.options_of(row)), [], collections.defaultdict(float)
     if not all(math.isfinite(score) for scores in found for score in scores):
-        return None, {"scores": None, "output": "scores that are no numbers"}  # weights broken, or float16 overflowed
+        return None, {"scores": None, "output": "no likelihood of any option"}  # weights broken, float16 overflowed, or a server
     for by, scores in enumerate(found):
         turned = tasks.rotated(row, by)
         here = {tasks.original(row, n, by): s for n, s in zip(tasks.options_of(turned), scores, strict=True)}

@@ -108,7 +108,9 @@ def show_positions(bias: dict) -> None:
 def warnings_of(metrics: dict) -> list[str]:
     """What makes a score say less than it seems to."""
     found, n = [], metrics["n"]
-    if spread := metrics.get("predicted"):
+    if metrics["protocol"] == "letter" and metrics["n_invalid"] > CONSTANT * n:
+        found.append("what it would write begins with none of the letters; --protocol generate reads what it writes")
+    elif spread := metrics.get("predicted"):
         answer, times = max(spread.items(), key=lambda item: item[1])
         if times > CONSTANT * n:
             found.append(f"one answer, {answer!r}, stands in {times} of {n} predictions; such a score says little of the model")

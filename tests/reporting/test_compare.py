@@ -356,6 +356,8 @@ def test_several_seeds_are_one_model(tmp_path):
     assert result["models"][1]["accuracy_by_seed"] == [0.666667, 0.5, 0.5]
     assert one["difference"] == pytest.approx((0.666667 + 0.5 + 0.5) / 3 - 0.5, abs=1e-5)
     assert one["difference_ci"][0] < 0 < one["difference_ci"][1] and not one["significant"]  # one seed of three gained
+    page = (tmp_path / "c/comparison.html").read_text()
+    assert "r3: B → A · B · B, key A" in page and "Of several seeds this shows the first." in page
     assert "66,7 % · 50,0 % · 50,0 %" in page_in(tmp_path, "pt-BR", base, f"{tmp_path}/seed_*")
     evaluation(tmp_path / "seed_3", [True] * 300, model_sha256="0", model="tuned")
     out = run_script("scripts/compare.py", base, f"{tmp_path}/seed_*", "--output_dir", tmp_path / "d", code=2)

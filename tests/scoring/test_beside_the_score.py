@@ -289,7 +289,7 @@ def test_letters_are_scored_by_a_server_that_gives_logprobs(server, tmp_path, mo
     content = [{"token": " C", "logprob": -0.2, "bytes": None, "top_logprobs": top}]
     server.answer = lambda body: reply("C", logprobs={"content": content, "refusal": None})
     engine = Url(server.url, "m", quiet=True)
-    assert engine.log_likelihoods([([{"role": "user", "content": "?"}], [["A"], ["B"], ["C"]])]) == [[-2.0, -5.0, -0.2]]
+    assert engine.log_likelihoods([([{"role": "user", "content": "?"}], [["A"], ["B"], ["C"]])]) == [[-2.0, -5.01, -0.2]]
     assert server.asked[0]["logprobs"] is True and server.asked[0]["max_tokens"] == 1
     server.answer = lambda body: reply("C")
     with pytest.raises(UserError, match="no logprobs"):
@@ -311,3 +311,53 @@ def test_a_busy_server_is_asked_again_and_a_short_one_told_from_a_broken_one(ser
     server.answer = lambda body: (401, {"error": {"message": "wrong key"}})
     with pytest.raises(UserError, match="HTTP 401"):
         engine.generate([[{"role": "user", "content": "?"}]], 8)
+
+
+def asked_by_letter(server, tmp_path, monkeypatch, top: list, name: str) -> dict:
+    """metrics.json of three rows scored by letters, where the server's likeliest tokens are these, each with its logprob."""
+    row = {"question": "Q?", "options": {"A": "alpha", "B": "beta"}}
+    data = write_rows(tmp_path / "rows.jsonl", [{**row, "id": f"q{i}", "answer": "AB"[i % 2]} for i in range(3)])
+    told = [{"token": token, "logprob": number, "bytes": None} for token, number in top]
+    first = {"token": "x", "logprob": -0.1, "bytes": None, "top_logprobs": told}
+    server.answer = lambda body: reply("x", logprobs={"content": [first]})
+    words = ["e", "--model", server.url, "--data", data, "--output_dir", tmp_path / name, "--protocol", "letter"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
+    evaluate.main()
+    return json.loads((tmp_path / name / "metrics.json").read_text())
+
+
+def test_a_server_that_would_begin_with_no_letter_has_answered_nothing(server, tmp_path, monkeypatch):
+    """All letters were alike then, and the first was taken for the answer: 100 % where the key was A throughout."""
+    thinking = asked_by_letter(server, tmp_path, monkeypatch, [("<think>", -0.01), ("\n", -5.0)], "thinking")
+    assert (thinking["n_invalid"], thinking["n_correct"]) == (3, 0)
+    assert any("begins with none of the letters" in warning for warning in summary.warnings_of(thinking))
+    partly = asked_by_letter(server, tmp_path, monkeypatch, [("<think>", -0.01), (" B", -4.0)], "partly")
+    assert partly["predicted"] == {"B": 3}  # A is not among the likeliest: it was as likely as the least of them, and came first
+    with pytest.raises(UserError, match="gives no logprobs"):
+        asked_by_letter(server, tmp_path, monkeypatch, [], "none")
+
+
+def test_what_a_server_or_a_row_cannot_be_read_by_is_one_clear_line(server, tmp_path, monkeypatch):
+    rows = [{"id": "q", "question": "Q?", "options": {"1": "alpha", "2": "beta"}, "answer": "2"}]
+    server.answer = lambda body: reply([{"type": "text", "text": "B"}])
+    words = ["e", "--model", server.url, "--data", write_rows(tmp_path / "n.jsonl", rows), "--output_dir", tmp_path / "e"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
+    with pytest.raises(UserError, match="calls options 1, 2: a free answer is read by letters from A to J"):
+        evaluate.main()
+    write_rows(tmp_path / "n.jsonl", [{**rows[0], "options": {"A": "alpha", "B": "beta"}, "answer": "B"}])
+    with pytest.raises(UserError, match="answers with a list, not with text"):
+        evaluate.main()
+
+
+def test_a_folder_takes_one_evaluation_at_a_time(server, tmp_path, monkeypatch):
+    """Two wrote between each other's lines, and what a kill left of them was gone on with as if one had written it."""
+    from common.files import hold
+
+    data = write_rows(tmp_path / "r.jsonl", [{"id": "q", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "B"}])
+    server.answer = lambda body: reply("B")
+    monkeypatch.setattr(sys, "argv", ["e", "--model", server.url, "--data", str(data), "--output_dir", str(tmp_path / "e")])
+    with hold(tmp_path / "e", "evaluate.py", ".evaluate.lock"), pytest.raises(UserError, match="wait for it, end it"):
+        evaluate.main()
+    assert not server.asked
+    evaluate.main()
+    assert len(server.asked) == 1
