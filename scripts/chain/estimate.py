@@ -7,7 +7,8 @@ pass over the prompt for each permutation, 2 operations a weight and token, and 
 fifth is taken to be reached: nothing here was measured on a GPU, so the hours are a guess, perhaps wrong by three times, and said
 to be one. A processor's rate was measured with the 135M model and is taken to grow with its cores.
 
-Left out, and named: preparing, export and the choice of a file (downloads, disk, llama.cpp), answers written freely.
+A GGUF is scored on the processor (llamacpp/library.py). Left out, and named: preparing, export and the choice of a file
+(downloads, disk, llama.cpp), answers written freely.
 """
 
 import itertools
@@ -103,7 +104,7 @@ def processor() -> Rate:
         wide = False
     training, scoring = (cores() * rate for rate in (BF16_CORE if wide else PLAIN_CORE))
     speed = f"{training / 1e9:.0f} GFLOP/s in training, {scoring / 1e9:.0f} in scoring"
-    of = f"no GPU here; {cores()} cores {'with' if wide else 'without'} avx512_bf16: {speed}, as two such did with a 135M model"
+    of = f"{cores()} cores {'with' if wide else 'without'} avx512_bf16: {speed}, as two such did with a 135M model"
     return Rate("this processor", training, scoring, of, recomputes=False)
 
 
@@ -164,19 +165,22 @@ def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> 
             lines.append(f"  {stage.name:16} about {in_words(tokens / known[0])} for {rows[:-1]}; {known[1]})")
             continue
         try:
-            work = [work_of(stage, args, model, recipe.stages, rate.recomputes) for rate in here]
+            able = [processor()] if str(args.model).endswith(".gguf") else here  # llama.cpp is asked to stay off the GPU
+            work = [work_of(stage, args, model, recipe.stages, rate.recomputes) for rate in able]
         except (KeyError, OSError, ValueError, UserError) as error:
             why = f"{model}: its config.json cannot be had ({' '.join(str(error).split())[:80]})"
             lines.append(f"  {stage.name:16} not estimated: {why}")
             continue
-        each = ", ".join(f"{in_words(w.seconds(rate))} on {rate.name}" for w, rate in zip(work, here, strict=True))
+        each = ", ".join(f"{in_words(w.seconds(rate))} on {rate.name}" for w, rate in zip(work, able, strict=True))
         lines.append(f"  {stage.name:16} about {each} for {work[0].rows}")
     return lines
 
 
 def sources() -> list[str]:
     """Where the rates come from."""
-    return [f"  {rate.name}: {rate.of}" for rate in rates()]
+    here = rates()
+    alone = [] if any(rate.name == processor().name for rate in here) else [processor()]  # files are scored by it in any case
+    return [f"  {rate.name}: {rate.of}" for rate in [*here, *alone]]
 
 
 def left_out(recipe: Recipe, lines: list[str]) -> str:

@@ -181,10 +181,15 @@ def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkey
     minutes = estimate.in_words(2 * weights * 300 * 200 * 3 / (312e12 / 5))
     assert f"about {minutes} on NVIDIA A100-SXM4-40GB for 300 rows, 3 times (counted)" in line
     assert estimate.left_out(chain, [line]) == "  not in these: write"
+    scored[3] = f"{tmp_path}/ships/model.gguf"  # llama.cpp stays off the GPU
+    exported = ["python", "scripts/export_gguf.py", "--model", "Qwen/Qwen3-1.7B", "--output_dir", f"{tmp_path}/ships"]
+    of_a_file = recipes.Recipe("T", [recipes.Stage("export", exported), recipes.Stage("score", scored)], {})
+    assert re.search(r"about [\d.]+ hours on this processor for", estimate.hours(of_a_file, tmp_path)[0])
+    scored[3] = "Qwen/Qwen3-1.7B"
     monkeypatch.setattr(estimate, "card", lambda: None)
     [line] = estimate.hours(chain, tmp_path)
     assert re.search(r"about .* on this processor, .* on an RTX 4060", line)
-    assert "no GPU here" in estimate.sources()[0] and "which this machine lacks" in estimate.sources()[1]
+    assert "cores" in estimate.sources()[0] and "which this machine lacks" in estimate.sources()[1]
 
 
 @pytest.mark.parametrize("recipe, gigabytes", [("gpu_8gb", 8), ("gpu_24gb", 24), ("dr_bode", 8)])
