@@ -94,7 +94,10 @@ class Args:
 def lead_of(result: comparing.Result, allow: list[str], say: Language) -> str:
     """The first sentence, of scores; where the two were not asked alike, no model may take another's place."""
     unlike = sentences.allowed_differences(result.evaluations[0], result.ships, allow, say)
-    return sentences.lead(result, say, [say("the difference in {what}", what=what) for what in unlike])
+    unsettled = [say("the difference in {what}", what=what) for what in unlike]
+    if result.measure == "judged" and "kappa" not in (result.first["judge"].get("people") or {}):
+        unsettled.append(say("the judge's agreement with physicians"))
+    return sentences.lead(result, say, unsettled)
 
 
 def page_of(result: comparing.Result, allow: list[str], flips: int, say: Language) -> Page:

@@ -234,6 +234,13 @@ def judge_data(args: Args, rows: list[dict]) -> tuple[dict, list[dict]]:
     return other, human
 
 
+def judge_sha256(args: Args) -> str:
+    """Who marks, and beside whose answers: marks of two judges do not compare."""
+    against = Path(args.judge_against, "predictions.jsonl") if args.judge_against else None
+    named = [args.judge, args.judge_model, engines.fingerprint(args.judge), sha256(against) if against else None]
+    return engines.text_sha256(json.dumps(named))
+
+
 def judge_answers(args: Args, rows: list[dict], records: list[dict], given: tuple, output_dir: Path) -> tuple[list[dict], dict]:
     """The records with the judge's marks, and metrics.json's `judge`; `given` by `judge_data`."""
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
@@ -368,6 +375,7 @@ def score(args: Args, held: contextlib.ExitStack) -> None:
         "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
         "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, asked], ensure_ascii=False)),
         "model_sha256": settings["model_sha256"],
+        **({"judge_sha256": judge_sha256(args)} if protocol == "judge" else {}),
         "seconds_a_row": seconds,
     }
     write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))

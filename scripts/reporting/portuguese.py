@@ -262,6 +262,13 @@ PORTUGUESE = {
     "Scored by likelihood: which option the model finds likeliest, not what it would write.": (
         "Avaliado por verossimilhança: qual opção o modelo acha mais provável, não o que escreveria."
     ),
+    "How far the judge agrees with physicians was not measured: these are a model's opinions.": (
+        "Não se mediu o quanto o juiz concorda com médicos: isto são opiniões de um modelo."
+    ),
+    "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high}).": (
+        "O juiz concorda com as notas de pessoas em {n} respostas com um kappa de {kappa} (intervalo de 95 %: {low} a {high})."
+    ),
+    "the judge's agreement with physicians": "a concordância do juiz com médicos",
     # the report
     "What this shows, and what it does not": "O que isto mostra, e o que não mostra",
     "Only what a paired test shows is claimed of the scores; only what an interval rules out is called safe.": (

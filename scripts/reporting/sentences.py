@@ -196,9 +196,21 @@ def warnings_of(result: Result, allow: list[str], say: Language) -> list[str]:
         if first.is_general:
             text += " " + say("What was not there cannot be forgotten, so this says little.")
         found.append(text)
+    if result.measure == "judged":
+        found.append(judge_agreement(first, say))
     if result.first.get("protocol") in ("letter", "text", "text_norm"):
         found.append(say("Scored by likelihood: which option the model finds likeliest, not what it would write."))
     return found
+
+
+def judge_agreement(e: Evaluation, say: Language) -> str:
+    """What is known of the judge."""
+    people = e.first["judge"].get("people") or {}
+    if "kappa" not in people:
+        return say("How far the judge agrees with physicians was not measured: these are a model's opinions.")
+    low, high = (say.number(end, ".2f") for end in people["kappa_ci95"])
+    text = "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high})."
+    return say(text, n=people["n"], kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
 
 
 # The page's first sentence, by what ships against the first model, and against the model that it was made from.

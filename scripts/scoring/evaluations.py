@@ -17,6 +17,7 @@ EQUAL = {
     "template": ("template_sha256", "chat template"),
     "prompts": ("prompts_sha256", "prompts"),
     "tokens": ("max_new_tokens", "longest free answer"),
+    "judge": ("judge_sha256", "judge"),
 }
 # What is compared where it is no share of right answers, by task or protocol: key of metrics.json, whether more is better.
 MEASURES = {"open": ("rouge_l", True), "perplexity": ("bits_per_byte", False), "judge": ("judged", True)}

@@ -54,6 +54,10 @@ def show(metrics: dict) -> None:
         print(
             f"\n{metrics['n']} answers, judge {judge['model']}: {100 * judge['score']:.1f} of 100, {judge['n_unread']} not marked"
         )
+        if people := judge.get("people"):
+            print(f"agreement with people on {people['n']} answers: kappa {people.get('kappa', 'not measured: too few')}")
+        else:
+            print("note: how far this judge agrees with physicians was not measured; --human_marks does it")
         return
     beside = f" {'chance':>8} {'commonest':>10}" if metrics["majority_class"] else ""
     print(f"\n{'':42} {'rows':>6} {tasks.CALLED.get(metrics['task'], 'right'):>8}   {'95 % interval':16}{beside}".rstrip())

@@ -519,3 +519,24 @@ def test_wrong_arguments_are_told_without_loading_anything(arguments, named):
 def test_importing_loads_no_torch():
     out = run_script("-c", "import sys; sys.path[:0] = ['scripts']; import compare, evaluate; print('torch' in sys.modules)")
     assert out.stdout.strip() == "False"
+
+
+def test_a_judge_s_marks_say_what_is_known_of_the_judge(tmp_path):
+    """The page read as if physicians had marked, and marks of two judges were compared."""
+
+    def judged(name, people, judge="j" * 64):
+        rows = [{"prediction": "x", "output": "x", "gold": None, "correct": True, "judged": 0.2 + i % 4 / 5} for i in range(120)]
+        told = {"model": "m", "score": 0.5, "n_unread": 0, **people}
+        return values(tmp_path / name, "open", rows, judge=told, judge_sha256=judge)
+
+    known = {"people": {"n": 80, "kappa": 0.61, "kappa_ci95": [0.43, 0.77]}}
+    folders = [judged("a", {}), judged("b", {}), judged("c", known), judged("d", known), judged("e", {}, "k" * 64)]
+    for folder in folders:
+        metrics = json.loads((folder / "metrics.json").read_text())
+        (folder / "metrics.json").write_text(json.dumps({**metrics, "protocol": "judge"}))
+    a, b, c, d, e = folders
+    out = run_script("scripts/compare.py", a, b, "--output_dir", tmp_path / "one").stdout
+    assert "agrees with physicians was not measured" in out and "take its place" not in out
+    out = run_script("scripts/compare.py", c, d, "--output_dir", tmp_path / "two").stdout
+    assert "80 answers by a kappa of 0.61 (95 % interval 0.43 to 0.77)" in out and "may take its place" in out
+    assert "different judge" in run_script("scripts/compare.py", a, e, "--output_dir", tmp_path / "no", code=2).stderr
