@@ -266,6 +266,8 @@ def _contexts(asked: list[Asked], before: str) -> tuple[str, str]:
     case, until = "", 0
     for n, gap in enumerate(gaps):
         hit = COMMON.search(gap) or (CASE.search(gap) if by_case else None)
+        if any(heading.group().strip(" -*_=") for heading in HEADING.finditer(gap)):
+            case = ""  # another part begins
         if hit:
             line, body = hit.group().strip("#*_ \t"), _paragraphs(gap[hit.end() :])
             numbers = [] if hit.re is CASE else _range(hit["range"])

@@ -189,6 +189,12 @@ def test_cases_whose_questions_begin_again():
     assert [row["context"] for row in rows] == [f"Caso {case}\nMujer de {case}0 años." for case in range(1, 4) for _ in range(3)]
 
 
+def test_a_case_ends_where_another_part_begins():
+    parts = exam(below="\nGabarito: {}").split("\n\n")
+    text = "\n\n".join(["Caso 1\nMulher de 20 anos.", *parts[:3], "QUESTÕES GERAIS", *parts[3:]])
+    assert [row["number"] for _, row in exam_in(text) if "context" in row] == [1, 2, 3]
+
+
 def test_what_stands_outside_the_questions_is_counted():
     text = (
         "Leia com atenção:\n1. Este caderno contém 10 questões.\n2. A prova dura 4 horas.\n\nCLÍNICA MÉDICA\n\n" + exam() + TABLE
