@@ -28,7 +28,7 @@ import itertools
 import warnings
 from dataclasses import dataclass, fields
 
-from data_prep.messages import (  # what scripts import from here
+from data_prep.templates.messages import (  # what scripts import from here
     INSTRUCTIONS,
     TemplateError,
     answer_text,
@@ -36,8 +36,8 @@ from data_prep.messages import (  # what scripts import from here
     scoring_prompt,
     to_messages,
 )
-from data_prep.template_sources import TEMPLATES, template_source
-from data_prep.template_text import Guarded, Template, set_template, with_literals
+from data_prep.templates.sources import TEMPLATES, template_source
+from data_prep.templates.text import Guarded, Template, set_template, with_literals
 
 __all__ = [
     "IGNORED",

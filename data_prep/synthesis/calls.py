@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.errors import UserError
-from data_prep.files import json_line
+from data_prep.common.errors import UserError
+from data_prep.common.files import json_line
 
 
 class Model(NamedTuple):

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.duplicates import digest, fold
-from data_prep.errors import UserError
+from data_prep.cleaning.duplicates import digest, fold
+from data_prep.common.errors import UserError
 from data_prep.synthesis.calls import Caller, Model
 from data_prep.synthesis.candidates import Candidate, without_thinking
 
@@ -90,7 +90,7 @@ def language(candidate: Candidate) -> str:
 
 def personal(candidate: Candidate) -> str:
     """Whether any of its texts holds personal data."""
-    from data_prep import privacy
+    from data_prep.cleaning import privacy
 
     found = sorted({kind for text in candidate.texts() if text for _, _, kind in privacy.find(text)})
     return f"personal data: {', '.join(found)}" if found else ""

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from data_prep.errors import UserError
+from data_prep.common.errors import UserError
 from data_prep.synthesis.candidates import Passage
 
 LEAST_PASSAGE = 200  # characters

@@ -17,7 +17,7 @@ def content_of(candidate: Candidate) -> dict:
 
 def leak_check(eval_files: list[str], threshold: float):
     """Function: candidates -> how each leaks a protected row, or ""."""
-    from data_prep.duplicates import Protected, fold, signatures
+    from data_prep.cleaning.duplicates import Protected, fold, signatures
 
     rows = [(f"{path}:{n}", *asked_of(row)) for path in eval_files for n, row in enumerate(read_jsonl(path), 1)]
     protected = Protected([row for row in rows if row[1].strip()], threshold)
@@ -37,7 +37,7 @@ def leak_check(eval_files: list[str], threshold: float):
 
 
 def duplicate_reasons(candidates: list[Candidate]) -> list[str]:
-    from data_prep.duplicates import fold
+    from data_prep.cleaning.duplicates import fold
 
     seen, found = set(), []
     for candidate in candidates:
@@ -51,7 +51,7 @@ def near_reasons(candidates: list[Candidate], seeds: list[str], threshold: float
     """Of questions that are near one another the first of each kind stays; none may be near a seed."""
     import numpy as np
 
-    from data_prep.duplicates import fold, near_groups, signatures
+    from data_prep.cleaning.duplicates import fold, near_groups, signatures
 
     if not candidates:
         return []

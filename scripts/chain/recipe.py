@@ -333,7 +333,7 @@ def module_of(script: Path):
     """A script as a module, under a name that cannot collide with a library's."""
     import importlib.util
 
-    if str(ROOT) not in sys.path:  # not the script's own folder: data_prep/report.py would pass for scripts/report.py
+    if str(ROOT) not in sys.path:  # not the script's own folder: data_prep/pipeline/report.py would pass for scripts/report.py
         sys.path.insert(0, str(ROOT))
     spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
     module = importlib.util.module_from_spec(spec)

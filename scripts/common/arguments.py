@@ -1,8 +1,8 @@
-"""Arguments of a script: the one parser (data_prep/arguments.py), a check of bounds, what was given. Imports no torch."""
+"""Arguments of a script: the one parser (data_prep/common/arguments.py), a check of bounds, what was given. Imports no torch."""
 
 from dataclasses import MISSING, fields
 
-from data_prep.arguments import parse_args
+from data_prep.common.arguments import parse_args
 
 __all__ = ["check_at_least", "given", "parse_args"]
 

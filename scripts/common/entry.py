@@ -6,7 +6,7 @@ import sys
 
 from common import machine
 from common.runs import first_process
-from data_prep.errors import exit_on_error
+from data_prep.common.errors import exit_on_error
 
 # Importing the libraries makes millions of objects that stay: looking them through for garbage took a fifth of the time.
 IMPORTING_THRESHOLD = (50_000, 10, 10)

@@ -1,5 +1,5 @@
-"""The two errors that scripts report; data_prep/errors.py holds them for both rooms."""
+"""The two errors that scripts report; data_prep/common/errors.py holds them for both rooms."""
 
-from data_prep.errors import CheckFailed, UserError
+from data_prep.common.errors import CheckFailed, UserError
 
 __all__ = ["CheckFailed", "UserError"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from data_prep.files import HALF, into_place
+from data_prep.common.files import HALF, into_place
 
 
 def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from common.errors import CheckFailed, UserError
-from data_prep.errors import disk_problem
+from data_prep.common.errors import disk_problem
 
 # Weights of their own that a checkpoint of the language model need not hold: a new head, the towers of images and sound.
 MAY_LACK = re.compile(r"^(?:score|classifier)\b|vision|visual|image|audio")

@@ -15,7 +15,7 @@ from common.files import into_place, reading, write_text
 from common.models import damaged_files
 from training import adapters
 
-from data_prep.files import on_disk
+from data_prep.common.files import on_disk
 
 
 def last(output_dir: str | Path) -> Path | None:

@@ -16,7 +16,7 @@ from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
 from training.data_files import files_of
 
-from data_prep.files import on_disk
+from data_prep.common.files import on_disk
 
 # Words of torch's out-of-memory errors, CUDA's and the processor's; the last is oneDNN's.
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")

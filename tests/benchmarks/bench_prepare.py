@@ -22,9 +22,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT)]
-from data_prep.choices import key_letters, options_of  # noqa: E402
-from data_prep.read import file_records, input_files  # noqa: E402
-from data_prep.values import Unreadable  # noqa: E402
+from data_prep.pipeline.read import file_records, input_files  # noqa: E402
+from data_prep.values.choices import key_letters, options_of  # noqa: E402
+from data_prep.values.strict import Unreadable  # noqa: E402
 
 
 def real_rows(source: str = "medmcqa") -> list[dict]:
@@ -130,7 +130,7 @@ def light_edit(text: str, pick: random.Random) -> str:
 
 def leaks(number: int = 1000, others: int = 2000) -> dict:
     """Recall by kind of planted leak, and precision among rows of another exam and of the other half, which are none."""
-    from data_prep.duplicates import Protected, fold, signatures
+    from data_prep.cleaning.duplicates import Protected, fold, signatures
 
     real, pick = real_rows(), random.Random(1)
     pick.shuffle(real)
@@ -347,7 +347,7 @@ def medical(pick) -> str:
 
 
 def personal(rounds: int = 400, sentences: int = 5000) -> dict:
-    from data_prep.privacy import find
+    from data_prep.cleaning.privacy import find
 
     pick, missed, total, types = random.Random(2), [], 0, {}
     for _ in range(rounds):
@@ -382,7 +382,7 @@ def notes(paths: list[Path]) -> dict:
     """
     import csv
 
-    from data_prep.privacy import find
+    from data_prep.cleaning.privacy import find
 
     csv.field_size_limit(10**9)
     counts, places, texts, characters = {}, {}, 0, 0

@@ -352,7 +352,14 @@ runpy.run_path({script!r}, run_name="__main__")
 @pytest.mark.parametrize("script", ["scripts/sft.py", "scripts/annotate.py", "data_prep/prepare.py", "data_prep/synthesize.py"])
 def test_ctrl_c_while_a_script_imports_is_one_line(script):
     """As it imports its own parts, before main is called, and jsonargparse, in main."""
-    late = ("common.entry", "data_prep.options", "data_prep.synthesis", "data_prep.sources", "data_prep.files", "jsonargparse")
+    late = (
+        "common.entry",
+        "data_prep.pipeline.options",
+        "data_prep.synthesis",
+        "data_prep.pipeline.sources",
+        "data_prep.common.files",
+        "jsonargparse",
+    )
     code = INTERRUPTED.format(late=late, script=str(ROOT / script), folder=str((ROOT / script).parent))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode in (130, -2) and done.stderr == "interrupted\n", done

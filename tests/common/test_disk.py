@@ -6,7 +6,7 @@ import pytest
 from common.models import damaged_files
 from conftest import ROOT, answer_at_once, run_script
 
-from data_prep.errors import disk_problem
+from data_prep.common.errors import disk_problem
 
 TRAIN = ["--max_steps", 1, "--max_length", 256]
 

@@ -13,6 +13,7 @@ SCRIPTS = ROOT / "scripts"
 FILES = sorted(SCRIPTS.rglob("*.py"))
 ENTRIES = {path.stem for path in SCRIPTS.glob("*.py")}
 # A room may import from those before it. common knows nobody.
+PREPARING = ("common", "words", "templates", "values", "tables", "documents", "cleaning", "shapes", "pipeline")
 ROOMS = ("common", "llamacpp", "export", "chatting", "scoring", "training", "annotation", "reporting", "chain")
 
 
@@ -72,6 +73,19 @@ def test_rooms_import_one_way():
         if ROOMS.index(other.partition(".")[0]) > ROOMS.index(part.partition(".")[0])
     }
     assert not wrong
+
+
+def test_rooms_of_data_prep_import_one_way():
+    def room(name: str) -> int:
+        part = name.split(".")[1]
+        return PREPARING.index(part) if part in PREPARING else len(PREPARING)
+
+    graph = data_prep_graph()
+    shared = {"data_prep.chat_template"}  # the one file that both rooms import
+    wrong = {(part, other) for part, found in graph.items() for other in found - shared if room(other) > room(part)}
+    assert not wrong
+    commands = {"prepare", "synthesize", "push_to_hub", "chat_template"}
+    assert {name.split(".")[1] for name in graph if name.count(".") == 1} == commands
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.parent == SCRIPTS], ids=lambda p: p.name)

@@ -7,7 +7,7 @@ import pytest
 from common.files import folder_beside, write_json
 from conftest import ROOT
 
-from data_prep.files import Output, write_text
+from data_prep.common.files import Output, write_text
 
 
 @pytest.fixture
@@ -86,4 +86,4 @@ def renames(path) -> list[int]:
 def test_no_writer_goes_around_it():
     files = [p for room in ("scripts", "data_prep") for p in (ROOT / room).rglob("*.py")]
     found = {str(p.relative_to(ROOT)): lines for p in files if (lines := renames(p))}
-    assert list(found) == ["data_prep/files.py"] and len(found["data_prep/files.py"]) == 1, found
+    assert list(found) == ["data_prep/common/files.py"] and len(found["data_prep/common/files.py"]) == 1, found

@@ -3,9 +3,9 @@
 import pytest
 from test_strangers import read, written
 
-from data_prep.choices import key_letters, options_of, split_stem
-from data_prep.errors import UserError
-from data_prep.values import Unreadable
+from data_prep.common.errors import UserError
+from data_prep.values.choices import key_letters, options_of, split_stem
+from data_prep.values.strict import Unreadable
 
 LETTERS = {
     "Arabic": ["أ", "ب", "ج", "د"],

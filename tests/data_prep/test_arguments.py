@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from data_prep.arguments import parse_args
-from data_prep.errors import CheckFailed, UserError, exit_on_error
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import CheckFailed, UserError, exit_on_error
 
 
 @dataclass

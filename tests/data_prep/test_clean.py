@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.clean import NAMES, RULES, clean_text
-from data_prep.html_text import CONTROLS, html_to_text
+from data_prep.cleaning.clean import NAMES, RULES, clean_text
+from data_prep.values.html_text import CONTROLS, html_to_text
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from test_headers import exam, letter
 from test_needless import asked, told
 
-from data_prep.convert import convert
-from data_prep.errors import UserError
-from data_prep.options import Args
-from data_prep.read import input_files
-from data_prep.sources import all_records, find_sources
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.read import input_files
+from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.shapes.convert import convert
 
 
 def made(*names, **options) -> list:

@@ -5,10 +5,10 @@ import json
 import pytest
 from test_exam_text import exam, prepared
 
-from data_prep import unpack
-from data_prep.asked_text import pairs_in
-from data_prep.errors import UserError
+from data_prep.common.errors import UserError
+from data_prep.documents.asked_text import pairs_in
 from data_prep.prepare import Args, prepare
+from data_prep.tables import unpack
 
 ITEM = (
     "<Item id='{n}'><ItemText>Mulher de {n}0 anos com <b>febre</b> há {n} dias; ação nº {n}.</ItemText>"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.duplicates import SIGNS, Protected, digest, figures, fold, joined_signatures, near_duplicates, signatures
+from data_prep.cleaning.duplicates import SIGNS, Protected, digest, figures, fold, joined_signatures, near_duplicates, signatures
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_folding_is_stable_thousands(text):
 def test_prepare_keeps_questions_that_differ_in_a_figure_and_a_chain_loses_only_neighbours(tmp_path):
     import json
 
-    from data_prep.options import Args
+    from data_prep.pipeline.options import Args
     from data_prep.prepare import prepare
 
     tablet = "Um paciente encontra comprimidos brancos, redondos e lisos de {} mm no frasco sem rótulo do avô. O que pode ser?"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, run_script
 
-from data_prep.arguments import parse_args
-from data_prep.errors import UserError
-from data_prep.options import Args
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
 from data_prep.prepare import prepare
 
 pytest.importorskip("datatrove", reason="pip install -r requirements-dev.txt")
@@ -99,8 +99,8 @@ def test_tasks_give_the_same_files(options, expected, tmp_path, tasks, workers):
 )
 def test_files_that_change_while_the_tasks_wait_in_a_queue_are_refused(tmp_path, change):
     """One file more or less, and tasks that ran before and after it would read one file twice and another never."""
-    from data_prep import engine_datatrove as engine
-    from data_prep.sources import find_sources
+    from data_prep.pipeline import engine_datatrove as engine
+    from data_prep.pipeline.sources import find_sources
 
     raw = tmp_path / "raw"
     raw.mkdir()
@@ -176,7 +176,7 @@ def test_without_the_package_the_line_to_install_it_is_told(raw, monkeypatch):
 
 
 def test_the_line_to_install_is_what_the_tests_use():
-    from data_prep.options import DATATROVE
+    from data_prep.pipeline.options import DATATROVE
 
     assert DATATROVE.split()[-1] in (ROOT / "requirements-dev.txt").read_text().splitlines()
 
@@ -192,8 +192,8 @@ def test_a_file_that_breaks_late_is_told_and_leaves_nothing(tmp_path, workers):
 
 
 def test_a_task_that_is_missing_is_no_success(raw, tmp_path):
-    from data_prep import engine_datatrove as engine
-    from data_prep.sources import find_sources
+    from data_prep.pipeline import engine_datatrove as engine
+    from data_prep.pipeline.sources import find_sources
 
     args = Args(inputs=[str(raw)], output_dir=str(tmp_path), engine="datatrove")
     engine.begin(args, find_sources(args))

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from data_prep.errors import UserError
-from data_prep.exam_text import exam_in, looks_like_exam
-from data_prep.office import _whole_words, _without_edges
+from data_prep.common.errors import UserError
+from data_prep.documents.exam_text import exam_in, looks_like_exam
+from data_prep.documents.office import _whole_words, _without_edges
 from data_prep.prepare import Args, prepare
 
 KEY = "CADBBACDDA"

@@ -9,13 +9,13 @@ from test_headers import why
 from test_needless import ILLS, asked, told
 from test_strangers import read
 
-from data_prep.convert import convert
-from data_prep.detect import find_reading
-from data_prep.errors import UserError
-from data_prep.nested import rows_of
-from data_prep.options import Args
-from data_prep.reading import PASTED, Wish, read_readings, write_readings
-from data_prep.tables import records_of
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.nested import rows_of
+from data_prep.shapes.reading import PASTED, Wish, read_readings, write_readings
+from data_prep.tables.records import records_of
 
 
 def drug(i: int, k: int) -> str:

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from data_prep.chat_template import IGNORED, Renderer, set_template
-from data_prep.template_sources import WRITTEN, shipped
+from data_prep.templates.sources import WRITTEN, shipped
 
 CASES = 150
 QWEN = [
@@ -87,7 +87,7 @@ def check(renderer, name, system, asked, answers):
 
 
 def thoughtless(answer: str) -> str:
-    from data_prep.messages import split_thought
+    from data_prep.templates.messages import split_thought
 
     return split_thought({"content": answer}).content
 

@@ -6,7 +6,7 @@ import pytest
 from test_needless import ILLS, asked, told
 from test_strangers import read
 
-from data_prep.errors import UserError
+from data_prep.common.errors import UserError
 
 LETTERED = [
     "Opção {}",

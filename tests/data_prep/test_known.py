@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from data_prep.convert import convert
-from data_prep.detect import find_reading
-from data_prep.known import KNOWN
-from data_prep.nested import exploded
-from data_prep.options import Args
-from data_prep.reading import Wish
+from data_prep.pipeline.options import Args
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.known import KNOWN
+from data_prep.shapes.nested import exploded
+from data_prep.shapes.reading import Wish
 
 OPTIONS = {"A": "Aspirin", "B": "Heparin", "C": "Insulin", "D": "Digoxin"}
 TEXTS = list(OPTIONS.values())

@@ -5,9 +5,9 @@ import json
 import pytest
 from test_exam_text import prepared
 
-from data_prep.errors import UserError
-from data_prep.moodle import aiken, gift
-from data_prep.tables import Bad
+from data_prep.common.errors import UserError
+from data_prep.documents.moodle import aiken, gift
+from data_prep.tables.records import Bad
 
 XML = """<?xml version="1.0" encoding="UTF-8"?>
 <quiz>

@@ -8,8 +8,8 @@ import openpyxl
 import pytest
 from test_exam_text import prepared
 
-from data_prep.errors import UserError
-from data_prep.nameless import names_for
+from data_prep.common.errors import UserError
+from data_prep.tables.nameless import names_for
 
 CARDS = [[f"Qual é a dose do fármaco {n}?", f"{n} mg ao dia por via oral"] for n in range(1, 13)]
 EXAM = [[f"Paciente {n} com dispneia e febre", *(f"conduta {x}{n}" for x in "ABCD"), "ABCD"[n % 4]] for n in range(1, 13)]

@@ -6,10 +6,10 @@ from test_headers import exam, letter
 from test_needless import asked, told
 from test_strangers import read
 
-from data_prep.convert import convert
-from data_prep.errors import UserError
-from data_prep.options import Args
-from data_prep.sources import all_records, find_sources
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.shapes.convert import convert
 
 HEAD = ["Enunciado", "A", "B", "C", "D", "Gabarito"]
 ROWS = [list(row.values()) for row in exam("Enunciado", "Gabarito", "{}")]

@@ -3,7 +3,7 @@
 import pytest
 from test_strangers import read, written
 
-from data_prep.errors import UserError
+from data_prep.common.errors import UserError
 
 ILLS = ["asthma", "gout", "otitis", "angina", "malaria", "sepsis", "stroke", "mumps", "scurvy", "colitis"]
 

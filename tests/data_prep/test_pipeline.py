@@ -5,8 +5,8 @@ import json
 import pytest
 from conftest import run_script
 
-from data_prep.errors import UserError
-from data_prep.options import Args
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
 from data_prep.prepare import prepare
 
 DRUGS = (

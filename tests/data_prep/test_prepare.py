@@ -8,10 +8,10 @@ import zipfile
 import pytest
 from conftest import ROOT, answer_at_once, run_script
 
-from data_prep.convert import convert
-from data_prep.detect import find_reading
-from data_prep.options import Args
-from data_prep.reading import Reading, Wish
+from data_prep.pipeline.options import Args
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.reading import Reading, Wish
 
 SHARED = ROOT.parent / "shared" / "data"
 ROWS = [

@@ -11,16 +11,16 @@ import pytest
 from benchmarks import bench_prepare
 from conftest import ROOT, kill_when, run_script
 
-from data_prep.arguments import parse_args
 from data_prep.chat_template import Renderer, prompt_messages, scoring_prompt, set_template
-from data_prep.convert import convert
-from data_prep.detect import find_reading
-from data_prep.errors import UserError
-from data_prep.options import Args
+from data_prep.cleaning.split import hashed, stratified
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.read import file_records, input_files
 from data_prep.prepare import prepare
-from data_prep.read import file_records, input_files
-from data_prep.reading import Wish
-from data_prep.split import hashed, stratified
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.reading import Wish
 
 DISEASES = (
     "asthma gout malaria scurvy rabies mumps anaemia cholera typhus lupus measles sepsis croup shingles tetanus polio leprosy "
@@ -465,7 +465,7 @@ def test_planted_personal_data_are_found_and_medical_numbers_stay():
 
 
 def test_marks_are_consistent_within_a_row():
-    from data_prep.privacy import TYPES, mask
+    from data_prep.cleaning.privacy import TYPES, mask
 
     known = {}
     first = mask("Dr. João Lima viu a Sra. Ana Souza, CPF 529.982.247-25.", known, TYPES)
@@ -485,7 +485,7 @@ def test_marks_are_consistent_within_a_row():
     ],
 )
 def test_each_cleaning_rule_alone(rule, before, after):
-    from data_prep.clean import RULES, clean_text
+    from data_prep.cleaning.clean import RULES, clean_text
 
     counted = set()
     assert clean_text(before, [rule], counted) == after and counted == {rule}

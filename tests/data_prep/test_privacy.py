@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.name_table import GIVEN, NO_NAMES, SURNAMES
-from data_prep.privacy import COMPILED, TYPES, find, mask
+from data_prep.cleaning.privacy import COMPILED, TYPES, find, mask
+from data_prep.words.name_table import GIVEN, NO_NAMES, SURNAMES
 
 CLINICAL = [
     "PACIENTE ESTÁ ASSINTOMÁTICO",

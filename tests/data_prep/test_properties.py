@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.convert import convert
-from data_prep.errors import UserError
-from data_prep.options import Args
-from data_prep.sources import all_records, find_sources
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.shapes.convert import convert
 
 CASES, MANY = 150, 10_000
 QUIET = {

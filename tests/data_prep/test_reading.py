@@ -7,11 +7,11 @@ import zipfile
 
 import pytest
 
-from data_prep.convert import convert
-from data_prep.errors import UserError
-from data_prep.options import Args
-from data_prep.read import input_files
-from data_prep.sources import all_records, find_sources
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.read import input_files
+from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.shapes.convert import convert
 
 Q = "Qual o tratamento da gota aguda no adulto?"
 
@@ -211,7 +211,7 @@ def test_sheets_archives_and_repeated_headers(tmp_path):
 
 
 def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
-    from data_prep import unpack
+    from data_prep.tables import unpack
 
     monkeypatch.setattr(unpack, "SMALL", 2**20)
     with pytest.raises(UserError, match="unpacks to far more"):
@@ -260,24 +260,24 @@ def pdf_of(text: str) -> bytes:
 
 def test_two_column_keys_and_many_exams(tmp_path):
     """Every key of `| 1 | D |` tables is taken, and no file is read more than a few times, however many there are."""
-    from data_prep import documents
+    from data_prep.documents import texts
 
     for i in range(30):
         exam = "".join(f"## Questão {n}\n\nPergunta {i} {n}?\n\n- A) x\n- B) y\n\n" for n in (1, 2, 3))
         (tmp_path / f"exam{i}.md").write_text(exam, encoding="utf-8")
         key = f"Chave de exam{i}.md\n\n| Questão | Resposta |\n|---|---|\n| 1 | A |\n| 2 | B |\n| 3 | A |\n"
         (tmp_path / f"key{i}.md").write_text(key, encoding="utf-8")
-    assert documents.keys_in("| 1 | A | 2 | B |\n| 3 | C | 4 | D |") == {
+    assert texts.keys_in("| 1 | A | 2 | B |\n| 3 | C | 4 | D |") == {
         n: (a, "") for n, a in zip((1, 2, 3, 4), "ABCD", strict=True)
     }
     calls = []
-    whole = documents.whole_text
-    documents.whole_text = lambda path, shown: calls.append(path) or whole(path, shown)
+    whole = texts.whole_text
+    texts.whole_text = lambda path, shown: calls.append(path) or whole(path, shown)
     try:
         args = Args(inputs=[str(tmp_path)])
         rows = [convert(record.raw, reading, args) for record, reading in all_records(find_sources(args))]
     finally:
-        documents.whole_text = whole
+        texts.whole_text = whole
     assert [row["answer"] for row in rows] == ["A", "B", "A"] * 30
     assert len(calls) <= 8 * 60  # grows with the files, not with their square
 
@@ -350,7 +350,7 @@ PASTED += [
 @pytest.mark.parametrize("name, content, words", PASTED, ids=[case[0] for case in PASTED])
 def test_pasted_lines_are_read_from_a_config(tmp_path, name, content, words):
     """The first answer that an error offers, pasted into a YAML file as it stands, is one."""
-    from data_prep.arguments import parse_args
+    from data_prep.common.arguments import parse_args
 
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError) as error:

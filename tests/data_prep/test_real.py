@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from data_prep.convert import convert
-from data_prep.errors import UserError
-from data_prep.nested import explode_row
-from data_prep.options import Args
-from data_prep.sources import all_records, find_sources
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.shapes.convert import convert
+from data_prep.shapes.nested import explode_row
 
 SHARED = ROOT.parent / "shared" / "data"
 pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="../shared/data is absent: it is no part of the project")

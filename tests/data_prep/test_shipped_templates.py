@@ -6,7 +6,7 @@ import re
 import pytest
 
 from data_prep.chat_template import IGNORED, Renderer, TemplateError, set_template
-from data_prep.template_sources import shipped
+from data_prep.templates.sources import shipped
 
 TURNS = [
     {"role": "user", "content": "Dor torácica há 2 h?"},

@@ -7,15 +7,15 @@ import openpyxl
 import pytest
 from conftest import ROOT
 
-from data_prep.convert import convert
-from data_prep.detect import find_reading
-from data_prep.documents import exam_rows
-from data_prep.errors import UserError
-from data_prep.nested import rows_of
-from data_prep.options import Args
+from data_prep.common.errors import UserError
+from data_prep.documents.texts import exam_rows
+from data_prep.pipeline.options import Args
 from data_prep.prepare import prepare
-from data_prep.reading import Wish
-from data_prep.tables import records_of
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.nested import rows_of
+from data_prep.shapes.reading import Wish
+from data_prep.tables.records import records_of
 
 OPTIONS = {"A": "Aspirina", "B": "Heparina", "C": "Insulina"}
 

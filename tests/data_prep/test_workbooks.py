@@ -8,11 +8,11 @@ import pytest
 from test_headers import exam
 from test_needless import asked, told
 
-from data_prep.arguments import parse_args
-from data_prep.errors import UserError
-from data_prep.options import Args
-from data_prep.reading import PASTED
-from data_prep.sources import all_records, find_sources
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.shapes.reading import PASTED
 
 PAIRS = [{"Indagação": asked(i), "Devolutiva": told(i)} for i in range(24)]
 COUNTS = [{"Área": name, "Quantidade": 7} for name in ("Cirurgia", "Pediatria")]

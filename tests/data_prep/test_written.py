@@ -5,14 +5,14 @@ import json
 import pytest
 from test_strangers import read, written
 
-from data_prep.convert import convert
-from data_prep.detect import find_reading
-from data_prep.errors import UserError
-from data_prep.nested import rows_of
+from data_prep.common.errors import UserError
+from data_prep.documents.written import markdown_table, marked_exam
 from data_prep.prepare import Args, prepare
-from data_prep.reading import Wish
-from data_prep.unpack import find_encoding
-from data_prep.written import markdown_table, marked_exam
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.nested import rows_of
+from data_prep.shapes.reading import Wish
+from data_prep.tables.unpack import find_encoding
 
 STEMS = [f"Care afirmaţie {i} este corectă?" for i in range(30)]
 

@@ -84,7 +84,7 @@ def without_a_key(content: bytes, dice: random.Random) -> tuple[str, bytes]:
 
 
 def outcome(read: Callable, path: Path, alone: str, what: str, cut: str, after: bytes) -> str:
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
 
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -308,7 +308,7 @@ def make_adapter(folder: Path, damaged: str) -> Path:
 def read_adapter(path: Path):
     from common.models import check_model_name
 
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
 
     if problems := check_model_name(str(path.parent)):
         raise UserError(problems)
@@ -355,7 +355,7 @@ def read_gguf(path: Path):
     """Its callers turn ValueError and OSError, which read_header says it raises, into their own errors."""
     from llamacpp.files import read_header
 
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
 
     try:
         return read_header(path)
@@ -407,7 +407,7 @@ def make_table(folder: Path, ending: str) -> Path:
 
 
 def read_table(path: Path):
-    from data_prep.options import Args
+    from data_prep.pipeline.options import Args
     from data_prep.prepare import prepare
 
     options = {"shape": "text", "fields": {"text": "text"}} if path.suffix == ".docx" else {}

@@ -19,8 +19,8 @@ from fuzz import MEMORY
 from fuzz_makers import soup
 from fuzz_targets import ROOT, Target
 
-from data_prep.arguments import parse_args
-from data_prep.errors import exit_on_error
+from data_prep.common.arguments import parse_args
+from data_prep.common.errors import exit_on_error
 
 ODD = (
     "1|0|-1|2.5|1e3|-1e999|nan|99999999999999999999|true|false|yes|on|null|~||[]|[a, b]|[1, [2]]|{}|{a: b}|{a: {b: 1}}|{|["

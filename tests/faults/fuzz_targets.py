@@ -76,10 +76,12 @@ def texts() -> list[Target]:
     from llamacpp.proxy import host_of, parsed
     from scoring import answers, judge, refusals
 
-    from data_prep import choices, clean, turns, values, written
-    from data_prep.errors import UserError
-    from data_prep.html_text import TAG, html_to_text
-    from data_prep.privacy import TYPES, find, mask
+    from data_prep.cleaning import clean
+    from data_prep.cleaning.privacy import TYPES, find, mask
+    from data_prep.common.errors import UserError
+    from data_prep.documents import written
+    from data_prep.values import choices, strict, turns
+    from data_prep.values.html_text import TAG, html_to_text
 
     names, customs = names_pattern([]), turns.Customs({})
 
@@ -100,7 +102,7 @@ def texts() -> list[Target]:
         Target("html_to_text", html_to_text, makers.web, words_kept),
         Target("choices.split_stem", choices.split_stem, makers.exam),
         Target("written", lambda t: (written.marked_exam(t), written.markdown_table(t, "x")), makers.exam, allowed=(UserError,)),
-        Target("turns", lambda t: turns.told(turns.blocks_of(t, {}), customs), makers.exam, allowed=(values.Unreadable,)),
+        Target("turns", lambda t: turns.told(turns.blocks_of(t, {}), customs), makers.exam, allowed=(strict.Unreadable,)),
         Target("proxy.parsed", lambda t: parsed(t.encode("utf-8", "surrogatepass")), allowed=(ValueError,)),
         Target("proxy.host_of", host_of),
         Target("annotation shown", lambda t: shown(t, names, "?")),
@@ -111,12 +113,12 @@ def _values() -> list[Target]:
     import sft
     from scoring import tasks
 
-    from data_prep import choices, values
-    from data_prep.convert import convert
-    from data_prep.detect import find_reading
-    from data_prep.errors import UserError
-    from data_prep.options import Args
-    from data_prep.reading import Wish
+    from data_prep.common.errors import UserError
+    from data_prep.pipeline.options import Args
+    from data_prep.shapes.convert import convert
+    from data_prep.shapes.detect import find_reading
+    from data_prep.shapes.reading import Wish
+    from data_prep.values import choices, strict
 
     args = Args()
 
@@ -135,8 +137,8 @@ def _values() -> list[Target]:
         return isinstance(found, list) and all(isinstance(p, str) for p in found)
 
     return [
-        Target("choices.options_of", choices.options_of, makers.value, allowed=(values.Unreadable,)),
-        Target("choices.key_letters", right, makers.keyed, letters, allowed=(values.Unreadable,)),
+        Target("choices.options_of", choices.options_of, makers.value, allowed=(strict.Unreadable,)),
+        Target("choices.key_letters", right, makers.keyed, letters, allowed=(strict.Unreadable,)),
         Target("shapes", rows_as_read, makers.alike, lambda _, f: all(isinstance(r, dict | str) for r in f), (UserError,)),
         Target("sft.check_row", sft.check_row, makers.row, problems),
         Target("tasks.check_row", tasks.check_row, makers.row, problems),
@@ -151,9 +153,10 @@ def _files(folder: Path) -> list[Target]:
     from common.files import read_rows
     from scoring import tasks
 
-    from data_prep import documents, tables
-    from data_prep.errors import UserError
-    from data_prep.turn_rows import conversations
+    from data_prep.common.errors import UserError
+    from data_prep.documents import texts
+    from data_prep.tables import records
+    from data_prep.tables.turn_rows import conversations
 
     def written(name: str, text: str) -> Path:
         (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -167,8 +170,8 @@ def _files(folder: Path) -> list[Target]:
         return lambda text: list(conversations(reader(written(name, text), name), name))
 
     def markdown(path: Path, shown: str):
-        documents.key_files.cache_clear()
-        return documents.markdown_file(path, shown, [path])
+        texts.key_files.cache_clear()
+        return texts.markdown_file(path, shown, [path])
 
     def encodable(_, rows: list[dict]) -> bool:
         """A tokenizer and a file take no half of a character."""
@@ -179,12 +182,12 @@ def _files(folder: Path) -> list[Target]:
         Target(
             "read_rows", lambda t: read_rows(written("rows.jsonl", t), tasks.check_row), makers.lines, encodable, (UserError,)
         ),
-        Target("reader of .jsonl", read(tables.jsonl, "a.jsonl"), makers.lines, allowed=of_files),
+        Target("reader of .jsonl", read(records.jsonl, "a.jsonl"), makers.lines, allowed=of_files),
         Target(
-            "reader of .json", read(tables.json_file, "a.json"), makers.lines, allowed=(*of_files, ValueError, RecursionError)
+            "reader of .json", read(records.json_file, "a.json"), makers.lines, allowed=(*of_files, ValueError, RecursionError)
         ),
-        Target("reader of .csv", read(tables.csv_file, "a.csv"), makers.exam, allowed=of_files),
-        Target("reader of .txt", read(documents.text_file, "a.txt"), makers.exam, allowed=of_files),
+        Target("reader of .csv", read(records.csv_file, "a.csv"), makers.exam, allowed=of_files),
+        Target("reader of .txt", read(texts.text_file, "a.txt"), makers.exam, allowed=of_files),
         Target("reader of .md", read(markdown, "exam.md"), makers.exam, allowed=of_files),
         Target("recipe.load", recipe, allowed=(UserError,)),
     ]
@@ -194,9 +197,9 @@ def _blobs(folder: Path) -> list[Target]:
     from llamacpp.files import gguf_problems, read_header
     from transformers import AutoTokenizer
 
-    from data_prep import read
     from data_prep.chat_template import Renderer, TemplateError, set_template
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
+    from data_prep.pipeline import read
 
     seeds, header, opened = makers.seeds(), makers.gguf_seed(folder), []
     read.atexit = SimpleNamespace(register=opened.append)  # what is unpacked goes at the process's end, here after each trial

@@ -19,7 +19,7 @@ def test_damaged_file_is_named_or_makes_no_difference(tmp_path, reader):
 
 def test_damage_that_goes_unnamed_would_be_seen(tmp_path):
     """A reader that ends in a traceback, one that names no file, one that reads what is left as if it were whole."""
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
 
     def nameless(path):
         if path.read_bytes() != b"0123456789" * 9:
@@ -38,7 +38,7 @@ def test_damage_that_goes_unnamed_would_be_seen(tmp_path):
 @pytest.mark.parametrize("name", ["metrics.json", "predictions.jsonl", "baselines.jsonl"])
 def test_a_key_that_is_lacking_is_named_with_its_file(tmp_path, name):
     """Each key of an evaluation in turn: compare.py makes do without it, or names it; never a KeyError's traceback."""
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
 
     path, refused = damage.make_evaluations(tmp_path, name), set()
     rows = [damage.json.loads(path.read_text())] if name == "metrics.json" else list(map(damage.json.loads, open(path)))

@@ -33,7 +33,7 @@ def test_a_tensor_without_size_is_told_before_llama_cpp_divides_by_it(tmp_path):
 def test_a_template_that_is_no_utf8_names_the_file(tmp_path):
     from scoring.engines_llama import Gguf
 
-    from data_prep.errors import UserError
+    from data_prep.common.errors import UserError
 
     path = damaged(tmp_path, "text", "tokenizer.chat_template", 60, b"\xeb\xff")
     with pytest.raises(UserError, match=f"{path}: is damaged"):

@@ -81,7 +81,7 @@ def raw_files(folder: Path, planted: list[Planted]) -> dict[str, Path]:
 
 def prepared(raw: Path, out: Path, capsys, **options) -> str:
     """prepare.py in this process; returns what it printed."""
-    from data_prep.options import Args
+    from data_prep.pipeline.options import Args
     from data_prep.prepare import prepare
 
     prepare(Args(inputs=[str(raw)], output_dir=str(out), **options))
@@ -115,7 +115,7 @@ def test_a_leak_would_be_seen(tmp_path, capsys):
 
 def test_what_is_said_of_rejects_and_of_untitled_names():
     """By design a name that nothing announces stays where given name or surname is no known one; the README says so."""
-    from data_prep.privacy import TYPES, mask
+    from data_prep.cleaning.privacy import TYPES, mask
 
     rare = plant(COUNT, 3, untitled=True)
     stays = sum(one.text in mask(one.sentence, {}, TYPES) for one in rare)

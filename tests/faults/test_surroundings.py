@@ -78,9 +78,10 @@ def test_links_are_followed_and_stay(tmp_path):
 
 
 def test_a_folder_that_is_deleted_meanwhile_is_one_error(tmp_path, monkeypatch, capsys):
-    from data_prep import prepare, write
-    from data_prep.errors import exit_on_error
-    from data_prep.options import Args
+    from data_prep import prepare
+    from data_prep.common.errors import exit_on_error
+    from data_prep.pipeline import write
+    from data_prep.pipeline.options import Args
 
     out, real = tmp_path / "out", write.write_rows
     monkeypatch.setattr(write, "write_rows", lambda *given: shutil.rmtree(out) or real(*given))

@@ -25,9 +25,9 @@ def import_all(models: bool = True) -> None:
     import docstring_parser, filelock, ftfy, jsonargparse, numpy, openai, py3langid, rensa, typeshed_client, yaml  # noqa: E401, F401, I001
 
     sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-    import data_prep.choose, data_prep.prepare, data_prep.synthesize  # noqa: E401, F401, I001
+    import data_prep.pipeline.choose, data_prep.prepare, data_prep.synthesize  # noqa: E401, F401, I001
     from chain import fingerprint
-    from data_prep import language
+    from data_prep.words import language
 
     for script in ("data_prep/prepare.py", "scripts/annotate.py"):  # what a recipe asks of its stages' code
         fingerprint.code_hash(ROOT / script)

@@ -1,0 +1,194 @@
+"""The argument parser of every script: a dataclass whose fields are the YAML keys and the flags.
+
+    args = parse_args(Args, __doc__)
+
+Importing this file imports neither jsonargparse nor yaml, so that it costs nothing where no argument is read.
+"""
+
+import dataclasses
+import difflib
+import json
+import re
+import sys
+import types
+import typing
+from pathlib import Path
+
+from data_prep.common.errors import UserError
+
+
+def parse_args(cls, doc: str, argv: list[str] | None = None):
+    """Fill the dataclass `cls` from `--config FILE.yaml` and flags; flags win, an unknown key is an error.
+
+    Args:
+        cls: dataclass; docstrings under its fields are their help. `cls.POSITIONAL` (ClassVar) names the field that takes the
+            words before the flags; its method `problems()` returns what is wrong with the values, as a list of strings.
+        doc: the script's docstring, which is its manual: `--help` shows it with its line breaks.
+        argv: words of the command line; without it those of this process.
+
+    A YAML file may stand first without `--config`, a boolean flag without a value, and a list's values as words.
+    Raises UserError with every problem: unknown and repeated keys with file and line, then values, then `problems()`.
+    """
+    import jsonargparse
+
+    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    hints = typing.get_type_hints(cls)
+    hints = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    argv = _as_flags(list(sys.argv[1:] if argv is None else argv), hints, getattr(cls, "POSITIONAL", ""))
+    words = f"[{cls.POSITIONAL} ...] " if hasattr(cls, "POSITIONAL") else ""
+    usage = f"%(prog)s [CONFIG.yaml] {words}[--flag value ...]"
+    parser = jsonargparse.ArgumentParser(usage=usage, description=doc, exit_on_error=False, formatter_class=_manual_formatter())
+    if (cls.__doc__ or "").startswith(f"{cls.__name__}("):  # dataclasses' own: every field and default in one line
+        cls.__doc__ = "flags, each also a key of CONFIG.yaml"
+    parser.add_argument("--config", action="config", metavar="FILE", help="YAML file whose keys are the flags below; flags win")
+    parser.add_class_arguments(cls)
+    if problems := [problem for path in _configs(argv) for problem in config_problems(path, list(hints))]:
+        raise UserError(problems)
+    try:
+        values = parser.parse_args(argv)
+    except jsonargparse.ArgumentError as error:
+        raise UserError(_explained(str(error), argv, list(hints))) from None
+    args = cls(**{name: values[name] for name in hints})
+    if problems := args.problems() if hasattr(args, "problems") else []:
+        raise UserError(problems)
+    return args
+
+
+def config_problems(path: str | Path, names: list[str]) -> list[str]:
+    """Unknown and repeated keys of a YAML file, each with its line; [] for a file that is not there."""
+    import yaml
+
+    if not Path(path).is_file():
+        return []  # a missing file is jsonargparse's own clear error
+    try:
+        node = yaml.compose(Path(path).read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return [f"{path}: not valid YAML: {' '.join(str(error).split())}"]
+    if node is None:
+        return [f"{path}: is empty; write at least one `key: value`, or leave --config out"]
+    if not isinstance(node, yaml.MappingNode):
+        return [f"{path}: must hold `key: value` lines"]
+    problems, seen = [], set()
+    for key, _ in node.value:
+        where = f"{path}:{key.start_mark.line + 1}"
+        if key.value not in names:
+            near = difflib.get_close_matches(str(key.value), names, 1)
+            problems.append(f"{where}: unknown key {key.value!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+        elif key.value in seen:
+            problems.append(f"{where}: key {key.value!r} stands twice; keep one")
+        seen.add(key.value)
+    return problems
+
+
+def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
+    """The words as jsonargparse takes them: words before the flags named, booleans with a value, lists as JSON."""
+    named = next((i for i, word in enumerate(argv) if _is_flag(word)), len(argv))
+    words, rest = argv[:named], argv[named:]
+    front = []
+    if words and words[0].endswith((".yaml", ".yml")):
+        front, words = ["--config", words[0]], words[1:]
+    if positional:
+        rest, more = _after_booleans(rest, hints)
+        if words := [*words, *more]:
+            front += [f"--{positional}", *(words if _is_list(hints[positional]) else [" ".join(words)])]
+        words = []
+    found, taking = [], None  # taking: the list's values so far, its flag before them
+    for i, word in enumerate(argv := [*words, *front, *rest]):
+        if taking is not None and not _is_flag(word):
+            taking.append(word)
+            continue
+        found += _list_words(taking, hints)
+        taking = None
+        name = word[2:] if word.startswith("--") else ""
+        if _is_list(hints.get(name)):
+            taking = [word]
+        else:
+            found.append(word)
+            if hints.get(name) is bool and (i + 1 == len(argv) or _is_flag(argv[i + 1])):
+                found.append("true")
+    return found + _list_words(taking, hints)
+
+
+def _after_booleans(argv: list[str], hints: dict) -> tuple[list[str], list[str]]:
+    """(the words without those that stand after a boolean flag and are no value of it; those words): `--inspect a.csv`."""
+    kept, words, after = [], [], False
+    for i, word in enumerate(argv):
+        if after and not _is_flag(word):
+            words.append(word)
+            continue
+        value = argv[i + 1].casefold() if i + 1 < len(argv) else ""
+        after = hints.get(word[2:]) is bool and word.startswith("--") and value not in ("true", "false", "yes", "no")
+        kept.append(word)
+    return kept, words
+
+
+def _is_flag(word: str) -> bool:
+    return word.startswith("-") and not re.fullmatch(r"-(\d|\.\d).*|-", word)
+
+
+def _is_list(hint) -> bool:
+    """Whether it takes a list; `list[str] | str` does too."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return any(typing.get_origin(kind) is list for kind in kinds)
+
+
+def _list_words(taking: list[str] | None, hints: dict) -> list[str]:
+    """A list's flag and its values as one JSON word; what is written as a list stays, a lacking value is argparse's error.
+
+    One word stays a word where the field takes one (`list[str] | str`).
+    """
+    if taking is None:
+        return []
+    flag, *words = taking
+    alone = len(words) == 1 and (words[0].startswith("[") or isinstance(hints[flag[2:]], types.UnionType))
+    if not words or alone:
+        return taking
+    return [flag, json.dumps(words)]
+
+
+def _configs(argv: list[str]) -> list[str]:
+    """The YAML files that the words name."""
+    pairs = zip(argv, [*argv, None][1:], strict=True)
+    named = [a.partition("=")[2] if a.startswith("--config=") else b if a == "--config" else None for a, b in pairs]
+    return [name for name in named if name]
+
+
+def _explained(message: str, argv: list[str], names: list[str]) -> str:
+    """jsonargparse's message in one line, with the name that was probably meant, or the YAML line of the value."""
+    message = " ".join(message.split())
+    for flag in (word.partition("=")[0] for word in argv if word.startswith("--")):
+        near = difflib.get_close_matches(flag[2:], names, 1)
+        if flag in message and flag[2:] not in [*names, "config", "help"] and near:
+            message += f" (did you mean --{near[0]}?)"
+    key = re.search(r'key "(\w+)"', message)
+    for path in _configs(argv) if key else []:
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines() if Path(path).is_file() else [], 1):
+            if line.startswith(f"{key[1]}:") and not any(word.partition("=")[0] == f"--{key[1]}" for word in argv):
+                message = f"{path}:{number}: {message}"
+    return f"{message}; see --help"
+
+
+def _manual_formatter():
+    """Help that keeps the docstring's line breaks: the docstring is the manual. A flag's kind stands where its value does."""
+    import argparse
+
+    import jsonargparse
+
+    kinds = {"int": "INT", "float": "FLOAT", "str": "TEXT", "list": "ITEM ...", "dict": "{KEY: VALUE}"}
+
+    class Manual(jsonargparse.DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
+        def _get_help_string(self, action):
+            return re.sub(r"(, )?type: %\(type\)s(?(1)|, )", "", super()._get_help_string(action))
+
+        def _expand_help(self, action):
+            return re.sub(r" \(default: (null|\[\]|\{\}|)\)$", "", super()._expand_help(action))
+
+        def _get_default_metavar_for_optional(self, action):
+            named = (self._get_type_str(action) or "").removeprefix("Union[")
+            return next((kind for name, kind in kinds.items() if named.startswith(name)), "VALUE")
+
+        def _format_action_invocation(self, action):
+            words = re.sub(r", --\S+\+ .*", "", super()._format_action_invocation(action))  # jsonargparse's --data+ beside --data
+            return words.replace("[ITEM,...]", "ITEM ...")
+
+    return Manual

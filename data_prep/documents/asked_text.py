@@ -1,0 +1,56 @@
+"""Questions with their answers in a formatted text, each under a mark: `## Question 1`, `### Answer`; `**P:** …`, `**R:** …`."""
+
+import itertools
+import re
+
+from data_prep.documents.exam_layout import TAGS
+from data_prep.values.choices import split_stem
+
+ASKS = r"pergunta|quest[ãa]o|question|pregunta|frage|domanda|p|q"
+TELLS = r"resposta|answer|respuesta|r[ée]ponse|antwort|risposta|r|a"
+NUMBER = r"(?:[ \t]*(?:n?[º°]\.?[ \t]*)?(\d{1,4}))?"
+HEADING = re.compile(rf"^[ \t]*#{{1,6}}[ \t]*(?:({ASKS})|({TELLS})){NUMBER}[ \t]*(?:[:.–—-][ \t]*(.*))?$", re.M | re.I)
+BOLD = re.compile(
+    rf"^[ \t>*-]*?(?:\*\*|__)(?:({ASKS})|({TELLS})){NUMBER}[ \t]*(?:[:：]?(?:\*\*|__)[:：]?)(?<=[:：*_])()", re.M | re.I
+)
+RULE = re.compile(r"^[ \t]*(?:[-*_=]{3,})[ \t]*$", re.M)
+TITLE = re.compile(r"(?:^|\n)[ \t]*#{1,6}[ \t][^\n]*\s*$")
+FEWEST = 2
+
+
+def pairs_in(text: str) -> list[tuple[int, dict]]:
+    """(place, question and answer) where a text holds nothing but such pairs, titles aside; [] for any other.
+
+    Questions and answers take turns, their numbers follow one another, and neither holds lettered options: those are an exam's.
+    """
+    text = text.replace("<summary>", "###      ")  # a title, of the same length
+    text = TAGS.sub(lambda tag: " " * len(tag.group()), text)
+    hits = next((found for form in (HEADING, BOLD) if len(found := list(form.finditer(text))) >= 2 * FEWEST), [])
+    if len(hits) % 2 or TITLE.sub("", RULE.sub("", text[: hits[0].start()])).strip() if hits else True:
+        return []
+    if any(bool(hit[1]) == bool(n % 2) for n, hit in enumerate(hits)):
+        return []
+    said = [
+        f"{hit[4] or ''}\n{text[hit.end() : following.start() if following else None]}"
+        for hit, following in itertools.pairwise([*hits, None])
+    ]
+    said = [_bare(part) for part in said]
+    numbers = [int(hit[3]) for hit in hits[::2] if hit[3]]
+    in_order = not numbers or numbers == list(range(numbers[0], numbers[0] + len(hits) // 2))
+    of_answers = [(a[3], b[3]) for a, b in zip(hits[::2], hits[1::2], strict=True) if b[3]]
+    if not in_order or any(a != b for a, b in of_answers) or not all(said):
+        return []
+    if any(split_stem(part)[1] for part in said) or sum(len(answer) < 4 for answer in said[1::2]) > len(hits) / 8:
+        return []
+    pairs = zip(said[::2], said[1::2], strict=True)
+    return [(hit.start(), {"question": q, "answer": a}) for hit, (q, a) in zip(hits[::2], pairs, strict=True)]
+
+
+def _bare(part: str) -> str:
+    """A part without the rules and titles that stand between it and the next."""
+    part = RULE.sub("", part).strip()
+    while shorter := TITLE.sub("", part).strip():
+        if shorter == part:
+            return part
+        part = shorter
+    return ""

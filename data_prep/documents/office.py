@@ -1,0 +1,162 @@
+"""Readers of PDF and DOCX: their text as one record, or the exam or table that is written into it.
+
+Each yields (line, record, bytes so far).
+"""
+
+import functools
+import re
+from collections import Counter
+from pathlib import Path
+
+from data_prep.common.errors import UserError
+from data_prep.documents.exam_layout import SIGN, is_of_exam
+from data_prep.documents.texts import exam_rows, written_or_text
+from data_prep.tables.records import Bad
+from data_prep.words.names import LETTERS
+
+
+def pdf_file(path: Path, shown: str, key: str = ""):
+    """The text of a PDF as one record, with its number of pages, or its exam. A scanned one holds none: a reject says so."""
+    pages = _pages(path, shown)
+    if rows := exam_rows(pdf_text(path, shown), key):
+        yield from ((line, row if isinstance(row, Bad) else row | {"pages": len(pages)}, at) for line, row, at in rows)
+    else:
+        yield 1, {"text": _whole_words("\n\n".join(p for p in pages if p)), "pages": len(pages)}, 0
+
+
+def pdf_text(path: Path, shown: str) -> str:
+    """The text of a PDF without what stands at the edges of its pages."""
+    return _whole_words("\n\n".join(_without_edges(_pages(path, shown))))
+
+
+@functools.lru_cache(maxsize=4)  # read for its rows, for its reading and as a key
+def _pages(path: Path, shown: str) -> list[str]:
+    import logging
+
+    import pypdf
+
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    reader = pypdf.PdfReader(path)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise UserError(f"{shown}: is locked by a password; save it without one")
+    return [(page.extract_text() or "").translate(LIGATURES).strip() for page in reader.pages]
+
+
+MOST_EDGES = 4  # lines
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-"})
+BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)")
+PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
+KEPT = re.compile(
+    r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
+)
+
+
+def _whole_words(text: str) -> str:
+    """Words that a line's end cut in two are joined; one that is written with its hyphen elsewhere keeps it."""
+
+    def joined(hit: re.Match) -> str:
+        hyphened = f"{hit[1]}-{hit[2]}"
+        whole = hit[1] + hit[2]
+        stays = hyphened in text or (whole not in text and (KEPT.fullmatch(hit[1]) or PRONOUN.fullmatch(hit[2])))
+        return f"{hyphened if stays else whole}\n"
+
+    return BROKEN.sub(joined, text)
+
+
+def _without_edges(pages: list[str]) -> list[str]:
+    """Pages without the lines at their first and last places that many pages share, digits aside: in the middle of a question
+    they would be read as its words."""
+    lines = [page.split("\n") for page in pages if page]
+    least = max(3, 0.4 * len(lines))  # where left and right pages differ, each has half
+    for at in (-1, 0) * MOST_EDGES:
+        common, same = (Counter(of(page[at]) for page in lines if page) for of in (_plain, str.strip))
+        for page in lines:
+            numbered = same[page[at].strip()] < least  # a number that is the same on all pages is no question's
+            if len(page) > 4 and common[_plain(page[at])] >= least and not is_of_exam(page[at], numbered):
+                del page[at]
+    return ["\n".join(page) for page in lines]
+
+
+def _plain(line: str) -> str:
+    return "".join("#" if c.isdigit() else c for c in line.strip()).replace("##", "#").replace("##", "#")
+
+
+def docx_file(path: Path, shown: str, key: str = ""):
+    """The text, or the exam, of a DOCX."""
+    yield from written_or_text(docx_text(path), path, shown, key)
+
+
+def docx_text(path: Path) -> str:
+    """The text of a DOCX: paragraphs and tables in their order, a table's row a line with tabs.
+
+    Word counts lists by itself, so that their numbers and letters stand in no text: they are written out where a list is
+    lettered. A paragraph that is set apart by its type (as the right option of an exam can be) is signed for `exam_in`.
+    """
+    import docx
+    from docx.table import Table
+
+    document = docx.Document(str(path))
+    lists, parts = _Lists(document), []
+    for block in document.iter_inner_content():
+        if isinstance(block, Table):
+            parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
+        elif block.text.strip():
+            parts.append((SIGN if _set_apart(block) else "") + lists.mark(block) + block.text.strip())
+    return "\n\n".join(parts)
+
+
+def _set_apart(paragraph) -> bool:
+    """Whether all that is written in a paragraph is bold, underlined, marked or coloured, one of them throughout."""
+    runs = [run for run in paragraph.runs if run.text.strip(" \t.,;:)(")]
+    ways = (
+        lambda run: run.bold,
+        lambda run: run.underline,
+        lambda run: run.font.highlight_color is not None,
+        lambda run: run.font.color is not None and run.font.color.rgb is not None and str(run.font.color.rgb) != "000000",
+    )
+    return bool(runs) and any(all(way(run) for run in runs) for way in ways)
+
+
+class _Lists:
+    """The numbers and letters that Word gives to a document's lists, where one of them is lettered."""
+
+    def __init__(self, document):
+        from docx.oxml.ns import qn
+
+        self.qn, self.counts, self.levels = qn, {}, {}
+        root = next((r.target_part for r in document.part.rels.values() if r.reltype.endswith("/numbering")), None)
+        if root is None:
+            return
+        numbering = root.element
+        abstract = {a.get(qn("w:abstractNumId")): a for a in numbering.findall(qn("w:abstractNum"))}
+        for num in numbering.findall(qn("w:num")):
+            kind = abstract.get(num.find(qn("w:abstractNumId")).get(qn("w:val")))
+            for level in () if kind is None else kind.findall(qn("w:lvl")):
+                shape = level.find(qn("w:numFmt"))
+                self.levels[num.get(qn("w:numId")), level.get(qn("w:ilvl"))] = None if shape is None else shape.get(qn("w:val"))
+        used = {self._place(p) for p in document.paragraphs}
+        if not any(str(self.levels.get(place)).endswith("Letter") for place in used):
+            self.levels = {}
+
+    def _place(self, paragraph) -> tuple[str, str] | None:
+        style = paragraph.style.element.pPr if paragraph.style is not None else None
+        for properties in (paragraph._p.pPr, style):
+            number = None if properties is None else properties.find(self.qn("w:numPr"))
+            if number is not None and (of := number.find(self.qn("w:numId"))) is not None:
+                level = number.find(self.qn("w:ilvl"))
+                return of.get(self.qn("w:val")), "0" if level is None else level.get(self.qn("w:val"))
+        return None
+
+    def mark(self, paragraph) -> str:
+        """`3. ` or `b) ` of a paragraph of a list; a level begins anew below each paragraph of a higher one."""
+        place = self._place(paragraph) if self.levels else None
+        kind = self.levels.get(place)
+        if kind is None or kind == "bullet":
+            return ""
+        number = self.counts[place] = self.counts.get(place, 0) + 1
+        for other in [o for o in self.counts if o[0] == place[0] and o[1] > place[1]]:
+            del self.counts[other]
+        if not kind.endswith("Letter"):
+            return f"{number}. "
+        letter = LETTERS[number - 1 : number] or "?"
+        return f"{letter.lower() if kind.startswith('lower') else letter}) "

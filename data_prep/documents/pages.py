@@ -1,0 +1,125 @@
+"""Reader of HTML files: tables of questions as rows, exams in paragraphs and lists, or the page's text without its navigation."""
+
+import codecs
+import re
+from pathlib import Path
+
+from data_prep.common.errors import UserError
+from data_prep.documents.exam_layout import SIGN
+from data_prep.documents.texts import written_or_text
+from data_prep.tables.records import header_of
+from data_prep.tables.unpack import MOST_WHOLE, SAID, open_bytes, whole_text
+from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
+from data_prep.words.names import ALIASES, plain
+
+DECLARED = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.I
+)
+ASIDE = "nav|footer|aside|script|style|noscript|template|select|button|iframe|svg|head".split("|")
+RIGHT = re.compile(r"(?:^|[\s_-])(?:correct|right|certa|correta|correto)(?:$|[\s_-])", re.I)  # classes of an option
+STRESSED = {"b", "strong", "u", "mark", "ins"}
+
+
+def html_file(path: Path, shown: str, key: str = ""):
+    """The rows of a page's tables, its exam, or its text as one record."""
+    root = _tree(path, shown)
+    if rows := _rows(root, shown):
+        yield from ((line, row, 0) for line, row in rows)
+        return
+    text = text_of_tree(root)
+    linked = sum(len("".join(link.itertext()).split()) for link in root.iter("a"))
+    if linked > 20 and linked >= 0.5 * len(text.split()):
+        raise UserError(
+            f"{shown}: is mostly navigation: {linked} of its {len(text.split())} words are links. Save its content as .txt or .md"
+        )
+    yield from written_or_text(text, path, shown, key)
+
+
+def html_page_text(path: Path, shown: str) -> str:
+    return text_of_tree(_tree(path, shown))
+
+
+def _tree(path: Path, shown: str):
+    """The page without what is aside; a paragraph that is set apart by its type, as a right option can be, is signed."""
+    import lxml.html
+
+    root = lxml.html.document_fromstring(CONTROLS.sub("", decoded(path, shown)) or "<p></p>")
+    for node in list(root.iter(*ASIDE)):
+        node.drop_tree()
+    for node in root.iter():
+        if not isinstance(node.tag, str) or any(a.tag == "pre" for a in node.iterancestors()) or node.tag == "pre":
+            continue
+        node.text = re.sub(r"\s+", " ", node.text) if node.text else node.text
+        for child in node:
+            child.tail = re.sub(r"\s+", " ", child.tail) if child.tail else child.tail
+            blocks = {child.tag, (child.getnext() if child.getnext() is not None else child).tag} & (
+                BLOCKS | {"li", "br", "td", "th"}
+            )
+            child.tail = "" if child.tail and not child.tail.strip() and blocks else child.tail
+    for node in root.iter("p", "li", "div", "label"):
+        said = "".join(node.itertext()).strip()
+        stressed = any("".join(c.itertext()).strip() == said for c in node.iter(*STRESSED)) or any(node.iterancestors(*STRESSED))
+        if said and (stressed or RIGHT.search(node.get("class") or "")) and not any(c.tag in BLOCKS for c in node):
+            node.text = SIGN + (node.text or "")
+    return root
+
+
+def decoded(path: Path, shown: str) -> str:
+    """A document's text in the encoding that it declares; without one, as any text is read."""
+    with open_bytes(path) as file:
+        content = file.read(MOST_WHOLE + 1)
+    hit = DECLARED.search(content[:4096])
+    name = (hit[1] or hit[2]).decode() if hit else ""
+    if SAID.get("encoding") or not name or content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return whole_text(path, shown)
+    try:
+        name = "cp1252" if codecs.lookup(name).name == "iso8859-1" else name  # as browsers take it
+        return re.sub(r"^\s*<\?xml[^>]*\?>", "", content.decode("utf-8-sig" if codecs.lookup(name).name == "utf-8" else name))
+    except LookupError:
+        raise UserError(f"{shown}: declares the encoding {name}, which is not known; save it again as UTF-8") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{shown}:{line}: declares the encoding {name}, which does not fit; save it again as UTF-8, or pass --encoding"
+        ) from None
+
+
+# ---------------------------------------------------------------------------------------------- tables
+
+
+def _rows(root, shown: str) -> list[tuple[int, dict]]:
+    """(line, row) of the tables of a page that has little else; they must have one header. [] where it has no such table."""
+    tables = [t for t in root.iter("table") if t.find(".//table") is None]
+    found = [cells for table in tables if len(cells := _cells(table)) > 2 and len(cells[0][1]) > 1 and _is_header(*cells[0])]
+    whole = len("".join(root.itertext()).split())
+    inside = sum(len(" ".join(cell for _, cells, _ in table for cell in cells).split()) for table in found)
+    if not found or inside < 0.6 * whole:
+        return []
+    headers = {tuple(table[0][1]) for table in found}
+    if len(headers) > 1:
+        raise UserError(
+            f"{shown}: holds {len(found)} tables with {len(headers)} different headers; bring each into a file of its own"
+        )
+    header, rows = header_of(list(headers.pop())), []
+    for table in found:
+        for line, cells, _ in table[1:]:
+            if len(cells) != len(header):
+                raise UserError(f"{shown}:{line}: a row of {len(cells)} cells below a header of {len(header)}")
+            rows.append((line, dict(zip(header, cells, strict=True))))
+    return rows
+
+
+def _cells(table) -> list[tuple[int, list[str], bool]]:
+    """(line, texts, whether all are headings) of each row; [] where a cell goes over several rows or columns."""
+    if any(cell.get(span, "1") != "1" for cell in table.iter("td", "th") for span in ("rowspan", "colspan")):
+        return []
+    rows = [(row, [cell for cell in row if cell.tag in ("td", "th")]) for row in table.iter("tr")]
+    return [
+        (row.sourceline, [text_of_tree(c).replace(SIGN, "") for c in cells], all(c.tag == "th" for c in cells))
+        for row, cells in rows
+        if cells
+    ]
+
+
+def _is_header(line: int, names: list[str], headings: bool) -> bool:
+    return len(set(names)) == len(names) and all(names) and (headings or sum(plain(name) in ALIASES for name in names) > 1)

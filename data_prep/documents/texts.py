@@ -1,0 +1,290 @@
+"""Readers of documents: XML collections, exams in Markdown with their keys, dialogues and plain text, RTF.
+
+Each yields (line or number, record, bytes so far).
+"""
+
+import functools
+import re
+from pathlib import Path
+
+from data_prep.common.errors import UserError
+from data_prep.documents.asked_text import pairs_in
+from data_prep.documents.exam_layout import SIGN
+from data_prep.documents.exam_text import exam_in
+from data_prep.documents.headed import headed_dialogues
+from data_prep.documents.moodle import aiken, gift, moodle_xml
+from data_prep.documents.written import line_numbers, markdown_table, marked_exam
+from data_prep.documents.xml_rows import xml_rows
+from data_prep.tables.records import Bad, csv_file, jsonl
+from data_prep.tables.unpack import MOST_WHOLE, suffix_of, whole_text
+from data_prep.values.choices import LINE, split_stem
+from data_prep.values.strict import from_literal, is_count
+from data_prep.values.turns import SPEAKER, role_of
+from data_prep.words.names import plain
+
+# ---------------------------------------------------------------------------------------------- XML
+
+
+def xml_file(path: Path, shown: str):
+    """Moodle's question banks, MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`), MEDIQA's answers (`AnswerList`),
+    or rows of another form, in the encoding that the file declares.
+
+    Entities stay unexpanded and the network is off.
+    """
+    from lxml import etree
+
+    # A document type is where entity bombs and outside files are declared; no such data needs one.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
+    tree = etree.parse(str(path), parser)
+    if tree.docinfo.internalDTD is not None and list(tree.docinfo.internalDTD.iterentities()):
+        raise UserError(f"{shown}: declares XML entities, which are not expanded here; remove the document type")
+    root = tree.getroot()
+    if root.tag == "quiz" and root.find("question") is not None:
+        yield from ((line, row, 0) for line, row in moodle_xml(root))
+        return
+    pairs, asked, ranked = root.findall(".//QAPair"), list(root.iter("NLM-QUESTION")), root.findall(".//AnswerList")
+    yield from ((pair.sourceline, _pair(root, pair), 0) for pair in pairs)
+    for item in asked:
+        question = _inside(item, "NLM-Summary", "SUMMARY", "MESSAGE", "Original-Question")
+        for answer in item.findall(".//ANSWER") or [None]:
+            yield item.sourceline, _asked(item, question, answer), 0
+    for answers in ranked:
+        question = _inside(answers.getparent(), "QuestionText")
+        yield from ((answer.sourceline, _ranked(question, answer), 0) for answer in answers.findall("Answer"))
+    # A MedQuAD document without any pair is empty by design: its 0 rows stand in the manifest.
+    if pairs or asked or ranked or root.find(".//QAPairs") is not None or root.tag == "Document":
+        return
+    rows = xml_rows(root, shown)
+    yield from ((line, row, 0) for line, row in rows)
+    if not rows:
+        raise UserError(
+            f"{shown}: root <{root.tag}> holds neither QAPair (MedQuAD), NLM-QUESTION (LiveQA) nor AnswerList (MEDIQA), and no "
+            "tag that comes again with parts below it"
+        )
+
+
+def _all_text(node) -> str:
+    return "".join(node.itertext()).strip()
+
+
+def _inside(node, *tags: str) -> str:
+    found = next((f for tag in tags if (f := node.find(f".//{tag}")) is not None), None)
+    return "" if found is None else _all_text(found)
+
+
+def _asked(item, question: str, answer) -> dict:
+    """One answer to a question to a library: what was asked as it was summed up, and the letter itself beside it."""
+    row = {"question": question, "answer": "" if answer is None else _all_text(answer)}
+    return row | {"original_subject": _inside(item, "SUBJECT"), "original_message": _inside(item, "MESSAGE")}
+
+
+def _pair(root, pair) -> dict:
+    question = pair.find("Question")
+    return {
+        "question": _inside(pair, "Question"),
+        "answer": _inside(pair, "Answer"),
+        "qtype": question.get("qtype", "") if question is not None else "",
+        "focus": _inside(root, "Focus"),
+        "collection": root.get("source", ""),
+        "url": root.get("url", ""),
+    }
+
+
+def _ranked(question: str, answer) -> dict:
+    row = {"question": question, "answer": _inside(answer, "AnswerText")}
+    return row | {"reference_score": answer.get("ReferenceScore", ""), "reference_rank": answer.get("ReferenceRank", "")}
+
+
+# ---------------------------------------------------------------------------------------------- exams in Markdown
+
+QUESTION_HEAD = re.compile(r"^(?:#{1,6}[ \t]*|\*\*[ \t]*)(?:Quest[ãa]o|Question|Pregunta)[ \t]+(\d+)\b[^\n]*$", re.M | re.I)
+KEY_LINE = re.compile(
+    r"^[ \t]*(?:[-*][ \t]*)?(?:Quest[ãa]o[ \t]+)?(\d{1,3})[ \t]*[-–.):][ \t]*\(?([A-Ja-j*]|anulada|nula)\)?[ \t]*$", re.M | re.I
+)
+NUMBER_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__)?(\d{1,3})[.)][ \t]+(?=\S)", re.M)
+
+
+def keys_in(text: str) -> dict[int, tuple[str, str]]:
+    """A key's answers: number -> (letter, status). Tables of `| 1 | D |` (and a status, or further pairs), or lines `1 - D`."""
+    found: dict[int, tuple[str, str]] = {}
+    for line in text.splitlines():
+        if not line.lstrip().startswith("|"):
+            continue
+        cells = [c.strip(" *_`") for c in line.strip().strip("|").split("|")]
+        if len(cells) >= 4 and len(cells) % 2 == 0 and all(is_count(c) for c in cells[::2] if c):
+            found |= {int(n): (a, "") for n, a in zip(cells[::2], cells[1::2], strict=True) if n}
+        elif len(cells) >= 2 and re.fullmatch(r"(?:Quest[ãa]o\s+)?\d{1,9}", cells[0], re.I):
+            found[int(re.sub(r"\D", "", cells[0]))] = (cells[1], cells[2] if len(cells) > 2 else "")
+    return found or {int(n): (a, "") for n, a in KEY_LINE.findall(text)}
+
+
+@functools.lru_cache(maxsize=4)
+def key_files(markdown: tuple[Path, ...]) -> dict[str, tuple[Path, ...]]:
+    """The Markdown files of the inputs that are keys, by the name of the exam that they mention. Each file is read once."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in markdown:
+        text = whole_text(path, str(path))
+        if not QUESTION_HEAD.search(text) and keys_in(text):
+            for name in dict.fromkeys(re.findall(r"[\w.()-]+\.md\b", text)):
+                found[name] = (*found.get(name, ()), path)
+    return found
+
+
+def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
+    """An exam in Markdown, its key in itself or in another file of the same inputs that names it; any other file is one text.
+
+    A key file gives no records of its own, except a row for each key that has no question.
+    """
+    text = whole_text(path, shown)
+    heads = list(QUESTION_HEAD.finditer(text))
+    if not heads:
+        if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
+            yield from written_or_text(text, path, shown, key)
+        return
+    found = _key_of(path, shown, siblings)
+    if found is None and (rows := exam_rows(text, key)):
+        yield from rows
+        return
+    if found is None and not pairs_in(text):
+        raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
+    if found is None:
+        yield from written_or_text(text, path, shown, key)
+        return
+    keys, key_file = found
+    for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, _between(text, heads), strict=True):
+        number = int(head[1])
+        yield line, _exam_question(number, body, *keys.pop(number, (None, "")), key_file), 0
+    for number, (answer, status) in sorted(keys.items()):
+        row = {"number": number, "question": "", "options": {}, "answer": answer, "status": status, "key_file": key_file}
+        yield number, row, 0
+
+
+def _between(text: str, heads: list) -> list[str]:
+    """What stands between each head and the next."""
+    return [text[h.end() : n.start() if n else len(text)] for h, n in zip(heads, [*heads[1:], None], strict=True)]
+
+
+def exam_rows(signed: str, key: str = "") -> list[tuple[int, dict | Bad, int]]:
+    """(line, row, 0) of each question of an exam in running text; [] where it is none."""
+    rows = gift(signed) or aiken(signed) or exam_in(signed, key)
+    lines = line_numbers(signed, [at for at, _ in rows])
+    return [(line, row, 0) for line, (_, row) in zip(lines, rows, strict=True)]
+
+
+def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str] | None:
+    """The keys, and the name of the file that holds them and names this exam."""
+    markdown = tuple(p for p in siblings if suffix_of(p) == ".md")
+    found = key_files(markdown).get(path.name, ())
+    near = [p for p in found if p.parent == path.parent] or list(found)
+    if not near:
+        return None
+    if len(near) > 1:
+        raise UserError(f"{shown}: an exam with several keys ({', '.join(map(str, near))}); --exclude all but one")
+    return keys_in(whole_text(near[0], str(near[0]))), near[0].name
+
+
+def _exam_question(number: int, body: str, answer, status: str, key_file: str) -> dict:
+    body = re.sub(r"\*\*Alternativas:\*\*|^---+\s*$", "", body, flags=re.M)
+    first = LINE.search(body)
+    stem, options = split_stem(body[first.start() :]) if first else ("", [])
+    question = (body[: first.start()] + stem).strip() if options else body.strip()
+    question = re.sub(
+        r"^(?:\*\*(.+?)\*\*|(.+?)\*\*)$", r"\1\2", question
+    )  # a stem in bold; its beginning can stand at the number
+    return {
+        "number": number,
+        "question": question,
+        "options": {o.letter: o.text for o in options},
+        "answer": answer,
+        "status": status or "",
+        "key_file": key_file,
+    }
+
+
+# ---------------------------------------------------------------------------------------------- text
+
+
+MOST_TURNS = 200  # of one dialogue: a longer text is a collection
+
+
+def text_file(path: Path, shown: str, key: str = ""):
+    """An exam, or objects, one a line, a table with tabs, dialogues (speakers before turns), RTF called text, or one text."""
+    text = whole_text(path, shown)
+    if text.lstrip().startswith("{\\rtf"):
+        yield from written_or_text(_from_rtf(text), path, shown, key)
+        return
+    if rows := exam_rows(text, key):
+        yield from rows
+        return
+    if found := headed_dialogues(text):
+        yield from ((line, record, 0) for line, record in found)
+        return
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and sum(isinstance(from_literal(line), dict) for line in lines[:50]) >= 0.95 * len(lines[:50]):
+        yield from jsonl(path, shown, from_literal)
+        return
+    tabs = {line.count("\t") for line in lines[:50]}
+    if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
+        yield from csv_file(path, shown)
+    elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3):
+        found = dialogues_in(text)
+        if len(found) == 1 and turns > MOST_TURNS:
+            raise UserError(
+                f"{shown}: is one dialogue of {turns:,} turns, or several whose ends nothing marks; put an empty line between "
+                "dialogues, and none within one"
+            )
+        yield from ((line, {"dialogue": block}, 0) for line, block in found)
+    elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):
+        sign = {"|": "|", "\t": "tabs"}[cells]
+        raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
+    else:
+        yield from written_or_text(text, path, shown, key)
+
+
+def written_or_text(signed: str, path: Path, shown: str, key: str = ""):
+    """The rows of an exam or a table that is written into a text; else the text as one record."""
+    text = signed.replace(SIGN, "")
+    if rows := marked_exam(text) or markdown_table(text, shown):
+        yield from ((line, row, 0) for line, row in rows)
+    elif rows := exam_rows(signed, key):
+        yield from rows
+    elif rows := pairs_in(text):
+        yield from ((line, row, 0) for line, (_, row) in zip(line_numbers(text, [at for at, _ in rows]), rows, strict=True))
+    else:
+        yield 1, {"text": text}, 0
+
+
+def _speaks(line: str) -> bool:
+    hit = SPEAKER.match(line)
+    return bool(hit) and (bool(hit[1]) or role_of(hit[2], {}) is not None or bool(re.fullmatch(r"[A-Z]\w*(?:_\w+)?", hit[2])))
+
+
+def dialogues_in(text: str) -> list[tuple[int, str]]:
+    """(line, dialogue) of each dialogue of a text: cut at rules or empty lines, where each part has two speakers."""
+    for rule in (r"\n[ \t]*(?:-{3,}|={3,}|\*{3,}|#{3,})[ \t]*\n", r"\n[ \t]*\n[ \t]*\n\s*", r"\n[ \t]*\n"):
+        cuts = [(m.start(), m.end()) for m in re.finditer(rule, text)]
+        begins, ends = [0, *(b for _, b in cuts)], [*(a for a, _ in cuts), len(text)]
+        parts = [(b, text[b:e].strip()) for b, e in zip(begins, ends, strict=True) if text[b:e].strip()]
+        headed = len(parts) > 2 and not any(role_of(s, {}) for s in _speakers(parts[0][1]))  # a heading is listed as no dialogue
+        if len(parts) > 1 and all(len(_speakers(part)) > 1 for _, part in parts[headed:]):
+            return list(zip(line_numbers(text, [b for b, _ in parts]), (part for _, part in parts), strict=True))
+    return [(1, text.strip())]
+
+
+def _speakers(text: str) -> set[str]:
+    return {plain(hit[1] or hit[2]) for line in text.splitlines() if _speaks(line) and (hit := SPEAKER.match(line))}
+
+
+# ---------------------------------------------------------------------------------------------- RTF
+
+
+def _from_rtf(text: str) -> str:
+    from striprtf.striprtf import rtf_to_text
+
+    return rtf_to_text(text, errors="ignore").strip()
+
+
+def rtf_file(path: Path, shown: str, key: str = ""):
+    # RTF is ASCII with escapes; a byte beyond it stands for itself in the writer's code page.
+    text = _from_rtf(path.read_bytes()[:MOST_WHOLE].decode("cp1252", errors="replace"))
+    yield from written_or_text(text, path, shown, key)

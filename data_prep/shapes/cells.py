@@ -1,0 +1,148 @@
+"""A raw row's cells by our names, and what several shapes make of them: options, images, languages, thinking."""
+
+import hashlib
+import re
+
+from data_prep.shapes.reading import Reading
+from data_prep.values.choices import Option, option_text, options_of, split_stem, unlettered
+from data_prep.values.strict import Unreadable, cell, is_missing, text_of
+from data_prep.values.turns import Turn, apart
+from data_prep.words.alphabets import canonical, is_letter
+from data_prep.words.names import LANGUAGES, LETTERS, NO, PROVENANCE, holds_any
+
+
+class Cells:
+    """A raw row's cells by our names."""
+
+    def __init__(self, raw: dict, reading: Reading):
+        self.raw, self.reading, self.fields = raw, reading, reading.fields
+
+    def value(self, name: str):
+        return cell(self.raw, self.fields[name]) if name in self.fields else None
+
+    def text(self, name: str) -> str:
+        return text_of(self.value(name), name.replace("_", " ")) if name in self.fields else ""
+
+    def question(self) -> str:
+        """The question after its title, where it has one that it does not begin with."""
+        title, text = self.text("question_title"), self.text("question")
+        return f"{title}\n\n{text}" if title and text and not text.casefold().startswith(title.casefold()) else text
+
+    def extra(self) -> dict:
+        """Language, system turn, explanation and provenance, where the row has them."""
+        found = {name: text for name in ("system", "explanation") if (text := self.text(name))}
+        return found | self.provenance() | self.language()
+
+    def provenance(self) -> dict:
+        """The exam, the item's number in it, its year and its difficulty (a number), where the row has them."""
+        found = {name: text for name in PROVENANCE[:3] if (text := self.text(name))}
+        if text := self.text("difficulty"):
+            try:
+                found["difficulty"] = float(text.replace(",", "."))
+            except ValueError:
+                raise Unreadable(f"the difficulty is no number: '{text}'") from None
+        return found
+
+    def language(self) -> dict:
+        """{"language": ISO 639-1} where the row says one."""
+        said = plain_language(self.text("language"))
+        return {"language": said} if said else {}
+
+    def with_system(self, turns: list[Turn], system: str = "") -> list[Turn]:
+        """The turns with `system`, or the row's system turn, before them, where they have none of their own."""
+        system = system or self.text("system")
+        return [Turn("system", system), *turns] if system and turns and turns[0].role != "system" else turns
+
+    def with_context(self, text: str, args) -> str:
+        context = self.text("context")
+        return f"{context}\n\n{text}" if context and text and args.context != "none" else text
+
+    def thought(self, text: str) -> tuple[str, dict]:
+        """An answer without its think block, and {"thought": ...} where the row holds any thinking."""
+        text, inside = apart(text)
+        thought = self.text("thought") or inside
+        return text, {"thought": thought} if thought else {}
+
+
+def plain_language(said: str) -> str:
+    """ISO 639-1 of a language's name or code ("Portuguese", "pt-BR", "por" are pt); "" for what is not known."""
+    word = said.strip().casefold()
+    code = re.match(r"([a-z]{2})(?:[-_].*)?$", word)
+    first = re.split(r"[\s(,-]", word)[0] if word else ""
+    return (
+        code[1]
+        if code
+        else LANGUAGES.get(word)
+        or LANGUAGES.get(first)
+        or {"por": "pt", "eng": "en", "spa": "es", "fra": "fr", "deu": "de"}.get(word, "")
+    )
+
+
+BY_ORDER = re.compile(
+    r"(?i)\b(?:all|none|both|any|neither) of the (?:above|others?|options)\b|^\W*(?:both )?[A-J]\W*(?:and|e|y)\W*[A-J]\W*$"
+    r"|\b(?:tod[ao]s|nenhum[ao]?|ningun[ao]?|ningún|amb[ao]s)\b.{0,25}\b(?:anteriores|acima|alternativas|opções|opciones)\b"
+)
+
+
+def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
+    """(question without its options where they stand in it, else None; the options, blank ones with their position).
+
+    Where the right option stands apart from the wrong ones they have no order: a digest of each text gives one.
+    """
+    stem, found = _written_options(raw, reading)
+    if reading.base != "apart":
+        return stem, found
+    texts = [option_text(cell(raw, reading.fields["answer"])), *(o.text for o in found)]
+    if told := next((t for t in texts if BY_ORDER.search(t)), ""):
+        raise Unreadable(f"an option points at the others by their order, which the file does not give: '{told[:60]}'")
+    texts = sorted(filter(None, texts), key=lambda t: hashlib.blake2b(t.encode("utf-8", "replace")).digest())
+    return stem, [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
+
+
+def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
+    if "options" in reading.fields:
+        return None, options_of(cell(raw, reading.fields["options"]))
+    if reading.option_columns:
+        values = [raw.get(column) for column in reading.option_columns]
+        if all(is_missing(v) for v in values):
+            raise Unreadable("no options")
+        texts = (option_text(v) for v in values)
+        ids = (canonical(c) if is_letter(c) else "" for c in reading.option_columns)
+        found = [Option(letter, text, own) for letter, text, own in zip(LETTERS, texts, ids, strict=False)]
+        return None, unlettered(found)
+    return split_stem(text_of(cell(raw, reading.fields["question"]), "question"))
+
+
+PICTURE = (
+    r"(?:imagem|imagens|im[áa]gen(?:es)?|figuras?|fotos?|fotograf[ií]as?|gr[áa]ficos?|images?|figure|photo(?:graph)?|picture)"
+)
+POINTS = re.compile(  # a question that points at its picture: "figura abaixo", "la siguiente imagen", "image shown below"
+    rf"(?i)\b{PICTURE}\s+(?:\w+\s+)?(?:abaixo|a\s+seguir|ao\s+lado|a\s+continuaci[óo]n|below)\b(?!\s+d[aeo])"
+    rf"|\b(?:the\s+following|a\s+seguinte|la\s+siguiente)\s+{PICTURE}\b"
+)
+
+SPEAKS = ("imag", "imág", "figur", "foto", "gráf", "graf", "photo", "pict")  # one of these, or POINTS finds nothing
+
+
+def _pointing(question: str) -> re.Match | None:
+    return POINTS.search(question) if holds_any(question.lower(), SPEAKS) else None
+
+
+def with_image(cells: Cells, question: str, args) -> str:
+    """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
+    image, described = cells.value("image"), cells.text("image_text")
+    if args.images == "ignore":
+        return f"{described}\n\n{question}" if described else question
+    shown = (
+        not is_missing(image)
+        and not (isinstance(image, bool | int | float) and not image)
+        and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
+    )
+    if not shown and cells.text("text_only").casefold() not in NO:
+        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(question)
+        if points:  # no column says whether there is one: the question does
+            raise Unreadable(f"speaks of an image that is not here: '{points[0]}'")
+        return question
+    if args.images == "reject" or not described:
+        raise Unreadable("needs an image" + ("" if described else ", which is not described"))
+    return f"{described}\n\n{question}"

@@ -1,0 +1,128 @@
+"""Fields that names give only together: `front` and `back`, `user_content` and `assistant_content`, symptoms and a disease."""
+
+import re
+
+from data_prep.shapes.columns import Column, candidates, share, sorts
+from data_prep.tables.turn_rows import CONVERSATION
+from data_prep.values.strict import from_literal
+from data_prep.words.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
+from data_prep.words.phrases import meanings, of_phrase
+
+OTHERS = (
+    "answer",
+    "output",
+    "completion",
+    "chosen",
+    "rejected",
+    "instruction",
+    "history",
+    "options",
+    "conversations",
+    "messages",
+)
+
+
+def named_together(columns: dict[str, Column]) -> dict[str, str]:
+    """The fields that columns give together where none alone says them; {} where they do not, or say them twice."""
+    return _pair(columns) or _sides(columns) or _sorted(columns)
+
+
+def _pair(columns: dict[str, Column]) -> dict[str, str]:
+    """Question and answer under one of the pairs of names that say so together, where nothing else is called either."""
+    spelt = {plain(c): c for c in columns}
+    both = [pair for pair in TOGETHER if set(pair) <= spelt.keys()]
+    called = {c for name in ("question", "answer") for c in candidates(name, columns)}
+    if len(both) == 1 and not called - {spelt[name] for name in both[0]}:
+        return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]}
+    if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, _asks) >= 0.8:
+        return {"question": "_key", "answer": "_value"} if _is_prose(columns["_value"], 3) else {}
+    return {}
+
+
+def _asks(value) -> bool:
+    return str(value).rstrip().endswith(("?", "？", "؟"))
+
+
+def _sides(columns: dict[str, Column]) -> dict[str, str]:
+    """What the user's side says and what the other answers, each in the one column that is called so, both of them prose."""
+    sides = {name: side for name in columns if (side := side_named(name))}
+    called = {c for name in OTHERS for c in candidates(name, columns)} - {c for c in sides if "answer" in of_phrase(c)}
+    if called or any(_of_conversations(c) for c in columns.values()):
+        return {}
+    asked = (
+        [c for c, side in sides.items() if side == "human"] or candidates("question", columns) or candidates("prompt", columns)
+    )
+    told, system = ([c for c, side in sides.items() if side == kind] for kind in ("gpt", "system"))
+    if len(asked) != 1 or len(told) != 1 or len(system) > 1 or not all(_is_prose(columns[c]) for c in (*asked, *told)):
+        return {}
+    return {"question": asked[0], "answer": told[0]} | ({"system": system[0]} if system else {})
+
+
+def _of_conversations(column: Column) -> bool:
+    """Whether a column names conversations and comes again: its rows go on with one another."""
+    return bool(CONVERSATION.fullmatch(plain(column.name))) and column.distinct < min(len(column.values), 200)
+
+
+def _is_prose(column: Column, words: int = 0) -> bool:
+    """Whether a column holds texts that differ. What is called `doctor` alone can hold names: its texts must be longer."""
+    least = words or (5 if len(words_of(column.name)) == 1 else 2)
+    looked = min(len(column.values), 200)
+    long = share(
+        column.values, lambda v: len(str(v).split()) >= least or len(re.findall(r"[\u3040-\u9fff]", str(v))) >= 2 * least
+    )
+    return column.kind == "text" and long >= 0.6 and column.distinct >= looked / 2
+
+
+WRONG = (
+    "incorrect",
+    "incorret",
+    "wrong",
+    "errad",
+    "errat",
+    "sbagliat",
+    "falsch",
+    "distractor",
+    "distrator",
+)  # so such words begin
+REST = set("altre otras outras other autres andere".split())
+SEVERAL = set(
+    "risposte respuestas respostas answers options opzioni opciones opcoes reponses antworten alternativas choices".split()
+)
+
+
+def wrong_options(columns: dict[str, Column], right: str = "") -> tuple[list[str], str]:
+    """(columns of wrong options: one of lists, or several of a text each; the column of the right one); ([], "") for none."""
+    called = [c for c in columns.values() if _says_wrong(words_of(c.name))]
+    lists, texts = ([c.name for c in called if c.kind in kinds] for kinds in (("list",), ("text", "number")))
+    wrong = lists if len(lists) == 1 and not texts else texts if len(texts) > 1 and not lists else []
+    others = {name: c for name, c in columns.items() if name not in wrong}
+    right = right or next(iter(candidates("answer", others)), "")
+    one = others.get(right)
+    if not wrong or not one or one.kind not in ("text", "number") or one.length > 200:  # an essay is no option
+        return [], ""
+    same = lists or all(columns[c].kind == one.kind for c in wrong)  # `wrong_count` is a number beside a text
+    return (wrong, right) if same else ([], "")
+
+
+def _says_wrong(words: list[str]) -> bool:
+    words = list(map(plain, words))
+    return any(word.startswith(WRONG) for word in words) or bool(REST & set(words) and SEVERAL & set(words))
+
+
+def _sorted(columns: dict[str, Column]) -> dict[str, str]:
+    """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
+    columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
+    texts = [n for n in columns if plain(n) in SYMPTOMS or "text" in meanings(n)]
+    if len(columns) != 2 or len(texts) != 1:
+        return {}
+    label = next(name for name in columns if name not in texts)
+    symptoms = plain(texts[0]) in SYMPTOMS
+    called = plain(label) in CLASSES or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
+    listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, _of_texts) >= 0.95
+    fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label])
+    return {"text": texts[0], "label": label} if called and fits else {}
+
+
+def _of_texts(value) -> bool:
+    inside = from_literal(value)
+    return isinstance(inside, list) and all(isinstance(item, str) for item in inside)

@@ -1,0 +1,337 @@
+"""Readers of records: JSONL, JSON in its written forms, CSV, Parquet and Arrow.
+
+Each yields (line or number, record, bytes so far); a record is a dict, or a Bad line that is listed as a reject.
+"""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.common.errors import UserError
+from data_prep.tables.nameless import names_for
+from data_prep.tables.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
+from data_prep.values.turns import ROLE_KEYS, is_turns, role_of, said_lines
+from data_prep.words.names import SPLITS, is_telling, plain, words_of
+from data_prep.words.phrases import meanings
+
+MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused
+
+
+class Bad(NamedTuple):
+    """A line that is no record, and why."""
+
+    reason: str
+    text: str
+
+
+def jsonl(path: Path, shown: str, loads=json.loads):
+    """A record a line, read by `loads`. Bad lines are listed; a file of many is refused."""
+    lines = bad = 0
+    first = ""
+    for number, line, at in lines_of(path, shown):
+        if not line.strip():
+            continue
+        lines += 1
+        try:
+            found, reason = loads(line), ""
+            if not isinstance(found, dict):
+                reason = f"must be an object with named fields, not {type(found).__name__}"
+        except json.JSONDecodeError as error:
+            found, reason = None, f"not JSON ({error.msg} at column {error.colno})"
+        except (RecursionError, ValueError) as error:
+            why = "nested too deep" if isinstance(error, RecursionError) else f"{error}"
+            found, reason = None, f"not JSON ({why})"
+        if not reason:
+            yield number, found, at
+            continue
+        bad += 1
+        first = first or f"{shown}:{number}: {reason}"
+        if bad > MOST_BAD and bad > BAD_SHARE * lines:
+            raise UserError(f"{first}; {bad} of the first {lines} lines are no records")
+        yield number, Bad(reason, line[:2000]), at
+    if bad > BAD_AT_ALL * lines:
+        raise UserError(f"{first}; {bad} of its {lines} lines are no records")
+
+
+def json_file(path: Path, shown: str):
+    """A list, an object keyed by id, lists by split, columns, pandas' forms, a list under one key, SQuAD, or one object."""
+    text = whole_text(path, shown)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and "\n" in text:  # JSONL that is called .json
+            yield from jsonl(path, shown)
+            return
+        raise UserError(f"{shown}:{error.lineno}: not JSON ({error.msg} at column {error.colno})") from None
+    except RecursionError:
+        raise UserError(f"{shown}: not JSON that can be read: nested too deep") from None
+    records = records_of(value)
+    if records is None:
+        raise UserError(f"{shown}: holds {type(value).__name__}, not records")
+    for number, record in enumerate(records, 1):
+        if isinstance(record, dict):
+            yield number, record, 0
+        else:
+            raise UserError(f"{shown}:{number}: must be an object with named fields, not {type(record).__name__}")
+
+
+def records_of(value, depth: int = 3) -> list | None:
+    """The records of a JSON value; None where it holds none."""
+    if isinstance(value, list):
+        if _one_conversation(value):
+            return [{"messages": value}]
+        if value and all(map(said_lines, value)):
+            return [{"dialogue": lines} for lines in value]
+        if value and all(isinstance(v, str) for v in value) and sum(map(len, value)) >= 200 * len(value):
+            return [{"text": v} for v in value]  # short ones can be anything: questions, names
+        squad = len(value) == 1 and isinstance(value[0], dict) and "paragraphs" in value[0]
+        return list(_squad(value)) if squad else value
+    if not isinstance(value, dict):
+        return None
+    if (
+        isinstance(value.get("data"), list)
+        and value["data"]
+        and isinstance(value["data"][0], dict)
+        and "paragraphs" in value["data"][0]
+    ):
+        return list(_squad(value["data"]))
+    for form in (_by_split, _by_group, _columnar, _pandas):
+        if (found := form(value)) is not None:
+            return found
+    apart = [found for v in value.values() if isinstance(v, dict) and (found := _by_split(v)) is not None]
+    if len(apart) == 1:  # {"data": {"train": [...], "test": [...]}}
+        return apart[0]
+    if (found := _by_groups(value)) is not None:
+        return found
+    nested = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict) and not is_turns(v)]
+    grouped = [found for v in value.values() if isinstance(v, dict) and (found := _by_group(v)) and _asks(found[0])]
+    if len(grouped) == 1 and not any(_asks(v[0]) for v in nested):  # {"categories": [...], "questions": {"topic": [...]}}
+        return grouped[0]
+    if value and all(isinstance(v, dict) for v in value.values()):
+        return [{"_key": key, **v} for key, v in value.items()]
+    if len(value) > 20 and not nested and all(isinstance(v, str | int) for v in value.values()):
+        return [{"_key": key, "_value": v} for key, v in value.items()]
+    if len(nested) == 1 and depth and not {"options", "choices", "alternativas", "question", "pergunta"} & set(map(plain, value)):
+        return nested[0]
+    return [value]
+
+
+def _asks(row: dict) -> bool:
+    return any("question" in meanings(name) for name in row)
+
+
+def _by_split(value: dict) -> list[dict] | None:
+    """{"train": [...], "test": [...]}: the splits stay apart."""
+    if not value or not all(str(k).casefold() in SPLITS and isinstance(v, list) for k, v in value.items()):
+        return None
+    if not all(isinstance(row, dict) for rows in value.values() for row in rows):
+        return None
+    return [{**row, "split": row.get("split", name)} for name, rows in value.items() for row in rows]
+
+
+def _by_group(value: dict) -> list[dict] | None:
+    """{"2022": [...], "2023": [...]}: rows of one form, the name of their group in `_key`.
+
+    A name that is a verdict (wrong, unsafe) is no mere group: such a file is asked about.
+    """
+    if len(value) < 2 or any(is_telling(k) for k in value) or not all(isinstance(v, list) and v for v in value.values()):
+        return None
+    rows = [row for v in value.values() for row in v]
+    if not all(isinstance(row, dict) for row in rows) or any(is_turns(v) for v in value.values()):
+        return None
+    forms = [set().union(*v) for v in value.values()]
+    if len(set.intersection(*forms)) < max(2, 0.6 * len(set.union(*forms))):
+        return None
+    return [{"_key": name, **row} for name, v in value.items() for row in v]
+
+
+def _by_groups(value: dict) -> list[dict] | None:
+    """{"Immunity": {"Cells": [...], "Cytokines": [...]}, ...}: questions under their topics' names, whatever the depth."""
+    if not any(isinstance(v, dict) for v in value.values()):
+        return None
+    if not all(isinstance(rows, list) and all(isinstance(r, dict) and _asks(r) for r in rows) for _, rows in _leaves(value)):
+        return None
+    found = [(path, rows) for path, rows in _leaves(value) if rows]
+    return [{"_key": path, **row} for path, rows in found for row in rows] if len(found) > 1 else None
+
+
+def _leaves(value: dict, path: str = ""):
+    """(names down to it, value) of what an object holds that is no object."""
+    for name, inside in value.items():
+        here = f"{path} / {name}" if path else str(name)
+        if isinstance(inside, dict):
+            yield from _leaves(inside, here)
+        else:
+            yield here, inside
+
+
+def _one_conversation(value: list) -> bool:
+    """Whether a file is the turns of one conversation: roles that are known or few, and nothing that numbers conversations."""
+    if len(value) < 2 or not is_turns(value):
+        return False
+    roles = {str(next((v[k] for k in ROLE_KEYS if k in v), "")) for v in value}
+    numbered = any(words_of(k)[-1:] in (["id"], ["uuid"]) and len({str(v.get(k)) for v in value}) < len(value) for k in value[0])
+    return 2 <= len(roles) <= 4 and not numbered and any(role_of(r, {}) for r in roles)
+
+
+def _columnar(value: dict) -> list[dict] | None:
+    """{"question": [...], "answer": [...]}: columns of one length."""
+    columns = [v for v in value.values() if isinstance(v, list)]
+    if len(columns) == len(value) == 1 and len(columns[0]) > 1 and all(isinstance(v, str) for v in columns[0]):
+        return [{name: v} for name in value for v in columns[0]]  # {"text": ["...", "..."]}
+    if len(columns) < 2 or len(columns) < len(value) or len({len(c) for c in columns}) != 1 or len(columns[0]) < 2:
+        return None
+    if any(isinstance(v, dict) and ("role" in v or "from" in v) for c in columns for v in c[:3]):
+        return None
+    return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _pandas(value: dict) -> list[dict] | None:
+    """What DataFrame.to_json writes: `orient` columns ({"question": {"0": ...}}) or split ({"columns": ..., "data": ...})."""
+    names, data = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(data, list) and all(isinstance(r, list) and len(r) == len(names) for r in data):
+        return [dict(zip(map(str, names), row, strict=True)) for row in data]
+    if not value or not all(isinstance(v, dict) and v for v in value.values()):
+        return None
+    keys = list(next(iter(value.values())))
+    counted = all(str(k).isdigit() for k in keys) and not all(str(k).isdigit() for k in value)
+    if not counted or not all(list(v) == keys for v in value.values()):
+        return None
+    return [{name: column[key] for name, column in value.items()} for key in keys]
+
+
+def _squad(articles: list):
+    for article in articles:
+        for paragraph in article["paragraphs"]:
+            for qa in paragraph["qas"]:
+                answers = qa.get("answers") or []
+                yield {
+                    "id": qa.get("id"),
+                    "context": paragraph["context"],
+                    "question": qa["question"],
+                    "answer": answers[0]["text"] if answers else "",
+                    "topic": article.get("title", ""),
+                }
+
+
+# ---------------------------------------------------------------------------------------------- tables
+
+
+def header_of(cells: list) -> list[str]:
+    """Names of columns: an empty one gets its number, a repeated one too, so that none is lost."""
+    names, seen = [], {}
+    for i, cell in enumerate(cells, 1):
+        name = str(cell).strip() if cell is not None and str(cell).strip() else f"_column{i}"
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
+
+
+def header_row(rows: list[list]) -> int:
+    """Which of the first rows is the header: titles above it fill one cell, or far fewer than the rows below."""
+    filled = [sum(c is not None and str(c).strip() != "" for c in row) for row in rows]
+    width = max(filled[1:], default=0)
+    if not filled or (filled[0] >= 2 and filled[0] >= width / 2) or width < 2:
+        return 0
+    return next((i for i, n in enumerate(filled) if n >= 2 and n >= 0.6 * width), 0)
+
+
+def names_again(header: list[str], cells: list, first: bool) -> str:
+    """Why a line below the header is no record: it repeats the names, or, where it is the first, it is a second line of names."""
+    begin = next(((name, str(c).strip()) for name, c in zip(header, cells, strict=False) if c), ("", ""))
+    if not first and begin[0] != begin[1]:
+        return ""
+    said = [(name, str(c).strip()) for name, c in zip(header, cells, strict=False) if c is not None and str(c).strip()]
+    if len(said) < 2 or max(len(text) for _, text in said) > 60:
+        return ""
+    if all(plain(name) == plain(text) for name, text in said):
+        return "repeats the names of the columns"
+    named = {name for _, text in said if len(plain(text)) > 1 for name in meanings(text)}
+    lettered = all(meanings(text) or re.fullmatch(r"[A-J]", text) for _, text in said)
+    second = first and named and (lettered or {"question", "answer"} <= named)
+    return "a second line of names below the header" if second else ""
+
+
+def csv_file(path: Path, shown: str):
+    encoding, limit = find_encoding(path, shown), csv.field_size_limit(MOST_BYTES)
+    first = 1
+    try:
+        with open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as file:
+            delimiter, above = _delimiter(file, suffix_of(path))
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            header, before = None, []
+            for cells in reader:
+                line, first = first, reader.line_num + 1
+                if header is None:
+                    before.append((line, cells))
+                    if len(before) < 12:
+                        continue
+                    header, rest = _begin(before, shown)
+                    yield from _table_rows(rest, header, above, shown, begins=True)
+                    continue
+                yield from _table_rows([(line, cells)], header, above, shown)
+            if header is None:
+                if not any(any(c.strip() for c in cells) for _, cells in before):
+                    raise UserError(f"{shown}: is empty")
+                header, rest = _begin(before, shown)
+                yield from _table_rows(rest, header, above, shown, begins=True)
+    except csv.Error as error:
+        why = f"a cell of more than {MOST_BYTES // 2**20} MB; is a quote missing?" if "field larger" in str(error) else f"{error}"
+        raise UserError(f"{shown}:{first + above}: {why}") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _delimiter(file, suffix: str) -> tuple[str, int]:
+    """(delimiter, lines above the table); the stream stands at the table's begin. Excel's `sep=;` is no row."""
+    start = file.readline()
+    if start.strip().casefold().startswith("sep=") and len(start.strip()) == 5:
+        return start.strip()[4], 1
+    head = start + "".join(file.readline() for _ in range(4))
+    file.seek(0)
+    if suffix in (".tsv", ".txt"):
+        return "\t", 0
+    widest = start if any(d in start for d in ",;\t|") else head
+    often = {d: [line.count(d) for line in head.splitlines()] for d in ",;\t|"}
+    even = [d for d, counts in often.items() if len(set(counts)) == 1 and counts[0]]  # texts hold commas of any number
+    return even[0] if len(even) == 1 and len(head.splitlines()) > 2 else max(",;\t|", key=widest.count), 0
+
+
+def _begin(before: list, shown: str) -> tuple[list[str], list]:
+    if names := names_for([cells for _, cells in before], shown):
+        return names, before
+    at = header_row([cells for _, cells in before])
+    return header_of(before[at][1]), before[at + 1 :]
+
+
+def _table_rows(rows: list, header: list[str], above: int, shown: str, begins: bool = False):
+    for n, (line, cells) in enumerate(rows):
+        if not any(cells):
+            continue
+        if why := names_again(header, cells, begins and n == 0):
+            yield line + above, Bad(why, str(cells)), 0
+            continue
+        if len(cells) > len(header) and any(cells[len(header) :]):
+            raise UserError(f"{shown}:{line + above}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
+        yield line + above, dict(zip(header, cells, strict=False)), 0
+
+
+def arrow_file(path: Path, shown: str):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if suffix_of(path) == ".parquet":
+        batches = pq.ParquetFile(path).iter_batches(1000)
+    else:
+        with open(path, "rb") as file:
+            opened = pa.ipc.open_file if file.read(6) == b"ARROW1" else pa.ipc.open_stream
+        source = opened(pa.memory_map(str(path)))
+        batches = source if opened is pa.ipc.open_stream else (source.get_batch(i) for i in range(source.num_record_batches))
+    number = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            number += 1
+            yield number, row, 0
