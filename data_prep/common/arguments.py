@@ -7,6 +7,7 @@ Importing this file imports neither jsonargparse nor yaml, so that it costs noth
 
 import dataclasses
 import difflib
+import itertools
 import json
 import re
 import sys
@@ -37,7 +38,8 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
     argv = _as_flags(list(sys.argv[1:] if argv is None else argv), hints, getattr(cls, "POSITIONAL", ""))
     words = f"[{cls.POSITIONAL} ...] " if hasattr(cls, "POSITIONAL") else ""
     usage = f"%(prog)s [CONFIG.yaml] {words}[--flag value ...]"
-    parser = jsonargparse.ArgumentParser(usage=usage, description=doc, exit_on_error=False, formatter_class=_manual_formatter())
+    how = {"exit_on_error": False, "allow_abbrev": False, "formatter_class": _manual_formatter()}  # `--lo` is no flag
+    parser = jsonargparse.ArgumentParser(usage=usage, description=doc, **how)
     if (cls.__doc__ or "").startswith(f"{cls.__name__}("):  # dataclasses' own: every field and default in one line
         cls.__doc__ = "flags, each also a key of CONFIG.yaml"
     parser.add_argument("--config", action="config", metavar="FILE", help="YAML file whose keys are the flags below; flags win")
@@ -88,7 +90,7 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
     if words and words[0].endswith((".yaml", ".yml")):
         front, words = ["--config", words[0]], words[1:]
     if positional:
-        rest, more = _after_booleans(rest, hints)
+        rest, more = _beside_values(rest, hints)
         if words := [*words, *more]:
             front += [f"--{positional}", *(words if _is_list(hints[positional]) else [" ".join(words)])]
         words = []
@@ -109,17 +111,28 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
     return found + _list_words(taking, hints)
 
 
-def _after_booleans(argv: list[str], hints: dict) -> tuple[list[str], list[str]]:
-    """(the words without those that stand after a boolean flag and are no value of it; those words): `--inspect a.csv`."""
-    kept, words, after = [], [], False
-    for i, word in enumerate(argv):
-        if after and not _is_flag(word):
+def _beside_values(argv: list[str], hints: dict) -> tuple[list[str], list[str]]:
+    """(flags with their values; words that are no flag's value): `--shape mcq a.csv`, `--ignore '[x]' a.csv`."""
+    kept, words, left = [], [], 0.0
+    for word, following in itertools.zip_longest(argv, argv[1:], fillvalue=""):
+        if _is_flag(word):
+            left = 0 if "=" in word else _takes(word.removeprefix("--"), following, hints)
+            kept.append(word)
+        elif left:
+            left -= 1
+            kept.append(word)
+        else:
             words.append(word)
-            continue
-        value = argv[i + 1].casefold() if i + 1 < len(argv) else ""
-        after = hints.get(word[2:]) is bool and word.startswith("--") and value not in ("true", "false", "yes", "no")
-        kept.append(word)
     return kept, words
+
+
+def _takes(name: str, following: str, hints: dict) -> float:
+    """How many words a flag takes, the word after it being known."""
+    if name not in hints and name != "config":
+        return float("inf")  # an unknown flag is told as such, with what follows it
+    if hints.get(name) is bool:
+        return following.casefold() in ("true", "false", "yes", "no")
+    return float("inf") if _is_list(hints.get(name)) and not following.startswith("[") else 1
 
 
 def _is_flag(word: str) -> bool:

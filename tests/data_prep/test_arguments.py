@@ -27,6 +27,10 @@ class Args:
 @pytest.mark.parametrize(
     "argv, expected",
     [
+        ("--share 0.1 x.csv y.csv", {"inputs": ["x.csv", "y.csv"], "share": 0.1}),
+        ("--dry_run --kind b x.csv", {"inputs": ["x.csv"], "kind": "b", "dry_run": True}),
+        ("--dry_run true x.csv --kind=b y.csv", {"inputs": ["x.csv", "y.csv"], "kind": "b", "dry_run": True}),
+        ("--sizes [1,2] x.csv", {"inputs": ["x.csv"], "sizes": [1, 2]}),
         ("x.csv y.csv --share 0.1", {"inputs": ["x.csv", "y.csv"], "share": 0.1}),
         ("x.csv --sizes 1 2 --dry_run --kind b", {"inputs": ["x.csv"], "sizes": [1, 2], "dry_run": True, "kind": "b"}),
         ("--inputs [x,y] --dry_run false", {"inputs": ["x", "y"]}),
@@ -100,3 +104,9 @@ def test_no_word_at_all_gives_the_defaults():
         share: float = 0.5
 
     assert parse_args(AllHaveDefaults, "", []).share == 0.5
+
+
+def test_the_beginning_of_a_flag_is_no_flag():
+    """argparse takes `--sha` for `--share`; a later flag of the same beginning would change what a command means."""
+    with pytest.raises(UserError, match=r"did you mean --share\?"):
+        parse_args(Args, "doc", ["x.csv", "--shar", "0.1"])
