@@ -9,7 +9,7 @@ label or a role and goes nowhere stops the run.
 import dataclasses
 
 from data_prep.common.errors import UserError
-from data_prep.shapes.asking import ask_of_intents, ask_of_pairs, ask_of_turns, choose
+from data_prep.shapes.asking import choose
 from data_prep.shapes.columns import (
     Column,
     annotates,
@@ -49,6 +49,7 @@ from data_prep.shapes.nested import (
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ALWAYS, ASKED, RULE_OF, RULES, STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.shapes.speakers import with_marks, with_roles
+from data_prep.shapes.suggesting import ask_of_intents, ask_of_pairs, ask_of_turns
 from data_prep.templates.marks import ends_unanswered, marked_turns
 from data_prep.values.turns import blocks_of, messages_of, role_of
 from data_prep.words.language import language_of

@@ -1,0 +1,148 @@
+"""What the texts of a column hold in the place of prose or of single questions: exams, keys, dialogues, tables, pairs."""
+
+import itertools
+import re
+
+from data_prep.documents.exam_key import OWN_KEY
+from data_prep.documents.exam_text import holds_key, looks_like_exam
+from data_prep.documents.texts import NUMBER_HEAD
+from data_prep.shapes.columns import Column, share
+from data_prep.values.choices import LINE, split_stem
+from data_prep.values.strict import cell, is_missing
+from data_prep.values.turns import role_of, speakers_of
+from data_prep.words import alphabets
+
+INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
+NUMBERS = re.compile(r"(?im)^[ \t]*(?:id|dialog(?:ue)?|conversation|case|caso)[ \t]*[=:#][ \t]*\d+[ \t]*$")
+HEADS = re.compile(r"(?im)^[^\w\n]{0,8}quest[ãa]o\s+(?:n[ºo.]*\s*)?\d")
+ASKS = re.compile(
+    r"(?im)^[^\w\n]{0,8}(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]"
+)
+ANSWERS = re.compile(
+    r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
+)
+EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
+BOX = r"[ \t]*(?:[-*•][ \t]+)?"
+OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
+BOXES = re.compile(rf"(?m)^(?!{BOX}[\[☐☑☒✅]).*\n\s*?(?:(?:{OPEN})+{TICKED}(?:{OPEN})*|{TICKED}(?:{OPEN}){{2,}})")
+KEYS = re.compile(r"(?<![\w.])\d{1,3}[ \t]?[-–.:)][ \t]?[A-E](?!\w)")
+
+
+def no_prose(column: Column) -> str:
+    """What the texts of a column hold in the place of prose, as NO_PROSE calls it; "" for prose."""
+    return next((what for what, holds in NO_PROSE if share(column.values, lambda v, holds=holds: holds(str(v))) >= 0.3), "")
+
+
+def _asks_only(text: str) -> bool:
+    """Whether nearly every line of a text is a question: what answers them stands elsewhere, in the file's name perhaps."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return len(lines) >= 5 and sum(line.endswith(("?", "？", "؟")) for line in lines) >= 0.9 * len(lines)
+
+
+def _in_pairs_of_lines(text: str) -> bool:
+    """Whether a text is of blocks of two lines, with an empty line between them, the first of which is no heading."""
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip())]
+    pairs = [block for block in blocks if block.count("\n") == 1 and not block.startswith("#")]
+    return len(blocks) >= 20 and len(pairs) >= 0.8 * len(blocks)
+
+
+BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
+RUN_ON = re.compile(r"\bA\b[^\n]{1,300}?\bB\b[^\n]{1,300}?\bC\b[^\n]{1,300}?(?:\bD\b|$)")
+
+
+def _in_cells(text: str) -> bool:
+    """Whether nearly every line of a text has the same number of tabs, as the lines of a table have."""
+    tabs = [line.count("\t") for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return (
+        len(tabs) >= 5 and max(tabs) > 0 and tabs.count(max(set(tabs), key=tabs.count)) >= 0.9 * len(tabs) and tabs.count(0) < 3
+    )
+
+
+def _runs_on(text: str) -> bool:
+    """Whether much of a text is options one after another on one line, each behind its bare letter."""
+    runs = [hit.end() - hit.start() for hit in RUN_ON.finditer(text)]
+    return len(runs) >= 10 and sum(runs) >= 0.3 * len(text)
+
+
+NO_PROSE = (
+    ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
+    ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
+    ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
+    ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
+    ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
+    ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1) or holds_key(text)),
+    (
+        "questions with numbered options and their answers",
+        lambda t: min(len(BY_NUMBERS.findall(t)), len(ANSWERS.findall(t))) >= 2,
+    ),
+    ("options by their letters, all on one line", _runs_on),
+    ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
+    ("records, each below a line with its number", lambda text: len(NUMBERS.findall(text)) >= 10),
+    ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
+    ("questions alone, a line each, with no answer beside them", _asks_only),
+    ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
+)
+
+
+def is_of_ids(value) -> bool:
+    """Whether an answer is a whole number, or several: what is measured or counted has a unit or a word beside it."""
+    return bool(re.fullmatch(r"\s*-?\d+(?:\s*[,;]\s*-?\d+)*\s*", str(value)))
+
+
+LETTER = re.compile(r"\s*\(?(?:[A-Za-z]|[IVX]{1,4})\)?\.?\s*")
+
+
+TAGGED = re.compile(
+    r"<\|?(user|human|patient|bot|assistant|doctor|gpt|ai|model)\|?>|\[(user|human|patient|bot|assistant|doctor)\]", re.I
+)
+
+
+def holds_dialogue(value) -> bool:
+    """Whether a text holds turns of both sides: `<user>: … <bot>: …`, or lines that begin with a speaker."""
+    said = [next(g for g in hit.groups() if g) for hit in TAGGED.finditer(str(value))] + speakers_of(str(value))
+    sides = {role_of(speaker, {}) for speaker in said}
+    return len(said) > 2 and {"human", "gpt"} <= sides
+
+
+ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker on a line of its own: DOCTOR O721
+
+
+def turns_in(value) -> bool:
+    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each."""
+    marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
+    if {"human", "gpt"} <= marked:
+        return True
+    alone = [line for line in str(value).splitlines() if ALONE.fullmatch(line)]
+    sides = [role_of(speaker, {}) for speaker in (*speakers_of(str(value)), *(line.split()[0] for line in alone))]
+    return min(sides.count("human"), sides.count("gpt")) >= 3
+
+
+EXAM = re.compile(
+    r"(?i)\b(?:quest[ãa]o|question|pregunta)\s*(?:n[ºo.]*\s*)?[\d|]|\bassinale\b|\balternativas?\b"
+    r"|\bwhich of the following\b|\bgabarito\b"
+)
+
+
+def holds_exam(column: Column) -> bool:
+    """Whether a text column holds multiple-choice questions: several in a text that speaks like an exam, or one in most texts.
+
+    Guidelines have lists of a), b), c) too, but do not number questions or ask to mark an alternative.
+    """
+    for value in map(str, column.values[:20]):
+        letters = [next(g for g in hit.groups() if g).upper() for hit in LINE.finditer(value)]
+        runs = sum(letters[i : i + 4] == ["A", "B", "C", "D"] for i in range(len(letters)))
+        keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(value)) >= 3
+        if keyed or (runs >= 3 and len(EXAM.findall(value)) >= 3) or looks_like_exam(value):
+            return True
+        lines = sum(bool(line.strip()) for line in value.splitlines())
+        others = [len(run) for run in alphabets.runs(value)]
+        if len(others) >= 10 and sum(others) >= 0.4 * lines and len(NUMBER_HEAD.findall(value)) >= len(others) / 2:
+            return True  # in another alphabet
+    return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
+
+
+def blank_below(column: Column, sample: list[dict]) -> bool:
+    """Whether a column is filled in the first row and then hardly ever in two rows one after another."""
+    filled = [not is_missing(cell(raw, column.name)) for raw in sample]
+    pairs = sum(a and b for a, b in itertools.pairwise(filled))
+    return filled[0] and 3 <= sum(filled) <= 0.6 * len(filled) and pairs <= 0.1 * sum(filled)

@@ -1,0 +1,241 @@
+"""What is asked, with the lines to paste: of unused columns, of intents, pairs and turns, of files that fit no shape."""
+
+from data_prep.common.errors import UserError
+from data_prep.shapes.columns import (
+    Column,
+    candidates,
+    explains,
+    fits,
+    is_case,
+    joined_labels,
+    option_columns,
+    put_aside,
+    share,
+    sorts,
+)
+from data_prep.shapes.nested import intents
+from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
+from data_prep.shapes.rules import RULE_OF, STORED, Candidate
+from data_prep.tables.turn_rows import single_turns
+from data_prep.values.strict import from_literal
+from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
+from data_prep.words.phrases import meanings
+
+
+def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | None = None) -> str:
+    needs = STORED.get(reading.shape, tuple(n[0] for n in RULE_OF[reading.shape].needs))
+    more = ("options", "answer") if reading.shape == "mcq" and reading.base != "apart" else ("answer",) if reading.base else ()
+    fields = {
+        n: reading.fields.get(n, "YOUR_FIELD") for n in (*needs, *more) if n in reading.fields or n not in ("options", "answer")
+    }
+    lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields | (further or {}))]
+    lines += [yaml_line(name, value) for name in ("explode", "pairs") if (value := getattr(reading, name))]
+    if ignore:
+        lines.append(yaml_line("ignore", ignore))
+    return to_paste(*lines)
+
+
+# What is put aside in an object -> the shape that it makes of a text, and what the text is then.
+ASIDE = (("options", "mcq", "question"), ("label", "classification", "text"), ("answer", "qa", "question"))
+
+
+def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
+    """A column that matters goes nowhere: the lines that leave it out on purpose, and those that use it."""
+    told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
+    told += "".join(f"; {c} holds several labels in one cell" for c in best.unused if joined_labels(columns[c]))
+    ways = [pasted(best.reading, best.unused)]
+    one = best.unused[0]
+    if best.reading.shape in ("mcq", "qa") and ("text" in meanings(one) or is_case(columns[one])):
+        ways.insert(0, pasted(best.reading, best.unused[1:], {"context": one}))
+    fields = best.reading.fields
+    asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
+    if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
+        ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
+    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and _comes_again(columns[one]):
+        text = fields.get("text") or fields.get("question")
+        ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
+    text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
+    for column in (columns[c] for c in best.unused):
+        if (aside := put_aside(column)) and best.reading.shape in ("qa", "text"):
+            shape, asked = next(way for name, *way in ASIDE if name in aside)
+            ways.append(pasted(Reading(shape, {asked: text, **aside}), []))
+        elif column.kind == "object" and best.reading.shape == "text" and (parts := _parts(column)):
+            ways += [pasted(Reading("qa", {"question": text, "answer": f"{column.name}.{part}"})) for part in parts[:4]]
+        elif column.kind in ("list", "object") and fits("options", column):
+            key = fields.get("answer", "YOUR_FIELD")
+            ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
+    return (
+        f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
+        f"labels or roles: {told}. Paste one:\n" + "\n       or\n".join(ways)
+    )
+
+
+def _parts(column: Column) -> list[str]:
+    """The names in a column's objects that all of them have, with a text each."""
+    objects = [v for v in map(from_literal, column.values[:20]) if isinstance(v, dict)]
+    return [k for k in objects[0] if all(isinstance(o.get(k), str) and o[k].strip() for o in objects)] if objects else []
+
+
+def ask_of_intents(columns: dict[str, Column], shown: str) -> None:
+    """Raises UserError where the rows are intents of a chatbot, several answers to each of which are in reach."""
+    if not (found := intents(columns)):
+        return
+    text, tag, answers = found["text"], found["label"], found["answer"]
+    sorts = pasted(Reading("classification", {"text": text, "label": tag}, explode=text), [answers])
+    pairs = pasted(Reading("qa", {"question": text, "answer": answers}, explode=text))
+    raise UserError(
+        f"{shown}: its rows are intents, whose {text} have several {answers} to choose from. Paste one: to sort texts into the "
+        f"intents, or to learn the answers of those that have one alone (the others are left out and counted):\n{sorts}"
+        f"\n       or\n{pairs}"
+    )
+
+
+def ask_of_pairs(pairs: dict[str, str], shown: str) -> UserError:
+    """What to ask of numbered questions with their answers in one row."""
+    return UserError(
+        f"{shown}: its rows hold several questions with their answers ({', '.join(pairs)}). Where each stands by itself, paste "
+        f"the line below; where a later one goes on with those before, bring them into turns (messages):\n"
+        + to_paste(yaml_line("pairs", pairs))
+    )
+
+
+def ask_of_turns(columns: dict[str, Column], sample: list[dict], shown: str) -> None:
+    """Raises UserError where the rows are single turns that are joined to no conversation: why not, and the lines."""
+    turns = single_turns(list(columns), sample)
+    if turns is None:
+        return
+    speaker, text, differ = turns
+    labels = [c for c in dict.fromkeys((*differ, speaker, *columns)) if c != text and c in columns and sorts(columns[c])]
+    lines = [pasted(Reading("classification", {"text": text, "label": c}), [o for o in labels if o != c]) for c in labels]
+    lines = lines or [pasted(Reading("text", {"text": text}))]
+    why = (
+        f"{', '.join(differ)} differ from turn to turn of one conversation, and a conversation has one value of each. For "
+        "conversations leave these columns out of the file"
+        if differ
+        else "no column says which conversation a turn belongs to, or the sides of its speakers are not known. For "
+        "conversations give it conversation_id, and speakers such as patient and doctor"
+    )
+    raise UserError(
+        f"{shown}: its rows are single turns ({speaker} says {text}), and {why}. For single sentences with a label paste one:\n"
+        + "\n       or\n".join(lines)
+    )
+
+
+def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:
+    """What to suggest where no name says anything: the only column of long texts as text, with a label where there is but one."""
+    long = [c.name for c in columns.values() if c.kind == "text" and c.length >= 100]
+    others = [c for c in columns.values() if c.name not in long and not IDS.match(plain(c.name))]
+    if len(long) != 1 or OF_A_MODEL & set(words_of(long[0])) or any(c.kind == "text" and c.length >= 30 for c in others):
+        return None
+    if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= len(others[0].values) / 5:
+        return "classification", {"text": long[0], "label": others[0].name}
+    return "text", {"text": long[0]}
+
+
+def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
+    """Columns to name in the lines for what no column is called like: the one that asks, then the longest; their order kept.
+
+    The lines are to be mended; with a column's name in each place they say how, and run as they stand.
+    """
+    longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
+    asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
+    if "question" in lacking and asking and lacking[0] == "question":
+        longest = [asking[0], *(c for c in longest if c is not asking[0])]
+    return {name: c.name for name, c in zip(lacking, longest, strict=False)}
+
+
+ANSWER_WORDS = {"answer", "answers", "response", "resposta", "respostas", "respuesta", "respuestas"}
+SUMS_UP = {"summary", "summaries", "resumo", "resumos", "sumario", "resumen", "abstractive"}
+KEYED = (
+    "Its objects are texts under names (a glossary, say). Where a name asks and its text answers, or the texts are meant alone,"
+)
+
+
+def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
+    """What a file can be whose names say no shape: texts that are compared, a text and its summary, a question and its class."""
+    if set(columns) == {"_key", "_value"}:
+        keyed = pasted(Reading("qa", {"question": "_key", "answer": "_value"}))
+        alone = pasted(Reading("text", {"text": "_value"}))
+        if share(columns["_key"].values, lambda v: str(v).isdigit()) >= 0.95:
+            return f"Its texts stand under running numbers. Paste:\n{alone}"
+        return f"{KEYED} paste one:\n{keyed}\n       or\n{alone}"
+    labels = [c.name for c in columns.values() if c.name not in texts or c.length <= 30]
+    labels = [c for c in labels if not IDS.match(plain(c)) and _sorts_few(columns[c])]
+    long = [c for c in texts if c not in labels and columns[c].length > 20 and not explains(columns[c])]
+    sums = [c for c in long if SUMS_UP & set(words_of(c))]
+    if len(sums) == 1 and len(long) == 2:
+        whole = next(c for c in long if c not in sums)
+        return (
+            f"It seems that {sums[0]} sums up {whole}. As its answer that is learnt for any text: ask for a summary with "
+            f"--system. Paste:\n{pasted(Reading('qa', {'question': whole, 'answer': sums[0]}))}"
+        )
+    answered = any("question" in meanings(c) for c in long) and any(ANSWER_WORDS & set(words_of(c)) for c in long)
+    if len(labels) != 1 or len(long) not in (1, 2) or answered:
+        return ""
+    *context, text = long
+    lines = pasted(Reading("classification", {"text": text, "label": labels[0]}), [], {"context": context[0]} if context else {})
+    if context:
+        return f"It seems that {context[0]} and {text} together are sorted by {labels[0]}. Paste and mend:\n{lines}"
+    return f"No column answers {text}; it can be sorted by {labels[0]}. Paste and mend:\n{lines}"
+
+
+def _comes_again(column: Column) -> bool:
+    """Whether values of a column come again, or it has too few to tell."""
+    return len(column.values) < 20 or column.distinct <= len(column.values) // 2
+
+
+def _sorts_few(column: Column) -> bool:
+    """Whether a column has few values, each of which comes again."""
+    rows = len(column.values)
+    return (
+        column.kind in ("text", "bool", "number")
+        and rows >= 20
+        and 2 <= column.distinct
+        and _comes_again(column)
+        and column.length <= 60
+    )
+
+
+def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
+    has = ", ".join(map(str, columns)) or "none"
+    shape, options = wish.shape, bool(option_columns(columns) or candidates("options", columns))
+    if shape == "auto":
+        near = ("mcq", "qa", "classification", "text") if options else ("qa", "classification", "text")
+        shape = max(near, key=lambda s: sum(bool(candidates(names[0], columns)) for names in RULE_OF[s].needs))
+    needs = [names[0] for names in RULE_OF[shape].needs] + (["options", "answer"] if shape == "mcq" else [])
+    fields = dict(wish.fields)
+    for name in needs:
+        if name not in fields and (called := candidates(name, columns)):
+            fields[name] = called[0]
+    if wish.shape == "auto" and not fields and (likely := _by_lengths(columns)):
+        shape, fields = likely
+        needs = list(fields)
+    texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
+    if wish.shape == "auto" and not options and (hint := _likelier(columns, texts)):
+        return f"{shown}: no shape fits its fields ({has}). {hint}"
+    lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
+    if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length
+        fields |= _by_lot(lacking, [columns[c] for c in texts if c not in fields.values()])
+    lines = pasted(
+        Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
+    )
+    if wish.shape == "auto":
+        bare = " Give it a line of names, where its first line is a row." if any(len(str(c)) > 60 for c in columns) else ""
+        if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
+            bare += " They are questions with options, and no column holds the key; add one, or name it."
+        if shape != "mcq" and len(texts) == len(columns) == 1:
+            return (
+                f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"
+            )
+        if shape != "mcq" and set(needs) - fields.keys():
+            why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
+            return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
+        return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
+    why = (
+        f"needs {', '.join(lacking)}"
+        if lacking
+        else "finds no column whose values name the options"
+        if shape == "mcq"
+        else "does not fit the values"
+    )
+    return f"{shown}: shape {shape} {why}; its fields: {has}. Paste and mend:\n{lines}"
