@@ -57,7 +57,17 @@ def test_rank_export_and_every_trainer_takes_the_rows(tmp_path, server, tiny_mod
     labels = [json.loads(line)["label"] for line in feedback.read_text().splitlines()]
     assert labels.count(True) == labels.count(False) == 6
     for script, data in (("reward", preferences), ("dpo", preferences), ("kto", feedback)):
-        flags = ["--model", tiny_model, "--data", data, "--output_dir", tmp_path / script, "--dry_run"]
+        flags = [
+            "--model",
+            tiny_model,
+            "--data",
+            data,
+            "--output_dir",
+            tmp_path / script,
+            "--dry_run",
+            "--gradient_accumulation_steps",
+            1,
+        ]
         assert run_script(f"scripts/{script}.py", *flags).stdout
 
 
