@@ -133,7 +133,7 @@ def read_exam(text: str, key: str = "") -> Exam:
         return Exam([], problem)
     if sum(isinstance(row, dict) for _, row in rows) < 0.8 * len(rows):
         return Exam([], next(row.reason for _, row in rows if isinstance(row, Bad)))
-    first, end = [[(at, Bad(OUTSIDE, part[:2000]))] if part else [] for at, part in aside]
+    first, end = [[(at, Bad(OUTSIDE, part))] if part else [] for at, part in aside]
     return Exam([*first, *rows, *end])
 
 
@@ -162,9 +162,7 @@ def _questions(text: str, runs: list[list[re.Match]], heads: list[Head | None]) 
         following = next((h.start for h in heads[n + 1 :] if h), len(text))
         end = min(following, runs[n + 1][0].start() if n + 1 < len(runs) else len(text))
         if head is None:
-            found.append(
-                (run[0].start(), Bad("lettered options without a number of their own", text[run[0].start() : end][:2000]))
-            )
+            found.append((run[0].start(), Bad("lettered options without a number of their own", text[run[0].start() : end])))
             continue
         if last is not None and head.number > last + 1:
             found.append((head.start, Bad(f"no options found for the numbers {last + 1} to {head.number - 1}", "")))
@@ -256,7 +254,7 @@ def _unlike(asked: Asked, text: str, run: list[re.Match], head: Head, end: int) 
 
 
 def _said(asked: Asked) -> str:
-    return f"{asked.number} {asked.stem} {' '.join(f'{letter}) {text}' for letter, text in asked.texts.items())}"[:2000]
+    return f"{asked.number} {asked.stem} {' '.join(f'{letter}) {text}' for letter, text in asked.texts.items())}"
 
 
 def _contexts(asked: list[Asked], before: str) -> tuple[str, str]:
@@ -407,16 +405,14 @@ def _told_apart(rows: list[tuple[int, dict | Bad]]) -> tuple[list[tuple[int, dic
     if len(below) >= 0.2 * len(good):
         return rows, ""  # a column, which is asked about
     if below and below[-1] is good[-1]:
-        rows = [*rows, (rows[-1][0], Bad(OUTSIDE, below.pop().pop("below_options")[:2000]))]
+        rows = [*rows, (rows[-1][0], Bad(OUTSIDE, below.pop().pop("below_options")))]
     if long := next((row for row in below if len(row["below_options"]) >= 40), None):
         return (
             rows,
             f"below question {long['number']} stands a text of which nothing says whose it is: {long['below_options'][:60]!r}",
         )
     lost = {id(row) for row in below}
-    return [
-        (at, Bad("text below its options that is no key", str(row)[:2000]) if id(row) in lost else row) for at, row in rows
-    ], ""
+    return [(at, Bad("text below its options that is no key", str(row)) if id(row) in lost else row) for at, row in rows], ""
 
 
 # ---------------------------------------------------------------------------------------------- what is asked about

@@ -22,7 +22,7 @@ class Choice(NamedTuple):
 
 def _row(question: str, choices: list[Choice], why: str = "", topic: str = "") -> dict | Bad:
     """A question of one right option as a row; Bad where it is none."""
-    said = f"{question} {' '.join(f'({c.share:g} %) {c.text}' for c in choices)}"[:2000]
+    said = f"{question} {' '.join(f'({c.share:g} %) {c.text}' for c in choices)}"
     right = [n for n, choice in enumerate(choices) if choice.share > 0]
     if not question or len(choices) < 2 or not all(choice.text for choice in choices):
         return Bad("an item without a question or without options", said)
@@ -50,7 +50,7 @@ def moodle_xml(root):
             continue
         question = _text(item, "questiontext")
         if kind not in ("multichoice", "truefalse"):
-            yield item.sourceline, Bad(f"an item of Moodle's type {kind!r}, which is no multiple choice", question[:2000])
+            yield item.sourceline, Bad(f"an item of Moodle's type {kind!r}, which is no multiple choice", question)
             continue
         choices = [Choice(_text(a), float(a.get("fraction") or 0), _text(a, "feedback")) for a in item.findall("answer")]
         yield item.sourceline, _row(question, choices, _text(item, "generalfeedback"), topic)
@@ -92,7 +92,7 @@ def gift(text: str) -> list[tuple[int, dict | Bad]]:
 
 
 def _gift_item(stem: str, body: str, topic: str, more: bool) -> dict | Bad:
-    said = f"{stem.strip()} {{{body}}}"[:2000]
+    said = f"{stem.strip()} {{{body}}}"
     if more or re.search(r"(?<!\\)[{}~]", stem):
         return Bad("what its question is is not clear: a brace is missing, or paragraphs stand before it", said)
     head = HEAD.match(stem)
@@ -136,7 +136,7 @@ def aiken(text: str) -> list[tuple[int, dict | Bad]]:
             return []
         options = OPTION.findall(hit["options"])
         if [letter for letter, _ in options] != list(LETTERS[: len(options)]):
-            found.append((at, Bad("letters that do not follow one another", hit.group()[:2000])))
+            found.append((at, Bad("letters that do not follow one another", hit.group())))
         else:
             choices = [Choice(said.strip(), WHOLE * (letter == hit["answer"])) for letter, said in options]
             found.append((at, _row(hit["question"].strip(), choices)))

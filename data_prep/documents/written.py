@@ -45,9 +45,9 @@ def markdown_table(text: str, shown: str) -> list[tuple[int, dict | Bad]]:
             continue
         cells = _cells(line)
         if n < heads[0] or not line.lstrip().startswith("|"):
-            rows.append((n + 1, Bad("no row of the table", line[:2000])))
+            rows.append((n + 1, Bad("no row of the table", line)))
         elif len(cells) != len(header):
-            rows.append((n + 1, Bad("has another number of cells than the header", line[:2000])))
+            rows.append((n + 1, Bad("has another number of cells than the header", line)))
         else:
             rows.append((n + 1, dict(zip(header, cells, strict=True))))
     return rows
@@ -81,7 +81,7 @@ def marked_exam(text: str) -> list[tuple[int, dict | Bad]]:
         for number, after in itertools.pairwise(numbers):
             skipped = between[number.start() : after.start()].strip()
             places.append(before + number.start())
-            rows.append(Bad("a question without marked options", skipped[:2000]))
+            rows.append(Bad("a question without marked options", skipped))
         after = text[run[-1].end() : following[0].start() if following else None]
         head = NUMBERED.search(after) if following else None
         places.append(before + numbers[-1].start() if numbers else run[0].start())
@@ -96,13 +96,13 @@ def _question(between: str, numbers: list[re.Match], run: list[re.Match], rest: 
     """`between` ends with the stem, `rest` begins with what belongs to the last option: lines right below it, no heading."""
     said = (between[numbers[-1].start() :] if numbers else "") + run[0].string[run[0].start() : run[-1].end()]
     if not numbers:
-        return Bad("marked options without a numbered question", said[:2000])
+        return Bad("marked options without a numbered question", said)
     if (
         "".join(hit[1] for hit in run).upper() != LETTERS[: len(run)]
         or len(run) < 2
         or LINE.search(between[numbers[-1].end() :] + rest)
     ):
-        return Bad("options without a mark, or whose letters do not follow one another", said[:2000])
+        return Bad("options without a mark, or whose letters do not follow one another", said)
     stem = SORT.sub("", " ".join(between[numbers[-1].end() :].split()), count=1)
     ends = [hit.start() for hit in run[1:]] + [run[-1].end()]
     texts = [" ".join(hit.string[hit.start(3) : end].split()) for hit, end in zip(run, ends, strict=True)]

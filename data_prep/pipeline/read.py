@@ -59,6 +59,7 @@ INSTEAD = {  # what to do with a format that is not read
     **dict.fromkeys((".pkl", ".pickle", ".npy", ".h5"), "write it as .jsonl or .parquet (pandas: to_json, to_parquet); "),
     **dict.fromkeys((".rar", ".7z", ".tar", ".tgz"), "unpack the archive, or make it a .zip; "),
 }
+MOST_SHOWN = 2000  # characters of what is no record, in rejects.jsonl
 MOST_MEMBERS, MOST_UNPACKED, MOST_RATIO = 20_000, 8 * 2**30, 200  # of an archive
 
 
@@ -209,7 +210,7 @@ def file_records(file: InputFile, siblings: list[Path] = ()):
     try:
         for number, raw, at in conversations(_rows(file, siblings), file.shown):
             if isinstance(raw, records.Bad):
-                yield Record({"_line": raw.text}, file.shown, number, file.source, file.topic, at, raw.reason)
+                yield Record({"_line": raw.text[:MOST_SHOWN]}, file.shown, number, file.source, file.topic, at, raw.reason)
                 continue
             if any(isinstance(v, str) and len(v) > MOST_BYTES for v in raw.values()):
                 raise UserError(f"{file.shown}:{number}: a cell of more than {MOST_BYTES // 2**20} MB; is the file broken?")

@@ -51,7 +51,7 @@ def jsonl(path: Path, shown: str, loads=json.loads):
         first = first or f"{shown}:{number}: {reason}"
         if bad > MOST_BAD and bad > BAD_SHARE * lines:
             raise UserError(f"{first}; {bad} of the first {lines} lines are no records")
-        yield number, Bad(reason, line[:2000]), at
+        yield number, Bad(reason, line), at
     if bad > BAD_AT_ALL * lines:
         raise UserError(f"{first}; {bad} of its {lines} lines are no records")
 

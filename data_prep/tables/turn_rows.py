@@ -81,7 +81,7 @@ def _conversation(raw: dict | Bad, form: Form) -> str | None:
 def _record(rows: list[dict], form: Form) -> dict | Bad:
     told = form.told_of(rows)
     if differs := [name for name, values in told.items() if len(values) > 1]:
-        return Bad(f"a column differs between the turns of one conversation: '{', '.join(differs)}'", str(rows)[:2000])
+        return Bad(f"a column differs between the turns of one conversation: '{', '.join(differs)}'", str(rows))
     turns = [{"role": raw.get(form.speaker), "content": raw.get(form.text)} for raw in rows]
     first = {name: rows[0].get(name) if str(rows[0].get(name)) == values[0] else values[0] for name, values in told.items()}
     return {form.conversation: rows[0][form.conversation], "messages": turns} | first

@@ -57,6 +57,17 @@ def test_moodle_xml(tmp_path):
     ]
 
 
+def test_an_image_behind_a_long_case_is_seen_and_its_reject_is_cut(tmp_path):
+    case = "Mulher com bócio e rouquidão há meses. " * 60
+    asked = [(f"{case}Qual exame vem primeiro no caso {n}?", "") for n in range(3)] + [
+        (f"{case}O que mostra", "@@PLUGINFILE@@/us.png")
+    ]
+    items = [item(f"{stem} {more}", (0, "Cintilografia", ""), (100, "Ultrassom", "")) for stem, more in asked]
+    assert len(prepared(tmp_path, "banco.xml", XML.format(items="\n".join(items)))) == 3
+    [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
+    assert reject["reason"].startswith("needs an image") and len(reject["row"]["_line"]) == 2000
+
+
 GIFT = r"""// made for the tests
 $CATEGORY: $course$/Pediatria
 
