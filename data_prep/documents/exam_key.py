@@ -19,7 +19,8 @@ WORDS = (  # what a key is called, on a line of its own before the letter
 )
 NAMED = r"(?:(?:a[ \t]+)?(?:letra|alternativa|op[çc][ãa]o|option|choice|letter|opci[óo]n)[ \t]+)?"
 ENDS = r"(?=[ \t*_]*(?:$|[).,;:/&+(\]–—-]|(?:e|and|y|ou|or|et|und)[ \t]+\(?[A-J]\b))"
-VOID = r"(?:quest[ãa]o[ \t]+)?(?:anulad[ao]s?|nul[ao]|annull?ed|annullata|annul[ée]e|void|cancelad[ao])\b"
+NULL = r"anulad[ao]s?|nul[ao]|annull?ed|annullata|annul[ée]e|cancelad[ao]"
+VOID = rf"(?:quest[ãa]o[ \t]+)?(?:{NULL}|void)\b"
 VOID += r"|(?:[xX]|(?<!\*)\*(?!\*)|[-–—]+)(?=[ \t*_]*$)"
 LEAD = r"^[ \t>*_(\[#-]*"
 SIGNS = r"(?:[ \t*_]*\.?[:：=–—-]{1,2}|(?i:(?<=gab)|(?<=resp)|(?<=ans))\.)[ \t*_]*"
@@ -57,13 +58,20 @@ def _said(hit: re.Match, options: dict[str, str]) -> Said | None:
     own = same_text(more, options.get((hit["letter"] or hit["bare"]).upper(), ""))
     if (hit["bare"] or (hit["line"] and more.strip(" \t)]*_."))) and not own:
         return None  # `Answer: C amoxicillin` is a key where that is option C, and else a sentence
-    letters, at = [(hit["letter"] or hit["bare"]).upper()], 0
-    while not own and (further := FURTHER.match(more, at)):
-        letters.append(further[1])
-        at = further.end()
+    further, at = ([], 0) if own else _further(more)
+    letters = ((hit["letter"] or hit["bare"]).upper(), *further)
     more = more[at:].strip(" \t)]*_.:;,–—-")
     changed = CHANGED.search(more)
-    return Said(("?",)) if changed and changed[1] not in letters else Said(tuple(letters), more)
+    return Said(("?",)) if changed and changed[1] not in letters else Said(letters, more)
+
+
+def _further(more: str) -> tuple[list[str], int]:
+    """The letters that go on behind the first (`C, D e E`), and where they end."""
+    letters, at = [], 0
+    while further := FURTHER.match(more, at):
+        letters.append(further[1])
+        at = further.end()
+    return letters, at
 
 
 def same_text(one: str, other: str) -> bool:
@@ -79,7 +87,7 @@ def names_another(said: Said, options: dict[str, str]) -> bool:
 # ---------------------------------------------------------------------------------------------- tables
 
 TOKEN = re.compile(r"[0-9]+|[^\W0-9_]+|[*\u0336]")  # U+0336: a letter that is struck out
-ANNULLED = re.compile(r"[*\u0336]|x|anulad[ao]s?|nul[ao]|annull?ed|annullata|annul[ée]e|cancelad[ao]", re.I)
+ANNULLED = re.compile(rf"[*\u0336]|x|{NULL}", re.I)
 TITLES = (
     "gabarito gabaritos respostas resposta respuestas answers answer key keys solutions lösungen lösung antworten réponses "
     "soluções clave chave correct"
@@ -193,15 +201,7 @@ def commented(text: str, numbers: list[int]) -> Table:
         return Table({})
     ends = [*(hit.start() for hit in hits[1:]), len(text)]
     more = {int(h["number"]): f"{h['more']}\n{text[h.end() : end]}" for h, end in zip(hits, ends, strict=True)}
-    return Table({int(h["number"]): [h["letter"].upper(), *_further(h["more"])] for h in hits}, "", more)
-
-
-def _further(more: str) -> list[str]:
-    found, at = [], 0
-    while further := FURTHER.match(more, at):
-        found.append(further[1])
-        at = further.end()
-    return found
+    return Table({int(h["number"]): [h["letter"].upper(), *_further(h["more"])[0]] for h in hits}, "", more)
 
 
 # ---------------------------------------------------------------------------------------------- files
