@@ -7,7 +7,7 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.documents.exam_layout import SIGN
 from data_prep.documents.texts import written_or_text
-from data_prep.tables.records import header_of
+from data_prep.tables.records import one_header
 from data_prep.tables.unpack import MOST_WHOLE, SAID, open_bytes, whole_text
 from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
 from data_prep.words.names import ALIASES, plain
@@ -95,12 +95,7 @@ def _rows(root, shown: str) -> list[tuple[int, dict]]:
     inside = sum(len(" ".join(cell for _, cells, _ in table for cell in cells).split()) for table in found)
     if not found or inside < 0.6 * whole:
         return []
-    headers = {tuple(table[0][1]) for table in found}
-    if len(headers) > 1:
-        raise UserError(
-            f"{shown}: holds {len(found)} tables with {len(headers)} different headers; bring each into a file of its own"
-        )
-    header, rows = header_of(list(headers.pop())), []
+    header, rows = one_header([table[0][1] for table in found], shown), []
     for table in found:
         for line, cells, _ in table[1:]:
             if len(cells) != len(header):

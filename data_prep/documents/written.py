@@ -6,8 +6,7 @@ Each gives (line, record or Bad) pairs, or [] where the text is none.
 import itertools
 import re
 
-from data_prep.common.errors import UserError
-from data_prep.tables.records import Bad, header_of
+from data_prep.tables.records import Bad, one_header
 from data_prep.values.choices import LINE
 from data_prep.words.names import LETTERS
 
@@ -33,12 +32,7 @@ def markdown_table(text: str, shown: str) -> list[tuple[int, dict | Bad]]:
     in_table = sum(line.lstrip().startswith("|") for line in lines)
     if not heads or in_table < 0.6 * sum(bool(line.strip()) for line in lines) or in_table - 2 * len(heads) < 5:
         return []
-    headers = {tuple(_cells(lines[n])) for n in heads}
-    if len(headers) > 1:
-        raise UserError(
-            f"{shown}: holds {len(heads)} tables with {len(headers)} different headers; bring each into a file of its own"
-        )
-    header, above = header_of(list(headers.pop())), {n for at in heads for n in (at, at + 1)}
+    header, above = one_header([_cells(lines[n]) for n in heads], shown), {n for at in heads for n in (at, at + 1)}
     rows = []
     for n, line in enumerate(lines):
         if n in above or not line.strip() or NO_ROW.fullmatch(line):

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from data_prep.common.errors import UserError
-from data_prep.tables.records import records_of
+from data_prep.tables.records import numbered, records_of
 from data_prep.tables.unpack import whole_text
 
 BEGINS = b"SQLite format 3\0"
@@ -58,7 +58,4 @@ def yaml_file(path: Path, shown: str):
         raise UserError(f"{shown}: not YAML ({' '.join(str(error).split())[:200]})") from None
     if records is None:
         raise UserError(f"{shown}: holds no records")
-    for number, record in enumerate(records, 1):
-        if not isinstance(record, dict):
-            raise UserError(f"{shown}:{number}: must be an object with named fields, not {type(record).__name__}")
-        yield number, record, 0
+    yield from numbered(records, shown)

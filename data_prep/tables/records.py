@@ -5,6 +5,7 @@ Each yields (line or number, record, bytes so far); a record is a dict, or a Bad
 
 import csv
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -18,6 +19,7 @@ from data_prep.words.names import SPLITS, is_telling, plain, words_of
 from data_prep.words.phrases import meanings
 
 MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused
+LOOKED_AT = 12  # first lines of a table, among which its header is looked for
 
 
 class Bad(NamedTuple):
@@ -36,9 +38,8 @@ def jsonl(path: Path, shown: str, loads=json.loads):
             continue
         lines += 1
         try:
-            found, reason = loads(line), ""
-            if not isinstance(found, dict):
-                reason = f"must be an object with named fields, not {type(found).__name__}"
+            found = loads(line)
+            reason = "" if isinstance(found, dict) else _no_object(found)
         except json.JSONDecodeError as error:
             found, reason = None, f"not JSON ({error.msg} at column {error.colno})"
         except (RecursionError, ValueError) as error:
@@ -71,11 +72,18 @@ def json_file(path: Path, shown: str):
     records = records_of(value)
     if records is None:
         raise UserError(f"{shown}: holds {type(value).__name__}, not records")
+    yield from numbered(records, shown)
+
+
+def numbered(records: list, shown: str):
     for number, record in enumerate(records, 1):
-        if isinstance(record, dict):
-            yield number, record, 0
-        else:
-            raise UserError(f"{shown}:{number}: must be an object with named fields, not {type(record).__name__}")
+        if not isinstance(record, dict):
+            raise UserError(f"{shown}:{number}: {_no_object(record)}")
+        yield number, record, 0
+
+
+def _no_object(value) -> str:
+    return f"must be an object with named fields, not {type(value).__name__}"
 
 
 def records_of(value, depth: int = 3) -> list | None:
@@ -230,6 +238,27 @@ def header_of(cells: list) -> list[str]:
     return names
 
 
+def one_header(headers: list[list[str]], shown: str) -> list[str]:
+    """Names of the columns of a text's tables, whose first lines these are. Raises UserError where they differ."""
+    if (different := len(set(map(tuple, headers)))) > 1:
+        raise UserError(
+            f"{shown}: holds {len(headers)} tables with {different} different headers; bring each into a file of its own"
+        )
+    return header_of(headers[0])
+
+
+def begin_of(before: list[tuple[int, list]], shown: str, at: int | None = None) -> tuple[int, list[str]]:
+    """(which of a table's first lines is its header, the columns' names); (-1, names) where it has no line of names.
+
+    `at`: the header, where something else than its cells tells it.
+    """
+    rows = [cells for _, cells in before]
+    if names := names_for(rows, shown):
+        return -1, names
+    at = header_row(rows) if at is None else at
+    return at, header_of(rows[at])
+
+
 def header_row(rows: list[list]) -> int:
     """Which of the first rows is the header: titles above it fill one cell, or far fewer than the rows below."""
     filled = [sum(c is not None and str(c).strip() != "" for c in row) for row in rows]
@@ -257,32 +286,37 @@ def names_again(header: list[str], cells: list, first: bool) -> str:
 
 def csv_file(path: Path, shown: str):
     encoding, limit = find_encoding(path, shown), csv.field_size_limit(MOST_BYTES)
-    first = 1
     try:
         with open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as file:
             delimiter, above = _delimiter(file, suffix_of(path))
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            header, before = None, []
-            for cells in reader:
-                line, first = first, reader.line_num + 1
-                if header is None:
-                    before.append((line, cells))
-                    if len(before) < 12:
-                        continue
-                    header, rest = _begin(before, shown)
-                    yield from _table_rows(rest, header, above, shown, begins=True)
+            rows = _csv_rows(csv.reader(file, delimiter=delimiter, strict=True), above + 1, shown)
+            before = list(itertools.islice(rows, LOOKED_AT))
+            if len(before) < LOOKED_AT and not any(any(map(str.strip, cells)) for _, cells in before):
+                raise UserError(f"{shown}: is empty")
+            at, header = begin_of(before, shown)
+            for n, (line, cells) in enumerate(itertools.chain(before[at + 1 :], rows)):
+                if not any(cells):
                     continue
-                yield from _table_rows([(line, cells)], header, above, shown)
-            if header is None:
-                if not any(any(c.strip() for c in cells) for _, cells in before):
-                    raise UserError(f"{shown}: is empty")
-                header, rest = _begin(before, shown)
-                yield from _table_rows(rest, header, above, shown, begins=True)
-    except csv.Error as error:
-        why = f"a cell of more than {MOST_BYTES // 2**20} MB; is a quote missing?" if "field larger" in str(error) else f"{error}"
-        raise UserError(f"{shown}:{first + above}: {why}") from None
+                if why := names_again(header, cells, n == 0):
+                    yield line, Bad(why, str(cells)), 0
+                    continue
+                if len(cells) > len(header) and any(cells[len(header) :]):
+                    raise UserError(f"{shown}:{line}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
+                yield line, dict(zip(header, cells, strict=False)), 0
     finally:
         csv.field_size_limit(limit)
+
+
+def _csv_rows(reader, first: int, shown: str):
+    """(line, cells) of each row, of one that goes over several lines the first."""
+    line = first
+    try:
+        for cells in reader:
+            yield line, cells
+            line = first + reader.line_num
+    except csv.Error as error:
+        why = f"a cell of more than {MOST_BYTES // 2**20} MB; is a quote missing?" if "field larger" in str(error) else f"{error}"
+        raise UserError(f"{shown}:{line}: {why}") from None
 
 
 def _delimiter(file, suffix: str) -> tuple[str, int]:
@@ -298,25 +332,6 @@ def _delimiter(file, suffix: str) -> tuple[str, int]:
     often = {d: [line.count(d) for line in head.splitlines()] for d in ",;\t|"}
     even = [d for d, counts in often.items() if len(set(counts)) == 1 and counts[0]]  # texts hold commas of any number
     return even[0] if len(even) == 1 and len(head.splitlines()) > 2 else max(",;\t|", key=widest.count), 0
-
-
-def _begin(before: list, shown: str) -> tuple[list[str], list]:
-    if names := names_for([cells for _, cells in before], shown):
-        return names, before
-    at = header_row([cells for _, cells in before])
-    return header_of(before[at][1]), before[at + 1 :]
-
-
-def _table_rows(rows: list, header: list[str], above: int, shown: str, begins: bool = False):
-    for n, (line, cells) in enumerate(rows):
-        if not any(cells):
-            continue
-        if why := names_again(header, cells, begins and n == 0):
-            yield line + above, Bad(why, str(cells)), 0
-            continue
-        if len(cells) > len(header) and any(cells[len(header) :]):
-            raise UserError(f"{shown}:{line + above}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
-        yield line + above, dict(zip(header, cells, strict=False)), 0
 
 
 def arrow_file(path: Path, shown: str):

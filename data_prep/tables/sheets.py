@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.common.errors import UserError
-from data_prep.tables.nameless import names_for
-from data_prep.tables.records import Bad, header_of, header_row, names_again
+from data_prep.tables.records import LOOKED_AT, Bad, begin_of, header_row, names_again
 
 MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
 FORMULA = re.compile(rb"<c ([^>]*)><f(?: [^>]*)?(?:/>|>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>")
@@ -75,23 +74,21 @@ def xlsx_sheet(path: Path, shown: str, sheet: str):
             "or LibreOffice and save it"
         )
     rows = _filled_down(enumerate(book[sheet].iter_rows(values_only=True), 1), written.merged)
-    before = list(itertools.islice(rows, 12))
+    before = list(itertools.islice(rows, LOOKED_AT))
     if not before:
         return
     at = header_row([cells for _, cells in before])
     last = max((spans.get(before[at][0], 0) for spans in written.merged.values()), default=0)
     at = next((i for i, (number, _) in enumerate(before) if number == last), at)  # a header of two lines: the lower one
-    names = names_for([cells for _, cells in before], shown)
-    at, header = (-1, names) if names else (at, header_of(before[at][1]))
+    at, header = begin_of(before, shown, at)
     while (
         header and header[-1].startswith("_column") and all(len(c) < len(header) or c[len(header) - 1] is None for _, c in before)
     ):
         header.pop()
-    first = before[at][0] + 1 if not names else 0
-    for number, cells in itertools.chain(before[at + 1 :], rows):
+    for n, (number, cells) in enumerate(itertools.chain(before[at + 1 :], rows)):
         if all(c is None for c in cells):
             continue
-        if why := names_again(header, cells, number == first):
+        if why := names_again(header, cells, n == 0):
             yield number, Bad(why, str(cells)), 0
             continue
         beyond = {f"_column{i}": c for i, c in enumerate(cells[len(header) :], len(header) + 1) if c is not None}
