@@ -17,6 +17,7 @@ DECLARED = re.compile(
 )
 ASIDE = "nav|footer|aside|script|style|noscript|template|select|button|iframe|svg|head".split("|")
 RIGHT = re.compile(r"(?:^|[\s_-])(?:correct|right|certa|correta|correto)(?:$|[\s_-])", re.I)  # classes of an option
+APART = BLOCKS | {"li", "br", "td", "th"}
 STRESSED = {"b", "strong", "u", "mark", "ins"}
 
 
@@ -46,22 +47,29 @@ def _tree(path: Path, shown: str):
     root = lxml.html.document_fromstring(CONTROLS.sub("", decoded(path, shown)) or "<p></p>")
     for node in list(root.iter(*ASIDE)):
         node.drop_tree()
-    for node in root.iter():
-        if not isinstance(node.tag, str) or any(a.tag == "pre" for a in node.iterancestors()) or node.tag == "pre":
-            continue
-        node.text = re.sub(r"\s+", " ", node.text) if node.text else node.text
-        for child in node:
-            child.tail = re.sub(r"\s+", " ", child.tail) if child.tail else child.tail
-            blocks = {child.tag, (child.getnext() if child.getnext() is not None else child).tag} & (
-                BLOCKS | {"li", "br", "td", "th"}
-            )
-            child.tail = "" if child.tail and not child.tail.strip() and blocks else child.tail
+    _fold_spaces(root)
     for node in root.iter("p", "li", "div", "label"):
         said = "".join(node.itertext()).strip()
-        stressed = any("".join(c.itertext()).strip() == said for c in node.iter(*STRESSED)) or any(node.iterancestors(*STRESSED))
+        stressed = any("".join(c.itertext()).strip() == said for c in node.iter(*STRESSED)) or _inside(node, *STRESSED)
         if said and (stressed or RIGHT.search(node.get("class") or "")) and not any(c.tag in BLOCKS for c in node):
             node.text = SIGN + (node.text or "")
     return root
+
+
+def _fold_spaces(root) -> None:
+    """White space becomes what a browser shows of it: one space, and none between blocks. What is in <pre> keeps its own."""
+    for node in root.iter():
+        if not isinstance(node.tag, str) or node.tag == "pre" or _inside(node, "pre"):
+            continue
+        node.text = re.sub(r"\s+", " ", node.text or "")
+        for child in node:
+            tail, following = re.sub(r"\s+", " ", child.tail or ""), child.getnext()
+            beside = {child.tag, child.tag if following is None else following.tag}
+            child.tail = "" if tail == " " and beside & APART else tail
+
+
+def _inside(node, *tags: str) -> bool:
+    return next(node.iterancestors(*tags), None) is not None
 
 
 def decoded(path: Path, shown: str) -> str:
