@@ -8,7 +8,7 @@ from data_prep.common.errors import UserError
 from data_prep.documents.exam_layout import SIGN
 from data_prep.documents.texts import written_or_text
 from data_prep.tables.records import one_header
-from data_prep.tables.unpack import MOST_WHOLE, SAID, open_bytes, whole_text
+from data_prep.tables.unpack import SAID, whole_bytes, whole_text
 from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
 from data_prep.words.names import ALIASES, plain
 
@@ -74,8 +74,7 @@ def _inside(node, *tags: str) -> bool:
 
 def decoded(path: Path, shown: str) -> str:
     """A document's text in the encoding that it declares; without one, as any text is read."""
-    with open_bytes(path) as file:
-        content = file.read(MOST_WHOLE + 1)
+    content = whole_bytes(path, shown)
     hit = DECLARED.search(content[:4096])
     name = (hit[1] or hit[2]).decode() if hit else ""
     if SAID.get("encoding") or not name or content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):

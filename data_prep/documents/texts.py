@@ -16,7 +16,7 @@ from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.written import line_numbers, markdown_table, marked_exam
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.records import Bad, csv_file, jsonl
-from data_prep.tables.unpack import MOST_WHOLE, suffix_of, whole_text
+from data_prep.tables.unpack import suffix_of, whole_bytes, whole_text
 from data_prep.values.choices import LINE, split_stem
 from data_prep.values.strict import from_literal, is_count
 from data_prep.values.turns import SPEAKER, role_of
@@ -286,5 +286,5 @@ def _from_rtf(text: str) -> str:
 
 def rtf_file(path: Path, shown: str, key: str = ""):
     # RTF is ASCII with escapes; a byte beyond it stands for itself in the writer's code page.
-    text = _from_rtf(path.read_bytes()[:MOST_WHOLE].decode("cp1252", errors="replace"))
+    text = _from_rtf(whole_bytes(path, shown).decode("cp1252", errors="replace"))
     yield from written_or_text(text, path, shown, key)

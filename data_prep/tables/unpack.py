@@ -209,8 +209,12 @@ def lines_of(path: Path, shown: str):
 def whole_text(path: Path, shown: str) -> str:
     """A text file in one piece. Raises UserError for more than MOST_WHOLE bytes."""
     encoding = find_encoding(path, shown)
+    return whole_bytes(path, shown).decode(encoding)
+
+
+def whole_bytes(path: Path, shown: str) -> bytes:
     with open_bytes(path) as file:
         content = file.read(MOST_WHOLE + 1)
     if len(content) > MOST_WHOLE:
         raise UserError(f"{shown}: more than {MOST_WHOLE // 2**20} MB in one piece; write it as JSONL, a record a line")
-    return content.decode(encoding)
+    return content

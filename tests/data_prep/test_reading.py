@@ -219,6 +219,12 @@ def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(unpack, "MOST_WHOLE", 1000)
     with pytest.raises(UserError, match="write it as JSONL"):
         read(tmp_path, "large.json", json.dumps([{"question": "q" * 2000, "answer": "a"}]))
+    for name, text in (
+        ("large.html", '<meta charset="utf-8"><p>' + "Dor. " * 400),
+        ("large.rtf", r"{\rtf1 " + "Dor. " * 400 + "}"),
+    ):
+        with pytest.raises(UserError, match="in one piece"):  # and not cut where the limit is
+            read(tmp_path, name, text)
 
 
 def test_documents_are_texts(tmp_path):
@@ -226,6 +232,8 @@ def test_documents_are_texts(tmp_path):
     from pypdf import PdfWriter
 
     assert read(tmp_path, "a.rtf", r"{\rtf1\ansi Dor tor\'e1cica.\par Conduta.}")[1][0]["text"] == "Dor torácica.\nConduta."
+    packed = gzip.compress(rb"{\rtf1\ansi Dor tor\'e1cica.}")
+    assert read(tmp_path, "a.rtf.gz", packed)[1][0]["text"] == "Dor torácica."
     document = docx.Document()
     document.add_paragraph("Diretriz de gota.")
     table = document.add_table(rows=1, cols=2)
