@@ -83,7 +83,8 @@ def _plain(line: str) -> str:
 
 def docx_file(path: Path, shown: str, key: str = ""):
     """The text, or the exam, of a DOCX."""
-    yield from written_or_text(docx_text(path), path, shown, key)
+    text = docx_text(path)
+    yield from written_or_text(text, shown, exam_rows(text, key))
 
 
 def docx_text(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.documents.exam_layout import SIGN
-from data_prep.documents.texts import written_or_text
+from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text
 from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
@@ -33,7 +33,7 @@ def html_file(path: Path, shown: str, key: str = ""):
         raise UserError(
             f"{shown}: is mostly navigation: {linked} of its {len(text.split())} words are links. Save its content as .txt or .md"
         )
-    yield from written_or_text(text, path, shown, key)
+    yield from written_or_text(text, shown, exam_rows(text, key))
 
 
 def html_page_text(path: Path, shown: str) -> str:

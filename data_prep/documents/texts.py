@@ -139,16 +139,16 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
         if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
-            yield from written_or_text(text, path, shown, key)
+            yield from written_or_text(text, shown, exam_rows(text, key))
         return
     found = _key_of(path, shown, siblings)
-    if found is None and (rows := exam_rows(text, key)):
-        yield from rows
-        return
-    if found is None and not pairs_in(text):
-        raise UserError(f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})")
     if found is None:
-        yield from written_or_text(text, path, shown, key)
+        rows = exam_rows(text, key)
+        if not rows and not pairs_in(text):
+            raise UserError(
+                f"{shown}: an exam, but no file among the inputs is its key (a table `| 1 | D |` that names {path.name})"
+            )
+        yield from rows or written_or_text(text, shown, rows)
         return
     keys, key_file = found
     for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, _between(text, heads), strict=True):
@@ -211,10 +211,11 @@ def text_file(path: Path, shown: str, key: str = ""):
     """An exam, or objects, one a line, a table with tabs, dialogues (speakers before turns), RTF called text, or one text."""
     text = whole_text(path, shown)
     if text.lstrip().startswith("{\\rtf"):
-        yield from written_or_text(_from_rtf(text), path, shown, key)
+        text = _from_rtf(text)
+        yield from written_or_text(text, shown, exam_rows(text, key))
         return
-    if rows := exam_rows(text, key):
-        yield from rows
+    if exam := exam_rows(text, key):
+        yield from exam
         return
     if found := headed_dialogues(text):
         yield from ((line, record, 0) for line, record in found)
@@ -238,16 +239,16 @@ def text_file(path: Path, shown: str, key: str = ""):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
     else:
-        yield from written_or_text(text, path, shown, key)
+        yield from written_or_text(text, shown, exam)
 
 
-def written_or_text(signed: str, path: Path, shown: str, key: str = ""):
-    """The rows of an exam or a table that is written into a text; else the text as one record."""
+def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, int]]):
+    """The rows of an exam or a table that is written into a text, `exam` those that `exam_rows` gives; else the text alone."""
     text = signed.replace(SIGN, "")
     if rows := marked_exam(text) or markdown_table(text, shown):
         yield from ((line, row, 0) for line, row in rows)
-    elif rows := exam_rows(signed, key):
-        yield from rows
+    elif exam:
+        yield from exam
     elif rows := pairs_in(text):
         yield from ((line, row, 0) for line, (_, row) in zip(line_numbers(text, [at for at, _ in rows]), rows, strict=True))
     else:
@@ -287,4 +288,4 @@ def _from_rtf(text: str) -> str:
 def rtf_file(path: Path, shown: str, key: str = ""):
     # RTF is ASCII with escapes; a byte beyond it stands for itself in the writer's code page.
     text = _from_rtf(whole_bytes(path, shown).decode("cp1252", errors="replace"))
-    yield from written_or_text(text, path, shown, key)
+    yield from written_or_text(text, shown, exam_rows(text, key))

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from data_prep.common.errors import UserError
+from data_prep.documents import texts
 from data_prep.documents.exam_text import exam_in, looks_like_exam
 from data_prep.documents.office import _whole_words, _without_edges
 from data_prep.prepare import Args, prepare
@@ -196,3 +197,12 @@ def test_words_of_a_stem_and_of_an_option_stay_where_they_look_like_a_key_or_a_c
     assert rows[4]["options"]["D"] == "conduta D5 do caso."
     capitals = exam(below="\nGabarito: {}").replace("D5 do caso", "D5 da doença de\nSHEEHAN")
     assert [n for n, (_, row) in enumerate(exam_in(capitals), 1) if not isinstance(row, dict)] == [5]
+
+
+def test_a_text_is_looked_through_for_an_exam_once(tmp_path, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(texts, "exam_in", lambda text, key: asked.append(text) or [])
+    path = tmp_path / "a.txt"
+    path.write_text("A asma é uma doença crônica das vias aéreas.\nTrata-se com corticoide inalatório.\n" * 3)
+    [(_, row, _)] = texts.text_file(path, "a.txt")
+    assert row["text"].startswith("A asma") and len(asked) == 1
