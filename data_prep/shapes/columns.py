@@ -45,6 +45,16 @@ class Column(NamedTuple):
     around: bool = False  # of the record around the items that are rows
 
     @property
+    def looked_at(self) -> int:
+        """The number of values of which `distinct` counts the different ones."""
+        return min(len(self.values), LOOKED_AT)
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether values come again, as topics do and titles do not, or are too few to tell."""
+        return self.looked_at < 20 or self.distinct <= self.looked_at / 2
+
+    @property
     def told(self) -> str:
         """In words, for the list of unused columns."""
         return f"{self.kind}, {self.filled:.0%} filled" if self.kind != "empty" else "empty"
@@ -146,12 +156,6 @@ def _talks(value) -> bool:
     return len(set(map(plain, speakers_of(value)))) >= 2
 
 
-def _repeats_itself(column: Column) -> bool:
-    """Whether values come again, as topics do and titles do not."""
-    looked = min(len(column.values), LOOKED_AT)
-    return looked < 20 or column.distinct <= looked / 2
-
-
 FITS = {  # our name -> whether a column's values can be that
     "options": lambda c: c.kind in ("list", "object", "text") and share(c.values, lambda v: len(options_of(v)) > 1) >= 0.6,
     "conversations": lambda c: c.kind in ("turns", "list", "object") and share(c.values, _talks) >= 0.5,
@@ -163,12 +167,12 @@ FITS = {  # our name -> whether a column's values can be that
     "label": lambda c: c.kind in ("text", "number", "bool") and c.length <= 100,
     "split": lambda c: share(c.values, lambda v: isinstance(v, str) and v.strip().casefold() in SPLITS) >= 0.95,
     "language": lambda c: c.kind == "text" and c.length <= 25,
-    "topic": lambda c: c.kind in ("text", "number") and c.length <= 200 and _repeats_itself(c),
+    "topic": lambda c: c.kind in ("text", "number") and c.length <= 200 and c.comes_again,
     "status": lambda c: c.kind == "text" and c.length <= 40,
     **dict.fromkeys(
         ("annulled", "text_only"), lambda c: share(c.values, lambda v: str(v).strip().casefold() in YES | NO) >= 0.95
     ),
-    "exam": lambda c: c.kind in ("text", "number") and c.length <= 80 and _repeats_itself(c),
+    "exam": lambda c: c.kind in ("text", "number") and c.length <= 80 and c.comes_again,
     "number": lambda c: c.kind in ("text", "number") and c.length <= 12 and (plain(c.name) not in ITEMS or is_numbering(c)),
     "year": lambda c: share(c.values, lambda v: re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", str(v).strip())) >= 0.95,
     "difficulty": lambda c: c.kind == "number",
@@ -271,6 +275,17 @@ def _written_in(value, text) -> bool:
     return isinstance(items, list) and len(items) > 1 and all(isinstance(i, str) and i in str(text) for i in items)
 
 
+def objects_in(values: list) -> list[dict]:
+    """The objects among values, also those that are written as text."""
+    return [inside for v in values if isinstance(inside := from_literal(v), dict)]
+
+
+def of_texts(value) -> bool:
+    """Whether a value is a list of texts."""
+    items = from_literal(value)
+    return isinstance(items, list) and all(isinstance(i, str) for i in items)
+
+
 def of_objects(value) -> bool:
     """Whether a value is a list of objects."""
     items = from_literal(value)
@@ -313,7 +328,7 @@ def put_aside(column: Column) -> dict[str, str]:
     """Options, answer and label that a column's objects hold beside where a row comes from: our name -> column.name."""
     if column.kind != "object":
         return {}
-    names = dict.fromkeys(name for v in column.values[:20] if isinstance(inside := from_literal(v), dict) for name in inside)
+    names = dict.fromkeys(name for inside in objects_in(column.values[:20]) for name in inside)
     return {n: f"{column.name}.{name}" for n in ("options", "answer", "label") for name in names if n in meanings(name)}
 
 

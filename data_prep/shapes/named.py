@@ -2,9 +2,8 @@
 
 import re
 
-from data_prep.shapes.columns import Column, candidates, share, sorts
+from data_prep.shapes.columns import Column, candidates, of_texts, share, sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.values.strict import from_literal
 from data_prep.words.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
 from data_prep.words.phrases import meanings, of_phrase
 
@@ -60,17 +59,16 @@ def _sides(columns: dict[str, Column]) -> dict[str, str]:
 
 def _of_conversations(column: Column) -> bool:
     """Whether a column names conversations and comes again: its rows go on with one another."""
-    return bool(CONVERSATION.fullmatch(plain(column.name))) and column.distinct < min(len(column.values), 200)
+    return bool(CONVERSATION.fullmatch(plain(column.name))) and column.distinct < column.looked_at
 
 
 def _is_prose(column: Column, words: int = 0) -> bool:
     """Whether a column holds texts that differ. What is called `doctor` alone can hold names: its texts must be longer."""
     least = words or (5 if len(words_of(column.name)) == 1 else 2)
-    looked = min(len(column.values), 200)
     long = share(
         column.values, lambda v: len(str(v).split()) >= least or len(re.findall(r"[\u3040-\u9fff]", str(v))) >= 2 * least
     )
-    return column.kind == "text" and long >= 0.6 and column.distinct >= looked / 2
+    return column.kind == "text" and long >= 0.6 and column.distinct >= column.looked_at / 2
 
 
 WRONG = (
@@ -118,11 +116,6 @@ def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     label = next(name for name in columns if name not in texts)
     symptoms = plain(texts[0]) in SYMPTOMS
     called = plain(label) in CLASSES or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
-    listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, _of_texts) >= 0.95
+    listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, of_texts) >= 0.95
     fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label])
     return {"text": texts[0], "label": label} if called and fits else {}
-
-
-def _of_texts(value) -> bool:
-    inside = from_literal(value)
-    return isinstance(inside, list) and all(isinstance(item, str) for item in inside)

@@ -2,7 +2,7 @@
 
 import re
 
-from data_prep.shapes.columns import Column, respelt, without_quotes
+from data_prep.shapes.columns import Column, objects_in, of_texts, respelt, without_quotes
 from data_prep.shapes.reading import Reading
 from data_prep.values.strict import from_literal, is_missing
 from data_prep.values.turns import TEXT_KEYS, is_turns
@@ -72,7 +72,7 @@ def intents(columns: dict[str, Column]) -> dict[str, str]:
     found = {our: next((spelt[n] for n in names.split() if n in spelt), "") for our, names in INTENTS.items()}
     if not all(found.values()):
         return {}
-    lists = all(columns[found[n]].kind == "list" and all(map(_of_texts, columns[found[n]].values)) for n in ("text", "answer"))
+    lists = all(columns[found[n]].kind == "list" and all(map(of_texts, columns[found[n]].values)) for n in ("text", "answer"))
     return found if lists else {}
 
 
@@ -81,11 +81,6 @@ INTENTS = {
     "label": "tag intent intencao intencion",
     "answer": "responses respostas respuestas",
 }
-
-
-def _of_texts(value) -> bool:
-    items = from_literal(value)
-    return isinstance(items, list) and all(isinstance(item, str) for item in items)
 
 
 def one_answer_each(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
@@ -100,7 +95,7 @@ def question_parts(columns: dict[str, Column]) -> dict[str, str]:
     """Fields for a question that is an object with its options, as ARC's are (`question: {stem, choices}`); {} where none is."""
     for column in columns.values():
         if column.kind == "object" and "question" in meanings(column.name):
-            keys = dict.fromkeys(key for v in column.values if isinstance(inside := from_literal(v), dict) for key in inside)
+            keys = dict.fromkeys(key for inside in objects_in(column.values) for key in inside)
             found = {n: f"{column.name}.{key}" for n in ("question", "options") for key in keys if n in meanings(key)}
             if len(found) == 2:
                 return found
@@ -131,7 +126,7 @@ def nested_rows(columns: dict[str, Column]) -> str:
             continue  # a question there goes on with the answer before it
         items = items_of(column)
         if column.kind == "object" and "question" not in meanings(column.name):  # the whole row lies in it
-            items = [inside for v in column.values[:50] if isinstance(inside := from_literal(v), dict)]
+            items = objects_in(column.values[:50])
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in meanings(key)}
             if "question" in names and {"answer", "options"} & names:

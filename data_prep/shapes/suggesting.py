@@ -8,6 +8,7 @@ from data_prep.shapes.columns import (
     fits,
     is_case,
     joined_labels,
+    objects_in,
     option_columns,
     put_aside,
     share,
@@ -17,7 +18,6 @@ from data_prep.shapes.nested import intents
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF, STORED, Candidate
 from data_prep.tables.turn_rows import single_turns
-from data_prep.values.strict import from_literal
 from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
 from data_prep.words.phrases import meanings
 
@@ -51,7 +51,7 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
     if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
-    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and _comes_again(columns[one]):
+    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and columns[one].comes_again:
         text = fields.get("text") or fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
     text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
@@ -72,7 +72,7 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
 
 def _parts(column: Column) -> list[str]:
     """The names in a column's objects that all of them have, with a text each."""
-    objects = [v for v in map(from_literal, column.values[:20]) if isinstance(v, dict)]
+    objects = objects_in(column.values[:20])
     return [k for k in objects[0] if all(isinstance(o.get(k), str) and o[k].strip() for o in objects)] if objects else []
 
 
@@ -127,7 +127,7 @@ def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None
     others = [c for c in columns.values() if c.name not in long and not IDS.match(plain(c.name))]
     if len(long) != 1 or OF_A_MODEL & set(words_of(long[0])) or any(c.kind == "text" and c.length >= 30 for c in others):
         return None
-    if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= len(others[0].values) / 5:
+    if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= others[0].looked_at / 5:
         return "classification", {"text": long[0], "label": others[0].name}
     return "text", {"text": long[0]}
 
@@ -179,11 +179,6 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
     return f"No column answers {text}; it can be sorted by {labels[0]}. Paste and mend:\n{lines}"
 
 
-def _comes_again(column: Column) -> bool:
-    """Whether values of a column come again, or it has too few to tell."""
-    return len(column.values) < 20 or column.distinct <= len(column.values) // 2
-
-
 def _sorts_few(column: Column) -> bool:
     """Whether a column has few values, each of which comes again."""
     rows = len(column.values)
@@ -191,7 +186,7 @@ def _sorts_few(column: Column) -> bool:
         column.kind in ("text", "bool", "number")
         and rows >= 20
         and 2 <= column.distinct
-        and _comes_again(column)
+        and column.comes_again
         and column.length <= 60
     )
 

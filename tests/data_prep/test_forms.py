@@ -190,3 +190,12 @@ def test_terms_with_their_definitions_are_pairs():
 def test_lines_that_leave_a_column_out_keep_the_rest_as_it_was_read(row):
     rows = [row(i) for i in range(24)]
     assert pasted([{**r, "verdict": ["good", "bad"][i % 2]} for i, r in enumerate(rows)]) == made(rows)
+
+
+def test_titles_of_a_long_file_are_no_classes():
+    """The different values of 200 rows were compared with half of all 500: any column seemed to come again."""
+    rows = [{"relato": f"Dor no peito há {i} dias, sem febre e sem outras queixas.", "rotina": f"Visita {i}"} for i in range(500)]
+    with pytest.raises(UserError, match="no shape fits") as error:
+        made(rows)
+    assert "sorted by" not in str(error.value)
+    assert pasted([row | {"rotina": f"Ala {i % 9}"} for i, row in enumerate(rows)])[0]["label"] == "Ala 0"
