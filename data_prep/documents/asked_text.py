@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from data_prep.documents.exam_layout import TAGS
+from data_prep.documents.exam.layout import TAGS
 from data_prep.values.choices import split_stem
 
 ASKS = r"pergunta|quest[ãa]o|question|pregunta|frage|domanda|p|q"

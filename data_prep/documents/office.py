@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from data_prep.common.errors import UserError
-from data_prep.documents.exam_layout import SIGN, is_of_exam
+from data_prep.documents.exam.layout import SIGN, is_of_exam
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import Bad
 from data_prep.words.names import LETTERS

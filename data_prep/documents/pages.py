@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from data_prep.common.errors import UserError
-from data_prep.documents.exam_layout import SIGN
+from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text

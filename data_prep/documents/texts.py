@@ -9,8 +9,8 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.documents.asked_text import pairs_in
-from data_prep.documents.exam_layout import SIGN
-from data_prep.documents.exam_text import exam_in
+from data_prep.documents.exam.layout import SIGN
+from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.written import line_numbers, markdown_table, marked_exam

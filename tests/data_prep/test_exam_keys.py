@@ -7,8 +7,8 @@ import pytest
 from test_exam_text import KEY, agree, exam, prepared, question
 
 from data_prep.common.errors import UserError
-from data_prep.documents.exam_key import keys_by_name
-from data_prep.documents.exam_text import exam_in, read_exam
+from data_prep.documents.exam.files import keys_by_name
+from data_prep.documents.exam.read import exam_in, read_exam
 from data_prep.prepare import Args, prepare
 
 NUMBERED = list(enumerate(KEY, 1))

@@ -6,9 +6,10 @@ import pytest
 
 from data_prep.common.errors import UserError
 from data_prep.documents import texts
-from data_prep.documents.exam_text import exam_in, looks_like_exam
+from data_prep.documents.exam.read import exam_in
 from data_prep.documents.office import _whole_words, _without_edges
 from data_prep.prepare import Args, prepare
+from data_prep.shapes.exams import looks_like_exam
 
 KEY = "CADBBACDDA"
 

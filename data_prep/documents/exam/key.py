@@ -1,11 +1,10 @@
-"""The key of an exam in running text: a line of each question's own, a table of all numbers, or a file beside the exam.
+"""The key of an exam in running text: a line of each question's own, or a table of all numbers.
 
 A letter is taken where nothing but a sign or the line's end follows it: `Resposta: A conduta é …` names no option A.
 """
 
 import itertools
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.words.names import LETTERS, plain
@@ -202,27 +201,3 @@ def commented(text: str, numbers: list[int]) -> Table:
     ends = [*(hit.start() for hit in hits[1:]), len(text)]
     more = {int(h["number"]): f"{h['more']}\n{text[h.end() : end]}" for h, end in zip(hits, ends, strict=True)}
     return Table({int(h["number"]): [h["letter"].upper(), *_further(h["more"])[0]] for h in hits}, "", more)
-
-
-# ---------------------------------------------------------------------------------------------- files
-
-KEY_NAME = (
-    r"gabaritos?|respostas?|answers?|keys?|solutions?|solu[cç][oõ]es|l(?:ö|oe|o)sungen|clave|respuestas?|corrig[eé]s?|chave"
-)
-EXAM_NAME = r"provas?|cadernos?|exam(?:e|en)?s?|quest(?:oes|ões|ions)|testes?|simulados?|quiz"
-WRITTEN = (".txt", ".md", ".docx", ".pdf", ".html", ".htm", ".rtf")  # exams
-KEYS = (*WRITTEN, ".csv", ".tsv")
-
-
-def keys_by_name(paths: list[Path], told: dict[Path, Path]) -> dict[Path, Path]:
-    """Exam -> its key: as told, or where two files of a folder differ by such words alone (prova_2023, gabarito_2023)."""
-    names: dict[tuple[Path, str], tuple[list[Path], list[Path]]] = {}
-    for path in paths:
-        words = re.sub(r"[\W_]+", " ", path.name.removesuffix(path.suffix).casefold())
-        is_key = bool(re.search(rf"\b(?:{KEY_NAME})\b", words))
-        bare = re.sub(rf"\b(?:{KEY_NAME}|{EXAM_NAME}|oficial|definitivo|de|do|da|official|final)\b", " ", words)
-        if path.suffix.lower() in (KEYS if is_key else WRITTEN):
-            names.setdefault((path.parent, " ".join(bare.split())), ([], []))[is_key].append(path)
-    found = {exams[0]: keys[0] for exams, keys in names.values() if len(exams) == len(keys) == 1}
-    taken = set(told.values())
-    return {exam: key for exam, key in found.items() if key not in taken} | told

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from data_prep.documents.exam_key import OWN_KEY
+from data_prep.documents.exam.key import OWN_KEY
 from data_prep.words.names import LETTERS, plain
 
 SIGN = "\u2063"  # before a paragraph that is set apart by its type (bold, underlined, coloured), where a format tells

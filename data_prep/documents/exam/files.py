@@ -1,0 +1,25 @@
+"""Which file is an exam and which its key: by their names, or as the user says."""
+
+import re
+from pathlib import Path
+
+KEY_NAME = (
+    r"gabaritos?|respostas?|answers?|keys?|solutions?|solu[cç][oõ]es|l(?:ö|oe|o)sungen|clave|respuestas?|corrig[eé]s?|chave"
+)
+EXAM_NAME = r"provas?|cadernos?|exam(?:e|en)?s?|quest(?:oes|ões|ions)|testes?|simulados?|quiz"
+WRITTEN = (".txt", ".md", ".docx", ".pdf", ".html", ".htm", ".rtf")  # exams
+KEYS = (*WRITTEN, ".csv", ".tsv")
+
+
+def keys_by_name(paths: list[Path], told: dict[Path, Path]) -> dict[Path, Path]:
+    """Exam -> its key: as told, or where two files of a folder differ by such words alone (prova_2023, gabarito_2023)."""
+    names: dict[tuple[Path, str], tuple[list[Path], list[Path]]] = {}
+    for path in paths:
+        words = re.sub(r"[\W_]+", " ", path.name.removesuffix(path.suffix).casefold())
+        is_key = bool(re.search(rf"\b(?:{KEY_NAME})\b", words))
+        bare = re.sub(rf"\b(?:{KEY_NAME}|{EXAM_NAME}|oficial|definitivo|de|do|da|official|final)\b", " ", words)
+        if path.suffix.lower() in (KEYS if is_key else WRITTEN):
+            names.setdefault((path.parent, " ".join(bare.split())), ([], []))[is_key].append(path)
+    found = {exams[0]: keys[0] for exams, keys in names.values() if len(exams) == len(keys) == 1}
+    taken = set(told.values())
+    return {exam: key for exam, key in found.items() if key not in taken} | told
