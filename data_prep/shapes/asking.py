@@ -5,13 +5,14 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.read import read_exam
-from data_prep.shapes.columns import Column, joined_labels, share
+from data_prep.shapes.columns import Column, share
 from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, no_prose, turns_in
 from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
 from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate
 from data_prep.shapes.suggesting import left_out, no_shape, pasted
+from data_prep.shapes.unused import joined_labels
 
 
 def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:

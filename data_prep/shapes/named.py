@@ -2,7 +2,9 @@
 
 import re
 
-from data_prep.shapes.columns import Column, candidates, of_texts, share, sorts
+from data_prep.shapes.columns import Column, of_texts, share
+from data_prep.shapes.fitting import candidates
+from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
 from data_prep.words.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
 from data_prep.words.phrases import meanings, of_phrase

@@ -2,8 +2,9 @@
 
 import re
 
-from data_prep.shapes.columns import Column, objects_in, of_texts, respelt, without_quotes
+from data_prep.shapes.columns import Column, objects_in, of_texts
 from data_prep.shapes.reading import Reading
+from data_prep.shapes.spelling import respelt, without_quotes
 from data_prep.values.strict import from_literal, is_missing
 from data_prep.values.turns import TEXT_KEYS, is_turns
 from data_prep.words.names import ENDINGS, LANGUAGES, bare_name, plain, words_of

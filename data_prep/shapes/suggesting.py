@@ -1,22 +1,12 @@
 """What is asked, with the lines to paste: of unused columns, of intents, pairs and turns, of files that fit no shape."""
 
 from data_prep.common.errors import UserError
-from data_prep.shapes.columns import (
-    Column,
-    candidates,
-    explains,
-    fits,
-    is_case,
-    joined_labels,
-    objects_in,
-    option_columns,
-    put_aside,
-    share,
-    sorts,
-)
+from data_prep.shapes.columns import Column, objects_in, share
+from data_prep.shapes.fitting import candidates, fits, option_columns
 from data_prep.shapes.nested import intents
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF, STORED, Candidate
+from data_prep.shapes.unused import explains, is_case, joined_labels, put_aside, sorts
 from data_prep.tables.turn_rows import single_turns
 from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
 from data_prep.words.phrases import meanings

@@ -1,4 +1,4 @@
-"""What raw files call things: column names, words for roles, words of keys. A table to extend; the code that uses it is detect.py.
+"""What raw files call things: column names, words for roles, words of keys. A table to extend; the code that uses it lies in shapes.
 
 Names are compared without case, accents, spaces and the signs _ - . / (`plain`).
 """

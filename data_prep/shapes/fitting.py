@@ -1,0 +1,128 @@
+"""Which columns can be what: by what they are called, and whether their values fit."""
+
+import re
+
+from data_prep.shapes.columns import Column, share
+from data_prep.values.choices import options_of, split_stem
+from data_prep.values.strict import mark_of, text_of
+from data_prep.values.turns import messages_of, speakers_of
+from data_prep.words import alphabets
+from data_prep.words.names import (
+    NAMES,
+    NO,
+    OF_A_LETTER,
+    OF_A_MODEL,
+    OPTION_PREFIXES,
+    SPLITS,
+    YES,
+    is_picture,
+    plain,
+    without_language,
+    words_of,
+)
+from data_prep.words.phrases import NUMBERED, meanings
+
+
+def _talks(value) -> bool:
+    return len(set(map(plain, speakers_of(value)))) >= 2
+
+
+FITS = {  # our name -> whether a column's values can be that
+    "options": lambda c: c.kind in ("list", "object", "text") and share(c.values, lambda v: len(options_of(v)) > 1) >= 0.6,
+    "conversations": lambda c: c.kind in ("turns", "list", "object") and share(c.values, _talks) >= 0.5,
+    "messages": lambda c: c.kind in ("turns", "list", "object") and share(c.values, speakers_of) >= 0.5,
+    "dialogue": lambda c: share(c.values, _talks) >= 0.5,
+    "history": lambda c: c.kind in ("list", "turns") and share(c.values, messages_of) >= 0.95,
+    "question_title": lambda c: c.kind == "text",
+    "score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
+    "label": lambda c: c.kind in ("text", "number", "bool") and c.length <= 100,
+    "split": lambda c: share(c.values, lambda v: isinstance(v, str) and v.strip().casefold() in SPLITS) >= 0.95,
+    "language": lambda c: c.kind == "text" and c.length <= 25,
+    "topic": lambda c: c.kind in ("text", "number") and c.length <= 200 and c.comes_again,
+    "status": lambda c: c.kind == "text" and c.length <= 40,
+    **dict.fromkeys(
+        ("annulled", "text_only"), lambda c: share(c.values, lambda v: str(v).strip().casefold() in YES | NO) >= 0.95
+    ),
+    "exam": lambda c: c.kind in ("text", "number") and c.length <= 80 and c.comes_again,
+    "number": lambda c: c.kind in ("text", "number") and c.length <= 12 and (plain(c.name) not in ITEMS or is_numbering(c)),
+    "year": lambda c: share(c.values, lambda v: re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", str(v).strip())) >= 0.95,
+    "difficulty": lambda c: c.kind == "number",
+    "image": lambda c: c.kind != "empty",
+    "prompt": lambda c: c.kind in ("text", "turns", "number"),
+    "chosen": lambda c: c.kind in ("text", "turns", "number", "object"),
+    "rejected": lambda c: c.kind in ("text", "turns", "number", "object"),
+    "completion": lambda c: c.kind in ("text", "turns", "number", "object"),
+    "chosen_score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
+    "rejected_score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
+}
+
+
+ITEMS = set("questao question pergunta pregunta item".split())  # the item, or its number
+
+
+def fits(name: str, column: Column) -> bool:
+    if column.kind == "empty":
+        return False
+    if not column.values:  # nothing speaks for it but its name (`with_empty`)
+        return name not in FITS
+    if name in FITS:
+        return FITS[name](column)
+    return column.kind != "turns" and share(column.values, lambda v: text_of(v) is not None) >= 0.6
+
+
+def candidates(name: str, columns: dict[str, Column]) -> list[str]:
+    """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
+    order = list(map(plain, NAMES[name].split()))
+    called = [c for c in columns.values() if name in meanings(c.name) and c.name != "_key" and fits(name, c)]
+    if not called and name == "image":  # image_paths, foto_questao
+        return [c.name for c in columns.values() if is_picture(c.name) and fits(name, c)]
+    if not called:  # question_en, choices_pt
+        called = [c for c in columns.values() if name in meanings(without_language(c.name)) and fits(name, c)]
+        if name in ("answer", "output"):  # `Resposta (aluno)`
+            called = [c for c in called if not OF_A_MODEL & set(words_of(c.name))]
+        return [c.name for c in called if c.name != "_key"]
+    if "q" not in set(map(plain, columns)):
+        called = [c for c in called if plain(c.name) not in OF_A_LETTER]
+    if name == "question" and not all(map(is_numbering, called)):  # `Questão` beside `Enunciado`
+        called = [c for c in called if not is_numbering(c)]
+    rank = {alias: i for i, alias in enumerate(order)}
+    return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), rank.get(plain(c.name), len(rank))))]
+
+
+NUMBERING = re.compile(r"\W*(?:q|quest[ãa]o|question|pregunta|pergunta|item|n[º°o]?)?\W*\d{1,4}(?:\.0)?\W*", re.I)
+
+
+def is_numbering(column: Column) -> bool:
+    """Whether a column only numbers its items: 7, Q7, `Questão 7`."""
+    return share(column.values, lambda v: NUMBERING.fullmatch(str(v))) >= 0.95
+
+
+NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"
+
+
+def option_columns(columns: dict[str, Column]) -> list[str]:
+    """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
+    found: dict[str, dict[str, str]] = {}
+    for name in columns:
+        hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(NOTE.sub("", NUMBERED.sub("", str(name)))))
+        if hit and (hit[1] in OPTION_PREFIXES or (not hit[1] and hit[2].isalpha())):
+            found.setdefault(hit[1], {})[hit[2]] = name
+    best: list[str] = []
+    for group in found.values():
+        for run in (list("abcdefghij"), [str(i) for i in range(10)], [str(i) for i in range(1, 11)]):
+            taken = [group[k] for i, k in enumerate(run) if all(x in group for x in run[: i + 1])]
+            if (
+                len(taken) >= 2
+                and len(taken) > len(best)
+                and all(columns[c].kind in ("text", "number", "bool", "empty") for c in taken)
+            ):
+                best = taken
+    others = [name for name in columns if alphabets.is_letter(str(name))]  # أ, ب, ج, د
+    if not best and alphabets.in_order([alphabets.canonical(name) for name in others]):
+        return others if all(columns[c].kind in ("text", "number", "bool", "empty") for c in others) else []
+    return best
+
+
+def inline_options(name: str, columns: dict[str, Column]) -> bool:
+    """Whether a question's options stand in its text."""
+    return columns[name].kind == "text" and share(columns[name].values, lambda v: len(split_stem(str(v))[1]) >= 2) >= 0.8

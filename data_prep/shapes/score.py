@@ -1,0 +1,55 @@
+"""What a reading takes besides its needs, what else could be its question, and its score."""
+
+import dataclasses
+
+from data_prep.shapes.columns import Column
+from data_prep.shapes.fitting import candidates, option_columns
+from data_prep.shapes.keys import superseded
+from data_prep.shapes.reading import Reading, Wish
+from data_prep.shapes.rules import ALWAYS, Candidate, Rule
+from data_prep.shapes.unused import annotates, explains, is_case, is_passage, must_not_go_unused, put_aside, repeats, sorts
+from data_prep.words.names import plain
+
+
+def take(rule: Rule, fields: dict[str, str], free: dict[str, Column]) -> None:
+    """The fields that the rule may use besides its needs, each from a column that is not taken yet."""
+    for name in (*rule.may, *ALWAYS):
+        if name in fields:
+            continue
+        called = [c for c in candidates(name, free) if c not in fields.values()]
+        if called and not (name == "prompt" and "prompt" in fields):
+            fields[name] = called[0]
+
+
+def further_questions(fields: dict, free: dict[str, Column], wish: Wish, columns: dict[str, Column], sample) -> list[str]:
+    """Columns that are called like the question as well, and say something else: a title, and the whole of what was asked."""
+    if "question" in wish.fields or fields["question"] not in columns:
+        return []
+    called = [c for c in candidates("question", free) if c not in fields.values() and free[c].kind == "text"]
+    return [c for c in called if not repeats(free[c], [columns[fields["question"]]], sample)]
+
+
+def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Candidate:
+    """A reading with its score: the rule's weight, less one for each column that should not go unused and does."""
+    used = {*reading.fields.values(), *reading.option_columns, *reading.checked}
+    takers = [columns[c] for c in used if c in columns]
+    with_options = rule.shape == "mcq"
+    spread = set() if with_options or len(options := option_columns(columns)) < 3 else set(options)
+    unused = [
+        c.name
+        for c in columns.values()
+        if c.name not in used
+        and c.name not in passed
+        and (
+            c.name in spread
+            or must_not_go_unused(c, len(sample), with_options)
+            or (rule.shape in ("qa", "text") and put_aside(c))
+            or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
+            or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
+        )
+        and not repeats(c, takers, sample)
+        and not (key and superseded(c.name, key.column))
+    ]
+    told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]
+    evidence = tuple(([key.told] if key else []) + told)
+    return Candidate(dataclasses.replace(reading, evidence=evidence), key, rule.weight - len(unused), unused, rivals)

@@ -1,0 +1,117 @@
+"""What a column that goes unused is to the rows: the same once more, or something that must not be lost in silence."""
+
+import collections
+import html
+import re
+
+from data_prep.shapes.columns import LOOKED_AT, Column, objects_in, of_objects, share
+from data_prep.values.strict import from_literal, is_missing
+from data_prep.words.names import ABOUT, ALIASES, EXPLAINS, IDS, OPTION_PREFIXES, PROVENANCE, SOURCES, is_telling, plain, words_of
+from data_prep.words.phrases import meanings
+
+
+def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:
+    """The used column whose values this one gives again (as HTML, say); "" where there is none."""
+    for other in used:
+        pairs = [
+            (raw.get(column.name), raw.get(other.name)) for raw in sample[:LOOKED_AT] if not is_missing(raw.get(column.name))
+        ]
+        same = sum(a == b or _bare(a) == _bare(b) or _written_in(a, b) for a, b in pairs)
+        if pairs and same >= 0.95 * len(pairs):
+            return other.name
+    return ""
+
+
+def _written_in(value, text) -> bool:
+    """Whether a list's texts all stand in the other value: choices that the question names itself."""
+    items = from_literal(value)
+    return isinstance(items, list) and len(items) > 1 and all(isinstance(i, str) and i in str(text) for i in items)
+
+
+def _bare(value) -> str:
+    return re.sub(r"<[^<>]*>|\W", "", html.unescape(str(value))).casefold()
+
+
+def annotates(column: Column) -> bool:
+    """Whether a column holds lists of objects: what somebody marked in a text."""
+    return column.kind == "list" and share(column.values, of_objects) >= 0.6
+
+
+def explains(column: Column) -> bool:
+    """Whether a column is called an explanation: beside a text alone it is what the text is to be answered with."""
+    return bool(set(words_of(column.name)) & EXPLAINS)
+
+
+def sorts(column: Column) -> bool:
+    """Whether a column puts texts into a few classes, and is called neither a topic nor where they come from."""
+    named = {"topic", "language", "split", *PROVENANCE} & set(meanings(column.name))
+    if (
+        named
+        or column.kind not in ("text", "bool")
+        or ABOUT.match(words_of(column.name)[-1])
+        or SOURCES & set(words_of(column.name))
+    ):
+        return False
+    rows = len(column.values)
+    return rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
+
+
+def joined_labels(column: Column) -> str:
+    """A cell that joins several labels (`Surgery|Neurology`) which other cells hold as well; "" where none does."""
+    parts = [re.split(r"\s*[|;]\s*", str(v).strip()) for v in column.values[:LOOKED_AT]]
+    often = collections.Counter(part for cell in parts for part in dict.fromkeys(cell))
+    several = [cell for cell in parts if len(cell) > 1 and all(part and often[part] > 1 for part in cell)]
+    return "|".join(several[0]) if column.length <= 100 and len(several) >= max(2, 0.05 * len(parts)) else ""
+
+
+def put_aside(column: Column) -> dict[str, str]:
+    """Options, answer and label that a column's objects hold beside where a row comes from: our name -> column.name."""
+    if column.kind != "object":
+        return {}
+    names = dict.fromkeys(name for inside in objects_in(column.values[:20]) for name in inside)
+    return {n: f"{column.name}.{name}" for n in ("options", "answer", "label") for name in names if n in meanings(name)}
+
+
+def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool:
+    """Whether a column called a text is one that the questions beside it are about, and not both of them written once more."""
+    if column.kind != "text" or column.length < 100 or "text" not in meanings(column.name):
+        return False
+    rows = [raw for raw in sample[:LOOKED_AT] if not is_missing(raw.get(column.name))]
+    texts = [c.name for c in takers if c.kind == "text"]
+    again = sum(all(str(raw.get(t) or "").strip() in str(raw[column.name]) for t in texts) for raw in rows)
+    return again < 0.95 * len(rows)
+
+
+CASES = set("case caso cas vignette vignettes vinheta vineta scenario cenario escenario passage".split())  # words of its name
+
+
+def is_case(column: Column) -> bool:
+    """Whether a text is what the questions are about, as a patient's story is: around them, or called so in any row at all."""
+    called = CASES & set(words_of(column.name)) and not ABOUT.match(words_of(column.name)[-1])
+    return column.kind == "text" and column.length >= 40 and bool(column.around or called)
+
+
+def about_the_item(column: Column) -> bool:
+    """Whether, beside a known key, a column grades the item by number: no key and no option."""
+    last = words_of(column.name)[-1]
+    return last in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
+
+
+def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
+    """Whether a column looks like an answer, an option, a mark, a label or a role: by its name, or by what it holds."""
+    if (
+        not column.values
+        or (IDS.match(plain(column.name)) and plain(column.name) != "key")
+        or column.name == "_key"
+        or (rows >= 20 and column.distinct == 1)
+        or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
+    ):
+        return False
+    words = words_of(column.name)
+    if with_options and words and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
+        return True  # an option that is a picture
+    options = not with_options and column.kind in ("list", "object") and "options" in meanings(column.name)
+    if column.kind == "turns" or is_telling(column.name) or options:
+        return not (with_options and about_the_item(column))
+    letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
+    return with_options and letters >= 0.9 and column.distinct >= 2
