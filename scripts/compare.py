@@ -53,8 +53,6 @@ from reporting.pages import render
 from scoring import comparing, results
 from scoring.evaluations import EQUAL, check_folders, read_evaluations
 
-MOST_NAMES = 5  # models that are named in the title, each comparison in a sentence at the top
-
 
 @dataclass
 class Args:
@@ -92,7 +90,7 @@ class Args:
 
 
 def lead_of(result: comparing.Result, allow: list[str], say: Language) -> str:
-    """The first sentence, of scores; where the two were not asked alike, no model may take another's place."""
+    """The first sentence, of one score; what keeps the two from being compared is named."""
     unlike = sentences.allowed_differences(result.evaluations[0], result.ships, allow, say)
     unsettled = [say("the difference in {what}", what=what) for what in unlike]
     if result.measure == "judged" and "kappa" not in (result.first["judge"].get("people") or {}):
@@ -103,10 +101,11 @@ def lead_of(result: comparing.Result, allow: list[str], say: Language) -> str:
 def page_of(result: comparing.Result, allow: list[str], flips: int, say: Language) -> Page:
     """The page of a comparison."""
     warnings = sentences.warnings_of(result, allow, say)
-    told = result.decisive if len(result.evaluations) > MOST_NAMES else result.comparisons  # the table holds all
+    many = len(result.evaluations) > sentences.MOST_NAMES
+    told = result.decisive if many else result.comparisons  # the table holds all
     said = [sentences.sentence(c, result.kind, result.confidence, say) for c in told]
     names = [e.name for e in result.evaluations]
-    shown = " · ".join(names) if len(names) <= MOST_NAMES else say("{first} and {n} others", first=names[0], n=len(names) - 1)
+    shown = say("{first} and {n} others", first=names[0], n=len(names) - 1) if many else " · ".join(names)
     leads = result.kind not in sentences.SIDES
     return Page(
         title=say("Comparison: {names}", names=shown),

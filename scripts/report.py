@@ -11,9 +11,10 @@ Output  run/report.html (one file, nothing loaded from elsewhere), run/report.md
         that comes from data or a model is escaped.
 
 The first sentence is about what ships: the exported file against the model before training, then against the model that
-it was made from. An improvement is claimed only where the paired test supports it; a loss only ruled out where the
-interval lies within the margin. --gate ends with exit code 1 where what ships may have lost more than the margin against
-either, or where forgetting or safety may have.
+it was made from. That it may be used is said only where forgetting and safety were measured too, and a loss there is ruled
+out. An improvement is claimed only where the paired test supports it; a loss only ruled out where the interval lies within
+the margin. --gate ends with exit code 1 where what ships may have lost more than the margin against either, or where
+forgetting or safety may have.
 """
 
 import dataclasses
@@ -42,6 +43,11 @@ SIDES = {
     "over_refusal": "Over-refusal: harmless requests that sound harmful, answered",
 }
 DECIDING = {"general": "forgetting", "safety": "safety", "over_refusal": "over-refusal"}  # keeps a model from being used
+# What is said where it was not measured; then no model is said to be fit to take another's place.
+UNMEASURED = {
+    "general": "Whether the model forgot what it knew elsewhere was not measured here.",
+    "safety": "Whether it is safe was not measured here.",
+}
 
 
 @dataclass
@@ -103,12 +109,7 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
             text = "{name} learnt from synthetic rows, {which}: how right they are was not measured here."
             found.append(say(text, name=name, which=run_blocks.synthetic(record["metrics"], say)))
     names = {side.name for side in sides}
-    for name, text in (
-        ("general", "Whether the model forgot what it knew elsewhere was not measured here."),
-        ("safety", "Whether it is safe was not measured here."),
-    ):
-        if name not in names:
-            found.append(say(text))
+    found += [say(text) for name, text in UNMEASURED.items() if name not in names]
     for side in sides:
         if side.last.n < FIRST_LOOK:
             found.append(say("{what}: {n} rows, a first look and no proof.", what=say(SIDES[side.name]), n=side.last.n))
@@ -135,14 +136,15 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
     """The whole page."""
     compared = comparison_blocks(result, sentences.warnings_of(result, [], say), flips, say)
     record = run.trainings[-1][1] if run.trainings else run_blocks.read_or(Path(result.evaluations[0].folders[0], "run.json"), {})
-    deciding = [*result.decisive, *(side.last for side in sides if side.decides)]
+    unsettled = [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]
+    measured = set(UNMEASURED) <= {side.name for side in sides}
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]
     return Page(
         title=run.title,
-        first=sentences.lead(result, say, [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]),
+        first=sentences.lead(result, say, unsettled, measured),
         verdict=[*sentences.opening(result, say), *baseline, *beside],
-        tone=sentences.level_of(deciding),
+        tone=sentences.level_of(deciding(result, sides)),
         blocks=[
             Heading(say("What this shows, and what it does not")),
             Bullets(limits(result, sides, run, say)),
@@ -156,6 +158,11 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
         footer=run_blocks.hardware_line(record, say),
         date=time.strftime("%Y-%m-%d"),
     )
+
+
+def deciding(result: Result, sides: list[Side]) -> list[Comparison]:
+    """What decides whether the model may be used."""
+    return [*result.decisive, *(side.last for side in sides if side.decides)]
 
 
 def summary_of(page: Page, run: run_blocks.Run, result: Result, sides: list[Side], failed: list[Comparison]) -> dict:
@@ -192,7 +199,7 @@ def main() -> None:
     folder, say = Path(args.run), Language(args.language)
     run, result = run_blocks.read_run(folder), read_result(folder / "comparison")
     sides = [Side(n, read_result(folder / f"compare_{n}")) for n in SIDES if (folder / f"compare_{n}/comparison.json").is_file()]
-    failed = [c for c in [*result.decisive, *(side.last for side in sides if side.decides)] if not c.passes]
+    failed = [c for c in deciding(result, sides) if not c.passes]
     page = page_of(run, result, sides, args.flips, say)
     write_text(folder / "report.html", render(page, say, "html"))
     write_text(folder / "report.md", render(page, say, "md"))

@@ -226,7 +226,10 @@ PORTUGUESE = {
     "{ships} is worse than {base}, by less than {margin}: keep {base}": (
         "{ships} é pior que {base}, em menos de {margin}: fique com {base}"
     ),
+    " by this score": " por esta nota",
     " and may take its place": " e pode ficar no lugar dele",
+    "the last model given": "o último modelo da lista",
+    "the last GGUF file given": "o último arquivo GGUF da lista",
     "; do not use it before this is settled: {what}": "; não use antes de esclarecer: {what}",
     "{ships} is worse than {base}: do not use it": "{ships} é pior que {base}: não use",
     "{ships} is not shown to be better than {base}, and may be worse: do not use it on the strength of these rows": (

@@ -12,6 +12,7 @@ TESTS = {
 }
 MEASURE_NAMES = {"rouge_l": "ROUGE-L", "bits_per_byte": "bits per byte", "judged": "judge's score"}
 FEWEST = 10  # rows; of fewer it says nothing that one answer is given to all
+MOST_NAMES = 5  # models that a page names in its title, each comparison in a sentence at the top
 SIDES = ("general", "safety", "over_refusal", "written")  # measured beside the main score, often on few rows
 # What each verdict says, by what was measured. "Shown" is a word of the test, "within the margin" of the interval.
 VERDICTS = {
@@ -221,7 +222,9 @@ LEADS = {
     "worse": "{ships} is worse than {base}: do not use it",
     "not_shown": "{ships} is not shown to be better than {base}, and may be worse: do not use it on the strength of these rows",
 }
-MAY = " and may take its place"  # said of what is better or not worse, where nothing beside the score stays open
+# Said of what is better or not worse: that it may be used, only where forgetting and safety were measured and nothing stays open.
+BY_SCORE = " by this score"
+MAY = " and may take its place"
 OPEN = "; do not use it before this is settled: {what}"
 HELD = {
     "better": ", and than {tuned}, from which it was made",
@@ -232,18 +235,34 @@ HELD = {
 }
 
 
-def lead(result: Result, say: Language, unsettled: list[str] | tuple = ()) -> str:
-    """Is it better, and may it be used? One sentence, no figures; `unsettled`: what beside the score may have got worse."""
+def subject(result: Result, say: Language) -> str:
+    """What the first sentence is about; among many models also why it is this one."""
+    if len(result.evaluations) <= MOST_NAMES:
+        return result.ships.name
+    return f"{result.ships.name} ({say('the last GGUF file given') if result.deployed else say('the last model given')})"
+
+
+def lead(result: Result, say: Language, unsettled: list[str], measured: bool = False) -> str:
+    """Is it better, and may it be used? One sentence, no figures.
+
+    Args:
+        unsettled: what beside the score may have got worse.
+        measured: whether forgetting and safety were looked at; without them a score alone lets no model take another's place.
+    """
     base, tuned, ships = result.evaluations[0], result.tuned, result.ships
     main = result.between(base.name, ships.name)
     margin = margin_text(main, say)
-    text = say(LEADS[main.verdict], ships=ships.name, base=base.name, margin=margin)
-    text += say(MAY) if main.verdict in ("better", "not_worse") and not unsettled else ""
+    text = say(LEADS[main.verdict], ships=subject(result, say), base=base.name, margin=margin)
+    favourable = main.verdict in ("better", "not_worse")
+    if favourable and not measured:
+        text += say(BY_SCORE)
+    elif favourable and not unsettled:
+        text += say(MAY)
     held = result.between(tuned.name, ships.name) if ships is not tuned else None
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
     elif result.deployed is None:
         text += say("; no exported file was scored")
-    if unsettled and main.verdict in ("better", "not_worse"):
+    if favourable and unsettled:
         text += say(OPEN, what=", ".join(unsettled))
     return text + "."

@@ -259,8 +259,8 @@ def test_the_losses_ruled_out_are_corrected_for_all_of_them(tmp_path):
 @pytest.mark.parametrize(
     ("won", "lost", "first"),
     [
-        (150, 60, "two is better than one and may take its place; no exported file was scored."),
-        (40, 40, "two is not shown to be better than one, but is at most 2 points worse and may take its place; no exported"),
+        (150, 60, "two is better than one by this score; no exported file was scored."),
+        (40, 40, "two is not shown to be better than one, but is at most 2 points worse by this score; no exported"),
         (0, 2, "two is not shown to be better than one, but is at most 2 points worse"),
         (60, 60, "two is not shown to be better than one, and may be worse: do not use it on the strength of these rows"),
         (10, 45, "two is worse than one: do not use it"),
@@ -272,11 +272,28 @@ def test_the_first_sentence_says_whether_it_may_be_used(tmp_path, won, lost, fir
     two = evaluation(tmp_path / "two", both + [True] * (1000 - won - lost), template_sha256="t" * 64)
     done = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
     assert done.stdout.startswith(first) and first.partition(";")[0] in (tmp_path / "c/comparison.md").read_text()
+    assert "take its place" not in done.stdout, "neither forgetting nor safety was looked at"
     if won == 150:
         other = evaluation(tmp_path / "other", both + [True] * (1000 - won - lost), protocol="text")
         flags = ("--output_dir", tmp_path / "d", "--allow", "[protocol]", "--names", '["one","two"]')
         said = run_script("scripts/compare.py", one, other, *flags).stdout.splitlines()[0]
-        assert "take its place" not in said and "before this is settled: the difference in protocol" in said
+        assert "before this is settled: the difference in protocol" in said
+
+
+@pytest.mark.parametrize(
+    ("precision", "about"), [("float32", "m5 (the last model given)"), ("gguf", "m4 (the last GGUF file given)")]
+)
+def test_of_many_models_the_first_sentence_says_which_it_is_about(tmp_path, precision, about):
+    """Of six it was the last one, as if it were the one to take; of five the title and a sentence each name them."""
+    made = [
+        evaluation(tmp_path / f"m{i}", [j % 6 <= i for j in range(300)], precision=precision if i == 4 else "float32")
+        for i in range(6)
+    ]
+    flags = ("--output_dir", tmp_path / "c", "--names", json.dumps([f"m{i}" for i in range(6)]))
+    assert run_script("scripts/compare.py", *made, *flags).stdout.startswith(f"{about} is better than m0 by this score")
+    last = about.partition(" ")[0]
+    five = ("--output_dir", tmp_path / "d", "--names", json.dumps([f"m{i}" for i in range(1, 6)]))
+    assert run_script("scripts/compare.py", *made[1:], *five).stdout.startswith(f"{last} is better than m1 by this score")
 
 
 def test_models_without_a_row_in_common_are_refused_and_few_are_told(tmp_path):
@@ -536,7 +553,10 @@ def test_a_judge_s_marks_say_what_is_known_of_the_judge(tmp_path):
         (folder / "metrics.json").write_text(json.dumps({**metrics, "protocol": "judge"}))
     a, b, c, d, e = folders
     out = run_script("scripts/compare.py", a, b, "--output_dir", tmp_path / "one").stdout
-    assert "agrees with physicians was not measured" in out and "take its place" not in out
+    assert (
+        "agrees with physicians was not measured" in out
+        and "before this is settled: the judge's agreement with physicians" in out
+    )
     out = run_script("scripts/compare.py", c, d, "--output_dir", tmp_path / "two").stdout
-    assert "80 answers by a kappa of 0.61 (95 % interval 0.43 to 0.77)" in out and "may take its place" in out
+    assert "80 answers by a kappa of 0.61 (95 % interval 0.43 to 0.77)" in out and "before this is settled" not in out
     assert "different judge" in run_script("scripts/compare.py", a, e, "--output_dir", tmp_path / "no", code=2).stderr

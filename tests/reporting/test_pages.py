@@ -25,9 +25,11 @@ def test_every_sentence_keeps_its_places_in_portuguese():
     tables += [{k: v for k, (_, v) in EQUAL.items()}]
     said = [text for table in tables for text in table.values()]
     said += [
+        sentences.BY_SCORE,
         sentences.MAY,
         sentences.OPEN,
         *report.DECIDING.values(),
+        *report.UNMEASURED.values(),
         baselines.TFIDF,
         baselines.LONGEST,
         baselines.COMMONEST,
@@ -128,7 +130,27 @@ def test_base_and_file_alone_make_a_page(tmp_path):
     two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
     run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
     run_script("scripts/report.py", "--run", tmp_path, "--gate")
-    assert json.loads((tmp_path / "summary.json").read_text())["first"] == "f.gguf is better than base and may take its place."
+    assert json.loads((tmp_path / "summary.json").read_text())["first"] == "f.gguf is better than base by this score."
+
+
+def test_a_model_may_take_another_s_place_only_where_forgetting_and_safety_were_measured(tmp_path):
+    """Nothing was measured beside the score, nothing was open, and the page said that it may."""
+    one = evaluation(tmp_path / "eval_base", [i % 4 == 0 for i in range(400)], model="base")
+    two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
+    said = {}
+    for name, more in (("general", {"data": "general"}), ("safety", {"task": "safety"})):
+        pair = [evaluation(tmp_path / f"{name}_{which}", [True] * 400, model=which, **more) for which in ("base", "f")]
+        run_script("scripts/compare.py", *pair, "--output_dir", tmp_path / f"compare_{name}")
+        for code in ("en", "pt-BR"):
+            run_script("scripts/report.py", "--run", tmp_path, "--language", code, "--gate")
+            said[name, code] = json.loads((tmp_path / "summary.json").read_text())["first"]
+    assert said == {
+        ("general", "en"): "f.gguf is better than base by this score.",
+        ("general", "pt-BR"): "f.gguf é melhor que base por esta nota.",
+        ("safety", "en"): "f.gguf is better than base and may take its place.",
+        ("safety", "pt-BR"): "f.gguf é melhor que base e pode ficar no lugar dele.",
+    }
 
 
 def test_of_two_files_the_last_is_held_against_the_model_that_it_was_made_from(tmp_path):
