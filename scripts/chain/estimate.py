@@ -11,6 +11,7 @@ A GGUF is scored on the processor (llamacpp/library.py). Left out, and named: pr
 (downloads, disk, llama.cpp), answers written freely.
 """
 
+import functools
 import itertools
 import json
 import math
@@ -69,15 +70,14 @@ class Rate:
 
 @dataclass
 class Work:
-    """What a stage costs."""
+    """What a stage passes through its model."""
 
-    operations: float
-    trains: bool
+    tokens: float
+    """counted as SFT's, or as one forward pass's"""
     rows: str
-    """what it reads, in words"""
-
-    def seconds(self, rate: Rate) -> float:
-        return self.operations / (rate.training if self.trains else rate.scoring)
+    """in words"""
+    counted: str
+    """where both come from"""
 
 
 def rates() -> list[Rate]:
@@ -97,6 +97,7 @@ def rates() -> list[Rate]:
     return [instead] if name else [processor(), instead]
 
 
+@functools.cache
 def processor() -> Rate:
     try:
         wide = "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -108,6 +109,7 @@ def processor() -> Rate:
     return Rate("this processor", training, scoring, of, recomputes=False)
 
 
+@functools.cache
 def card() -> str | None:
     try:
         asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
@@ -135,7 +137,7 @@ def rows_of(
     files = [Path(path) for path in files_of(data)]
     first = files[0] if files else Path()
     if files and all(path.is_file() for path in files):
-        of = [[len(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in files]
+        of = [lengths(path) for path in files]
         weighted = list(zip(of, weights or [1.0] * len(files), strict=True))
         rows = round(sum(len(lines) * weight for lines, weight in weighted))
         text = sum(sum(lines) * weight for lines, weight in weighted)
@@ -144,6 +146,12 @@ def rows_of(
     words = maker.command if maker and first.stem == "train" else []
     cap = next((int(v) for f, v in itertools.pairwise(words) if f == "--select" and v.isdecimal()), 0)
     return cap or None, assumed, f"{assumed} tokens a row assumed"
+
+
+def lengths(path: Path) -> list[int]:
+    """Characters of each line."""
+    with open(path, encoding="utf-8") as file:
+        return [len(line.rstrip("\n")) for line in file]
 
 
 def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> list[str]:
@@ -157,29 +165,28 @@ def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> 
         begins[str(args.output_dir)] = model
         if not stage.trains and not scored_by_likelihood(method, args):
             continue
-        known = (
-            ((tokens_per_second, "as given") if tokens_per_second else measured(out, f"{method}.py")) if stage.trains else None
-        )
-        if known:
-            tokens, rows = tokens_of(stage, args, recipe.stages)
-            lines.append(f"  {stage.name:16} about {in_words(tokens / known[0])} for {rows[:-1]}; {known[1]})")
-            continue
+        known = earlier(stage, out, tokens_per_second)
         try:
-            able = [processor()] if str(args.model).endswith(".gguf") else here  # llama.cpp is asked to stay off the GPU
-            work = [work_of(stage, args, model, recipe.stages, rate.recomputes) for rate in able]
+            work = work_of(stage, args, recipe.stages)
+            weights = 0 if known else sum(adapters.total_parameters(recipe_memory.shape_of(model)))
         except (KeyError, OSError, ValueError, UserError) as error:
             why = f"{model}: its config.json cannot be had ({' '.join(str(error).split())[:80]})"
             lines.append(f"  {stage.name:16} not estimated: {why}")
             continue
-        each = ", ".join(f"{in_words(w.seconds(rate))} on {rate.name}" for w, rate in zip(work, able, strict=True))
-        lines.append(f"  {stage.name:16} about {each} for {work[0].rows}")
+        if known:
+            each, of = in_words(work.tokens / known[0]), f"{work.counted}; {known[1]}"
+        else:
+            able = [processor()] if str(args.model).endswith(".gguf") else here  # llama.cpp is asked to stay off the GPU
+            each = ", ".join(f"{in_words(work.tokens * seconds_a_token(stage, args, weights, r))} on {r.name}" for r in able)
+            of = work.counted
+        lines.append(f"  {stage.name:16} about {each} for {work.rows} ({of})")
     return lines
 
 
 def sources() -> list[str]:
     """Where the rates come from."""
-    here = rates()
-    alone = [] if any(rate.name == processor().name for rate in here) else [processor()]  # files are scored by it in any case
+    here, machine = rates(), processor()
+    alone = [] if machine in here else [machine]  # files are scored by it in any case
     return [f"  {rate.name}: {rate.of}" for rate in [*here, *alone]]
 
 
@@ -200,8 +207,8 @@ def scored_by_likelihood(method: str, args) -> bool:
         return tasks.task_of(json.loads(file.readline())) in tasks.CHOICE
 
 
-def tokens_of(stage: Stage, args, stages: list[Stage]) -> tuple[float, str]:
-    """Tokens that a training or scoring passes through its model, counted as SFT's or as one forward pass's; of how many rows."""
+def work_of(stage: Stage, args, stages: list[Stage]) -> Work:
+    """What a training or scoring passes through its model, and of how many rows."""
     assumed = ROW_TOKENS if stage.trains else SCORED_TOKENS
     rows, tokens, counted = rows_of(args.data, getattr(args, "data_weights", None), assumed, stages)
     usual = 10_000 if stage.trains else 1_000
@@ -211,19 +218,26 @@ def tokens_of(stage: Stage, args, stages: list[Stage]) -> tuple[float, str]:
             rows = min(rows or args.limit, args.limit)
             which = f"{rows:,} rows"
         times = args.permutations + args.question_hidden
-        return (rows or usual) * times * min(tokens, args.max_length), f"{which}, {times} times ({counted})"
+        return Work((rows or usual) * times * min(tokens, args.max_length), f"{which}, {times} times", counted)
     read = (rows or usual) * args.num_train_epochs
     if args.max_steps > 0:  # instead of the epochs, as transformers has it
         read = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
         which = f"{args.max_steps:,} steps"
-    return read * min(tokens, args.max_length) * READS.get(Path(stage.script).stem, 1), f"{which} ({counted})"
+    return Work(read * min(tokens, args.max_length) * READS.get(Path(stage.script).stem, 1), which, counted)
 
 
-def work_of(stage: Stage, args, model: str, stages: list[Stage], recomputes: bool) -> Work:
-    tokens, rows = tokens_of(stage, args, stages)
-    weights = sum(adapters.total_parameters(recipe_memory.shape_of(model)))
-    a_token = (6 if args.adapter == "full" else 4) + 2 * recomputes if stage.trains else 2
-    return Work(tokens * a_token * weights, stage.trains, rows)
+def seconds_a_token(stage: Stage, args, weights: float, rate: Rate) -> float:
+    """What a machine needs, by the operations a weight and token."""
+    if not stage.trains:
+        return 2 * weights / rate.scoring
+    return ((6 if args.adapter == "full" else 4) + 2 * rate.recomputes) * weights / rate.training
+
+
+def earlier(stage: Stage, out: Path, tokens_per_second: float | None) -> tuple[float, str] | None:
+    """A training's tokens a second where they are given or were measured, and where that comes from."""
+    if not stage.trains:
+        return None
+    return (tokens_per_second, "as given") if tokens_per_second else measured(out, Path(stage.script).name)
 
 
 def in_words(seconds: float) -> str:

@@ -187,7 +187,10 @@ def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkey
     assert re.search(r"about [\d.]+ hours on this processor for", estimate.hours(of_a_file, tmp_path)[0])
     scored[3] = "Qwen/Qwen3-1.7B"
     monkeypatch.setattr(estimate, "card", lambda: None)
+    lengths, read = estimate.lengths, []
+    monkeypatch.setattr(estimate, "lengths", lambda path: read.append(path) or lengths(path))
     [line] = estimate.hours(chain, tmp_path)
+    assert read == [rows], "once, though two machines are estimated"
     assert re.search(r"about .* on this processor, .* on an RTX 4060", line)
     assert "cores" in estimate.sources()[0] and "which this machine lacks" in estimate.sources()[1]
 
