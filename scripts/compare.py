@@ -89,18 +89,8 @@ class Args:
         return found + check_at_least(self, 100, "resamples") + check_at_least(self, 0, "flips")
 
 
-def lead_of(result: comparing.Result, allow: list[str], say: Language) -> str:
-    """The first sentence, of one score; what keeps the two from being compared is named."""
-    unlike = sentences.allowed_differences(result.evaluations[0], result.ships, allow, say)
-    unsettled = [say("the difference in {what}", what=what) for what in unlike]
-    if result.measure == "judged" and "kappa" not in (result.first["judge"].get("people") or {}):
-        unsettled.append(say("the judge's agreement with physicians"))
-    return sentences.lead(result, say, unsettled)
-
-
-def page_of(result: comparing.Result, allow: list[str], flips: int, say: Language) -> Page:
+def page_of(result: comparing.Result, flips: int, say: Language) -> Page:
     """The page of a comparison."""
-    warnings = sentences.warnings_of(result, allow, say)
     many = len(result.evaluations) > sentences.MOST_NAMES
     told = result.decisive if many else result.comparisons  # the table holds all
     said = [sentences.sentence(c, result.kind, result.confidence, say) for c in told]
@@ -109,10 +99,10 @@ def page_of(result: comparing.Result, allow: list[str], flips: int, say: Languag
     leads = result.kind not in sentences.SIDES
     return Page(
         title=say("Comparison: {names}", names=shown),
-        first=lead_of(result, allow, say) if leads else said[0],
+        first=sentences.lead(result, say) if leads else said[0],
         verdict=said if leads else said[1:],
         tone=sentences.level_of(result.decisive),
-        blocks=comparison_blocks(result, warnings, flips, say),
+        blocks=comparison_blocks(result, sentences.warnings_of(result, say), flips, say),
         footer=say("Made by scripts/compare.py."),
         date=time.strftime("%Y-%m-%d"),
     )
@@ -128,17 +118,13 @@ def main() -> None:
         c.sentence = sentences.sentence(c, result.kind, result.confidence, english)
     for c in result.against_baselines:
         c.sentence = sentences.against_baseline(c, result.confidence, english)
-    told = [c.sentence for c in result.comparisons + result.against_baselines]
-    write_json(out / "comparison.json", results.to_json(result, told, sentences.warnings_of(result, args.allow, english)))
-    page = page_of(result, args.allow, args.flips, say)
+    told, warnings = [c.sentence for c in result.comparisons + result.against_baselines], sentences.warnings_of(result, english)
+    write_json(out / "comparison.json", results.to_json(result, told, warnings))
+    page = page_of(result, args.flips, say)
     write_text(out / "comparison.html", render(page, say, "html"))
     write_text(out / "comparison.md", render(page, say, "md"))
-    for line in [
-        *([] if result.kind in sentences.SIDES else [lead_of(result, args.allow, english)]),
-        *told,
-        *sentences.warnings_of(result, args.allow, english),
-    ]:
-        print(line)
+    first = [] if result.kind in sentences.SIDES else [sentences.lead(result, english)]
+    print("\n".join([*first, *told, *warnings]))
     print(f"done: {out} (comparison.json, comparison.md, comparison.html)")
     if args.gate:
         last = found[-1].name

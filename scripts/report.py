@@ -128,21 +128,21 @@ def side_blocks(side: Side, say: Language) -> list:
         Heading(say(SIDES[side.name])),
         *(block for block in score_blocks(result, say) if not isinstance(block, Heading)),
         *(Text(text, tone) for text, tone in zip(said, tones, strict=True)),
-        *(Text(warning, "soft") for warning in sentences.warnings_of(result, [], say)),
+        *(Text(warning, "soft") for warning in sentences.warnings_of(result, say)),
     ]
 
 
 def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, say: Language) -> Page:
     """The whole page."""
-    compared = comparison_blocks(result, sentences.warnings_of(result, [], say), flips, say)
+    compared = comparison_blocks(result, sentences.warnings_of(result, say), flips, say)
     record = run.trainings[-1][1] if run.trainings else run_blocks.read_or(Path(result.evaluations[0].folders[0], "run.json"), {})
-    unsettled = [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]
+    lost = [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]
     measured = set(UNMEASURED) <= {side.name for side in sides}
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]
     return Page(
         title=run.title,
-        first=sentences.lead(result, say, unsettled, measured),
+        first=sentences.lead(result, say, lost, measured),
         verdict=[*sentences.opening(result, say), *baseline, *beside],
         tone=sentences.level_of(deciding(result, sides)),
         blocks=[

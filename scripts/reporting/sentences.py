@@ -176,17 +176,17 @@ def one_answer(e: Evaluation, say: Language) -> str | None:
     )
 
 
-def allowed_differences(one: Evaluation, two: Evaluation, allow: list[str], say: Language) -> list[str]:
-    """In what two evaluations differ that was let pass."""
-    return [say(EQUAL[kind][1]) for kind in allow if one.first.get(EQUAL[kind][0]) != two.first.get(EQUAL[kind][0])]
+def allowed_differences(one: Evaluation, two: Evaluation, say: Language) -> list[str]:
+    """In what two evaluations differ that must be equal: it was let pass, or they would not have been compared."""
+    return [say(what) for key, what in EQUAL.values() if one.first.get(key) != two.first.get(key)]
 
 
-def warnings_of(result: Result, allow: list[str], say: Language) -> list[str]:
+def warnings_of(result: Result, say: Language) -> list[str]:
     """What was let pass, and what a reader should know before the figures."""
     first, found = result.evaluations[0], []
     for other in result.evaluations[1:]:
         said = "{one} and {two} differ in their {what}, which was allowed: the difference may come from that."
-        found += [say(said, one=first.name, two=other.name, what=what) for what in allowed_differences(first, other, allow, say)]
+        found += [say(said, one=first.name, two=other.name, what=what) for what in allowed_differences(first, other, say)]
         one, two = first.first.get("precision"), other.first.get("precision")
         if one != two:
             found.append(say("{a} was scored in {one}, {b} in {two}.", a=first.name, one=one, b=other.name, two=two))
@@ -204,11 +204,16 @@ def warnings_of(result: Result, allow: list[str], say: Language) -> list[str]:
     return found
 
 
+def is_judge_known(e: Evaluation) -> bool:
+    """Whether the judge's agreement with people was measured."""
+    return "kappa" in (e.first["judge"].get("people") or {})
+
+
 def judge_agreement(e: Evaluation, say: Language) -> str:
     """What is known of the judge."""
-    people = e.first["judge"].get("people") or {}
-    if "kappa" not in people:
+    if not is_judge_known(e):
         return say("How far the judge agrees with physicians was not measured: these are a model's opinions.")
+    people = e.first["judge"]["people"]
     low, high = (say.number(end, ".2f") for end in people["kappa_ci95"])
     text = "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high})."
     return say(text, n=people["n"], kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
@@ -242,18 +247,26 @@ def subject(result: Result, say: Language) -> str:
     return f"{result.ships.name} ({say('the last GGUF file given') if result.deployed else say('the last model given')})"
 
 
-def lead(result: Result, say: Language, unsettled: list[str], measured: bool = False) -> str:
+def doubts_of(result: Result, say: Language) -> list[str]:
+    """What keeps a score from settling anything: what ships was asked otherwise than the first, or its judge is not known."""
+    unlike = allowed_differences(result.evaluations[0], result.ships, say)
+    unknown = result.measure == "judged" and not is_judge_known(result.evaluations[0])
+    found = [say("the difference in {what}", what=what) for what in unlike]
+    return found + ([say("the judge's agreement with physicians")] if unknown else [])
+
+
+def lead(result: Result, say: Language, beside: list[str] | tuple = (), measured: bool = False) -> str:
     """Is it better, and may it be used? One sentence, no figures.
 
     Args:
-        unsettled: what beside the score may have got worse.
+        beside: what beside the score may have got worse.
         measured: whether forgetting and safety were looked at; without them a score alone lets no model take another's place.
     """
     base, tuned, ships = result.evaluations[0], result.tuned, result.ships
     main = result.between(base.name, ships.name)
     margin = margin_text(main, say)
     text = say(LEADS[main.verdict], ships=subject(result, say), base=base.name, margin=margin)
-    favourable = main.verdict in ("better", "not_worse")
+    favourable, unsettled = main.verdict in ("better", "not_worse"), [*doubts_of(result, say), *beside]
     if favourable and not measured:
         text += say(BY_SCORE)
     elif favourable and not unsettled:

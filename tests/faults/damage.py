@@ -210,7 +210,7 @@ def read_compared(path: Path):
     for c in result.against_baselines:
         c.sentence = compare.sentences.against_baseline(c, result.confidence, say)
     summary.show(read_json(path.parent / "metrics.json"))
-    return json.dumps(results.to_json(result, [], [])), render(compare.page_of(result, [], 5, say), say, "md")
+    return json.dumps(results.to_json(result, [], [])), render(compare.page_of(result, 5, say), say, "md")
 
 
 def make_votes(folder: Path) -> Path:

@@ -153,6 +153,20 @@ def test_a_model_may_take_another_s_place_only_where_forgetting_and_safety_were_
     }
 
 
+def test_a_difference_that_compare_let_pass_is_told_by_the_report_too(tmp_path):
+    """The report knew nothing of --allow: its page was that of two models asked alike."""
+    one = evaluation(tmp_path / "eval_base", [i % 4 == 0 for i in range(400)], model="base", template_sha256="1")
+    two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison", "--allow", "[template]")
+    run_script("scripts/report.py", "--run", tmp_path)
+    first = json.loads((tmp_path / "summary.json").read_text())["first"]
+    assert (
+        first
+        == "f.gguf is better than base by this score; do not use it before this is settled: the difference in chat template."
+    )
+    assert "base and f.gguf differ in their chat template, which was allowed" in (tmp_path / "report.html").read_text()
+
+
 def test_of_two_files_the_last_is_held_against_the_model_that_it_was_made_from(tmp_path):
     """Its neighbour is the other file: the loss went untested, and the page said that no file was scored."""
     rights = {"base": 1, "sft": 3, "q8": 3, "q4": 2}
@@ -203,7 +217,7 @@ def test_questions_are_drawn_by_hash_and_shown_whole(tmp_path):
     two = evaluation(tmp_path / "b", [True] * 60)
     result = comparing.compare(read_evaluations([str(one), str(two)], [], []), comparing.Settings())
     say = Language()
-    page = pages.render(compare.page_of(result, [], 3, say), say, "html")
+    page = pages.render(compare.page_of(result, 3, say), say, "html")
     won = [f"r{i}" for i in range(1, 60, 2)]
     shown = re.findall(r"<summary class=\"good\">(r\d+):", page)
     assert shown == comparison_blocks.by_hash(won)[:3] and shown != sorted(won)[:3]
