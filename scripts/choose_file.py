@@ -53,7 +53,7 @@ class Args:
     """where the link, choice.json and the evaluations go"""
     margin: float = 2.0
     """largest loss accepted, in points; state it before you look"""
-    alpha: float = 0.05
+    alpha: float = comparing.Settings.alpha
     """significance level; intervals are of 1 - alpha"""
     limit: int = 0
     """the first so many rows only; 0: all"""

@@ -63,7 +63,7 @@ class Args:
     """where comparison.json, .md and .html go"""
     names: list[str] = field(default_factory=list)
     """names in the report; without them the models' own"""
-    alpha: float = 0.05
+    alpha: float = comparing.Settings.alpha
     """significance level; intervals are of 1 - alpha"""
     margin: float = 2.0
     """largest loss accepted, in points; state it before you look"""

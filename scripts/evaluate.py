@@ -33,10 +33,8 @@ merged in, as export_gguf.py merges it; --load_in_4bit scores the NF4 weights th
 stands in metrics.json as `precision`, and compare.py says where two models differ in it.
 """
 
-import contextlib
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,17 +42,17 @@ from typing import Literal
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
-from common.files import hold, read_json, read_rows, sha256, write_json, write_text
+from common.files import hold, read_json, sha256, write_json, write_text
 from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import baselines, engines, judge, predict, statistics, summary, tasks
+from scoring import asking, baselines, engines, judge, predict, summary, tasks
+from scoring.asking import Asked
+from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
 
 from data_prep.chat_template import TEMPLATES
-
-ALPHA = 0.05  # compare.py's own level
 
 
 @dataclass
@@ -149,89 +147,7 @@ def named(args: Args) -> str:
     return f"{model_name(base)} + {model_name(args.model)}" if base else model_name(args.model)
 
 
-def is_url(model: str) -> bool:
-    return model.startswith(("http://", "https://"))
-
-
-# ---------------------------------------------------------------------------------------------- what is asked
-
-
-def read(args: Args) -> tuple[list[dict], str, str]:
-    """All rows, checked, the protocol, and the data's hash."""
-    if args.data == "general":
-        rows = tasks.general_rows()
-        digest = engines.text_sha256(json.dumps(rows))
-    elif tasks.data_files(args.data)[0].endswith(".csv"):
-        rows = tasks.request_rows(args.data)
-        digest = engines.text_sha256(json.dumps(rows))
-    else:
-        rows, digest = read_rows(args.data, tasks.check_row), sha256(args.data)
-    task = tasks.check_rows(rows, args.protocol, args.data)
-    protocol = tasks.auto_protocol(task) if args.protocol == "auto" else args.protocol
-    if is_url(args.model) and protocol == "perplexity":
-        raise UserError("model: a URL gives no likelihoods, so no perplexity; score a folder or a GGUF")
-    if is_url(args.model) and protocol in tasks.LIKELIHOOD and args.protocol != "letter":
-        if args.protocol != "auto":
-            raise UserError(
-                f"protocol: {protocol} needs likelihoods of whole texts, which a URL does not give; use generate or letter"
-            )
-        protocol = "generate"  # letter needs logprobs, which not every server gives
-    if args.enable_thinking and protocol in tasks.LIKELIHOOD:
-        if args.protocol != "auto":
-            raise UserError(
-                f"protocol: {protocol} would score the answer where the think block belongs; with --enable_thinking use generate"
-            )
-        protocol = "generate"
-    strange = sorted({key for row in rows if task == "mcq" for key in row["options"] if key not in "ABCDEFGHIJ"})
-    if strange and protocol in tasks.FREE:
-        raise UserError(
-            f"data: {args.data} calls options {', '.join(strange[:3])}: a free answer is read by letters from A to J; call them "
-            "so, or score by --protocol letter"
-        )
-    if args.num_samples > 1 and (protocol != "generate" or task not in tasks.CHOICE):
-        raise UserError(f"num_samples: needs --protocol generate and options to vote on, not {protocol} of {task}")
-    if args.permutations > 1 and task not in tasks.CHOICE:
-        raise UserError(f"permutations: {args.data} holds {task}, which has no options to move")
-    most = min(len(tasks.options_of(row)) for row in rows) if args.permutations > 1 else 0
-    if most and args.permutations > most:
-        raise UserError(f"permutations: {args.permutations} is more than the {most} options of some rows")
-    if args.detectable:
-        check_detectable(args, len(rows[: args.limit or None]), task)
-    return rows, protocol, digest
-
-
-def check_detectable(args: Args, n: int, task: str) -> None:
-    """Raises UserError where a difference of --detectable points would go unseen in most comparisons on so few rows."""
-    if task not in tasks.CHOICE:
-        raise UserError(f"detectable: {args.data} holds {task}; the rows needed are known for rows with options only")
-    if n >= (needed := statistics.rows_to_show(min(1, args.detectable / 100), ALPHA)):
-        return
-    least = statistics.minimal_detectable(n, 0.5, ALPHA)
-    shown = f"show one of {100 * least:.1f} points or more" if least else "show none at all"
-    raise UserError(
-        f"data: {args.data} holds {n} rows, too few: a difference of {args.detectable:g} points takes {needed} to be shown four "
-        f"times in five (McNemar's test at {ALPHA}, where two models differ on half of the rows); {n} {shown}. Bring "
-        f"{math.ceil(10 * needed / n) / 10} times the rows, hold out a larger share of them (test_size), or state a larger "
-        "difference beforehand (detectable)"
-    )
-
-
-def judge_data(args: Args, rows: list[dict]) -> tuple[dict, list[dict]]:
-    """The other model's predictions, by id, and people's marks; raises UserError where they are not of these rows."""
-    other = {row["id"]: row for row in read_rows(Path(args.judge_against, "predictions.jsonl"))} if args.judge_against else {}
-    human, ids = read_rows(args.human_marks, judge.check_mark) if args.human_marks else [], {row["id"] for row in rows}
-    lacking = [str(i) for i in ids if "output" not in other.get(i, {})] if args.judge_against else []
-    if lacking:
-        raise UserError(
-            f"judge_against: {args.judge_against} holds no free answer to {len(lacking)} of these rows, one of them "
-            f"{min(lacking)}; score the same rows there with --protocol generate or judge"
-        )
-    strange = sum(row["id"] not in ids for row in human)
-    if human and strange == len(human):
-        raise UserError(f"human_marks: no id of {args.human_marks} is that of a scored row")
-    if strange:
-        print(f"note: {strange} of {len(human)} marks in {args.human_marks} are of rows that are not scored, and are left out")
-    return other, human
+# ---------------------------------------------------------------------------------------------- who answers and marks
 
 
 def judge_sha256(args: Args) -> str:
@@ -241,33 +157,32 @@ def judge_sha256(args: Args) -> str:
     return engines.text_sha256(json.dumps(named))
 
 
-def judge_answers(args: Args, rows: list[dict], records: list[dict], given: tuple, output_dir: Path) -> tuple[list[dict], dict]:
-    """The records with the judge's marks, and metrics.json's `judge`; `given` by `judge_data`."""
+def judge_answers(args: Args, asked: Asked, records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
+    """The records with the judge's marks, and metrics.json's `judge`."""
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
     judging = judge.Judge(load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens)
-    other, human = given
-    marked = judge.mark_all(judging, {row["id"]: row for row in rows}, records, other)
-    found = {"judge": judge.summary(judging, marked, rows, human)}
+    marked = judge.mark_all(judging, {row["id"]: row for row in asked.rows}, records, asked.others)
+    found = {"judge": judge.summary(judging, marked, asked.rows, asked.marks)}
     judging.engine.close()
     return marked, found
 
 
-def score_baselines(args: Args, engine, rows: list[dict], shots: list[dict], protocol: str, output_dir: Path) -> list[dict]:
+def score_baselines(args: Args, engine, asked: Asked, output_dir: Path) -> list[dict]:
     """Score the simple rules that fit the task, write their answers; the entries of metrics.json."""
-    task, found = tasks.task_of(rows[0]), []
+    rows, task, found = asked.rows, asked.task, []
     if task == "classification" and args.train_data:
         found.append(baselines.tfidf(rows, args.train_data))
     if task == "mcq":
         found.append(baselines.longest_option(rows))
         if args.train_data:
             found.append(baselines.commonest_letter(rows, args.train_data))
-        if protocol in tasks.LIKELIHOOD and args.question_hidden:
+        if asked.protocol in tasks.LIKELIHOOD and args.question_hidden:
             blank = [baselines.hidden(row) for row in rows]
-            prompts = [engine.encode(tasks.messages_of(row, shots)) for row in blank]
+            prompts = [engine.encode(tasks.messages_of(row, asked.shots)) for row in blank]
             once = dataclasses.replace(args, permutations=1)
             partial = output_dir / "question_hidden.partial.jsonl"
             what = "the same rows with the question hidden"
-            records, _ = predict.run_batches(engine, blank, prompts, shots, protocol, once, partial, what)
+            records, _ = predict.run_batches(engine, blank, prompts, asked.shots, asked.protocol, once, partial, what)
             found.append(baselines.Baseline(baselines.OPTIONS_ONLY, {r["id"]: r["prediction"] for r in records}))
             partial.unlink()
     return baselines.write_baselines(output_dir, rows, [one for one in found if one])
@@ -276,8 +191,6 @@ def score_baselines(args: Args, engine, rows: list[dict], shots: list[dict], pro
 def load_engine(args: Args, output_dir: Path):
     """The model that answers."""
     if is_url(args.model):
-        from scoring.engines_url import Url
-
         return Url(args.model, args.url_model, args.concurrency)
     if is_gguf(args.model):
         from scoring.engines_llama import Gguf
@@ -289,14 +202,14 @@ def load_engine(args: Args, output_dir: Path):
 # ---------------------------------------------------------------------------------------------- going on, ending
 
 
-def settings_of(args: Args, protocol: str, digest: str, shots: list[dict]) -> dict:
+def settings_of(args: Args, asked: Asked) -> dict:
     """What must be equal for an evaluation to be gone on with: the fields, and hashes in the place of files."""
     files = ("output_dir", "data", "shots_data", "train_data")
     return {k: v for k, v in dataclasses.asdict(args).items() if k not in files} | {
-        "protocol": protocol,
-        "data_sha256": digest,
+        "protocol": asked.protocol,
+        "data_sha256": asked.data_sha256,
         "model_sha256": engines.fingerprint(args.model),
-        "shots_sha256": engines.text_sha256(json.dumps(shots)),
+        "shots_sha256": engines.text_sha256(json.dumps(asked.shots)),
         "train_sha256": sha256(args.train_data) if args.train_data else None,
     }
 
@@ -323,19 +236,15 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
-    with contextlib.ExitStack() as held:
-        score(args, held)
+    asked = asking.read(args)
+    with hold(args.output_dir, "evaluate.py", ".evaluate.lock"):  # two would write between each other's lines
+        score(args, asked)
 
 
-def score(args: Args, held: contextlib.ExitStack) -> None:
-    """All of it; the output folder is held from the moment that the input is found right."""
-    rows, protocol, digest = read(args)
-    task, output_dir = tasks.task_of(rows[0]), Path(args.output_dir)
-    shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
-    rows = rows[: args.limit or None]
-    given = judge_data(args, rows)
-    settings = settings_of(args, protocol, digest, shots)
-    held.callback(hold(output_dir, "evaluate.py", ".evaluate.lock").release)  # two would write between each other's lines
+def score(args: Args, asked: Asked) -> None:
+    """From the model's loading to the written scores."""
+    rows, task, protocol, output_dir = asked.rows, asked.task, asked.protocol, Path(args.output_dir)
+    settings = settings_of(args, asked)
     partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
         partial.unlink(missing_ok=True)  # killed between the last two steps
@@ -349,13 +258,13 @@ def score(args: Args, held: contextlib.ExitStack) -> None:
     print(f"loading {args.model}")
     engine = load_engine(args, output_dir)
     print(f"loaded ({engine.precision}); scores {len(rows)} rows of {args.data}: {task}, protocol {protocol}")
-    asked = [] if protocol == "perplexity" else [tasks.messages_of(row, shots) for row in rows]
-    prompts = [engine.encode(messages) for messages in asked] or [[]] * len(rows)
-    records, seconds = predict.run_batches(engine, rows, prompts, shots, protocol, args, partial)
+    messages = [] if protocol == "perplexity" else [tasks.messages_of(row, asked.shots) for row in rows]
+    prompts = [engine.encode(one) for one in messages] or [[]] * len(rows)
+    records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)
     judged = {}
     if protocol == "judge":
-        records, judged = judge_answers(args, rows, records, given, output_dir)
-    scored_beside = score_baselines(args, engine, rows, shots, protocol, output_dir)
+        records, judged = judge_answers(args, asked, records, output_dir)
+    scored_beside = score_baselines(args, engine, asked, output_dir)
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
@@ -368,12 +277,12 @@ def score(args: Args, held: contextlib.ExitStack) -> None:
         **{name: getattr(args, name) for name in ("model", "data", "shots", "permutations", "num_samples", "temperature")},
         "model_name": named(args),
         "precision": engine.precision,
-        "shot_ids": shot_ids,
+        "shot_ids": asked.shot_ids,
         "max_new_tokens": predict.new_tokens(protocol, args, task, engine.window) if protocol in tasks.FREE else None,
-        "data_sha256": digest,
+        "data_sha256": asked.data_sha256,
         "template_sha256": engine.template_sha256,
         "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
-        "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, asked], ensure_ascii=False)),
+        "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, messages], ensure_ascii=False)),
         "model_sha256": settings["model_sha256"],
         **({"judge_sha256": judge_sha256(args)} if protocol == "judge" else {}),
         "seconds_a_row": seconds,

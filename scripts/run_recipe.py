@@ -29,6 +29,7 @@ do not do: read a stage's flags before the first runs (a misspelt one costs no n
 variables, pin hub commits, take an unfinished training on at its checkpoint (both delete a failed rule's outputs first).
 """
 
+import contextlib
 import os
 import shlex
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ from common import runs
 from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import UserError
+from common.files import hold
 from common.paths import ROOT
 from common.runs import run_step
 from training import recipe_memory
@@ -193,9 +195,9 @@ def main() -> None:
     process.end_on_signals()
     if args.rehearse and not Path(TINY_MODEL, "config.json").is_file():
         run_step("scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", TINY_MODEL)
-    held = None if args.dry_run else records.lock(out)
-    run = prepare(args, folder, out)
-    go(run)
+    with contextlib.nullcontext() if args.dry_run else hold(out, "run_recipe.py", ".runner.lock"):
+        run = prepare(args, folder, out)
+        go(run)
     if args.dry_run:
         print(
             "\n".join(
@@ -208,7 +210,6 @@ def main() -> None:
         return
     total = sum(run.manifest.records[name].seconds for name in run.names if name in run.manifest.records)
     print(f"all stages done: {total / 60:.1f} minutes in all, {out}")
-    held.release()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from common.files import read_json, whole_lines, write_json, write_text
 from common.machine import quiet
 from llamacpp.files import is_gguf
 from llamacpp.server import start_server
-from scoring.engines_url import Url
+from scoring.engines_url import Url, is_url
 
 
 class Sampling(NamedTuple):
@@ -72,7 +72,7 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
 
 def sampled(model: str, questions: list[Question], sampling: Sampling, folder: Path):
     """The sampled answers to each question in turn."""
-    if model.startswith(("http://", "https://")):
+    if is_url(model):
         yield from _drawn(Url(model, sampling.url_model, concurrency=1), questions, sampling)
     elif is_gguf(model):
         log = folder / "llama.log"

@@ -1,4 +1,4 @@
-"""What a run of a recipe leaves of itself: manifest.json, the note on the stage that runs now, the lock of the folder."""
+"""What a run of a recipe leaves of itself: manifest.json, and the note on the stage that runs now."""
 
 import shutil
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 from chain.fingerprint import Fingerprint, difference, digest
 from chain.recipe import Recipe, Stage
 from common import runs
-from common.files import hold, read_json, reading, write_json
+from common.files import read_json, reading, write_json
 
 
 @dataclass
@@ -139,11 +139,3 @@ def move_aside(stage: Stage, out: Path) -> Path | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, target)
     return place
-
-
-# ---------------------------------------------------------------------------------------------- one runner a folder
-
-
-def lock(out: Path):
-    """Hold the output folder for this process. Raises UserError where another runner holds it."""
-    return hold(out, "run_recipe.py", ".runner.lock")

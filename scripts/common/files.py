@@ -107,6 +107,15 @@ def read_json(path: str | Path) -> Read:
         return found
 
 
+def read_told(path: str | Path) -> dict:
+    """A JSON object from a file that need not be there; {} where it is not, or is damaged: then it tells nothing."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def whole_lines(path: str | Path) -> list[bytes]:
     """Lines of a JSONL file that another run was appending to, without the last one where a kill cut it; [] for no file.
 
@@ -161,17 +170,15 @@ def write_json(path: str | Path, value) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def hold(out: Path, script: str, name: str):
+def hold(out: str | Path, script: str, name: str):
     """Hold an output folder for this process, by a lock file in it; the system lets go when the process ends, however it ends.
 
-    Returns the lock, which is a context too. Raises UserError where another process of that script holds the folder.
+    Returns a context that lets go at its end. Raises UserError where another process of that script holds the folder.
     """
     from filelock import FileLock, Timeout
 
-    out.mkdir(parents=True, exist_ok=True)
-    held = FileLock(out / name)
+    Path(out).mkdir(parents=True, exist_ok=True)
     try:
-        held.acquire(timeout=0)
+        return FileLock(Path(out, name)).acquire(timeout=0)
     except Timeout:
         raise UserError(f"output_dir: another {script} works in {out}; wait for it, end it, or choose another folder") from None
-    return held

@@ -15,6 +15,10 @@ RETRIES = 5
 TOP = 20  # alternatives a token, the most that the interface allows
 
 
+def is_url(model: str) -> bool:
+    return model.startswith(("http://", "https://"))
+
+
 class Url:
     """`name` is the model's name at the server; the key is $OPENAI_API_KEY."""
 

@@ -356,8 +356,8 @@ def test_a_folder_takes_one_evaluation_at_a_time(server, tmp_path, monkeypatch):
     data = write_rows(tmp_path / "r.jsonl", [{"id": "q", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "B"}])
     server.answer = lambda body: reply("B")
     monkeypatch.setattr(sys, "argv", ["e", "--model", server.url, "--data", str(data), "--output_dir", str(tmp_path / "e")])
-    with hold(tmp_path / "e", "evaluate.py", ".evaluate.lock"), pytest.raises(UserError, match="wait for it, end it"):
+    with (held := hold(tmp_path / "e", "evaluate.py", ".evaluate.lock")), pytest.raises(UserError, match="wait for it, end it"):
         evaluate.main()
-    assert not server.asked
+    assert not server.asked and held, "whoever still knows of it, the folder is free"
     evaluate.main()
     assert len(server.asked) == 1
