@@ -3,11 +3,11 @@
 Imports huggingface_hub where it is used only.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import read_told
 from common.models import EMBEDDED_MODEL, adapter_config, check_model_name
 
 PUBLIC = "{} is there already, and public"  # creating it again would leave it so
@@ -25,16 +25,9 @@ def base_on_hub(model: str) -> str | None:
         if not Path(model).exists():
             return None if check_model_name(model) else model
         passed.append(model)
-        trained, merged = _told(Path(model, "run.json")).get("config") or {}, _told(Path(model, "merge.json"))
+        trained, merged = read_told(Path(model, "run.json")).get("config") or {}, read_told(Path(model, "merge.json"))
         model = trained.get("model") or merged.get("base") or adapter_config(model).get("base_model_name_or_path")
     return None
-
-
-def _told(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def hub_problems(repo: str | None, private: bool) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from common.files import write_json, write_text
+from common.files import read_told, write_json, write_text
 from common.hub import base_on_hub
 from common.models import local_folder
 from common.synthetic import learnt
@@ -40,17 +40,10 @@ def origin(plan: Plan) -> Origin:
     files = [data] if isinstance(data, str) else list(data or [])
     licenses = []
     for folder in sorted({Path(f).parent for f in files}):
-        manifest = read_json(folder / "manifest.json")
+        manifest = read_told(folder / "manifest.json")
         licenses += [f"{name}: {said}" for name, said in (manifest.get("licences") or manifest.get("licenses") or {}).items()]
     named = training_config(plan.base).get("model") if local_folder(plan.base) else None
     return Origin(plan.name, named or plan.base, license_of(plan.base), languages_of(files), files, licenses, learnt(plan.model))
-
-
-def read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def license_of(model: str) -> str | None:
@@ -80,8 +73,8 @@ def languages_of(files: list[str]) -> list[str]:
 
 def write_metadata(found: Origin, path: Path) -> Path:
     """A file for the converter's --metadata."""
-    hub = found.base if re.fullmatch(r"[\w.\-]+/[\w.\-]+", found.base) and not Path(found.base).exists() else None
-    base = {"name": Path(found.base).name} | ({"repo_url": f"https://huggingface.co/{hub}"} if hub else {})
+    hub = base_on_hub(found.base)
+    base = {"name": Path(hub or found.base).name} | ({"repo_url": f"https://huggingface.co/{hub}"} if hub else {})
     said = {
         "general.name": found.name,
         "general.description": PURPOSE,

@@ -1,11 +1,11 @@
 """What an export is to make, what its training says of it, and whether it can be done here."""
 
 import contextlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import read_told
 from common.machine import available_memory, folder_bytes, free_bytes, human
 from common.models import adapter_config, is_adapter, local_folder
 from export import preflight
@@ -77,20 +77,9 @@ class Problems:
     short: list[str] = field(default_factory=list)
 
 
-def run_record(model: str) -> dict:
-    """run.json of the training that made the model; {} where there is none."""
-    try:
-        return json.loads((Path(model) / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
 def training_config(model: str) -> dict:
     """The settings that the model was trained with, where its run.json tells."""
-    try:
-        return run_record(model)["config"]
-    except (OSError, KeyError, ValueError):
-        return {}
+    return read_told(Path(model, "run.json")).get("config") or {}
 
 
 def first_file(data: list[str] | str | None) -> str | None:

@@ -202,6 +202,7 @@ def test_a_card_names_the_base_that_the_hub_knows(tmp_path):
     """The card of a second stage, of a merged model and of the embedded one; none where a folder's origin is not told."""
     from common.hub import base_on_hub
     from common.models import EMBEDDED_MODEL
+    from export import card
 
     def made(name: str, **files) -> str:
         (tmp_path / name).mkdir()
@@ -217,6 +218,13 @@ def test_a_card_names_the_base_that_the_hub_knows(tmp_path):
     assert base_on_hub(made("theirs", adapter_config=four)) == "unsloth/Qwen3-1.7B-unsloth-bnb-4bit"
     assert base_on_hub(str(ROOT / EMBEDDED_MODEL)) == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert base_on_hub(made("unknown")) is None and base_on_hub("runs/gone/sft") is None
+    assert base_on_hub(made("odd", run=[])) is None, "a record that is no object tells nothing"
+    for base, named in (
+        (dpo, {"name": "Qwen3-1.7B", "repo_url": "https://huggingface.co/Qwen/Qwen3-1.7B"}),
+        ("runs/x", {"name": "x"}),
+    ):
+        header = card.write_metadata(card.Origin("n", base, None, [], [], [], []), tmp_path / "metadata.json")
+        assert json.loads(header.read_text())["general.base_models"] == [named], "the file's header says what its card says"
     assert base_on_hub(made("circle", run={"config": {"model": str(tmp_path / "circle")}})) is None
 
 
