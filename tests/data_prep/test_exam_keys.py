@@ -145,6 +145,13 @@ def test_a_key_in_a_file_of_its_own(tmp_path, names, told):
     agree([json.loads(line) for line in (tmp_path / "out/test.jsonl").read_text().splitlines()])
 
 
+@pytest.mark.parametrize("line", ["{}. {} – A diretriz o recomenda.", "{}) Letra {}. A diretriz\no recomenda."])
+def test_a_key_with_comments_in_a_file_of_its_own_is_no_text(tmp_path, line):
+    said = "\n\n".join(line.format(n, letter) for n, letter in enumerate(KEY, 1))
+    (tmp_path / "gabarito_2023.txt").write_text(f"Gabarito comentado\n\n{said}\n")
+    agree(prepared(tmp_path, "prova_2023.txt", exam(), str(tmp_path / "gabarito_2023.txt")))
+
+
 @pytest.mark.parametrize(
     "names, key",
     [

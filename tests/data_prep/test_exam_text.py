@@ -26,10 +26,10 @@ def exam(count: int = 10, below: str = "", **more) -> str:
     return "\n\n".join(question(n, **more) + below.format(KEY[n - 1 : n], n) for n in range(1, count + 1))
 
 
-def prepared(tmp_path, name: str, content: str | bytes) -> list[dict]:
+def prepared(tmp_path, name: str, content: str | bytes, *beside: str) -> list[dict]:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    prepare(Args(inputs=[str(path)], test_size=1, near_duplicates="off", output_dir=str(tmp_path / "out")))
+    prepare(Args(inputs=[str(path), *beside], test_size=1, near_duplicates="off", output_dir=str(tmp_path / "out")))
     return [json.loads(line) for line in (tmp_path / "out/test.jsonl").read_text().splitlines()]
 
 

@@ -193,6 +193,13 @@ def _told(numbers) -> str:
     return f"has the numbers {min(numbers)} to {max(numbers)} ({len(numbers)} of them)"
 
 
+def is_key(text: str) -> bool:
+    """Whether a file beside an exam holds its key: a table, or lines of three numbers and more, one after another."""
+    numbers = [int(hit["number"]) for hit in ROW.finditer(text)]
+    follow = len(numbers) >= 3 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return follow or bool(tables_in(text))
+
+
 def commented(text: str, numbers: list[int]) -> Table:
     """`1. B – text` or `1) Letra B. Why …` for each number, each once and in order; what stands behind and below is kept."""
     hits = list(ROW.finditer(text))
