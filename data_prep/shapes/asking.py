@@ -60,34 +60,15 @@ def _check_marks(best: Candidate, shown: str) -> None:
 
 
 def _check_contents(best: Candidate, columns: dict[str, Column], sample: list[dict], shown: str) -> None:
-    """Raises UserError where the texts are not what the shape makes of them: exams or dialogues in plain text."""
+    """Raises UserError where the values are not what the shape makes of them."""
     text = columns.get(best.reading.fields.get("text", ""))
-    if best.reading.shape == "text" and text and holds_exam(text):
-        why = next((why for value in text.values[:20] if (why := read_exam(str(value)).why)), "")
-        raise UserError(
-            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys"
-            + (f" ({why})" if why else "")
-            + ". An exam is read where its numbers and letters follow one another and each question has its key: a mark on the "
-            "right option (`X b)`, `b) … *`), a line below (`Answer: B`), or one table of all numbers (`1 B`), in it or in a "
-            f"file of its own (`keys: {{{Path(shown).name}: FILE}}`). Bring it into that form or into a table of questions, "
-            f"options and answers; or, where text is meant, paste:\n{pasted(best.reading)}"
-        )
+    if best.reading.shape == "text" and text:
+        _check_text(text, pasted(best.reading), shown)
     label = columns.get(best.reading.fields.get("label", ""))
     if best.reading.shape == "classification" and label and (two := joined_labels(label)):
         raise UserError(
             f"{shown}: {label.name} holds several labels in one cell ({two!r}), and a classification here has one: each "
             f"combination would be a label of its own. Where that is meant, paste:\n{pasted(best.reading)}"
-        )
-    if best.reading.shape == "text" and text and share(text.values, turns_in) >= 0.3:
-        raise UserError(
-            f"{shown}: its text holds dialogues, of which plain text loses whose turn is whose. Bring each into a row, or "
-            "leave only dialogues in it, with an empty line between; or, where text is meant, "
-            f"paste:\n{pasted(best.reading)}"
-        )
-    if best.reading.shape == "text" and text and (what := no_prose(text)):
-        raise UserError(
-            f"{shown}: its text holds {what}, which plain text would mix up. Bring them into a table of questions and "
-            f"answers; or, where text is meant, paste:\n{pasted(best.reading)}"
         )
     case = columns.get(best.reading.fields.get("context", ""))
     if case and blank_below(case, sample):
@@ -101,6 +82,30 @@ def _check_contents(best: Candidate, columns: dict[str, Column], sample: list[di
         raise UserError(
             f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
             f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
+        )
+
+
+def _check_text(text: Column, lines: str, shown: str) -> None:
+    """Raises UserError where what would be plain text is an exam, dialogues or something else that loses by it."""
+    if holds_exam(text):
+        why = next((why for value in text.values[:20] if (why := read_exam(str(value)).why)), "")
+        raise UserError(
+            f"{shown}: its text holds questions with lettered options, which plain text would lose with their keys"
+            + (f" ({why})" if why else "")
+            + ". An exam is read where its numbers and letters follow one another and each question has its key: a mark on the "
+            "right option (`X b)`, `b) … *`), a line below (`Answer: B`), or one table of all numbers (`1 B`), in it or in a "
+            f"file of its own (`keys: {{{Path(shown).name}: FILE}}`). Bring it into that form or into a table of questions, "
+            f"options and answers; or, where text is meant, paste:\n{lines}"
+        )
+    if share(text.values, turns_in) >= 0.3:
+        raise UserError(
+            f"{shown}: its text holds dialogues, of which plain text loses whose turn is whose. Bring each into a row, or "
+            f"leave only dialogues in it, with an empty line between; or, where text is meant, paste:\n{lines}"
+        )
+    if what := no_prose(text):
+        raise UserError(
+            f"{shown}: its text holds {what}, which plain text would mix up. Bring them into a table of questions and "
+            f"answers; or, where text is meant, paste:\n{lines}"
         )
 
 
