@@ -26,7 +26,7 @@ def pairs_in(text: str) -> list[tuple[int, dict]]:
     text = text.replace("<summary>", "###      ")  # a title, of the same length
     text = TAGS.sub(lambda tag: " " * len(tag.group()), text)
     hits = next((found for form in (HEADING, BOLD) if len(found := list(form.finditer(text))) >= 2 * FEWEST), [])
-    if len(hits) % 2 or TITLE.sub("", RULE.sub("", text[: hits[0].start()])).strip() if hits else True:
+    if not hits or len(hits) % 2 or TITLE.sub("", RULE.sub("", text[: hits[0].start()])).strip():
         return []
     if any(bool(hit[1]) == bool(n % 2) for n, hit in enumerate(hits)):
         return []

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from data_prep.documents.written import line_numbers
+from data_prep.documents.written import at_lines
 from data_prep.values.turns import SPEAKER, role_of, speakers_of
 
 WORD = (
@@ -35,10 +35,11 @@ def headed_dialogues(text: str) -> list[tuple[int, dict]]:
         at = _first_turn(body)
         whole += {"human", "gpt"} <= {role_of(speaker, {}) for speaker in speakers_of(body[at:])}
         heading = HEADINGS.sub("", body[:at]).strip()
-        records.append({"id": hit[1], "dialogue": body[at:].strip()} | ({"heading": heading} if heading else {}))
+        record = {"id": hit[1], "dialogue": body[at:].strip()} | ({"heading": heading} if heading else {})
+        records.append((hit.start(), record))
     if whole < 0.9 * len(heads):
         return []
-    return list(zip(line_numbers(text, [hit.start() for hit in heads]), records, strict=True))
+    return at_lines(text, records)
 
 
 def _first_turn(body: str) -> int:

@@ -13,7 +13,7 @@ from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.moodle import aiken, gift, moodle_xml
-from data_prep.documents.written import line_numbers, markdown_table, marked_exam
+from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.records import Bad, csv_file, jsonl
 from data_prep.tables.unpack import suffix_of, whole_bytes, whole_text
@@ -167,8 +167,7 @@ def _between(text: str, heads: list) -> list[str]:
 def exam_rows(signed: str, key: str = "") -> list[tuple[int, dict | Bad, int]]:
     """(line, row, 0) of each question of an exam in running text; [] where it is none."""
     rows = gift(signed) or aiken(signed) or exam_in(signed, key)
-    lines = line_numbers(signed, [at for at, _ in rows])
-    return [(line, row, 0) for line, (_, row) in zip(lines, rows, strict=True)]
+    return [(line, row, 0) for line, row in at_lines(signed, rows)]
 
 
 def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str] | None:
@@ -250,7 +249,7 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
     elif exam:
         yield from exam
     elif rows := pairs_in(text):
-        yield from ((line, row, 0) for line, (_, row) in zip(line_numbers(text, [at for at, _ in rows]), rows, strict=True))
+        yield from ((line, row, 0) for line, row in at_lines(text, rows))
     else:
         yield 1, {"text": text}, 0
 
@@ -268,7 +267,7 @@ def dialogues_in(text: str) -> list[tuple[int, str]]:
         parts = [(b, text[b:e].strip()) for b, e in zip(begins, ends, strict=True) if text[b:e].strip()]
         headed = len(parts) > 2 and not any(role_of(s, {}) for s in _speakers(parts[0][1]))  # a heading is listed as no dialogue
         if len(parts) > 1 and all(len(_speakers(part)) > 1 for _, part in parts[headed:]):
-            return list(zip(line_numbers(text, [b for b, _ in parts]), (part for _, part in parts), strict=True))
+            return at_lines(text, parts)
     return [(1, text.strip())]
 
 

@@ -22,6 +22,11 @@ def line_numbers(text: str, places: list[int]):
         yield line
 
 
+def at_lines(text: str, found: list[tuple[int, object]]) -> list[tuple[int, object]]:
+    """(line, what is found) of (place, what is found) in a text; places in their order."""
+    return list(zip(line_numbers(text, [at for at, _ in found]), (one for _, one in found), strict=True))
+
+
 def markdown_table(text: str, shown: str) -> list[tuple[int, dict | Bad]]:
     """Rows of a text that is for the most part one Markdown table, or several of the same header. Other lines are listed as Bad.
 
@@ -68,22 +73,21 @@ def marked_exam(text: str) -> list[tuple[int, dict | Bad]]:
     runs = [hits[a:b] for a, b in itertools.pairwise([*starts, len(hits)])]
     if len(runs) < 3 or starts[0] or not any(hit[2] for hit in hits):
         return []
-    rows, places, before = [], [], 0
+    rows, before = [], 0
     for run, following in zip(runs, [*runs[1:], None], strict=True):
         between = text[before : run[0].start()]
         numbers = list(NUMBERED.finditer(between))
         for number, after in itertools.pairwise(numbers):
             skipped = between[number.start() : after.start()].strip()
-            places.append(before + number.start())
-            rows.append(Bad("a question without marked options", skipped))
+            rows.append((before + number.start(), Bad("a question without marked options", skipped)))
         after = text[run[-1].end() : following[0].start() if following else None]
         head = NUMBERED.search(after) if following else None
-        places.append(before + numbers[-1].start() if numbers else run[0].start())
-        rows.append(_question(between, numbers, run, after[: head.start()] if head else after))
+        place = before + numbers[-1].start() if numbers else run[0].start()
+        rows.append((place, _question(between, numbers, run, after[: head.start()] if head else after)))
         before = run[-1].end()
-    if sum(isinstance(row, dict) for row in rows) < 0.8 * len(rows):
+    if sum(isinstance(row, dict) for _, row in rows) < 0.8 * len(rows):
         return []
-    return list(zip(line_numbers(text, places), rows, strict=True))
+    return at_lines(text, rows)
 
 
 def _question(between: str, numbers: list[re.Match], run: list[re.Match], rest: str) -> dict | Bad:

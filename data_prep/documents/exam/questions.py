@@ -143,10 +143,11 @@ def _unlike(asked: Asked, text: str, run: list[re.Match], head: Head, end: int) 
     small = [text[:1].islower() for text in texts]
     following = LETTERS[len(run)]
     marks = marks_between(text, run, run[0].start(), end)
-    ends = run[-1].end() + len(text[run[-1].end() : end]) - len(asked.rest)
     if len(marks) != len(run) or any(hit["letter"] in "ABab" for hit in marks_between(text, run, head.end, run[0].start())):
         return "a letter more than once, or out of order"
-    if re.search(rf"\n[ \t>*-]*(?:(?i:[(\[]?{following}[ \t]?[.)\]:-])|{following}[ \t]+\S)", text[run[-1].end() : ends]):
+    if re.search(
+        rf"\n[ \t>*-]*(?:(?i:[(\[]?{following}[ \t]?[.)\]:-])|{following}[ \t]+\S)", text[run[-1].end() : end - len(asked.rest)]
+    ):
         return f"an option {following} that is written otherwise"
     if asked.doubt:
         return asked.doubt

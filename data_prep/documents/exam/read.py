@@ -51,12 +51,12 @@ def read_exam(text: str, key: str = "") -> Exam:
     keys = answers_of(asked, before, after, key)
     if problem or isinstance(keys, str):
         return Exam([], problem or keys)
-    aside = [(0, _aside(before)), (len(text) - 1, "")]
+    above, below = _aside(before), ""
     if last:
         ends = (at for at, line in _lines(after) if TITLE.fullmatch(line) or is_of_table(line) or HEADING.match(line))
         cut = next(ends, len(after))
-        last.rest, aside[1] = after[:cut], (len(text) - 1, _aside(after[cut:]))
-    if sum(len(part) for _, part in aside) > found[-1][0] - found[0][0] + 3000:
+        last.rest, below = after[:cut], _aside(after[cut:])
+    if len(above) + len(below) > found[-1][0] - found[0][0] + 3000:
         return Exam([], "more stands outside its questions than in them")
     rows = [(at, row_of(one, keys.get(one.start)) if isinstance(one, Asked) else one) for at, one in found]
     rows, problem = told_apart(rows)
@@ -64,8 +64,8 @@ def read_exam(text: str, key: str = "") -> Exam:
         return Exam([], problem)
     if sum(isinstance(row, dict) for _, row in rows) < 0.8 * len(rows):
         return Exam([], next(row.reason for _, row in rows if isinstance(row, Bad)))
-    first, end = [[(at, Bad(OUTSIDE, part))] if part else [] for at, part in aside]
-    return Exam([*first, *rows, *end])
+    rows = [(0, Bad(OUTSIDE, above)), *rows] if above else rows
+    return Exam([*rows, (len(text) - 1, Bad(OUTSIDE, below))] if below else rows)
 
 
 def _lines(text: str):
