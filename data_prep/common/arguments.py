@@ -13,6 +13,7 @@ import re
 import sys
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 
 from data_prep.common.errors import UserError
@@ -27,7 +28,7 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
         doc: the script's docstring, which is its manual: `--help` shows it with its line breaks.
         argv: words of the command line; without it those of this process.
 
-    A YAML file may stand first without `--config`, a boolean flag without a value, and a list's values as words.
+    A YAML file of flags may stand first without `--config`, a boolean flag without a value, and a list's values as words.
     Raises UserError with every problem: unknown and repeated keys with file and line, then values, then `problems()`.
     """
     import jsonargparse
@@ -87,7 +88,8 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
     named = next((i for i, word in enumerate(argv) if _is_flag(word)), len(argv))
     words, rest = argv[:named], argv[named:]
     front = []
-    if words and words[0].endswith((".yaml", ".yml")):
+    first = words[0] if words and words[0].endswith((".yaml", ".yml")) else ""
+    if first and not (_is_list(hints.get(positional)) and _holds_rows(first, hints)):
         front, words = ["--config", words[0]], words[1:]
     if positional:
         rest, more = _beside_values(rest, hints)
@@ -109,6 +111,19 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
             if hints.get(name) is bool and (i + 1 == len(argv) or _is_flag(argv[i + 1])):
                 found.append("true")
     return found + _list_words(taking, hints)
+
+
+def _holds_rows(path: str, names: Iterable[str]) -> bool:
+    """Whether a YAML file holds rows in the place of flags: a list of objects, or one under a key that is no flag's name."""
+    import yaml
+
+    try:
+        value = yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return False
+    if isinstance(value, dict) and not value.keys() & set(names):
+        return any(isinstance(part, list) and part and all(isinstance(row, dict) for row in part) for part in value.values())
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _beside_values(argv: list[str], hints: dict) -> tuple[list[str], list[str]]:

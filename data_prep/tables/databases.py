@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from data_prep.common.errors import UserError
+from data_prep.tables.intents import intents_of_yaml
 from data_prep.tables.records import numbered, records_of
 from data_prep.tables.unpack import whole_text
 
@@ -46,16 +47,23 @@ def sqlite_table(path: Path, shown: str, table: str):
 
 
 def yaml_file(path: Path, shown: str):
-    """A list of records, or what JSON may be. Every scalar is the text that stands there: `No` is no false, `1e3` no number."""
+    """A list of records, Rasa's examples of intents, or what JSON may be.
+
+    Every scalar is the text that stands there: `No` is no false, `1e3` no number.
+    """
     import yaml
 
     text = whole_text(path, shown)
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.BaseLoader)):
             raise UserError(f"{shown}: uses aliases (*name); write it without them, or as JSON")
-        records = records_of(yaml.load(text, Loader=yaml.BaseLoader))
+        value = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         raise UserError(f"{shown}: not YAML ({' '.join(str(error).split())[:200]})") from None
+    if rows := intents_of_yaml(value, shown):
+        yield from ((number, row, 0) for number, row in rows)
+        return
+    records = records_of(value)
     if records is None:
         raise UserError(f"{shown}: holds no records")
     yield from numbered(records, shown)

@@ -1,9 +1,13 @@
 """Files that say how they are read and were asked about; and their near misses, which are asked about. The rows are ours."""
 
+import json
+
 import pytest
 from test_strangers import read, written
 
+from data_prep.common.arguments import parse_args
 from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
 
 ILLS = ["asthma", "gout", "otitis", "angina", "malaria", "sepsis", "stroke", "mumps", "scurvy", "colitis"]
 
@@ -199,3 +203,79 @@ def test_a_text_and_its_classes_alone_are_a_classification(row):
 def test_a_text_beside_what_may_be_no_class_is_asked_about(row):
     with pytest.raises(UserError):
         read([row(i) for i in range(40)])
+
+
+INTENTS = """## intent:pain <!--- what hurts -->
+- my head hurts since [two days](duration)
+  - a [dull]{"entity": "kind"} ache, see [the map](https://example.org/map)
+
+## intent:faq/dose
+* how many [pills](drug:tablet) a day
+* which dose do I take
+
+## synonym:tablet
+- pill
+"""
+IN_YAML = """version: "3.1"
+nlu:
+- intent: pain
+  examples: |
+    - my head hurts since [two days](duration)
+    - a dull ache
+- synonym: tablet
+  examples: |
+    - pill
+- intent: faq/dose
+  examples: [which dose do I take, {text: "how many [pills](drug) a day"}]
+"""
+
+
+def labels_of(rows: list[dict]) -> dict[str, str]:
+    said = [[row["text"], row["label"]] if "label" in row else [turn["value"] for turn in row["conversations"]] for row in rows]
+    return {asked.split("\n")[0]: label for asked, label in said}
+
+
+def test_examples_of_intents_are_texts_with_their_labels(tmp_path):
+    found = labels_of(written(tmp_path, "nlu.md", INTENTS))
+    assert found == {
+        "my head hurts since two days": "pain",
+        "a dull ache, see [the map](https://example.org/map)": "pain",
+        "how many pills a day": "faq/dose",
+        "which dose do I take": "faq/dose",
+    }
+    reject = json.loads((tmp_path / "out/rejects.jsonl").read_text())
+    assert (reject["line"], reject["row"], reject["reason"]) == (10, {"_line": "- pill"}, "of a synonym, no example of an intent")
+
+
+def test_a_yaml_of_intents_that_stands_first_is_no_file_of_flags(tmp_path):
+    (tmp_path / "nlu.yml").write_text(IN_YAML)
+    args = parse_args(Args, "", [str(tmp_path / "nlu.yml"), "--seed", "1"])
+    assert args.inputs == [str(tmp_path / "nlu.yml")]
+    found = labels_of(written(tmp_path, "nlu.yml", IN_YAML))
+    assert len(found) == 4 and found["how many pills a day"] == "faq/dose" and found["a dull ache"] == "pain"
+    assert json.loads((tmp_path / "out/rejects.jsonl").read_text())["row"] == {"_line": "- pill"}
+
+
+@pytest.mark.parametrize("text", ["seeds: 1\n", "parts: [a, b]\n", "- a\n", "inputs: [a.csv]\npairs: [{a: b}]\n"])
+def test_a_yaml_without_rows_that_stands_first_is_a_file_of_flags(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"c\.yaml"):
+        parse_args(Args, "", [str(tmp_path / "c.yaml")])
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("answers.md", "".join(f"## intent:{ill}\n- See a doctor for {ill}.\n" for ill in ILLS)),
+        ("turns.md", "".join(f"## intent:{ill}\n- User: I have {ill}.\n- Bot: Since when?\n" for ill in ILLS)),
+        ("stories.md", "".join(f"## intent:{ill}\n- I have {ill}\n- utter_{ill}\n" for ill in ILLS)),
+        ("about.md", "Our intents:\n" + "".join(f"## intent:{ill}\n- I have {ill}\n- {ill} again\n" for ill in ILLS)),
+        ("prose.md", "".join(f"## intent:{ill}\n- I have {ill}\n- {ill} again\nSaid of {ill}.\n" for ill in ILLS)),
+        ("one.md", "## intent:pain\n- it hurts\n- a dull ache\n" * 3),
+        ("responses.yml", IN_YAML + "responses:\n  utter_pain:\n  - text: Since when?\n"),
+        ("alone.yml", "nlu:\n" + "".join(f"- intent: {ill}\n  examples: '- See a doctor for {ill}.'\n" for ill in ILLS)),
+    ],
+)
+def test_what_only_resembles_examples_of_intents_is_asked_about(tmp_path, name, text):
+    with pytest.raises(UserError):
+        written(tmp_path, name, text)

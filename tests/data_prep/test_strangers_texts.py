@@ -132,7 +132,7 @@ def test_options_put_aside_with_where_a_row_comes_from_do_not_vanish():
 @pytest.mark.parametrize(
     "text",
     [
-        "".join(f"## intent:dor_{i}\n- dói aqui\n- sinto dor {i}\n" for i in range(5)),
+        "".join(f"## intent:dor_{i}\n- dói aqui\n- sinto dor {i}\n" for i in range(5)) + "Estas são as dores.\n",
         "".join(f"QUESTÃO {i}\nMulher de {i + 20} anos.\nA clínica\nB cirurgia\n" for i in range(1, 15)),
     ],
 )
