@@ -15,6 +15,7 @@ from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
 from data_prep.documents.xml_rows import xml_rows
+from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
 from data_prep.tables.records import Bad, csv_file, jsonl
 from data_prep.tables.unpack import suffix_of, whole_bytes, whole_text
@@ -208,11 +209,14 @@ MOST_TURNS = 200  # of one dialogue: a longer text is a collection
 
 
 def text_file(path: Path, shown: str, key: str = ""):
-    """An exam, or objects, one a line, a table with tabs, dialogues (speakers before turns), RTF called text, or one text."""
+    """An exam, Anki's notes, objects, one a line, a table with tabs, dialogues (a speaker before each turn), RTF, or one text."""
     text = whole_text(path, shown)
     if text.lstrip().startswith("{\\rtf"):
         text = _from_rtf(text)
         yield from written_or_text(text, shown, exam_rows(text, key))
+        return
+    if notes := anki_notes(text, shown):
+        yield from ((line, note, 0) for line, note in notes)
         return
     if exam := exam_rows(text, key):
         yield from exam

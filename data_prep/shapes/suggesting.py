@@ -205,7 +205,11 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )
     if wish.shape == "auto":
-        bare = " Give it a line of names, where its first line is a row." if any(len(str(c)) > 60 for c in columns) else ""
+        bare = (
+            " Give it a line of names, where its first line is a row."
+            if any(len(str(c)) > 60 or str(c).endswith(".") for c in columns)
+            else ""
+        )
         if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
             bare += " They are questions with options, and no column holds the key; add one, or name it."
         if shape != "mcq" and len(texts) == len(columns) == 1:

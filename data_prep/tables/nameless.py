@@ -2,20 +2,28 @@
 
 import functools
 import re
+from pathlib import Path
 
 from data_prep.words.names import LETTERS
 from data_prep.words.phrases import meanings
 
 FEWEST = 4  # rows that must look alike
 ASKS = re.compile(r"[?？؟]\s*[\"”»')]*\s*$")
+TELL = re.compile(  # what asks as well: an order to tell, a gap to fill
+    r"(?i)\W*(?:define|defina|definir|d[ée]finis(?:sez)?|definiere|name|nenne|list|liste|listez|citez?|citar|mencione|nommez?|describe|descreva"
+    r"|describa|d[ée]crivez|explain|explique|expliquez|explica|erkl[äa]re|enumere|enum[ée]rez|elenca|indique|complete|state)\b(?=\s+\S)"
+    r"|.*\S?\s*_{3,}"
+)
+CARDS = re.compile(r"(?i)(?:flash[ _-]?cards?|anki|karteikarten)")
 KEY = re.compile(r"[A-Ja-j]")
 
 
 def names_for(rows: list[list], shown: str) -> list[str]:
     """Names for the columns of a table whose first line is a row; [] where that line can be one of names.
 
-    It is a row where no cell of it is a known name and a column asks from the first line on, or where the last cell is a
-    letter on every line and names one of the cells between it and the first. Only those two say what their columns are.
+    It is a row where no cell of it is a known name and a column asks from the first line on, where the last cell is a letter
+    on every line and names one of the cells between it and the first, or where the file's name says that its two columns are
+    the sides of cards. Only those say what their columns are.
     """
     rows = [[str(c).strip() if c is not None else "" for c in row] for row in rows]
     rows = [row for row in rows if any(row)]
@@ -29,12 +37,21 @@ def names_for(rows: list[list], shown: str) -> list[str]:
     # The last option is right somewhere: one column too many (a topic, an id) would have its letter nowhere.
     if width >= 4 and all(KEY.fullmatch(letter) and letter in options for letter in letters) and options[-1] in letters:
         return _told(shown, ("question", *options, "answer"))
-    asking = [
-        n for n in range(width) if ASKS.search(rows[0][n]) and sum(bool(ASKS.search(r[n])) for r in rows) >= 0.8 * len(rows)
-    ]
+    asking = [n for n in range(width) if _asks(rows[0][n]) and sum(_asks(r[n]) for r in rows) >= 0.8 * len(rows)]
+    if not asking and width == 2 and CARDS.search(Path(shown).stem) and _is_sentence(rows[0][1]):
+        asking = [0]
     if not asking:
         return []
     return _told(shown, ("question", "answer") if width == 2 and asking == [0] else [f"_column{n}" for n in range(1, width + 1)])
+
+
+def _asks(cell: str) -> bool:
+    return bool(ASKS.search(cell) or TELL.match(cell))
+
+
+def _is_sentence(cell: str) -> bool:
+    """Whether a cell is what no column is called."""
+    return len(cell.split()) >= 8 or cell.endswith(".")
 
 
 @functools.cache

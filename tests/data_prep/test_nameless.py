@@ -42,10 +42,63 @@ def test_a_sheet(tmp_path):
     assert len(prepared(tmp_path, "exam.xlsx", (tmp_path / "made.xlsx").read_bytes())) == len(EXAM)
 
 
+ORDERS = [
+    "Cite dois efeitos do fármaco {}.",
+    "Definição do fármaco {}",
+    "O fármaco {} age por _____ dias.",
+    "Define drug {}",
+    "{}?",
+]
+
+
+def test_cards_that_tell_what_to_answer(tmp_path):
+    """A quarter of a student's cards had no question mark, and the file was asked about."""
+    cards = [[(ORDERS[n % 5] if n % 5 - 1 else ORDERS[4]).format(n), f"a resposta {n}"] for n in range(1, 21)]
+    rows = prepared(tmp_path, "x.csv", written(cards))
+    assert sorted([row["question"], row["answer"]] for row in rows) == sorted(cards)
+
+
+TERMS = [[f"Sinal de número {n}", f"Achado do exame físico na doença de número {n}."] for n in range(1, 13)]
+ABOVE = "#separator:tab\n#html:false\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flashcards_v2.csv", written(TERMS)),
+        ("x.txt", ABOVE + written(TERMS, "\t")),
+        ("x.txt", ABOVE + "#tags column:3\n" + written([[*row, "semiologia"] for row in TERMS], "\t")),
+        ("x.txt", "#separator:Semicolon\n#deck column:1\n" + written([["Sinais", *row] for row in TERMS], ";")),
+        ("x.txt", "#separator:tab\n#columns:Front\tBack\tTags\n" + written([[*row, "a"] for row in TERMS], "\t")),
+    ],
+)
+def test_cards_whose_file_says_so(tmp_path, name, text):
+    rows = prepared(tmp_path, name, text)
+    assert sorted([row["question"], row["answer"]] for row in rows) == sorted(TERMS)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sinais.csv", written(TERMS)),  # a title and its text, as well
+        ("flashcards.csv", written([["Sinal", "Achado do exame"], *TERMS])),
+        ("flashcards.csv", written([[f"word {n}", f"palavra {n}"] for n in range(12)])),
+        ("x.txt", ABOVE + written([[*row, f"Extra {n}"] for n, row in enumerate(TERMS)], "\t")),
+        ("x.txt", ABOVE + written([[f"Sinal {{{{c1::{a}}}}}", b] for a, b in TERMS], "\t")),
+        ("x.csv", written([[f"Cite {a}.", f"Cite {b}"] for a, b in TERMS])),
+    ],
+    ids=["no cards", "names", "words", "three fields", "gaps", "two that ask"],
+)
+def test_cards_that_do_not_say_so_are_asked_about(tmp_path, name, text):
+    with pytest.raises(UserError):
+        prepared(tmp_path, name, text)
+
+
 @pytest.mark.parametrize(
     "rows",
     [
         NAMES,
+        [["Name of the drug", "Dose"], *([f"Drug {n}", f"{n} mg"] for n in range(8))],
         [["Pergunta?", "Resposta"], *CARDS],
         [["question", "A", "B", "C", "D"], *(row[:-1] for row in EXAM)],
         [[f"Cardiologia do adulto {n % 2}", *row] for n, row in enumerate(EXAM)],  # a topic before the question
@@ -53,7 +106,7 @@ def test_a_sheet(tmp_path):
         [[*row[:-1], "A"] for row in EXAM],
         CARDS[:3],
     ],
-    ids=["a form's answers", "names", "options", "a topic", "numbers", "one letter", "few"],
+    ids=["a form's answers", "a name that begins like an order", "names", "options", "a topic", "numbers", "one letter", "few"],
 )
 def test_what_is_left_as_it_was(rows):
     assert names_for(rows, "x") == []

@@ -142,7 +142,7 @@ def test_templates_of_quizzes():
 
 def test_a_table_in_a_text_is_no_plain_text(tmp_path):
     lines = "".join(f"{asked(i)}\t{told(i)}\tcards\n" for i in range(24))
-    (tmp_path / "cards.txt").write_text(f"#separator:tab\n#html:true\n{lines}")
+    (tmp_path / "cards.txt").write_text(f"# my cards\n# of 2024\n{lines}")
     with pytest.raises(UserError, match="lines of a table"):
         find_sources(Args(inputs=[str(tmp_path / "cards.txt")]))
 
