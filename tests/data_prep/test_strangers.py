@@ -577,8 +577,8 @@ def test_a_sheet_that_is_no_data_can_be_passed_over(tmp_path):
     book.active.append(["pergunta", "resposta"])
     for i in range(9):
         book.active.append([f"Dose {i}?", f"{i} mg."])
-    book.create_sheet("resumo").append(["linhas"])
-    book["resumo"].append([9])
+    book.create_sheet("resumo").append(["autora"])
+    book["resumo"].append(["Ana"])
     book.save(tmp_path / "q.xlsx")
     args = Args(inputs=[str(tmp_path / "q.xlsx")], output_dir=str(tmp_path / "out"), near_duplicates="off")
     with pytest.raises(UserError, match="resumo"):
