@@ -13,6 +13,7 @@ from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.moodle import aiken, gift, moodle_xml
+from data_prep.documents.tabled import tabled_dialogues
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
@@ -249,7 +250,7 @@ def text_file(path: Path, shown: str, key: str = ""):
 def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, int]]):
     """The rows of intents, an exam or a table that are written into a text, `exam` those of `exam_rows`; else the text alone."""
     text = signed.replace(SIGN, "")
-    if rows := intents_in(text) or marked_exam(text) or markdown_table(text, shown):
+    if rows := intents_in(text) or marked_exam(text) or tabled_dialogues(text) or markdown_table(text, shown):
         yield from ((line, row, 0) for line, row in rows)
     elif exam:
         yield from exam

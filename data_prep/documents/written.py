@@ -37,12 +37,12 @@ def markdown_table(text: str, shown: str) -> list[tuple[int, dict | Bad]]:
     in_table = sum(line.lstrip().startswith("|") for line in lines)
     if not heads or in_table < 0.6 * sum(bool(line.strip()) for line in lines) or in_table - 2 * len(heads) < 5:
         return []
-    header, above = one_header([_cells(lines[n]) for n in heads], shown), {n for at in heads for n in (at, at + 1)}
+    header, above = one_header([cells_of(lines[n]) for n in heads], shown), {n for at in heads for n in (at, at + 1)}
     rows = []
     for n, line in enumerate(lines):
         if n in above or not line.strip() or NO_ROW.fullmatch(line):
             continue
-        cells = _cells(line)
+        cells = cells_of(line)
         if n < heads[0] or not line.lstrip().startswith("|"):
             rows.append((n + 1, Bad("no row of the table", line)))
         elif len(cells) != len(header):
@@ -52,7 +52,7 @@ def markdown_table(text: str, shown: str) -> list[tuple[int, dict | Bad]]:
     return rows
 
 
-def _cells(line: str) -> list[str]:
+def cells_of(line: str) -> list[str]:
     line = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", line)
     return [re.sub(r"<br\s*/?>", "\n", cell).replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)]
 

@@ -8,7 +8,7 @@ from data_prep.shapes.keys import superseded
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ALWAYS, Candidate, Rule
 from data_prep.shapes.unused import annotates, explains, is_case, is_passage, must_not_go_unused, put_aside, repeats, sorts
-from data_prep.words.names import plain
+from data_prep.words.names import ROUNDS, plain
 
 
 def take(rule: Rule, fields: dict[str, str], free: dict[str, Column]) -> None:
@@ -44,6 +44,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             c.name in spread
             or must_not_go_unused(c, len(sample), with_options)
             or (rule.shape in ("qa", "text") and put_aside(c))
+            or (rule.shape == "qa" and plain(c.name) in ROUNDS and c.kind == "number" and c.distinct > 1)
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )

@@ -118,6 +118,9 @@ TOGETHER = (  # a question and its answer where both are there: cards, translati
 SAID = set("content text message msg utterance turn said texto mensagem conteudo mensaje contenido".split())  # whoever says it
 ASKED_BY = SAID | set("query question prompt input pergunta pregunta consulta".split())
 TOLD_BY = SAID | set("response answer reply output resposta respuesta".split())
+ROUNDS = set(
+    "round turn turnno turnnumber turnid turnindex turno rodada ronda 轮数 轮次 回合".split()
+)  # which exchange of a conversation a row is
 CLASSES = set(  # names of what a text is sorted into, where a file holds a text and this alone
     "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid cid10 cidprincipal cie cie10".split()
 )

@@ -279,3 +279,58 @@ def test_a_yaml_without_rows_that_stands_first_is_a_file_of_flags(tmp_path, text
 def test_what_only_resembles_examples_of_intents_is_asked_about(tmp_path, name, text):
     with pytest.raises(UserError):
         written(tmp_path, name, text)
+
+
+def tables(head: str, row, above: str = "### Topic {t}\n\n", count: int = 6) -> str:
+    """Tables of four rows each, `row` made of the table's number and the row's."""
+    rule = "|" + " --- |" * (head.count("|") - 1)
+    return "# Cases\n\n" + "\n".join(
+        f"{above.format(t=t)}{head}\n{rule}\n" + "\n".join(row(t, n) for n in range(4)) + "\n" for t in range(count)
+    )
+
+
+def rounds(t: int, n: int) -> str:
+    return f"| {n + 1} | {asked(4 * t + n)} | {told(4 * t + n)} |"
+
+
+def one_turn(t: int, n: int) -> str:
+    return f"| {('Patient', 'Doctor')[n % 2]} | {(told if n % 2 else asked)(4 * t + n)} |"
+
+
+@pytest.mark.parametrize("head", ["| Round | User | Assistant |", "| 轮数 | 用户 | HuatuoGPT |", "|Turno|Paciente|Médico|"])
+def test_a_table_of_rounds_below_each_heading_is_a_dialogue(tmp_path, head):
+    rows = [row["conversations"] for row in written(tmp_path, "x.md", tables(head, rounds))]
+    assert len(rows) == 6 and all([t["from"] for t in row] == ["human", "gpt"] * 4 for row in rows)
+    [row] = [row for row in rows if row[0]["value"] == asked(8)]
+    assert [turn["value"] for turn in row[:4]] == [asked(8), told(8), asked(9), told(9)]
+
+
+def test_a_table_of_single_turns_below_each_heading_is_a_dialogue(tmp_path):
+    rows = [row["conversations"] for row in written(tmp_path, "x.md", tables("| Speaker | Text |", one_turn) + "Of a clinic.\n")]
+    assert sorted(row[0]["value"] for row in rows) == sorted(asked(4 * t) for t in range(6)) and len(rows[0]) == 4
+    reject = json.loads((tmp_path / "out/rejects.jsonl").read_text())
+    assert reject["row"] == {"_line": "Of a clinic."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        tables("| Round | User | Assistant |", lambda t, n: rounds(t, 4 * t + n)),  # they go on from table to table
+        tables("| Round | User | Assistant |", rounds, above="\n"),  # one below another, without headings
+        tables("| Round | User | Translation |", rounds),
+        tables("| Round | Assistant | User | Mood |", lambda t, n: rounds(t, n) + " sad |"),
+        tables("| Speaker | Text |", one_turn, above="\n"),
+        tables("| Speaker | Text |", lambda t, n: f"| {('Ana', 'Rui')[n % 2]} | {asked(4 * t + n)} |"),
+        tables("| Round | User | Assistant |", lambda t, n: "\n".join(rounds(0, i) for i in (4 * n, 4 * n + 1)), count=1),
+    ],
+)
+def test_other_tables_of_turns_are_asked_about(tmp_path, text):
+    with pytest.raises(UserError):
+        written(tmp_path, "x.md", text)
+
+
+def test_numbers_of_items_are_no_rounds(tmp_path):
+    rows = written(tmp_path, "x.md", tables("| Nº | Question | Answer |", rounds))
+    assert len(rows) == 24
+    with pytest.raises(UserError, match="turn"):
+        read([{"turn": i % 3, "question": asked(i), "answer": told(i)} for i in range(24)])
