@@ -99,8 +99,10 @@ def find_sources(args: Args) -> list[Source]:
 
 
 def _holds_numbers_beside(source: Source, sources: list[Source]) -> bool:
-    """Whether a sheet holds numbers alone, and another one of its workbook is read."""
-    read = [s for s in sources if s.reading and source.file and source.file.sheet and s.file and s.file.path == source.file.path]
+    """Whether a sheet holds numbers alone, and another one of its workbook is read. A database's table of ids joins others."""
+    if not source.file or source.file.path.suffix.lower() != ".xlsx":
+        return False
+    read = [s for s in sources if s.reading and s.file and s.file.path == source.file.path]
     return bool(read) and is_of_numbers(head_of(source), source.file.sheet, max(len(head_of(s)) for s in read))
 
 

@@ -25,10 +25,11 @@ from data_prep.shapes.nested import (
     side_by_side,
 )
 from data_prep.shapes.reading import Reading, Wish
-from data_prep.shapes.rules import RULE_OF, RULES
+from data_prep.shapes.rules import RULE_OF, RULES, Candidate, Rule
 from data_prep.shapes.speakers import with_marks, with_roles
 from data_prep.shapes.spelling import quoted_columns, respelt, spellings, without_quotes
 from data_prep.shapes.suggesting import ask_of_intents, ask_of_pairs, ask_of_turns
+from data_prep.shapes.tongues import ask_of_tongues, tongues_of
 from data_prep.words.language import language_of
 from data_prep.words.names import MADE_BY, plain
 
@@ -63,11 +64,17 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
         outer = {name for name in columns if name != explode}
         columns = profile(sample := [respelt(raw, more) for raw in sample])
         columns = {name: c._replace(around=name in outer) for name, c in columns.items()}
+    ways = {} if wish.fields or pairs else tongues_of({n: c for n, c in columns.items() if n not in wish.ignore})
     if not wish.fields and not wish.explode:
         wish = dataclasses.replace(wish, fields=question_parts(columns) or named_together(columns))
     _check_fields(wish, columns, shown)
     passed = {c for c in columns if known and plain(c) in set(map(plain, known.passed.split()))} | set(wish.ignore)
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
+    if len(ways) > 1 and strict:
+        best = {language: _best(rules, sample, columns, wish, passed | others) for language, others in ways.items()}
+        if all(best.values()):
+            raise ask_of_tongues(best, ways, shown)
+    passed |= next(iter(ways.values()), set())
     found = [c for rule in rules if (c := candidate_of(rule, sample, columns, wish, passed))]
     found = found or [c for rule in rules if (c := candidate_of(rule, sample, with_empty(columns), wish, passed))]
     found = [c._replace(reading=dataclasses.replace(c.reading, explode=explode, pairs=pairs)) for c in found]
@@ -85,12 +92,19 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     evidence = (
         *reading.evidence,
         *(f"every cell of {name} is a JSON string, with quotes and escapes, and is read" for name in quoted),
+        *(f"of the columns in several languages those in {language} are read" for language in list(ways)[:1]),
         *(f"{other} is {usual}, spelt in another way" for other, usual in spelt.items()),
         *((f"its columns are those of {known.name} ({known.source}, {known.licence})",) if known else ()),
     )
     values = [v for raw in sample[:60] for v in raw.values() if v]
     language = language_of([v for v in values if isinstance(v, str)] or [str(v) for v in values])
     return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)
+
+
+def _best(rules: list[Rule], sample: list[dict], columns: dict[str, Column], wish: Wish, passed: set[str]) -> Candidate | None:
+    """The best of what the rules make of the columns that are not passed over."""
+    found = [c for rule in rules if (c := candidate_of(rule, sample, columns, wish, passed))]
+    return max(found, key=lambda c: c.score, default=None)
 
 
 def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[Wish, Known | None]:

@@ -16,6 +16,7 @@ from data_prep.words.names import (
     SPLITS,
     YES,
     is_picture,
+    name_and_language,
     plain,
     without_language,
     words_of,
@@ -102,6 +103,15 @@ NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"
 
 def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
+    named = {c: name_and_language(c) for c in columns}
+    tongues = {language for _, language in named.values() if language}
+    if len(tongues) == 1 and (found := _option_columns({name: columns[c] for c, (name, language) in named.items() if language})):
+        own = {name: c for c, (name, language) in named.items() if language}
+        return [own[name] for name in found]  # opcao_a_pt, opcao_b_pt, and no other language
+    return _option_columns(columns)
+
+
+def _option_columns(columns: dict[str, Column]) -> list[str]:
     found: dict[str, dict[str, str]] = {}
     for name in columns:
         hit = re.fullmatch(r"(.*?)([a-j]|\d{1,2})(?:texto?)?", plain(NOTE.sub("", NUMBERED.sub("", str(name)))))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from data_prep.values.strict import Unreadable, from_literal, is_count, is_missing, mark_of, number_text
 from data_prep.words import alphabets
-from data_prep.words.names import BLANK_OPTION, LETTERS, OPTION_LETTERS, OPTION_MARKS, OPTION_TEXTS, plain
+from data_prep.words.names import BLANK_OPTION, LETTERS, OPTION_LETTERS, OPTION_MARKS, OPTION_TEXTS, plain, without_language
 
 
 class Option(NamedTuple):
@@ -133,6 +133,9 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     text = next((names[n] for n in OPTION_TEXTS if n in names and names[n] != mark), None)
     if text is None:
         text = next((k for n, k in names.items() if n.endswith(("text", "texto"))), None)
+    in_a_language = [k for k in value if plain(without_language(k)) in OPTION_TEXTS and k != mark]
+    if text is None and len(in_a_language) == 1:  # `textIt`, and not in Russian as well
+        text = in_a_language[0]
     if text is None and len(value) == 1 and len(plain(next(iter(value)))) == 1:  # {"A": "aspirin"}
         [(key, inside)] = value.items()
         return _named(str(key), inside, position)

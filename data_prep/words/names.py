@@ -299,16 +299,22 @@ def side_named(name) -> str:
 
 def without_language(name) -> str:
     """A column's name without its language: `question_en` is a question, `marathi_question` too."""
-    hit = re.fullmatch(r"(.+?)[_\- ]([a-z]{2})", str(name), re.I)
+    return name_and_language(name)[0]
+
+
+@functools.lru_cache(maxsize=4096)
+def name_and_language(name) -> tuple[str, str]:
+    """(a column's name without its language, the language as ISO 639-1 or "") of `question_en`, `questionEn`, `English question`."""
+    hit = re.fullmatch(r"(.+?)[_\- ]([a-z]{2})", str(name), re.I) or re.fullmatch(r"(.+[a-z])([A-Z][a-z])", str(name))
     if hit and hit[2].casefold() in ENDINGS:
-        return hit[1]
-    if noted := re.fullmatch(r"(.{3,}?)\s+(?:-|–|\().*", str(name)):  # "Perguntas - Trad. Revisada", "Resposta (A a D)"
-        return noted[1]
+        return hit[1], hit[2].casefold()
+    if noted := re.fullmatch(r"(.{3,}?)\s+(?:-|–|\()(.*)", str(name)):  # "Perguntas - Trad. Revisada", "Resposta (A a D)"
+        return noted[1], LANGUAGES.get(noted[2].strip(" )").casefold(), "")
     words = re.split(r"[_\- ]", str(name))
     for language, rest in ((words[0], words[1:]), (words[-1], words[:-1])):
         if rest and language.casefold() in LANGUAGES:
-            return "_".join(rest)
-    return str(name)
+            return "_".join(rest), LANGUAGES[language.casefold()]
+    return str(name), ""
 
 
 def is_picture(name) -> bool:

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+import yaml
 from test_strangers import read, written
 
 from data_prep.common.arguments import parse_args
 from data_prep.common.errors import UserError
 from data_prep.pipeline.options import Args
+from data_prep.shapes.convert import convert
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.reading import PASTED, Wish
 
 ILLS = ["asthma", "gout", "otitis", "angina", "malaria", "sepsis", "stroke", "mumps", "scurvy", "colitis"]
 
@@ -334,3 +338,66 @@ def test_numbers_of_items_are_no_rounds(tmp_path):
     assert len(rows) == 24
     with pytest.raises(UserError, match="turn"):
         read([{"turn": i % 3, "question": asked(i), "answer": told(i)} for i in range(24)])
+
+
+def frage(i: int) -> str:
+    return f"Was gibt man Erwachsenen mit {ILLS[i % 10]} vom Grad {i} zuerst?"
+
+
+def antwort(i: int) -> str:
+    return f"Mittel {i} gibt man zuerst, dazu {i} Tage Ruhe."
+
+
+def opts(i: int) -> list[str]:
+    return [f"drug {x} of {i}" for x in "abcd"]
+
+
+IN_ONE = [
+    ("question_en", lambda i: {"question_de": frage(i), "question_en": asked(i), "answer_en": told(i)}),
+    ("questionEn", lambda i: {"questionDe": frage(i), "questionEn": asked(i), "answerEn": told(i), "answerNoteDe": antwort(i)}),
+    ("English question", lambda i: {"German question": frage(i), "English question": asked(i), "English answer": told(i)}),
+    ("prompt_en", lambda i: {"prompt_de": frage(i), "prompt_en": asked(i), "options_en": opts(i), "answer": "ABCD"[i % 4]}),
+    ("pergunta_en", lambda i: {"pergunta_de": frage(i), "pergunta_en": asked(i), "gabarito": "ABCD"[i % 4]}
+        | {f"opcao_{x}_en": text for x, text in zip("abcd", opts(i), strict=True)}),
+    ("promptEn", lambda i: {"promptDe": frage(i), "promptEn": asked(i), "correctKey": "abcd"[i % 4]}
+        | {"options": [{"key": x, "textEn": text} for x, text in zip("abcd", opts(i), strict=True)]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("question, row", IN_ONE)
+def test_of_two_languages_the_one_is_read_that_is_whole(question, row):
+    reading, made = read([row(i) for i in range(24)])
+    assert reading.fields["question"] == question and made[7]["question"] == asked(7)
+    assert made[7].get("answer") == told(7) or (list(made[7]["options"].values()), made[7]["answer"]) == (opts(7), "D")
+
+
+IN_BOTH = [
+    lambda i: {"question_de": frage(i), "answer_de": antwort(i), "question_en": asked(i), "answer_en": told(i)},
+    lambda i: {"Frage (Deutsch)": frage(i), "Antwort (Deutsch)": antwort(i)}
+        | {"Question (English)": asked(i), "Answer (English)": told(i)},
+    lambda i: {"question_de": frage(i), "question_en": asked(i), "answer": told(i)},
+    lambda i: {"prompt_de": frage(i), "prompt_en": asked(i), "options": opts(i), "answer": "ABCD"[i % 4]},
+    lambda i: {"prompt_de": frage(i), "options_de": opts(i), "prompt_en": asked(i), "options_en": opts(i)}
+        | {"answer": "ABCD"[i % 4]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", IN_BOTH)
+def test_two_whole_languages_are_asked_about_and_the_lines_mix_none(row):
+    rows = [row(i) for i in range(24)]
+    with pytest.raises(UserError, match="several languages") as asks:
+        read(rows)
+    lines = str(asks.value).split("\n       or\n")[1].split("\n")
+    english = yaml.safe_load("\n".join(line[len(PASTED) :] for line in lines))
+    wish = Wish(shape=english["shape"], fields=english["fields"], ignore=tuple(english["ignore"]))
+    made = convert(rows[7], find_reading(rows, wish, "x.json"), Args())
+    assert made["question"] == asked(7) and made["answer"] in (told(7), "D")
+
+
+def test_a_file_of_one_language_and_of_a_translation_beside_an_unnamed_one():
+    assert read([{"question_en": asked(i), "answer_en": told(i)} for i in range(24)])[0].shape == "qa"
+    with pytest.raises(UserError, match="answer_de"):
+        read([{"question": asked(i), "answer": told(i), "question_de": frage(i), "answer_de": antwort(i)} for i in range(24)])
+    with pytest.raises(UserError):  # options in two languages, and which of them is meant
+        options = [{"key": x, "textEn": x * 3, "textDe": x * 4} for x in "abcd"]
+        read([{"promptDe": frage(i), "promptEn": asked(i), "options": options, "correctKey": "abcd"[i % 4]} for i in range(24)])
