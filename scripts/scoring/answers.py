@@ -1,18 +1,20 @@
 """Reads free answers: which option a text names, and whether it declines. Never guesses: unclear is None.
 
 `extract` in this order, the first that finds something deciding:
-  1 reasoning goes: think, reasoning and thought tags, [THINK], gpt-oss's analysis channel; unfinished, it is no answer
-  2 a form made to hold the answer: <answer>B</answer>, \boxed{B}, {"answer": "B"}
+  1 reasoning goes: think, reasoning and thought tags, [THINK], gpt-oss's analysis channel; unfinished, it is no answer. So
+    does what the model wrote after its turn's end, or from the next question on
+  2 a form made to hold the answer: <answer>B</answer>, \boxed{B}, {"answer": "B"}; then a text that is one option's
   3 phrases that name an answer, the strongest kind that is there: "final answer"; "the correct option is C", "resposta: B",
-    "restando a D"; then, after 4 and 5, "option B", "letra C". Phrases of one kind that name different letters are no
-    answer, unless one of them is the letter that stands alone on the first line. A phrase that denies ("B is incorrect"),
-    supposes ("if stable, the answer would be A"), compares ("instead of B") or gives a reason ("because option B delays
-    it") names none
+    "restando a D", of which a line to itself outweighs the sentences before it; then, after 4 and 5, "option B", "letra C".
+    Phrases of one kind that name different letters are no answer, unless one of them is the letter that stands alone on
+    the first line. A phrase that denies ("B is incorrect"), supposes ("if stable, the answer would be A"), compares
+    ("instead of B") or gives a reason ("because option B delays it") names none; an option's own words ("B. False") do
+    none of these
   4 the one option that a list calls correct ("a) errada ... c) correta ...")
   5 a letter that opens the text, set off by ")", ".", ":", "-" or a line's end; a list of several options is no answer
-  6 the text of one option, and nothing else
-  7 one single letter that stands by itself; "vitamin C" and the words "A" and "E" are not letters
-  8 the text of exactly one option, anywhere
+  6 the one line that is an option's letter and text, after a colon
+  7 one single letter that stands by itself; "vitamin C", "B cells" and the words "A" and "E" are not letters
+  8 the text of exactly one option, in the first or the last sentence of a text that is not broken off
 `capitulo_letter` is the case study's own rule, kept with its faults for comparison: the first A to E anywhere.
 
 By hand: what evaluation harnesses bring are single patterns for one prompt of their own ("The answer is (X)").
@@ -29,19 +31,26 @@ UNFINISHED = re.compile(rf"<(?:{TAGS})>|\[THINK\]", re.I)
 FINAL_CHANNEL = re.compile(r"^.*(?:<\|channel\|>\s*final\s*(?:<\|message\|>)?|assistant\s*final(?=\W|[A-Z]|$))", re.S)
 ANALYSIS_CHANNEL = re.compile(r"^\s*(?:<\|start\|>assistant)?(?:<\|channel\|>\s*)?(?:analysis|commentary)(?=<\||[A-Z\s:])")
 CONTROL = re.compile(r"<\|[a-z_]+\|>")
+# A model that does not stop writes the next turn, or the next question of a list, itself: the answers there are not to this one.
+TURN_ENDS = re.compile(r"<\|?(?:end|im_end|eot_id|eot|return|endoftext|end_of_text|end_of_turn|end_response|user)\|?>|</s>", re.I)
+QUESTION = re.compile(
+    r"(?im)^[^\w\n]*(?:(?:question|questão|questao|pregunta|pergunta)(?:\s*(?:n[.º°o]*\s*)?\d{1,3}\s*(?:[:.)]|$)|\s*:)|"
+    r"q\d{0,3}:|(?:human|user|instruction|問題)\s*:)"
+)
 LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
 # At most 40: without end, a text that repeats "answer" took time by the square of its length.
 FILLER = (
-    r"(?:\s++|[:=–—>-]++|\b(?:is|are|would be|should be|must be|seems to be|é|e|seria|será|sera|foi|a|o|the|as|"
+    r"(?:\s++|[:=–—>-]++|\b(?:is|are|would be|should be|must be|seems to be|é|seria|será|sera|foi|the|as|(?:a|e|o)(?=[^\n\S]+\S)|"
     r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|correto|certa|certo|best|most likely|final|"
     r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser|"
     r"es|la|el|sería|opción|opcion|correcta|correcto)\b){0,40}"
 )
 FINAL = r"\b(?:final answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
-    r"(?:(?<!不)(?:答案|选择|选项|选)(?:是|为)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
+    r"(?:(?<!不)(?:答案|选择|选项|选|正解|答え|정답)(?:是|为|は|은|는)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
     r"escolho|escolheria|marco|marcaria|assinalo|assinale|elijo|escojo|selecciono|sino|mas sim|e sim|but rather|"
-    r"choose|select|pick|go with|(?:correct|right|best|most appropriate|most likely) (?:answer|option|choice|one|letter)|"
+    r"choose|select|pick|go with|"
+    r"(?:correct|right|best|most appropriate|most likely) (?:answer|option|choice|alternative|one|letter)|"
     r"(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|afirmativa|melhor alternativa|melhor opção|mejor opción) "
     r"(?:mais |más )?(?:correc?ta|certa|adequada|adecuada|provável|probable|apropriada|apropiada|indicada)|correta|correto|"
     r"correcta|correcto|certa|"
@@ -49,16 +58,23 @@ STRONG = (
     r"we are left with|only remaining(?: option)?|"
     r"(?:therefore|thus|hence|so|portanto|logo|então|assim),? (?:it is|it's|é)?))"
 )
-WEAK = r"\b(?:alternativa|opção|opcao|opción|opcion|option|choice|letra|letter|item)\b"
+WEAK = r"\b(?:alternativa|opção|opcao|opción|opcion|option|choice|alternative|letra|letter|item)\b"
 KINDS = (FINAL, STRONG, WEAK)  # the strongest first
 CUES = [re.compile(rf"(?:{kind})({FILLER}){LETTER}", re.I) for kind in KINDS]
 CALLED_RIGHT = re.compile(
     rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|a|la|the)\s+){LETTER}"
     r"(?!\s+(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|option|choice|answer)\b)\s*(?:[^.\n]{0,60}?\s)?"
     r"(?:is|é|está|esta|es)\s+(?:the |a |o |la |el )?(?:\w+ )?(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|"
-    r"alternativa)\b",
+    r"alternativa)\b(?! (?:em|ao|in|that|que)\b)",
     re.I,
 )
+# "a hipótese é a B) asma", where the option's own text follows.
+COPULA = re.compile(
+    rf"\b(?:is|é|es|seria|sería|would be)\s*:?\s*(?:(?:a|o|la|el|the|option|opção|opción|letra)\s+)?{LETTER}(?=[).:])", re.I
+)
+LEADING = re.compile(r"(?:[\W_]|\b(?:the|a|o|la|el|so|therefore|thus|hence|portanto|logo|assim|então|my|minha)\b)*", re.I)
+VERDICT = re.compile(r"(?:corre|cert)\w+\W*\n", re.I)  # "... correta.", at whose line's end another option begins
+THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim)\b", re.I)
 LABEL_CUE = re.compile(
     r"\b(?:answer|label|class|category|resposta|rótulo|classe|categoria)\b(?: final)?\s*(?::|is\b|é\b)(.*)", re.I
 )
@@ -86,6 +102,7 @@ DENIED_AFTER = re.compile(
     rf"(?:\b(?:clearly|claramente|also|também|both|todas|all)\b\s*)?\b{DENIAL}\b(?!\s+(?:options?|answers?|choices?|alternativas?|opç))",
     re.I,
 )
+CALLED_WRONG = re.compile(r"[^\w\n]*(?:(?:is|é|está|es)\s+)?(?:incorrect|wrong|false|incorrec?t[ao]|errad[ao]|fals[ao])\b", re.I)
 DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|isn't|is not|cannot be|can't be|neither|nor|ruled? out|ruling out|exclud\w+|eliminat\w+|incorrect|wrong|"
     r"não|nao|nunca|no es|tampoco|ni|except|excepto|exceto|salvo|menos|all but|"
@@ -95,6 +112,8 @@ DENIED_BEFORE = re.compile(
     re.I,
 )
 NOT_TEXT = re.compile(r"\b(?:not|never|não|nao|nunca|nem|except|exceto|excepto|salvo)(?: (?:a|an|the|o|la|el))?$")
+LINE = re.compile(r"(?m)^\s*[\(\[]?([A-Ja-j])(?:[\)\].:](.*)|\s*$)")  # of a list of options
+UNTRUE = re.compile(rf"[❌✗]|\b{DENIAL}\b", re.I)
 MARKED_RIGHT = re.compile(r"(?m)[✅✔☑][^\w\n✅✔☑]{0,5}([A-J])\b|^[^\w\n]{0,5}([A-J])[\)\].:][^\n✅✔☑❌✗]{0,200}[✅✔☑]")
 NEGATED_CUE = re.compile(
     r"\b(?:not|isn't|is not|cannot be|can't be|não é|nao é|não seria|no es|nunca|wrong|incorrec?ta|errada)\s+(?:\w+\s+){0,2}$",
@@ -122,16 +141,26 @@ NAMED = re.compile(
 )
 
 
+# "B cell activation": a letter before a word is the beginning of a name, unless a verb or the like follows.
+NAMES_ON = re.compile(
+    r"\s+(?!(?:is|are|because|since|as|would|seems|it|and|or|i\.e|instead|rather|em|ao|é|está|es|seria|sería|parece|porque|pois|por|e|ou|y|o)\b)[^\W\dA-Z_]"
+)
+
+
+STATEMENT = re.compile(r"\b[IVX]+\s*[:=-]\s*$")  # "III: D" matches two lists
+
+
 # How far back is looked from a letter, in characters: for the words before it, and for the beginning of its sentence. All the way
 # took seconds a row where a model repeats one letter until its tokens end.
 NEAR, SENTENCE = 120, 500
 
 
 class Named(NamedTuple):
-    """A letter that a phrase names, and where."""
+    """A letter that a phrase names, where it stands, and where the phrase begins."""
 
     letter: str
     at: int
+    begins: int
 
 
 def plain(text: str) -> str:
@@ -140,13 +169,13 @@ def plain(text: str) -> str:
         text = text[found.end() :]
     elif ANALYSIS_CHANNEL.match(text) and not re.match(r"\s*analysis[\s:]", text):
         return ""
-    text = REASONING.sub("", text)
+    text = next((turn for turn in TURN_ENDS.split(REASONING.sub("", text)) if turn.strip()), "")
     if unfinished := UNFINISHED.search(text):
         text = text[: unfinished.start()]
     text = unicodedata.normalize("NFKC", CONTROL.sub(" ", text))
     text = re.sub(r"</?(?:b|strong|i|em|u|p|br)\s*/?>", " ", text, flags=re.I)
     text = re.sub(r"(?<![^\W_])_+|_+(?![^\W_])", "", text)  # markdown's, not those of a JSON key
-    return re.sub(r"[*`#$]+", "", text).strip()
+    return re.sub(r"\n\s+\n", "\n\n", re.sub(r"[*`#$]+", "", text)).strip()
 
 
 def _same(text: str) -> str:
@@ -170,6 +199,17 @@ def _by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
             if not (re.match(rf"(?:is|are|é|são|está|es)?\s*{DENIAL}\b", after) or NOT_TEXT.search(before))
         ]
     return found[0] if len(found) == 1 else None
+
+
+def _concluded(text: str, options: dict[str, str]) -> str | None:
+    """The option whose text is the first sentence, or alone of all stands in a whole text that opens or ends with it."""
+    sentences = re.split(r"(?<=[.!?])\s+|\n+", text)
+    if (first := _by_text(sentences[0], options, True)) and not (sentences[1:] and _by_text(sentences[1], options, True)):
+        return first
+    if len(sentences) > 1 and not re.search(r"[.!?:)\"'”]$", text):
+        return None
+    answer = _by_text(text, options, False)
+    return answer if answer in [_by_text(sentences[at], options, False) for at in (0, -1)] else None
 
 
 def _by_cue(text: str, options: dict[str, str]) -> str | None:
@@ -212,55 +252,95 @@ def _by_form(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     return False, None
 
 
+def _own_lines(named: list[Named], text: str, options: dict[str, str]) -> list[Named]:
+    """Those that make up a line, with the option's text at most: "Resposta: B". They outweigh what sentences say before them."""
+    heads, lines = [], []
+    for one in named:
+        start, end = text.rfind("\n", 0, one.begins) + 1, text.find("\n", one.at)
+        rest = text[one.at + 1 : end if end > 0 else len(text)]
+        if LEADING.fullmatch(text[start : one.begins]) and not THEREFORE.match(text[one.begins :]):
+            heads.append(one)
+            if re.fullmatch(r"[\W_]*", rest[_own(rest, options[one.letter]) :]):
+                lines.append(one)
+    return heads + [one for one in named if one.at > lines[-1].at] if lines else []
+
+
 def back(text: str, at: int, far: int = NEAR) -> str:
     return text[max(0, at - far) : at]
 
 
+def _own(rest: str, option: str) -> int:
+    """Where an option's own text ends if it begins `rest`, else 0."""
+    words = _same(option).split()
+    hit = re.match(r"[\W_]*" + r"[\W_]+".join(map(re.escape, words)) + r"(?!\w)", rest, re.I) if words else None
+    return hit.end() if hit else 0
+
+
+def _denied(rest: str, option: str) -> bool:
+    """Whether the words after a letter deny it, or after its text call it wrong; those of the option ("B. False") do not."""
+    own = _own(rest, option)
+    return bool(CALLED_WRONG.match(rest[own:]) if own else DENIED_AFTER.match(rest))
+
+
 def _is_word(raw: str, rest: str, before: str) -> bool:
     """Whether a letter is the word "a", "e", "o", or the beginning of something else."""
+    called = re.match(
+        r"\s+(?:é|está|es|is)\s+(?:a |o |la |the )?(?:mais |más |most )?(?:cor|cert|right|ade[cq]ua|apropria|indica)", rest, re.I
+    )
+    if called and re.search(WEAK + r"\s+$", before, re.I):
+        return False
     if raw in "aeioAEO":
-        called = re.match(r"\s+(?:é|está|es|is)\s+(?:a |o |la |the )?(?:cor|cert|right)", rest)
-        if called and re.search(r"\b(?:alternativa|opção|opcao|opción|letra|option)\s+$", before, re.I):
-            return False
-        set_off = re.match(r"\s*(?:[\)\].,:;!?\"'”’}]|$|[-–—]\s|\n)", rest)
+        set_off = re.match(r"\s*(?:[\)\].,:;!?\"'”’}✅✔]|$|[-–—]\s|\n)", rest)
         reason = r"\s+(?:because|since|as|over|rather|instead|porque|pois|por|em vez|ao invés|\()"
         if not set_off and not (raw.isupper() and (JOINED.match(rest) or re.match(reason, rest))):
             return True
-    if raw.islower() and raw in "bcdfghj" and re.match(r"\s*\w", rest) and before[-1:] not in ("(", "["):
+    if raw.islower() and raw in "bcdfghj" and re.match(r"[^\n\S]*\w", rest) and before[-1:] not in ("(", "["):
         return True
     # "A resposta é a": cut off before the answer came, the last word an article.
     return raw in "aeo" and not rest.strip() and bool(re.search(r"\b(?:é|e|is|seria|será|foi|a|resta|restando)\s+$", before))
 
 
-def _stands(text: str, hit: re.Match, group: int, letters: list[str]) -> bool:
+def _stands(text: str, hit: re.Match, group: int, options: dict[str, str]) -> bool:
     """Whether a phrase names its letter: none that denies, supposes or compares."""
     raw, rest = hit.group(group), text[hit.end(group) :]
-    before, ahead = back(text, hit.start(group)), back(text, hit.start())
+    before, ahead = back(text, hit.start(group)), back(text, hit.start()).rpartition("\n")[2]
     sentence = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
-    if raw.upper() not in letters or DENIED_AFTER.match(rest) or _is_word(raw, rest, before):
+    if raw.upper() not in options or _denied(rest, options[raw.upper()]) or _is_word(raw, rest, before):
+        return False
+    if VERDICT.match(hit.group()):
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
     return not (SUPPOSED.search(sentence) and WOULD.search(hit.group()))
 
 
-def _named(text: str, letters: list[str]) -> list[list[Named]]:
+def _quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
+    """Whether what follows a hit's letter are the option's own words ("B) It is the best test"), no verdict on it."""
+    said = _same(text[hit.end(1) : hit.end()])
+    return bool(said) and _same(options.get(hit[1].upper(), "")).startswith(said)
+
+
+def _named(text: str, options: dict[str, str]) -> list[list[Named]]:
     """What phrases of each kind name, the strongest kind first; a reason's clause holds no phrase of the weakest."""
     found = []
     for number, cue in enumerate(CUES):
-        patterns = [cue, CALLED_RIGHT] if number == 1 else [cue]
+        patterns = [cue, CALLED_RIGHT, COPULA] if number == 1 else [cue]
         hits = [hit for pattern in patterns for hit in pattern.finditer(text)]
         named = []
         for hit in hits:
             group = hit.lastindex
-            if not _stands(text, hit, group, letters):
+            if not _stands(text, hit, group, options):
+                continue
+            if (hit.re is CALLED_RIGHT and _quoted(text, hit, options)) or (
+                hit.re is COPULA and not _own(text[hit.end() :], options[hit[1].upper()])
+            ):
                 continue
             if number == 2 and REASON.search(re.split(r"[.!?;\n]", back(text, hit.start(), SENTENCE))[-1]):
                 continue
-            named.append(Named(hit.group(group).upper(), hit.start(group)))
-            more = JOINED.match(text[hit.end(group) :].lstrip(")]\"'”’"))
-            if more and more.group(1) in letters and not DENIED_AFTER.match(text[hit.end(group) :]):
-                named.append(Named(more.group(1), hit.start(group)))
+            named.append(Named(hit.group(group).upper(), hit.start(group), hit.start()))
+            more = _joined(text[hit.end(group) :], options, hit.group(group).upper())
+            if more and not DENIED_AFTER.match(text[hit.end(group) :]):
+                named.append(Named(more, hit.start(group), hit.start()))
         found.append(named)
     return found
 
@@ -278,17 +358,28 @@ def _agreed(named: list[Named], text: str, letters: list[str]) -> str | None:
     return agreed.pop() if len(agreed) == 1 else first if first in agreed else None
 
 
-def _by_list(text: str, letters: list[str]) -> str | None:
-    """The one letter that a list of verdicts calls correct, or ticks."""
+def _by_list(text: str, options: dict[str, str]) -> str | None:
+    """The one letter that a list of verdicts calls correct, or ticks; an option's own words ("is correct") are no verdict."""
     ticked = {one or two for one, two in MARKED_RIGHT.findall(text)}
-    if len(ticked) == 1 and ticked <= set(letters):
+    if len(ticked) == 1 and ticked <= set(options):
         return ticked.pop()
     verdicts: dict[str, set[bool]] = {}
     for hit in ITEM.finditer(text):
-        if hit[1].upper() in letters:
+        if hit[1].upper() in options and not _quoted(text, hit, options):
             verdicts.setdefault(hit[1].upper(), set()).add(hit["yes"] is not None)
     right = [letter for letter, said in verdicts.items() if said == {True}]
     return right[0] if len(right) == 1 and len(verdicts) > 1 else None
+
+
+def _joined(rest: str, options: dict[str, str], letter: str) -> str | None:
+    """The letter that stands beside `letter`: "B and C", or "B. its text, D. its text"."""
+    more = JOINED.match(rest.lstrip(")]\"'”’. "))
+    if not more and (more := re.match(r"\W*?(?:,|/|&|\b(?:and|or|e|ou|y|o)\b)\s*[(\[]?([A-Ja-j])(?=[)\],./;]|\s*$)", rest)):
+        return more[1].upper() if more[1].upper() in options and more[1].upper() != letter else None
+    if not more and (own := _own(rest, options[letter])):
+        more = JOINED.match(rest[own:])
+        more = more if more and re.match(r"[).\]:]", rest[own + more.end() :]) else None
+    return more.group(1) if more and more.group(1) in options else None
 
 
 def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
@@ -305,26 +396,45 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     said = _same(rest.split("\n")[0])
     if any(said == _same(text) for key, text in options.items() if key != letter and said != _same(options[letter])):
         return True, None  # the letter of one option with the text of another
-    its_text = bool(_same(options[letter])) and _same(rest).startswith(_same(options[letter]))
-    others = {
-        m[1].upper()
-        for m in re.finditer(r"(?m)^\s*[\(\[]?([A-Ja-j])(?:[\)\].:](.*)|\s*$)", text)
-        if m[1].upper() in letters and not (its_text and _same(m[2] or "?") not in (_same(options[m[1].upper()]), ""))
-    }
-    joined = JOINED.match(rest.lstrip(")]\"'”’. "))
-    if len(others | {letter}) > 1 or (joined and joined.group(1) in letters):
+    own = _own(rest, options[letter])
+    # "A coagulação é" begins with an article.
+    its_text = own > 0 and (start.group(1) not in "AEOaeo" or not rest[own:].partition("\n")[0].strip(" ."))
+    if _joined(rest, options, letter):
         return True, None
     set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(r"[.-]\w", rest)
-    if DENIED_AFTER.match(rest):
+    if _denied(rest, options[letter]) or not (set_off or its_text):
         return False, None  # "A is wrong. So C.": what follows may still name one
-    if set_off or its_text:
-        return True, letter
-    return False, None
+    # A list begins with the first option, or has the next on its second line; not what tells an answer why others are wrong.
+    lines = [line for line in LINE.finditer(text) if line[1].upper() in letters]
+    others = {line[1].upper() for line in lines if not its_text or _same(line[2] or "") in (_same(options[line[1].upper()]), "")}
+    second = LINE.match(text.partition("\n")[2].lstrip())
+    listed = second and second[1].upper() in letters and second[1].upper() != letter and not UNTRUE.search(second[2] or "")
+    listed = listed and (not its_text or _own(second[2] or "", options[second[1].upper()]))
+    if listed or (len(others | {letter}) > 1 and not (its_text and letter != letters[0])):
+        return True, None
+    return True, letter
 
 
-def _by_itself(text: str, letters: list[str]) -> tuple[bool, str | None]:
+def _by_line(text: str, options: dict[str, str]) -> str | None:
+    """The option whose letter and text make up a line after a colon, where no other option has a line."""
+    lines = {line[1].upper(): (line, line.start()) for line in LINE.finditer(text) if line[1].upper() in options}
+    if len(lines) != 1:
+        return None
+    [(letter, (line, at))] = lines.items()
+    said = _same(options[letter])
+    return letter if said and _same(line[2] or "") == said and text[:at].rstrip().endswith(":") else None
+
+
+def _broken_off(after: str, option: str) -> bool:
+    """Whether the text breaks off within an option's text: "The options are A. Adipo"."""
+    begun, option = after[: len(option) + NEAR].strip(" )].:").casefold(), option.rstrip(" .").casefold()
+    return after[-1:].isalnum() and begun != option and bool(begun) and option.startswith(begun)
+
+
+def _by_itself(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     """Whether letters stand by themselves, and the one if they are one; a phrase that denied its letter has had its say."""
-    single, phrased = set(), {hit.start(hit.lastindex) for cue in CUES for hit in cue.finditer(text)}
+    letters = list(options)
+    single, named, phrased = set(), set(), {hit.start(hit.lastindex) for cue in CUES for hit in cue.finditer(text)}
     for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)", text):
         opened, raw = hit.groups()
         set_off = opened and re.match(r"[\)\]\"'”’]", text[hit.end() :])
@@ -337,9 +447,11 @@ def _by_itself(text: str, letters: list[str]) -> tuple[bool, str | None]:
             continue
         clause = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
         supposed = SUPPOSED.search(clause) and WOULD.search(clause)
-        if not (supposed or DENIED_AFTER.match(after) or DENIED_BEFORE.search(before)):
-            single.add(raw.upper())
-    return bool(single), single.pop() if len(single) == 1 else None
+        if not (supposed or _denied(after, options[raw.upper()]) or DENIED_BEFORE.search(before)):
+            unsure = (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before)
+            unsure = unsure or _broken_off(after, options[raw.upper()])
+            (named if unsure else single).add(raw.upper())
+    return bool(single), single.pop() if len(single | named) == 1 and single else None
 
 
 def extract(output: str, options: dict[str, str]) -> str | None:
@@ -347,28 +459,36 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     text = plain(output)
     if not text:
         return None
+    if questions := [hit.start() for hit in QUESTION.finditer(text)]:
+        if answer := extract(text[: questions[0]], options):
+            return answer
+        if len(questions) > 1:
+            return None
     found, answer = _by_form(text, options)
     if found:
         return answer
     text = re.sub(r"</?(?:answer|resposta|final_answer|final)>", " ", text, flags=re.I).strip()
     if not all(len(key) == 1 for key in options):
         return _by_text(text, options, True) or _by_cue(text, options) or _by_text(text, options, False)
+    if len(_same(text)) > 1 and (exact := _by_text(text, options, True)):
+        return exact
     letters = list(options)
-    kinds, opening = _named(text, letters), _by_opening(text, options)
-    for named in kinds[:2]:
-        if named:
-            return _agreed(named, text, letters)
-    if one := _by_list(text, letters):
-        return one
+    kinds, opening = _named(text, options), _by_opening(text, options)
+    if kinds[0]:
+        return _agreed(kinds[0], text, letters)
+    if strong := _own_lines(kinds[1], text, options) or kinds[1]:
+        return _agreed(strong, text, letters)
+    if one := _by_list(text, options):
+        return one if opening[1] in (None, one) else None
     if opening[1] or not kinds[2]:
         if opening[0]:
             return opening[1]
     else:
         return _agreed(kinds[2], text, letters)
-    if exact := _by_text(text, options, True):
-        return exact
-    found, answer = _by_itself(text, letters)
-    if not found and (answer := _by_text(text, options, False)):
+    if one := _by_line(text, options):
+        return one
+    found, answer = _by_itself(text, options)
+    if not found and (answer := _concluded(text, options)):
         named = [hit.end() for hit in re.finditer(rf"(?<![\w'’-]){answer}(?![\w'’-])", text)]
         answer = None if any(DENIED_AFTER.match(text[at:]) for at in named) else answer
     return answer
