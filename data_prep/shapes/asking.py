@@ -13,6 +13,7 @@ from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate
 from data_prep.shapes.suggesting import left_out, no_shape, pasted
 from data_prep.shapes.unused import joined_labels
+from data_prep.words.names import plain, words_of
 
 
 def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
@@ -109,9 +110,18 @@ def _check_text(text: Column, lines: str, shown: str) -> None:
         )
 
 
+OF_EXAMS = {"mark", "marks", "examiner", "examiners", "syllabus"}  # a rubric or points are of models' outputs too
+
+
 def _check_answers(best: Candidate, columns: dict[str, Column], shown: str) -> None:
     """Raises UserError where what would be learnt as answers are names of answers, which stand elsewhere."""
     told = columns.get(best.reading.fields.get("answer", ""))
+    examined = any(OF_EXAMS & set(words_of(name)) for name in columns)
+    if best.reading.shape == "qa" and told and plain(told.name) in ("modelanswer", "answermodel") and not examined:
+        raise UserError(
+            f"{shown}: {told.name} is the right answer where it is an examiner's, and an output where a model gave it, and no "
+            f"column tells which. Where it is what is to be learnt, paste:\n{pasted(best.reading)}"
+        )
     letters = told and len(told.values) >= 5 and share(told.values, lambda v: LETTER.fullmatch(str(v))) >= 0.9
     if best.reading.shape == "qa" and told and (letters or share(told.values, is_of_ids) >= 0.9):
         raise UserError(

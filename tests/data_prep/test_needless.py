@@ -401,3 +401,15 @@ def test_a_file_of_one_language_and_of_a_translation_beside_an_unnamed_one():
     with pytest.raises(UserError):  # options in two languages, and which of them is meant
         options = [{"key": x, "textEn": x * 3, "textDe": x * 4} for x in "abcd"]
         read([{"promptDe": frage(i), "promptEn": asked(i), "options": options, "correctKey": "abcd"[i % 4]} for i in range(24)])
+
+
+@pytest.mark.parametrize("name", ["Model answer", "model_answer", "modelAnswer"])
+def test_a_model_answer_is_an_examiner_s_where_the_columns_are_an_exam_s(name):
+    rows = [{"question": asked(i), name: told(i)} for i in range(24)]
+    with pytest.raises(UserError, match="no column tells which"):
+        read(rows)
+    with pytest.raises(UserError, match="no column tells which"):
+        read([row | {"model": "gpt-4"} for row in rows])
+    assert read([row | {"Marks": 5} for row in rows])[1][3]["answer"] == told(3)
+    assert find_reading(rows, Wish(shape="qa", fields={"question": "question", "answer": name}), "x").fields["answer"] == name
+    assert read([row | {"correct": i % 2} for i, row in enumerate(rows)])[0].shape == "graded"
