@@ -45,7 +45,7 @@ FILLER = (
     r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser|"
     r"es|la|el|sería|opción|opcion|correcta|correcto)\b){0,40}"
 )
-FINAL = r"\b(?:final answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
+FINAL = r"\b(?:final[ _]answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
     r"(?:(?<!不)(?:答案|选择|选项|选|正解|答え|정답)(?:是|为|は|은|는)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
     r"escolho|escolheria|marco|marcaria|assinalo|assinale|elijo|escojo|selecciono|sino|mas sim|e sim|but rather|"
@@ -68,6 +68,12 @@ CALLED_RIGHT = re.compile(
     r"alternativa)\b(?! (?:em|ao|in|that|que)\b)",
     re.I,
 )
+# "Final answer: Warfarin", the option's text in the letter's place.
+TEXT_CUES = [
+    re.compile(rf"{FINAL}\s*:", re.I),
+    re.compile(r"\b(?<!final[ _])(?:answer|resposta(?: (?:correta|certa))?|respuesta(?: correcta)?|gabarito)\s*:", re.I),
+]
+TEXT_ENDS = re.compile(r"[^\w\n]*(?:\n|$)|\s*[.;,]|\s+[A-Z_]{4,}:")
 # "a hipótese é a B) asma", where the option's own text follows.
 COPULA = re.compile(
     rf"\b(?:is|é|es|seria|sería|would be)\s*:?\s*(?:(?:a|o|la|el|the|option|opção|opción|letra)\s+)?{LETTER}(?=[).:])", re.I
@@ -341,8 +347,17 @@ def _named(text: str, options: dict[str, str]) -> list[list[Named]]:
             more = _joined(text[hit.end(group) :], options, hit.group(group).upper())
             if more and not DENIED_AFTER.match(text[hit.end(group) :]):
                 named.append(Named(more, hit.start(group), hit.start()))
+        if number < len(TEXT_CUES):
+            named += [one for hit in TEXT_CUES[number].finditer(text) if (one := _text_after(text, hit, options))]
         found.append(named)
     return found
+
+
+def _text_after(text: str, cue: re.Match, options: dict[str, str]) -> Named | None:
+    """The option whose text follows a cue, and nothing else."""
+    rest = text[cue.end() :]
+    end, letter = max((_own(rest, option) if len(_same(option)) > 1 else 0, letter) for letter, option in options.items())
+    return Named(letter, cue.end(), cue.start()) if end and TEXT_ENDS.match(rest[end:]) else None
 
 
 def _first_line(text: str, letters: list[str]) -> str | None:
@@ -374,7 +389,9 @@ def _by_list(text: str, options: dict[str, str]) -> str | None:
 def _joined(rest: str, options: dict[str, str], letter: str) -> str | None:
     """The letter that stands beside `letter`: "B and C", or "B. its text, D. its text"."""
     more = JOINED.match(rest.lstrip(")]\"'”’. "))
-    if not more and (more := re.match(r"\W*?(?:,|/|&|\b(?:and|or|e|ou|y|o)\b)\s*[(\[]?([A-Ja-j])(?=[)\],./;]|\s*$)", rest)):
+    if not more and (
+        more := re.match(r"\W*?(?:,|/|&|\b(?:and|or|e|ou|y|o)\b)\s*[(\[]?([A-Ja-j])(?=[)\],./;]|\s*?(?:\n|$))", rest)
+    ):
         return more[1].upper() if more[1].upper() in options and more[1].upper() != letter else None
     if not more and (own := _own(rest, options[letter])):
         more = JOINED.match(rest[own:])
@@ -398,7 +415,8 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
         return True, None  # the letter of one option with the text of another
     own = _own(rest, options[letter])
     # "A coagulação é" begins with an article.
-    its_text = own > 0 and (start.group(1) not in "AEOaeo" or not rest[own:].partition("\n")[0].strip(" ."))
+    word = start.group(1) in "AEOaeo" and not re.match(r"\s*[^\w\s]", rest) and rest[own:].partition("\n")[0].strip(" .")
+    its_text = own > 0 and not word
     if _joined(rest, options, letter):
         return True, None
     set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(r"[.-]\w", rest)
@@ -437,12 +455,13 @@ def _by_itself(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     single, named, phrased = set(), set(), {hit.start(hit.lastindex) for cue in CUES for hit in cue.finditer(text)}
     for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)", text):
         opened, raw = hit.groups()
-        set_off = opened and re.match(r"[\)\]\"'”’]", text[hit.end() :])
         before, after = back(text, hit.start()), text[hit.end() :]
+        set_off = opened and re.match(r"[\)\]\"'”’]", after)
         if raw.upper() not in letters or NAMED.search(before) or (raw.islower() and not set_off):
             continue
         if hit.start(2) in phrased:
             continue
+        set_off = set_off or (re.match(r"\s*[^\w\s]", after) and _own(after, options[raw.upper()]))  # "E (its text)"
         if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
             continue
         clause = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
