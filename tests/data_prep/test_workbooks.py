@@ -111,6 +111,50 @@ def test_a_sheet_that_only_resembles_one_of_numbers_is_asked_about(tmp_path, tit
     assert "#Prova" not in asked_of(workbook(tmp_path / "y.xlsx", **{title: NUMBERS[title], "Outra": NAMES}))
 
 
+BARE = [{"Nº": i + 1, **{k: v for k, v in row.items() if k != "Gabarito"}} for i, row in enumerate(EXAM)]
+LETTERS = [{"Questão": i + 1, "Gabarito": row["Gabarito"]} for i, row in enumerate(EXAM)]
+
+
+@pytest.mark.parametrize(
+    "exam, title, keys",
+    [
+        ("Questões", "Gabarito", LETTERS),
+        ("Prova 2023", "Gabarito 2023", LETTERS[::-1]),  # in another order
+        ("Planilha1", "Planilha2", [{"Item": f"Questão {k['Questão']}", "Gabarito oficial": k["Gabarito"]} for k in LETTERS]),
+        ("Prova", "Chave", [{"Nº": k["Questão"], "Resposta": k["Gabarito"] if n else "ANULADA"} for n, k in enumerate(LETTERS)]),
+    ],
+)
+def test_a_key_on_a_sheet_of_its_own_is_joined_by_number(tmp_path, exam, title, keys, capsys):
+    sources = find_sources(parse_args(Args, "", [workbook(tmp_path / "x.xlsx", **{title: keys, exam: BARE})]))
+    assert f"the sheet {title} of x.xlsx is the key of {exam}" in capsys.readouterr().out
+    assert [s.reading and s.reading.shape for s in sources] == [None, "mcq"]
+    rows = [(record.raw["Enunciado"], record.raw[reading.fields["answer"]]) for record, reading in all_records(sources)]
+    assert rows[1:] == [(row["Enunciado"], row["Gabarito"]) for row in EXAM][1:] and len(rows) == 24
+
+
+OF_OTHERS = {  # keys that only may be those of the questions beside them
+    "of fewer": {"Gabarito": LETTERS[:-1]},
+    "of others": {"Gabarito": [{**k, "Questão": k["Questão"] + 1} for k in LETTERS]},
+    "two of them": {"Gabarito": LETTERS, "Gabarito definitivo": LETTERS[::-1]},
+    "of a student": {"Respostas do João": LETTERS},
+    "of a student by its column": {"Planilha2": [{"Nº": k["Questão"], "Resposta do aluno": k["Gabarito"]} for k in LETTERS]},
+    "of another year": {"Gabarito 2024": LETTERS},
+    "of two versions": {"Gabarito": [{**k, "Gabarito B": "A"} for k in LETTERS]},
+    "a number twice": {"Gabarito": [*LETTERS, LETTERS[0]]},
+}
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_a_key_that_may_be_another_s_is_asked_about(tmp_path, name):
+    assert "#Prova 2023: " in asked_of(workbook(tmp_path / "x.xlsx", **{"Prova 2023": BARE}, **OF_OTHERS[name]))
+
+
+def test_an_exam_with_its_own_key_takes_no_other(tmp_path):
+    rows = [{**row, "Gabarito": k["Gabarito"]} for row, k in zip(BARE, LETTERS, strict=True)]
+    assert "#Gabarito: " in asked_of(workbook(tmp_path / "x.xlsx", Prova=rows, Gabarito=LETTERS[::-1]))
+    assert "#A: " in asked_of(workbook(tmp_path / "y.xlsx", A=BARE, B=BARE, Gabarito=LETTERS))
+
+
 def test_names_of_columns_stand_in_the_lines(tmp_path):
     rows = [{"Anotação": f"nota {i}", "Indagação": asked(i), "Devolutiva": told(i), "Obs": "ok"} for i in range(24)]
     message = asked_of(workbook(tmp_path / "x.xlsx", A=rows))
