@@ -80,6 +80,7 @@ COPULA = re.compile(
 )
 LEADING = re.compile(r"(?:[\W_]|\b(?:the|a|o|la|el|so|therefore|thus|hence|portanto|logo|assim|então|my|minha)\b)*", re.I)
 VERDICT = re.compile(r"(?:corre|cert)\w+\W*\n", re.I)  # "... correta.", at whose line's end another option begins
+NEITHER = re.compile(r"\b(?:neither|nor|none|nem|nenhuma?|ni|ningun[oa]?)\b", re.I)
 THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim)\b", re.I)
 LABEL_CUE = re.compile(
     r"\b(?:answer|label|class|category|resposta|rótulo|classe|categoria)\b(?: final)?\s*(?::|is\b|é\b)(.*)", re.I
@@ -313,7 +314,7 @@ def _stands(text: str, hit: re.Match, group: int, options: dict[str, str]) -> bo
     sentence = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
     if raw.upper() not in options or _denied(rest, options[raw.upper()]) or _is_word(raw, rest, before):
         return False
-    if VERDICT.match(hit.group()):
+    if VERDICT.match(hit.group()) or (hit.re is CALLED_RIGHT and NEITHER.search(sentence)):
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False

@@ -108,6 +108,11 @@ def softmax(values: list[float]) -> list[float]:
     return [p / sum(parts) for p in parts]
 
 
+def tied(scores: dict[str, float]) -> bool:
+    """Whether several options share the highest score, as options of one text do."""
+    return list(scores.values()).count(max(scores.values())) > 1
+
+
 def calibration(records: list[dict], bins: int = 10) -> dict:
     """Expected calibration error over equal bins of confidence (Guo et al. 2017, arXiv 1706.04599).
 

@@ -31,6 +31,9 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
         found["calibration"] = measures.calibration(numbers)
         if all("option_mass" in r for r in numbers):
             found["option_mass"] = round(sum(r["option_mass"] for r in numbers) / len(numbers), 6)
+    if protocol in tasks.LIKELIHOOD:
+        tied = [r for r in scored if r["scores"] and measures.tied(r["scores"])]
+        found["n_tied"], found["n_tied_correct"] = len(tied), sum(r["correct"] for r in tied)
     if task == "open" and protocol != "judge":
         found["texts"] = measures.texts(records)
     if generated := [r for r in scored if "finished" in r]:
@@ -118,6 +121,11 @@ def warnings_of(metrics: dict) -> list[str]:
         answer, times = max(spread.items(), key=lambda item: item[1])
         if times > CONSTANT * n:
             found.append(f"one answer, {answer!r}, stands in {times} of {n} predictions; such a score says little of the model")
+    if tied := metrics.get("n_tied"):
+        found.append(
+            f"{tied} of {n} rows have several likeliest options, of which the first counts (as in lm-evaluation-harness); "
+            f"so {metrics['n_tied_correct']} of them are right by the order of their options"
+        )
     if metrics.get("n_unfinished", 0) > UNFINISHED * n:
         found.append(
             f"{metrics['n_unfinished']} of {n} answers were cut at {metrics['max_new_tokens']} tokens; raise --max_new_tokens"

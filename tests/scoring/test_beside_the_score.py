@@ -160,6 +160,20 @@ def test_calibration_is_the_letters_alone():
     assert "calibration" not in summary.summary(records, "mcq", "text")
 
 
+def test_options_of_equal_likelihood_are_counted_and_told():
+    found = [
+        predict.read_scores(ROW, [[-1.5, -1.5, *[-2.0] * (len(ROW["options"]) - 2)]], "text"),
+        ("A", {"scores": {"A": -1.0, "B": -2.0}}),
+    ]
+    assert found[0][0] == "A"  # the first, as in lm-evaluation-harness
+    metrics = summary.summary([predict.record_of(ROW, "", answer, **more) for answer, more in found], "mcq", "text")
+    right = int(ROW["answer"] == "A")
+    assert (metrics["n_tied"], metrics["n_tied_correct"]) == (1, right)
+    told = summary.warnings_of({**metrics, "protocol": "text"})
+    assert any("1 of 2 rows have several likeliest options" in note and f"so {right} of them" in note for note in told)
+    assert "n_tied" not in summary.summary([predict.record_of(ROW, "", "A", output="A", finished=True)], "mcq", "generate")
+
+
 def test_samples_vote_and_are_drawn_again_alike(engine, monkeypatch, tmp_path):
     data = write_rows(tmp_path / "t.jsonl", medmcqa_rows(4))
     how = ("--protocol", "generate", "--num_samples", "3", "--temperature", "1.5", "--max_new_tokens", "4", "--output_dir")
