@@ -133,6 +133,7 @@ def readings_table(readings: dict[str, dict]) -> str:
         shown = escape(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         columns = ", ".join(f"{ours} = {theirs}" for ours, theirs in reading.get("fields", {}).items())
         columns += f"; options in {', '.join(reading['option_columns'])}" if "option_columns" in reading else ""
+        columns += f"; marks in {', '.join(reading['mark_columns'])}" if "mark_columns" in reading else ""
         columns += f"; key as {reading['base']}" if "base" in reading else ""
         columns += "; " + ", ".join(f"{raw} = {side}" for raw, side in reading["roles"].items()) if "roles" in reading else ""
         unused = [f"{name} ({what})" for name, what in reading.get("unused", {}).items()]

@@ -5,7 +5,7 @@ import re
 
 from data_prep.shapes.reading import Reading
 from data_prep.values.choices import Option, option_text, options_of, split_stem, unlettered
-from data_prep.values.strict import Unreadable, cell, is_missing, text_of
+from data_prep.values.strict import Unreadable, cell, is_missing, is_ticked, text_of
 from data_prep.values.turns import Turn, apart
 from data_prep.words.alphabets import canonical, is_letter
 from data_prep.words.names import LANGUAGES, LETTERS, NO, PROVENANCE, holds_any
@@ -108,7 +108,8 @@ def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Opti
             raise Unreadable("no options")
         texts = (option_text(v) for v in values)
         ids = (canonical(c) if is_letter(c) else "" for c in reading.option_columns)
-        found = [Option(letter, text, own) for letter, text, own in zip(LETTERS, texts, ids, strict=False)]
+        marks = [is_ticked(raw.get(column)) for column in reading.mark_columns] or [None] * len(values)
+        found = [Option(*one) for one in zip(LETTERS, texts, ids, marks, strict=False)]
         return None, unlettered(found)
     return split_stem(text_of(cell(raw, reading.fields["question"]), "question"))
 

@@ -85,7 +85,8 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     reading = dataclasses.replace(chosen.reading, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
-    used = {*reading.fields.values(), *reading.option_columns, *reading.checked, *([explode] if explode else [])}
+    used = {*reading.fields.values(), *reading.option_columns, *reading.mark_columns, *reading.checked}
+    used |= {explode} if explode else set()
     used |= {c.split(".")[0] for c in used}
     used |= set(MADE_BY) if "synthetic" in columns else set()
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
@@ -132,6 +133,8 @@ def _check_fields(wish: Wish, columns: dict[str, Column], shown: str) -> None:
     lost = [
         f"{name}: {c}" for name, c in wish.fields.items() if c not in columns and not ("." in c and c.split(".")[0] in columns)
     ]
-    lost += [f"{kind}: {c}" for kind in ("option_columns", "checked") for c in getattr(wish, kind) if c not in columns]
+    lost += [
+        f"{kind}: {c}" for kind in ("option_columns", "mark_columns", "checked") for c in getattr(wish, kind) if c not in columns
+    ]
     if lost:
         raise UserError(f"{shown}: no row has the field of {'; '.join(lost)}; its fields: {has}")

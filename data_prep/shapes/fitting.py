@@ -4,7 +4,7 @@ import re
 
 from data_prep.shapes.columns import Column, share
 from data_prep.values.choices import options_of, split_stem
-from data_prep.values.strict import mark_of, text_of
+from data_prep.values.strict import is_ticked, mark_of, text_of
 from data_prep.values.turns import messages_of, speakers_of
 from data_prep.words import alphabets
 from data_prep.words.names import (
@@ -12,6 +12,7 @@ from data_prep.words.names import (
     NO,
     OF_A_LETTER,
     OF_A_MODEL,
+    OPTION_MARKS,
     OPTION_PREFIXES,
     SPLITS,
     YES,
@@ -109,6 +110,30 @@ def option_columns(columns: dict[str, Column]) -> list[str]:
         own = {name: c for c, (name, language) in named.items() if language}
         return [own[name] for name in found]  # opcao_a_pt, opcao_b_pt, and no other language
     return _option_columns(columns)
+
+
+MARKING = {*OPTION_MARKS, "verdadeira", "verdadero", "verdadera", "gabarito"}
+BESIDE = {*OPTION_PREFIXES, "is", "es", "e"}
+
+
+def mark_columns(columns: dict[str, Column], options: list[str]) -> list[str]:
+    """For each column of an option the one that marks it as right (`Correta A`, `option1_correct`); [] where one has none."""
+    found = []
+    for option in options:
+        hit = re.search(r"([a-j]|\d{1,2})(?:texto?)?$", plain(NOTE.sub("", NUMBERED.sub("", str(option)))))
+        own = [c.name for c in columns.values() if hit and c.name not in options and _marks(c, hit[1])]
+        if len(own) != 1:
+            return []
+        found += own
+    return found if len(set(found)) == len(options) else []
+
+
+def _marks(column: Column, key: str) -> bool:
+    """Whether a column is called the mark of the option of this letter or number, and holds marks alone."""
+    words = words_of(re.sub(r"(\d+)", r" \1 ", str(column.name)))
+    rest = [word for word in words if word not in MARKING]
+    called = len(rest) < len(words) and key in rest and {word for word in rest if word != key} <= BESIDE
+    return called and (column.kind == "empty" or share(column.values, lambda v: is_ticked(v) is not None) >= 0.95)
 
 
 def _option_columns(columns: dict[str, Column]) -> list[str]:

@@ -60,7 +60,7 @@ def find_key(
 
 
 def _may_be_key(column: str, reading: Reading) -> bool:
-    taken = {reading.fields.get("question"), reading.fields.get("options"), *reading.option_columns}
+    taken = {reading.fields.get("question"), reading.fields.get("options"), *reading.option_columns, *reading.mark_columns}
     called = {"answer", "label"} & set(meanings(column))
     return column not in taken and column != "_key" and (bool(called) or is_telling(column))
 

@@ -1,7 +1,7 @@
 """What multiple choice makes of a file's columns: question, options in any form, and the key that names one of them."""
 
 from data_prep.shapes.columns import Column, of_objects
-from data_prep.shapes.fitting import candidates, fits, inline_options, option_columns
+from data_prep.shapes.fitting import candidates, fits, inline_options, mark_columns, option_columns
 from data_prep.shapes.keys import Key, find_key, options_of_rows
 from data_prep.shapes.named import wrong_options
 from data_prep.shapes.reading import Reading, Wish
@@ -28,18 +28,21 @@ def multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candidat
             return _apart(rule, fields, sample, columns, free, wish, passed)
     elif "options" not in fields and not wish.option_columns and (called := candidates("options", free)):
         fields["options"], spread = called[0], []
-    reading = Reading("mcq", fields, tuple(spread))
+    marks = tuple(wish.mark_columns or mark_columns(free, spread))
+    reading = Reading("mcq", fields, tuple(spread), mark_columns=marks)
     usable = {n: c for n, c in columns.items() if n not in passed}
     key, again = find_key(sample, usable, reading, wish.fields.get("answer", ""), wish.base)
     if key is None:
         return None
     if key.column:
         fields["answer"] = key.column
-    take(rule, fields, {n: c for n, c in free.items() if n not in again and n not in spread and n != key.column})
+    marks = marks if key.base == "marked" else ()
+    taken = {*again, *spread, *marks, key.column}
+    take(rule, fields, {n: c for n, c in free.items() if n not in taken})
     if quiz := next((name for name, c in free.items() if plain(name) == "feedback" and c.kind == "text"), ""):
         fields.setdefault("explanation", quiz)  # as quizzes call it
     checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
-    reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)))
+    reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)), mark_columns=marks)
     further = further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)
     return scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
 

@@ -23,7 +23,7 @@ KEY_WORDS = {
     "1": "as a number from 1",
     "id": "as an option's own number",
     "text": "as the option's text",
-    "marked": "as a mark inside the options",
+    "marked": "as a mark of the right option",
     "apart": "as the right option's text, apart from the wrong ones; all are put in an order of their own",
 }
 
@@ -36,6 +36,7 @@ class Reading:
         shape: one of SHAPES.
         fields: our name (names.NAMES) -> the column.
         option_columns: the columns that hold one option each, in their order.
+        mark_columns: the columns that mark these options as right, in the same order.
         base: how a multiple-choice key is written, one of values.BASES; "" for other shapes.
         checked: columns that give the key once more; a row in which they differ is rejected.
         explode: column whose list gives a row for each of its items.
@@ -65,11 +66,13 @@ class Reading:
     known: str = ""
     evidence: tuple[str, ...] = ()
     confidence: float = 1.0
+    mark_columns: tuple[str, ...] = ()
 
     @functools.cached_property
     def columns(self) -> set[str]:
         """Every column that the first rows have, used or not."""
-        used = {*self.fields.values(), *self.option_columns, *self.checked, self.explode, *self.pairs, *self.pairs.values()}
+        used = {*self.fields.values(), *self.option_columns, *self.mark_columns, *self.checked, self.explode}
+        used |= {*self.pairs, *self.pairs.values()}
         return used | {c.split(".")[0] for c in used} | set(self.unused)
 
     @property
@@ -92,6 +95,8 @@ class Reading:
             rows.append(("options", ", ".join(self.option_columns)))
         elif self.shape == "mcq" and "options" not in self.fields:
             rows.append(("options", f"written into {self.fields['question']}"))
+        if self.mark_columns:
+            rows.append(("marked in", ", ".join(self.mark_columns)))
         if self.base:
             rows.append(("the key is given", KEY_WORDS[self.base]))
         if self.shape in ("feedback", "graded"):
@@ -113,7 +118,7 @@ class Reading:
     def yaml(self) -> dict:
         """What `reading.yaml` holds of it: the choices, in their order, without the evidence."""
         found = {"shape": self.shape, "fields": dict(self.fields)}
-        for name in ("option_columns", "checked", "explode", "pairs", "base", "roles"):
+        for name in ("option_columns", "mark_columns", "checked", "explode", "pairs", "base", "roles"):
             if value := getattr(self, name):
                 found[name] = list(value) if isinstance(value, tuple) else value
         if self.good_score != 1:
@@ -129,6 +134,7 @@ class Wish:
     shape: str = "auto"
     fields: dict[str, str] = field(default_factory=dict)
     option_columns: tuple[str, ...] = ()
+    mark_columns: tuple[str, ...] = ()
     checked: tuple[str, ...] = ()
     base: str = "auto"
     explode: str = ""
@@ -188,7 +194,7 @@ def read_readings(path: str) -> dict[str, Wish]:
 
 KINDS = {  # of the values in an entry: those that are no words
     **dict.fromkeys(("fields", "roles", "pairs"), (dict, "{name: value}")),
-    **dict.fromkeys(("option_columns", "checked", "ignore"), (list, "[value, ...]")),
+    **dict.fromkeys(("option_columns", "mark_columns", "checked", "ignore"), (list, "[value, ...]")),
     "good_score": (int | float, "a number"),
 }
 
@@ -212,7 +218,7 @@ def _wrong(entry: dict) -> list[str]:
 
 def _wish(entry: dict) -> Wish:
     values = {k: v for k, v in entry.items() if v is not None}
-    for name in ("option_columns", "checked", "ignore"):
+    for name in ("option_columns", "mark_columns", "checked", "ignore"):
         values[name] = tuple(map(str, values.get(name, ())))
     for name in ("shape", "base", "explode"):
         values[name] = str(values.get(name, "")) or ("" if name == "explode" else "auto")

@@ -31,7 +31,7 @@ def further_questions(fields: dict, free: dict[str, Column], wish: Wish, columns
 
 def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Candidate:
     """A reading with its score: the rule's weight, less one for each column that should not go unused and does."""
-    used = {*reading.fields.values(), *reading.option_columns, *reading.checked}
+    used = {*reading.fields.values(), *reading.option_columns, *reading.mark_columns, *reading.checked}
     takers = [columns[c] for c in used if c in columns]
     with_options = rule.shape == "mcq"
     spread = set() if with_options or len(options := option_columns(columns)) < 3 else set(options)

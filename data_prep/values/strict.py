@@ -129,6 +129,20 @@ def _span(value) -> bool:
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], int) and isinstance(value[1], str)
 
 
+TICKS = {"x", "✓", "✔", "✅", "☑", "☒"}
+
+
+def is_ticked(value) -> bool:
+    """Whether a cell marks what stands beside it: x, ✓, 1, true; not where it is empty, 0 or false. Raises Unreadable."""
+    if is_missing(value) or str(value).strip() in ("-", "☐"):
+        return False
+    if str(value).strip().casefold() in TICKS:
+        return True
+    if (mark := mark_of(value)) not in (0, 1):
+        raise Unreadable(f"the mark is neither 0 nor 1: '{value}'")
+    return mark == 1
+
+
 def mark_of(value) -> float:
     """A mark: a number, or a word for good or bad. Raises Unreadable."""
     if isinstance(value, bool | int | float) and not (isinstance(value, float) and math.isnan(value)):

@@ -89,7 +89,7 @@ def test_cells_beyond_the_header_are_not_lost(tmp_path):
 
 KEYS = {
     "an X for each option": (
-        ["Correta A", "Correta B", "Correta C", "Correta D"],
+        ["Marca A", "Marca B", "Marca C", "Marca D"],  # whose?
         lambda k: ["X" if a == k else None for a in "ABCD"],
     ),
     "true or false for each": (["VA", "VB", "VC", "VD"], lambda k: ["V" if a == k else "F" for a in "ABCD"]),

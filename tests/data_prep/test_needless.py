@@ -11,7 +11,7 @@ from data_prep.common.errors import UserError
 from data_prep.pipeline.options import Args
 from data_prep.shapes.convert import convert
 from data_prep.shapes.detect import find_reading
-from data_prep.shapes.reading import PASTED, Wish
+from data_prep.shapes.reading import PASTED, Wish, read_readings, write_readings
 
 ILLS = ["asthma", "gout", "otitis", "angina", "malaria", "sepsis", "stroke", "mumps", "scurvy", "colitis"]
 
@@ -401,6 +401,51 @@ def test_a_file_of_one_language_and_of_a_translation_beside_an_unnamed_one():
     with pytest.raises(UserError):  # options in two languages, and which of them is meant
         options = [{"key": x, "textEn": x * 3, "textDe": x * 4} for x in "abcd"]
         read([{"promptDe": frage(i), "promptEn": asked(i), "options": options, "correctKey": "abcd"[i % 4]} for i in range(24)])
+
+
+def marked(i: int, name: str = "Correta {}", on="x", off="", right=None) -> dict:
+    """A question with a column for each option and one for each mark."""
+    options = {f"Alternativa {x}": text for x, text in zip("ABCD", opts(i), strict=True)}
+    marks = {name.format(x): on if n in (right or [i % 4]) else off for n, x in enumerate("ABCD")}
+    return {"Pergunta": asked(i)} | options | marks
+
+
+MARKS = [
+    {"on": "X"},
+    {"on": "✓", "off": None},
+    {"on": 1, "off": 0, "name": "is_correct_{}"},
+    {"on": "Sim", "off": "Não", "name": "Alternativa {} certa?"},
+    {"on": True, "off": False, "name": "{} correta"},
+]
+
+
+@pytest.mark.parametrize("how", MARKS)
+def test_a_column_of_marks_for_each_option_is_the_key(tmp_path, how):
+    rows = [marked(i, **how) for i in range(24)] + [marked(24, **how, right=[0, 1])]
+    reading, made = read(rows)
+    assert (reading.base, len(reading.mark_columns), reading.unused) == ("marked", 4, {})
+    assert [row["answer"] for row in made[:24]] == ["ABCD"[i % 4] for i in range(24)] and made[3]["options"]["D"] == opts(3)[3]
+    assert isinstance(made[24], str)  # two are right
+    write_readings(tmp_path / "r.yaml", {"x": reading})
+    assert find_reading(rows, read_readings(str(tmp_path / "r.yaml"))["x"], "x").mark_columns == reading.mark_columns
+
+
+OTHER_MARKS = [
+    lambda i: marked(i, "Marcada {}"),  # by whom?
+    lambda i: marked(i, "Correta {}", 0.5, 0),
+    lambda i: marked(i, "Correta {}", "V", "F"),
+    lambda i: marked(i, "Errada {}"),
+    lambda i: marked(i, right=[i % 4, (i + 1) % 4]),
+    lambda i: {k: v for k, v in marked(i).items() if k != "Correta D"},
+    lambda i: marked(i) | {"Gabarito": "ABCD"[(i + 1) % 4]},
+    lambda i: marked(i) | {f"Certa {x}": "x" if n == (i + 1) % 4 else "" for n, x in enumerate("ABCD")},
+]
+
+
+@pytest.mark.parametrize("row", OTHER_MARKS)
+def test_columns_that_only_resemble_marks_of_options_are_asked_about(row):
+    with pytest.raises(UserError):
+        read([row(i) for i in range(24)])
 
 
 @pytest.mark.parametrize("name", ["Model answer", "model_answer", "modelAnswer"])
