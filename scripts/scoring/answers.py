@@ -118,6 +118,7 @@ DENIED_BEFORE = re.compile(
     r"\s+(?:(?:é|is|are|são|es|son|seria|for|a|as|o|os|la|las|el|the|opción|opciones|option|options|answer|choice|letra|letras|alternativa|alternativas|opção|opções)\s+){0,3})$",
     re.I,
 )
+SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 NOT_TEXT = re.compile(r"\b(?:not|never|não|nao|nunca|nem|except|exceto|excepto|salvo)(?: (?:a|an|the|o|la|el))?$")
 LINE = re.compile(r"(?m)^\s*[\(\[]?([A-Ja-j])(?:[\)\].:](.*)|\s*$)")  # of a list of options
 UNTRUE = re.compile(rf"[❌✗]|\b{DENIAL}\b", re.I)
@@ -154,7 +155,8 @@ NAMES_ON = re.compile(
 )
 
 
-STATEMENT = re.compile(r"\b[IVX]+\s*[:=-]\s*$")  # "III: D" matches two lists
+STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^])\s*$")  # "III: D" matches two lists; "V = C" and "F^{-}" are formulas
+FORMULA = re.compile(r"\s*[=^_+*/]")
 
 
 # How far back is looked from a letter, in characters: for the words before it, and for the beginning of its sentence. All the way
@@ -208,14 +210,19 @@ def _by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def _cut_short(text: str) -> bool:
+    """Whether a text of several sentences has no end."""
+    return bool(SENTENCES.search(text)) and not re.search(r"[.!?:)\"'”]$", text)
+
+
 def _concluded(text: str, options: dict[str, str]) -> str | None:
     """The option whose text is the first sentence, or alone of all stands in a whole text that opens or ends with it."""
-    sentences = re.split(r"(?<=[.!?])\s+|\n+", text)
+    sentences = SENTENCES.split(text)
     if (first := _by_text(sentences[0], options, True)) and not (sentences[1:] and _by_text(sentences[1], options, True)):
         return first
-    if len(sentences) > 1 and not re.search(r"[.!?:)\"'”]$", text):
+    answer = None if _cut_short(text) else _by_text(text, options, False)
+    if answer and len(_same(options[answer])) < 2:  # "2" stands in many a text
         return None
-    answer = _by_text(text, options, False)
     return answer if answer in [_by_text(sentences[at], options, False) for at in (0, -1)] else None
 
 
@@ -397,7 +404,11 @@ def _joined(rest: str, options: dict[str, str], letter: str) -> str | None:
     if not more and (own := _own(rest, options[letter])):
         more = JOINED.match(rest[own:])
         more = more if more and re.match(r"[).\]:]", rest[own + more.end() :]) else None
-    return more.group(1) if more and more.group(1) in options else None
+        more = more or re.match(r"[.;]?[^\n\S]*\n[^\n\S]*[(\[]?([A-J])[).\]:](.*)", rest[own:])
+        if more and more.lastindex == 2:  # on the next line, and no word on why it is wrong
+            option = options.get(more[1], "")
+            more = None if UNTRUE.search(more[2]) or not (_own(more[2], option) or _broken_off(more[2], option)) else more
+    return more.group(1) if more and more.group(1) in options and more.group(1) != letter else None
 
 
 def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
@@ -468,7 +479,7 @@ def _by_itself(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
         clause = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
         supposed = SUPPOSED.search(clause) and WOULD.search(clause)
         if not (supposed or _denied(after, options[raw.upper()]) or DENIED_BEFORE.search(before)):
-            unsure = (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before)
+            unsure = (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before) or FORMULA.match(after)
             unsure = unsure or _broken_off(after, options[raw.upper()])
             (named if unsure else single).add(raw.upper())
     return bool(single), single.pop() if len(single | named) == 1 and single else None
