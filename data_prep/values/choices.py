@@ -1,5 +1,6 @@
 """Options in every form in which they are written, and the keys that name one of them. What is neither raises Unreadable."""
 
+import contextlib
 import math
 import re
 from typing import NamedTuple
@@ -147,8 +148,17 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     return _named("" if letter is None or value[letter] is None else str(value[letter]), value[text], position, marked)
 
 
+OBJECT = re.compile(
+    r"(?:^|\s)(?:answer[ _])?(?:choices|options|alternativas|op[çc][õo]es|opciones)\s*[:：]\s*(\{.*\})\s*$", re.I | re.S
+)
+
+
 def split_stem(text: str) -> tuple[str, list[Option]]:
-    """A question with its options written into it, apart: lettered lines, or `(A) … (B) …` on one line; (text, []) where none."""
+    """A question with its options written into it, apart: lettered lines, `(A) … (B) …` on one line, or `Options: {"A": …}` at
+    its end; (text, []) where none."""
+    if text.rstrip().endswith("}") and (hit := OBJECT.search(text)) and isinstance(inside := from_literal(hit[1]), dict):
+        with contextlib.suppress(Unreadable):
+            return text[: hit.start()].rstrip(), _options_of_dict(inside)
     for pattern in (LINE, *INLINE):
         hits = list(pattern.finditer(text))
         letters = [next(g for g in hit.groups() if g).upper() for hit in hits]

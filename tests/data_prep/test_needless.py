@@ -448,6 +448,16 @@ def test_columns_that_only_resemble_marks_of_options_are_asked_about(row):
         read([row(i) for i in range(24)])
 
 
+def test_options_in_an_object_at_the_question_s_end(tmp_path):
+    said = [f"{asked(i)}\n Choices: {dict(zip('ABCD', opts(i), strict=True))}" for i in range(24)]
+    reading, made = read([{"question": text, "answer": "ABCD"[i % 4]} for i, text in enumerate(said)])
+    assert reading.shape == "mcq" and (made[3]["question"], made[3]["answer"]) == (asked(3), "D")
+    assert list(made[3]["options"].values()) == opts(3)
+    for text in ("{} Vitals: {{'HR': {n}, 'RR': 9}}", "{} Choices: {{'A': '{n}'", "Choices: {{'A': 'x{n}', 'B': 'y'}} {}"):
+        with pytest.raises(UserError):
+            read([{"question": text.format(asked(i), n=i), "answer": "ABCD"[i % 4]} for i in range(24)])
+
+
 @pytest.mark.parametrize("name", ["Model answer", "model_answer", "modelAnswer"])
 def test_a_model_answer_is_an_examiner_s_where_the_columns_are_an_exam_s(name):
     rows = [{"question": asked(i), name: told(i)} for i in range(24)]
