@@ -1,9 +1,12 @@
-"""Questions with their answers in a formatted text, each under a mark: `## Question 1`, `### Answer`; `**P:** …`, `**R:** …`."""
+"""Questions with their answers in a formatted text, each under a mark: `## Question 1`, `### Answer`; `**P:** …`, `**R:** …`;
+or each heading a question, and its answer beneath it.
+"""
 
 import itertools
 import re
 
 from data_prep.documents.exam.layout import TAGS
+from data_prep.tables.records import Bad
 from data_prep.values.choices import split_stem
 
 ASKS = r"pergunta|quest[ãa]o|question|pregunta|frage|domanda|p|q"
@@ -54,3 +57,37 @@ def _bare(part: str) -> str:
             return part
         part = shorter
     return ""
+
+
+HEADS = re.compile(r"^[ \t]{0,3}(#{1,6})[ \t]+(\S[^\n]*?)[ \t#]*$", re.M)
+MOST_BESIDE = 0.3  # of a text, that is no question and no answer
+
+
+def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
+    """(place, question and answer) where nearly all headings of one level ask, each with its answer beneath it; else [].
+
+    Headings below theirs belong to the answers. What else stands there, as an introduction or references, is Bad.
+    """
+    heads = list(HEADS.finditer(text))
+    asked = [hit for hit in heads if hit[2].strip("*_ ").endswith(("?", "？", "؟"))]
+    if len(asked) < 2 * FEWEST or len({len(hit[1]) for hit in asked}) > 1:
+        return []
+    level = len(asked[0][1])
+    parts = [hit for hit in heads if len(hit[1]) <= level]
+    if len(asked) < 0.8 * sum(len(hit[1]) == level for hit in parts):
+        return []
+    found, beside = [], [(0, text[: parts[0].start()])]
+    for hit, following in itertools.pairwise([*parts, None]):
+        body = RULE.sub("", text[hit.end() : following.start() if following else None]).strip()
+        if hit in asked:
+            question = re.sub(r"^\d{1,3}[.)][ \t]+", "", hit[2].strip("*_ "))
+            found.append((hit.start(), {"question": question, "answer": body}))
+        else:
+            beside.append((hit.start(), body))
+    answers = [row["answer"] for _, row in found]
+    if not all(answers) or any(split_stem(a)[1] for a in answers) or sum(len(a) < 4 for a in answers) > len(found) / 8:
+        return []
+    others = [(place, Bad("no question with its answer", said.strip())) for place, said in beside if said.strip()]
+    if sum(len(bad.text) for _, bad in others) > MOST_BESIDE * len(text):
+        return []
+    return sorted([*found, *others], key=lambda one: one[0])

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from data_prep.common.errors import UserError
-from data_prep.documents.asked_text import pairs_in
+from data_prep.documents.asked_text import faq_in, pairs_in
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
@@ -254,7 +254,7 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
         yield from ((line, row, 0) for line, row in rows)
     elif exam:
         yield from exam
-    elif rows := pairs_in(text):
+    elif rows := pairs_in(text) or faq_in(text):
         yield from ((line, row, 0) for line, row in at_lines(text, rows))
     else:
         yield 1, {"text": text}, 0

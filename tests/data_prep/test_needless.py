@@ -8,6 +8,7 @@ from test_strangers import read, written
 
 from data_prep.common.arguments import parse_args
 from data_prep.common.errors import UserError
+from data_prep.documents.asked_text import faq_in
 from data_prep.pipeline.options import Args
 from data_prep.shapes.convert import convert
 from data_prep.shapes.detect import find_reading
@@ -456,6 +457,36 @@ def test_options_in_an_object_at_the_question_s_end(tmp_path):
     for text in ("{} Vitals: {{'HR': {n}, 'RR': 9}}", "{} Choices: {{'A': '{n}'", "Choices: {{'A': 'x{n}', 'B': 'y'}} {}"):
         with pytest.raises(UserError):
             read([{"question": text.format(asked(i), n=i), "answer": "ABCD"[i % 4]} for i in range(24)])
+
+
+FAQ = "# On fever\n\nFor patients.\n\n" + "".join(
+    f"## {i + 1}. {asked(i)}\n\n{told(i)}\n\n### In children\n\nHalf of it.\n\n" for i in range(8)
+)
+
+
+def test_headings_that_ask_with_their_answers_beneath(tmp_path):
+    rows = written(tmp_path, "x.md", FAQ + "## References\n\nA book.\n")
+    said = [[row["question"], row["answer"]] if "question" in row else [t["value"] for t in row["conversations"]] for row in rows]
+    assert len(rows) == 8 and {question for question, _ in said} == set(map(asked, range(8)))
+    [answer] = [answer for question, answer in said if question == asked(3)]
+    assert answer.startswith(told(3)) and answer.endswith("Half of it.")
+    left = [json.loads(line)["row"]["_line"] for line in (tmp_path / "out/rejects.jsonl").read_text().splitlines()]
+    assert left == ["For patients.", "A book."]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FAQ + "".join(f"## Part {i}\n\nOf what follows.\n\n" for i in range(4)),  # an article that asks now and then
+        FAQ + "## References\n\n" + "A book of many pages. " * 200,
+        FAQ.replace(told(3), "").replace("### In children\n\nHalf of it.\n", ""),  # a question without its answer
+        FAQ.replace("## 1. ", "# "),  # at two levels
+        "".join(f"## {asked(i)}\n\na) one {i}\nb) two {i}\nc) three {i}\n\n" for i in range(8)),
+        "".join(f"## {asked(i)}\n\n{'ABCD'[i % 4]}\n\n" for i in range(8)),
+    ],
+)
+def test_other_headings_that_ask_are_no_questions_with_answers(text):
+    assert faq_in(text) == []
 
 
 @pytest.mark.parametrize("name", ["Model answer", "model_answer", "modelAnswer"])
