@@ -155,7 +155,7 @@ NAMES_ON = re.compile(
 )
 
 
-STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^])\s*$")  # "III: D" matches two lists; "V = C" and "F^{-}" are formulas
+STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^°])\s*$")  # "III: D" matches two lists; "V = C" and "F^{-}" are formulas
 FORMULA = re.compile(r"\s*[=^_+*/]")
 
 
@@ -432,7 +432,7 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     if _joined(rest, options, letter):
         return True, None
     set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(r"[.-]\w", rest)
-    if _denied(rest, options[letter]) or not (set_off or its_text):
+    if _denied(rest, options[letter]) or not (set_off or its_text) or _part(start.group(1), rest, options[letter]):
         return False, None  # "A is wrong. So C.": what follows may still name one
     # A list begins with the first option, or has the next on its second line; not what tells an answer why others are wrong.
     lines = [line for line in LINE.finditer(text) if line[1].upper() in letters]
@@ -455,6 +455,11 @@ def _by_line(text: str, options: dict[str, str]) -> str | None:
     return letter if said and _same(line[2] or "") == said and text[:at].rstrip().endswith(":") else None
 
 
+def _part(raw: str, rest: str, option: str) -> bool:
+    """Whether a small letter numbers a part of the task ("(a) The mass is"), as the option's own text does not follow."""
+    return raw.islower() and bool(re.match(r"\)[^\n\S]*\w", rest) and _same(option)) and not _own(rest, option)
+
+
 def _broken_off(after: str, option: str) -> bool:
     """Whether the text breaks off within an option's text: "The options are A. Adipo"."""
     begun, option = after[: len(option) + NEAR].strip(" )].:").casefold(), option.rstrip(" .").casefold()
@@ -462,8 +467,12 @@ def _broken_off(after: str, option: str) -> bool:
 
 
 def _by_itself(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
-    """Whether letters stand by themselves, and the one if they are one; a phrase that denied its letter has had its say."""
-    letters = list(options)
+    """Whether letters stand by themselves in the first or last sentence, and the one if all of the text's are one.
+
+    A phrase that denied its letter has had its say.
+    """
+    letters, ends = list(options), [hit.span() for hit in SENTENCES.finditer(text)]
+    first, last = (ends[0][0], len(text) if _cut_short(text) else ends[-1][1]) if ends else (len(text), 0)
     single, named, phrased = set(), set(), {hit.start(hit.lastindex) for cue in CUES for hit in cue.finditer(text)}
     for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)", text):
         opened, raw = hit.groups()
@@ -480,7 +489,8 @@ def _by_itself(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
         supposed = SUPPOSED.search(clause) and WOULD.search(clause)
         if not (supposed or _denied(after, options[raw.upper()]) or DENIED_BEFORE.search(before)):
             unsure = (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before) or FORMULA.match(after)
-            unsure = unsure or _broken_off(after, options[raw.upper()])
+            unsure = unsure or (hit.start() == 0 and _part(raw, after, options[raw.upper()]))
+            unsure = unsure or _broken_off(after, options[raw.upper()]) or first < hit.start() < last
             (named if unsure else single).add(raw.upper())
     return bool(single), single.pop() if len(single | named) == 1 and single else None
 
