@@ -61,6 +61,11 @@ def _bare(part: str) -> str:
 
 HEADS = re.compile(r"^[ \t]{0,3}(#{1,6})[ \t]+(\S[^\n]*?)[ \t#]*$", re.M)
 MOST_BESIDE = 0.3  # of a text, that is no question and no answer
+OF_EXAM = re.compile(  # a box or bracket to tick, a key
+    r"^[ \t>*-]*(?:\[[ \txX✓]?\]|[☐☑☒✅]|\([ \tVFvfxX]?\)|(?:gabarito|resposta|answer|respuesta|ans|resp|r|key)[ \t*_]*[:.=])",
+    re.M | re.I,
+)
+ITEM = re.compile(r"[ \t]*(?:[-*+•]|\(?(?:\d{1,2}|[IVXivx]{1,4}|[A-Ja-j])[).:])[ \t]")
 
 
 def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
@@ -85,7 +90,10 @@ def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
         else:
             beside.append((hit.start(), body))
     answers = [row["answer"] for _, row in found]
-    if not all(answers) or any(split_stem(a)[1] for a in answers) or sum(len(a) < 4 for a in answers) > len(found) / 8:
+    options = sum(all(map(ITEM.match, filter(str.strip, answer.split("\n")))) for answer in answers)
+    if not all(answers) or any(split_stem(a)[1] or OF_EXAM.search(a) for a in answers) or options > len(found) / 2:
+        return []
+    if sum(len(answer) < 4 for answer in answers) > len(found) / 8:
         return []
     others = [(place, Bad("no question with its answer", said.strip())) for place, said in beside if said.strip()]
     if sum(len(bad.text) for _, bad in others) > MOST_BESIDE * len(text):

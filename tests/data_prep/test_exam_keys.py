@@ -80,6 +80,9 @@ def test_options_on_one_line(tmp_path, sep, mark):
         "\n\nGABARITO\n\nCLÍNICA MÉDICA\n" + "\n\nCIRURGIA\n".join(PARTED),
         "\n\nRESPOSTAS\n" + "\n".join(f"{n}. {k}. A diretriz {n} o diz." for n, k in NUMBERED),
         "\n\nRESPOSTAS\n" + "\n".join(f"{n}) Letra {k} - conduta {k}{n} do caso" for n, k in NUMBERED),
+        "\n\nGABARITO\nCADBB ACDDA",
+        "\n\nGabarito: CADBBACDDA\n",
+        "\n\n## Gabarito oficial\n\nC A D B B\nA C D D A",
     ],
 )
 def test_a_table_of_keys(tmp_path, key):
@@ -102,12 +105,26 @@ def test_a_table_of_keys(tmp_path, key):
         (exam() + "\n\n" + "\n".join(f"{n} - A" for n in range(1, 11)), "same letter"),
         ("\n\n".join(f"Gabarito: {k}\n{question(n)}" for n, k in NUMBERED) + "\nGabarito: A", "above and below"),
         (exam(below="\nGabarito: {}").replace("Gabarito: D", ""), "7 of its 10 questions have a line"),
+        (exam() + "\n\nGABARITO\nCADBBACDD", "no key"),  # of nine letters
+        (exam() + "\n\nGABARITO\nCADBBACDDAB", "no key"),
+        (exam() + "\n\nGABARITO A\nCADBBACDDA\n\nGABARITO B\nADBCCBADDA", "1 of its 10 questions have a line"),
+        (exam() + "\n\nGABARITO\nCADBBACDDA\n\nGABARITO\nADBCCBADDA", "no key"),
+        ("\n\n".join(question(n) for n in range(11, 21)) + "\n\nGABARITO\nCADBBACDDA", "no key"),
+        (exam(count=5) + "\n\nGABARITO\nA B C D E", "no key"),  # the head of a sheet to fill in
     ],
 )
 def test_a_key_that_can_be_another_exams_is_asked_about(tmp_path, text, why):
     assert why in read_exam(text).why
     with pytest.raises(UserError, match=why):
         prepared(tmp_path, "prova.txt", text)
+
+
+def test_a_key_file_of_letters_alone(tmp_path):
+    (tmp_path / "gabarito.txt").write_text("CADBB\nACDDA\n")
+    agree(prepared(tmp_path, "prova.txt", exam(), str(tmp_path / "gabarito.txt")))
+    (tmp_path / "gabarito.txt").write_text("CADBB\nACDD\n")
+    with pytest.raises(UserError, match="no key of theirs"):
+        prepared(tmp_path, "prova.txt", exam(), str(tmp_path / "gabarito.txt"))
 
 
 def test_keys_that_are_given_twice_must_agree():

@@ -483,6 +483,9 @@ def test_headings_that_ask_with_their_answers_beneath(tmp_path):
         FAQ.replace("## 1. ", "# "),  # at two levels
         "".join(f"## {asked(i)}\n\na) one {i}\nb) two {i}\nc) three {i}\n\n" for i in range(8)),
         "".join(f"## {asked(i)}\n\n{'ABCD'[i % 4]}\n\n" for i in range(8)),
+        "".join(f"## {asked(i)}\n\n- [ ] one\n- [x] two\n\n" for i in range(8)),
+        "".join(f"## {asked(i)}\n\nI) one\nII) two\nIII) three\n\nGabarito: II\n\n" for i in range(8)),
+        "".join(f"## {asked(i)}\n\n- drug {i}\n- drug {i + 1}\n\n" for i in range(8)),
     ],
 )
 def test_other_headings_that_ask_are_no_questions_with_answers(text):

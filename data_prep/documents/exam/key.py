@@ -106,7 +106,28 @@ def is_of_table(line: str) -> bool:
     """Whether a line holds numbers with their letters and the words of a key's title alone, or a row of either."""
     tokens = _of_table(line) or []
     kinds = {token.isdecimal() for token in tokens}
-    return len(kinds) == 2 or len(tokens) > 3
+    return len(kinds) == 2 or len(tokens) > 3 or any(strings_in(line))
+
+
+def _string(line: str) -> tuple[str, bool] | None:
+    """(the letters of a line that holds letters and a key's title alone, whether it has a title); None for any other."""
+    tokens = TOKEN.findall(line)
+    said = [token for token in tokens if plain(token) not in FILLERS]
+    letters = "".join(said)
+    return (letters, len(said) < len(tokens)) if re.fullmatch(r"[A-J]*", letters) else None
+
+
+def strings_in(text: str) -> list[str]:
+    """Keys that give letters without numbers (`ADCBE DCBAE`), each under a title, or where a text holds nothing else."""
+    lines = [_string(line) for line in text.splitlines() if line.strip()]
+    found, inside = [""], None not in lines
+    for line in lines:
+        inside = line is not None and (inside or line[1])
+        if inside:
+            letters, titled = line
+            found += [""] if titled else []
+            found[-1] += letters
+    return [letters for letters in found if len(letters) >= 5 and letters not in LETTERS]  # ABCDE heads a sheet to fill in
 
 
 def _of_table(line: str) -> list[str] | None:
@@ -180,6 +201,9 @@ def table_for(text: str, numbers: list[int]) -> Table:
         return Table({}, "it holds several keys that differ")
     if not whole:
         rows = commented(text, numbers)
+        strings = strings_in(text)
+        if not rows.letters and not tables and strings and len(set(strings)) == 1 and in_a_row(numbers, strings[0]):
+            return Table({n: [letter] for n, letter in zip(numbers, strings[0], strict=True)})
         return rows if rows.letters or not tables else Table({}, f"its key {_told(tables[0])}, its questions {_told(numbers)}")
     table = whole[0]
     if min(table) != min(numbers) or max(table) != max(numbers):
@@ -189,15 +213,20 @@ def table_for(text: str, numbers: list[int]) -> Table:
     return Table({n: [letter.upper() for letter in table[n]] for n in numbers})
 
 
+def in_a_row(numbers: list[int], letters: str) -> bool:
+    """Whether numbers count up from 1, as many of them as there are letters."""
+    return numbers == list(range(1, len(letters) + 1))
+
+
 def _told(numbers) -> str:
     return f"has the numbers {min(numbers)} to {max(numbers)} ({len(numbers)} of them)"
 
 
 def is_key(text: str) -> bool:
-    """Whether a file beside an exam holds its key: a table, or lines of three numbers and more, one after another."""
+    """Whether a file beside an exam holds its key: a table, lines of three numbers and more, one after another, or letters."""
     numbers = [int(hit["number"]) for hit in ROW.finditer(text)]
     follow = len(numbers) >= 3 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    return follow or bool(tables_in(text))
+    return follow or bool(tables_in(text) or strings_in(text))
 
 
 def commented(text: str, numbers: list[int]) -> Table:
