@@ -149,10 +149,9 @@ NAMED = re.compile(
 )
 
 
-# "B cell activation": a letter before a word is the beginning of a name, unless a verb or the like follows.
-NAMES_ON = re.compile(
-    r"\s+(?!(?:is|are|because|since|as|would|seems|it|and|or|i\.e|instead|rather|em|ao|é|está|es|seria|sería|parece|porque|pois|por|e|ou|y|o)\b)[^\W\dA-Z_]"
-)
+# "B cell activation", "F is the force": a letter before a word is the beginning of a name or a symbol, unless a reason or
+# the like follows.
+NAMES_ON = re.compile(r"\s+(?!(?:because|since|as|it|and|or|i\.e|instead|rather|em|ao|porque|pois|por|e|ou|y|o)\b)[^\W\dA-Z_]")
 
 
 STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^°])\s*$")  # "III: D" matches two lists; "V = C" and "F^{-}" are formulas
@@ -309,6 +308,8 @@ def _is_word(raw: str, rest: str, before: str) -> bool:
         if not set_off and not (raw.isupper() and (JOINED.match(rest) or re.match(reason, rest))):
             return True
     if raw.islower() and raw in "bcdfghj" and re.match(r"[^\n\S]*\w", rest) and before[-1:] not in ("(", "["):
+        return True
+    if raw == "I" and re.match(r"\s+[a-z]", rest):  # "Therefore, I cannot"
         return True
     # "A resposta é a": cut off before the answer came, the last word an article.
     return raw in "aeo" and not rest.strip() and bool(re.search(r"\b(?:é|e|is|seria|será|foi|a|resta|restando)\s+$", before))
