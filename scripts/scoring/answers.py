@@ -63,7 +63,7 @@ KINDS = (FINAL, STRONG, WEAK)  # the strongest first
 CUES = [re.compile(rf"(?:{kind})({FILLER}){LETTER}", re.I) for kind in KINDS]
 CALLED_RIGHT = re.compile(
     rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|a|la|the)\s+){LETTER}"
-    r"(?!\s+(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|option|choice|answer)\b)\s*(?:[^.\n]{0,60}?\s)?"
+    r"(?!\s+(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|option|choice|answer)\b)\s*(?:[^.\n]{0,60}?\s)??"
     r"(?:is|é|está|esta|es)\s+(?:the |a |o |la |el )?(?:\w+ )?(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|"
     r"alternativa)\b(?! (?:em|ao|in|that|que)\b)",
     re.I,
@@ -80,7 +80,7 @@ COPULA = re.compile(
 )
 LEADING = re.compile(r"(?:[\W_]|\b(?:the|a|o|la|el|so|therefore|thus|hence|portanto|logo|assim|então|my|minha)\b)*", re.I)
 VERDICT = re.compile(r"(?:corre|cert)\w+\W*\n", re.I)  # "... correta.", at whose line's end another option begins
-NEITHER = re.compile(r"\b(?:neither|nor|none|nem|nenhuma?|ni|ningun[oa]?)\b", re.I)
+NOT_WHOLLY = re.compile(r"\b(?:neither|nor|none|nem|nenhuma?|ni|ningun[oa]?|partially|partly|parcialmente|em parte)\b", re.I)
 THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim)\b", re.I)
 LABEL_CUE = re.compile(
     r"\b(?:answer|label|class|category|resposta|rótulo|classe|categoria)\b(?: final)?\s*(?::|is\b|é\b)(.*)", re.I
@@ -211,7 +211,7 @@ def _by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
 
 def _cut_short(text: str) -> bool:
     """Whether a text of several sentences has no end."""
-    return bool(SENTENCES.search(text)) and not re.search(r"[.!?:)\"'”]$", text)
+    return bool(SENTENCES.search(text)) and not re.search(r"[.!?:)\"'”]$|\n\W*[A-J]$", text)
 
 
 def _concluded(text: str, options: dict[str, str]) -> str | None:
@@ -322,7 +322,7 @@ def _stands(text: str, hit: re.Match, group: int, options: dict[str, str]) -> bo
     sentence = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
     if raw.upper() not in options or _denied(rest, options[raw.upper()]) or _is_word(raw, rest, before):
         return False
-    if VERDICT.match(hit.group()) or (hit.re is CALLED_RIGHT and NEITHER.search(sentence)):
+    if VERDICT.match(hit.group()) or (hit.re is CALLED_RIGHT and NOT_WHOLLY.search(sentence + hit.group())):
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
