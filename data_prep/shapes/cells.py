@@ -122,6 +122,10 @@ POINTS = re.compile(  # a question that points at its picture: "figura abaixo", 
     rf"|\b(?:the\s+following|a\s+seguinte|la\s+siguiente)\s+{PICTURE}\b"
 )
 
+EMBEDDED = re.compile(  # an image in the text itself, without two words that say what it shows
+    r"""(?i)<img\b(?![^>]*\balt\s*=\s*["'][^"'>]*\w\s+\w)[^>]*>|!\[(?![^\]\n]*\w\s+\w)[^\]\n]*\]\([^)\n]+\)"""
+)
+
 SPEAKS = ("imag", "imág", "figur", "foto", "gráf", "graf", "photo", "pict")  # one of these, or POINTS finds nothing
 
 
@@ -134,6 +138,8 @@ def with_image(cells: Cells, question: str, args) -> str:
     image, described = cells.value("image"), cells.text("image_text")
     if args.images == "ignore":
         return f"{described}\n\n{question}" if described else question
+    if not described and EMBEDDED.search(question):
+        raise Unreadable("needs an image, which is not described")
     shown = (
         not is_missing(image)
         and not (isinstance(image, bool | int | float) and not image)

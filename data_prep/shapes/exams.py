@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from data_prep.documents.exam.key import OWN_KEY, TOKEN, tables_in
+from data_prep.documents.exam.key import OWN_KEY, TOKEN, strings_in, tables_in
 from data_prep.documents.exam.layout import chain_of, option_runs, runs_of
 from data_prep.documents.texts import NUMBER_HEAD
 from data_prep.shapes.columns import Column, share
@@ -54,6 +54,8 @@ def looks_like_exam(text: str) -> bool:
 
 def holds_key(text: str) -> bool:
     """Whether ten numbers and more, one after another, have a letter each, or a text is mostly numbers with their letters."""
+    if strings_in(text):
+        return True
     tokens = TOKEN.findall(text)
     pairs = sum(a.isdecimal() and bool(re.fullmatch("[A-J]{1,3}", b)) for a, b in itertools.pairwise(tokens))
     if pairs >= 10 and 4 * pairs >= len(tokens):

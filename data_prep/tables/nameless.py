@@ -40,7 +40,7 @@ def names_for(rows: list[list], shown: str) -> list[str]:
     asking = [n for n in range(width) if _asks(rows[0][n]) and sum(_asks(r[n]) for r in rows) >= 0.8 * len(rows)]
     if not asking and width == 2 and CARDS.search(Path(shown).stem) and _is_sentence(rows[0][1]):
         asking = [0]
-    if not asking:
+    if not asking or (width == 2 and 2 * len({row[1] for row in rows}) <= len(rows)):  # the second sorts the first
         return []
     return _told(shown, ("question", "answer") if width == 2 and asking == [0] else [f"_column{n}" for n in range(1, width + 1)])
 

@@ -105,8 +105,19 @@ def test_cards_that_do_not_say_so_are_asked_about(tmp_path, name, text):
         [[row[0], *row[1:5], "1"] for row in EXAM],
         [[*row[:-1], "A"] for row in EXAM],
         CARDS[:3],
+        [[row[0], ("cardiologia", "cirurgia")[n % 2]] for n, row in enumerate(CARDS)],
     ],
-    ids=["a form's answers", "a name that begins like an order", "names", "options", "a topic", "numbers", "one letter", "few"],
+    ids=[
+        "a form's answers",
+        "a name that begins like an order",
+        "names",
+        "options",
+        "a topic",
+        "numbers",
+        "one letter",
+        "few",
+        "topics",
+    ],
 )
 def test_what_is_left_as_it_was(rows):
     assert names_for(rows, "x") == []

@@ -492,6 +492,28 @@ def test_other_headings_that_ask_are_no_questions_with_answers(text):
     assert faq_in(text) == []
 
 
+@pytest.mark.parametrize(
+    "image, there",
+    [
+        ('<img src="a.jpg">', False),
+        ("<IMG alt='ecg.png' src=a.png/>", False),
+        ("![](a.png)", False),
+        ("![ECG](a.png)", False),
+        ('<img src="a.jpg" alt="ST elevation in V1 to V4">', True),
+        ("![ST elevation in V1](a.png)", True),
+        ("<b>at rest</b>", True),
+    ],
+)
+def test_an_image_in_the_question_s_text_is_needed(image, there):
+    _, made = read([{"question": f"{asked(i)} {image}", "answer": told(i)} for i in range(9)])
+    assert all(isinstance(row, dict) is there for row in made) and (there or "needs an image" in made[0])
+
+
+def test_a_text_of_a_key_s_letters_is_no_plain_text(tmp_path):
+    with pytest.raises(UserError, match="letters of an exam's key"):
+        written(tmp_path, "x.txt", "CADBBACDDA\nABCDDABCAA\n")
+
+
 @pytest.mark.parametrize("name", ["Model answer", "model_answer", "modelAnswer"])
 def test_a_model_answer_is_an_examiner_s_where_the_columns_are_an_exam_s(name):
     rows = [{"question": asked(i), name: told(i)} for i in range(24)]
