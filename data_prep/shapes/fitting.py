@@ -104,12 +104,13 @@ NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"
 
 def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
-    named = {c: name_and_language(c) for c in columns}
-    tongues = {language for _, language in named.values() if language}
-    if len(tongues) == 1 and (found := _option_columns({name: columns[c] for c, (name, language) in named.items() if language})):
-        own = {name: c for c, (name, language) in named.items() if language}
-        return [own[name] for name in found]  # opcao_a_pt, opcao_b_pt, and no other language
-    return _option_columns(columns)
+    if found := _option_columns(columns):
+        return found
+    named = [(c, *name_and_language(c)) for c in columns]
+    if len({language for _, _, language in named if language}) != 1:
+        return []
+    own = {name: c for c, name, language in named if language}  # opcao_a_pt
+    return [own[name] for name in _option_columns({name: columns[c] for name, c in own.items()})]
 
 
 MARKING = {*OPTION_MARKS, "verdadeira", "verdadero", "verdadera", "gabarito"}

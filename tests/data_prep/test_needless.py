@@ -399,6 +399,11 @@ def test_a_file_of_one_language_and_of_a_translation_beside_an_unnamed_one():
     assert read([{"question_en": asked(i), "answer_en": told(i)} for i in range(24)])[0].shape == "qa"
     with pytest.raises(UserError, match="answer_de"):
         read([{"question": asked(i), "answer": told(i), "question_de": frage(i), "answer_de": antwort(i)} for i in range(24)])
+    both = [{f"opt_{x}{of}": f"{x}{of} {i}" for x in "abcd" for of in ("", "_de")} for i in range(24)]
+    rows = [{"question": asked(i), "answer": "ABCD"[i % 4]} | options for i, options in enumerate(both)]
+    assert read(rows)[0].option_columns == ("opt_a", "opt_b", "opt_c", "opt_d")
+    with pytest.raises(UserError):
+        read([{f"{name}_en" if name[-2] == "_" else name: value for name, value in row.items()} for row in rows])
     with pytest.raises(UserError):  # options in two languages, and which of them is meant
         options = [{"key": x, "textEn": x * 3, "textDe": x * 4} for x in "abcd"]
         read([{"promptDe": frage(i), "promptEn": asked(i), "options": options, "correctKey": "abcd"[i % 4]} for i in range(24)])
