@@ -25,7 +25,7 @@ OTHERS = (
 
 def named_together(columns: dict[str, Column]) -> dict[str, str]:
     """The fields that columns give together where none alone says them; {} where they do not, or say them twice."""
-    return _pair(columns) or _sides(columns) or _sorted(columns)
+    return _pair(columns) or _topic(columns) or _sides(columns) or _sorted(columns)
 
 
 def _pair(columns: dict[str, Column]) -> dict[str, str]:
@@ -38,6 +38,16 @@ def _pair(columns: dict[str, Column]) -> dict[str, str]:
     if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, _asks) >= 0.8:
         return {"question": "_key", "answer": "_value"} if _is_prose(columns["_value"], 3) else {}
     return {}
+
+
+def _topic(columns: dict[str, Column]) -> dict[str, str]:
+    """TREC's topics: the description is the question that the query's keywords stand for."""
+    spelt = {plain(c): c for c in columns}
+    if not {"query", "description", "answer"} <= spelt.keys():
+        return {}
+    query, description = (columns[spelt[name]] for name in ("query", "description"))
+    in_full = share(description.values, _asks) >= 0.95 and share(query.values, _asks) <= 0.05
+    return {"question": description.name, "answer": spelt["answer"]} if in_full else {}
 
 
 def _asks(value) -> bool:

@@ -519,6 +519,14 @@ def test_a_text_of_a_key_s_letters_is_no_plain_text(tmp_path):
         written(tmp_path, "x.txt", "CADBBACDDA\nABCDDABCAA\n")
 
 
+def test_a_topic_s_description_that_asks_is_its_question():
+    rows = [{"query": f"{ILLS[i % 10]} drug {i}", "description": asked(i), "answer": ("no", "yes")[i % 2]} for i in range(24)]
+    reading, made = read(rows)
+    assert reading.fields["question"] == "description" and made[3]["question"] == asked(3)
+    rows = [row | {"query": asked(i), "description": told(i)} for i, row in enumerate(rows)]
+    assert read(rows)[0].fields["question"] == "query"
+
+
 @pytest.mark.parametrize("name", ["Model answer", "model_answer", "modelAnswer"])
 def test_a_model_answer_is_an_examiner_s_where_the_columns_are_an_exam_s(name):
     rows = [{"question": asked(i), name: told(i)} for i in range(24)]
