@@ -124,6 +124,8 @@ class Estimate:
     """what vLLM takes beside the weights, which it shares"""
     teacher: float = 0
     """distillation's"""
+    answering: float = 0
+    """GRPO's and RLOO's, beyond activations and logits: answers are written before anything is learnt from them"""
 
     @property
     def total(self) -> float:
@@ -193,7 +195,7 @@ def estimate(
         free_memory: bytes free before the run; on a GPU Unsloth's loss takes as much as there is, up to 4 GiB.
     """
     linear, embeddings, norms = adapters.total_parameters(config)
-    trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
+    trainable = _trainable(config, args)
     full = args.adapter == "full"
     eight = args.load_in_8bit or args.load_in_fp8  # and a scale a row, or a block of 128 x 128: a thousandth
     wide = 1 if eight else 2 if dequantized or not adapters.in_4bit(args) else NF4
@@ -209,17 +211,42 @@ def estimate(
     kept = activations(config, tokens, checkpointing, gpu, full)
     if not gpu:
         kept = max(kept, _kept_attention(config, tokens, longest, checkpointing, kept)) * SLACK
+    kept, head = max(kept, 4 * trainable), logits(config, tokens, method, gpu, free_memory - weights - held)
     return Estimate(
         weights=weights,
         adapters=held,
         optimizer=(2 if gpu and "8bit" in args.optim else 8) * trainable,
-        activations_or_gradients=max(kept, 4 * trainable),
-        logits=logits(config, tokens, method, gpu, free_memory - weights - held),
+        activations_or_gradients=kept,
+        logits=head,
         libraries=OVERHEAD["gpu" if gpu else "ram"],
         reward_model=_reward_model(args),
         vllm=_vllm(args, free_memory, weights),
         teacher=_teacher(args),
+        answering=max(_answering(config, args, longest, gpu) - kept - head, 0),
     )
+
+
+def _trainable(config: dict, args) -> int:
+    """Trained parameters; an adapter folder is trained on with its own rank and layers, whatever the arguments say."""
+    held = adapter_config(args.model)
+    layers = held.get("target_modules")
+    layers = layers if isinstance(layers, list) else args.target_modules
+    return adapters.trainable_parameters(config, args.adapter, held.get("r") or args.lora_r, layers)
+
+
+def _answering(config: dict, args, longest: int, gpu: bool) -> float:
+    """Bytes while GRPO and RLOO write answers, 0 where vLLM does: TRL has all of a step written at once (grpo_config.py:1085).
+
+    At the end keys and values of every token; at the beginning those of the prompts, and one layer's pass over them. In 16 bits,
+    on a processor in 32.
+    """
+    answer = getattr(args, "max_completion_length", None)
+    if answer is None or getattr(args, "fast_inference", False):
+        return 0
+    numbers = (2 if gpu else 4) * args.per_device_train_batch_size * args.gradient_accumulation_steps
+    cache = numbers * config["num_hidden_layers"] * 2 * adapters.shapes(config)["k_proj"][1]  # of a token's place
+    layer = numbers * 3 * (config["hidden_size"] + config["intermediate_size"])
+    return max(cache * longest, (cache + layer) * (longest - answer))
 
 
 def _reward_model(args) -> float:
@@ -274,7 +301,7 @@ def choose(config: dict | None, args, method: str, longest: int, gpu: bool, free
 
 def disk(config: dict, args) -> float:
     """Bytes that the run takes: the result, and two checkpoints with their optimizer beside a third that is being written."""
-    trainable = adapters.trainable_parameters(config, args.adapter, args.lora_r, args.target_modules)
+    trainable = _trainable(config, args)
     tokenizer = 15e6
     return (4 * trainable + tokenizer) + (3 * (12 * trainable + tokenizer) if args.save_steps > 0 else 0)
 
@@ -312,6 +339,10 @@ def memory_suggestions(args, need: Estimate) -> list[str]:
         found.append("--adapter qlora")
     if large:
         found.append(f"a smaller --max_length than {args.max_length}")
+    if need.answering > 0.1 * need.total:
+        found.append(
+            "a smaller --max_completion_length, or fewer --gradient_accumulation_steps (a step's answers are written together)"
+        )
     return [*found, "a smaller model"]
 
 

@@ -50,6 +50,23 @@ def test_grpos_reward_model_is_counted(tiny_model, tmp_path):
     assert bare.reward_model == 0 and scored.total - bare.total == pytest.approx(stored, rel=0.02)
 
 
+def test_an_adapter_is_counted_with_its_own_rank(tiny_model, tmp_path):
+    config = {"base_model_name_or_path": str(ROOT / tiny_model), "r": 64, "target_modules": ["q_proj", "v_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    found = memory.estimate(QWEN, args_of(dpo, "--model", str(tmp_path)), "dpo", 1024, gpu=True)
+    assert found.adapters == 2 * 4 * 28 * 64 * ((2048 + 2048) + (2048 + 1024))
+
+
+def test_the_answers_of_a_step_are_written_at_once(tiny_model):
+    """32 answers of 1024 tokens after prompts of 1024, keys and values of 28 layers in 16 bits: 7.5 GB, whatever a pass holds."""
+    flags = ["--max_completion_length", "1024", "--num_generations", "8", "--gradient_accumulation_steps"]
+    one, eight = (memory.estimate(QWEN, args_of(grpo, *flags, passes), "grpo", 2048, gpu=True) for passes in ("2", "8"))
+    written = eight.answering + eight.activations_or_gradients + eight.logits
+    assert written == pytest.approx(32 * 2048 * 28 * 2 * 1024 * 2, rel=1e-6) and eight.total - one.total > 5e9
+    assert "fewer --gradient_accumulation_steps" in " ".join(memory.memory_suggestions(args_of(grpo, *flags, "8"), eight))
+    assert memory.estimate(QWEN, args_of(sft), "sft", 2048, gpu=True).answering == 0
+
+
 def test_eight_bits_a_weight_lie_between_four_and_sixteen(tiny_model):
     sixteen, int8, fp8, nf4 = (
         memory.estimate(QWEN, args_of(sft, *flags), "sft", 1024, gpu=True).weights
