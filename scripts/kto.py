@@ -154,11 +154,18 @@ def make_trainer(args: Args, model, tokenizer, train, held_out):
 
 
 def with_mismatched(encoded: list[dict] | None, size: int):
-    """Rows with the answers of each batch of `size` moved on by one, from which TRL estimates the KL term."""
-    batches = [(encoded or [])[i : i + size] for i in range(0, len(encoded or []), size)]
-    return tokenised(
-        [{**row, "KL_completion_ids": batch[i - 1]["completion_ids"]} for batch in batches for i, row in enumerate(batch)]
-    )
+    """Rows with the answers of each batch of `size` moved on by one, from which TRL estimates the KL term.
+
+    A last batch of one row takes the answer before it: its own would be no mismatch.
+    """
+    rows, moved = encoded or [], []
+    for start in range(0, len(rows), size):
+        batch = rows[start : start + size]
+        before = batch[-1] if len(batch) > 1 else rows[start - 1]
+        for row in batch:
+            moved.append({**row, "KL_completion_ids": before["completion_ids"]})
+            before = row
+    return tokenised(moved)
 
 
 # ---------------------------------------------------------------------------------------------- main

@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 
+import kto
 import pytest
 from common import processor
 from common.synthetic import learnt
@@ -267,3 +268,8 @@ def test_killed_dpo_goes_on_and_ends_with_the_same_weights(tiny_model, tmp_path,
     flags = ["scripts/dpo.py", "--model", tiny_model, "--data", tmp_path / "pairs.jsonl", *QUICK, "--max_steps", 6]
     flags = [*map(str, flags), "--save_steps", "2", "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1"]
     ends_the_same_after_a_kill(flags, tmp_path, step)
+
+
+def test_a_last_batch_of_one_row_has_the_answer_before_it_as_its_mismatch():
+    rows = [{"prompt_ids": [0], "label": True, "completion_ids": [i]} for i in range(5)]
+    assert [row["KL_completion_ids"] for row in kto.with_mismatched(rows, 2)] == [[1], [0], [3], [2], [3]]
