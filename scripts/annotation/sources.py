@@ -15,7 +15,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
 from scoring import tasks
-from scoring.answers import CONTROL, FINAL_CHANNEL, REASONING, UNFINISHED
+from scoring.answers import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
 
@@ -195,7 +195,7 @@ def without_thinking(text: str) -> str:
     """The answer without reasoning and marks of channels, its markdown kept; empty where reasoning never ended."""
     if found := FINAL_CHANNEL.match(text):
         text = text[found.end() :]
-    text = CONTROL.sub("", REASONING.sub("", text))
+    text = CONTROL.sub("", without_reasoning(text))
     return (text[: found.start()] if (found := UNFINISHED.search(text)) else text).strip()
 
 

@@ -20,12 +20,14 @@
 By hand: what evaluation harnesses bring are single patterns for one prompt of their own ("The answer is (X)").
 """
 
+import functools
 import re
 import unicodedata
 from typing import NamedTuple
 
 TAGS = "think|thinking|thought|thoughts|reasoning|reason|analysis|scratchpad|rationale"
 REASONING = re.compile(rf"<(?P<tag>{TAGS})>.*?</(?P=tag)>|\[THINK\].*?\[/THINK\]|^.*(?:</(?:{TAGS})>|\[/THINK\])", re.S | re.I)
+ENDED = re.compile(rf"</(?:{TAGS})>|\[/THINK\]", re.I)
 UNFINISHED = re.compile(rf"<(?:{TAGS})>|\[THINK\]", re.I)
 # gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>B, or without its marks.
 FINAL_CHANNEL = re.compile(r"^.*(?:<\|channel\|>\s*final\s*(?:<\|message\|>)?|assistant\s*final(?=\W|[A-Z]|$))", re.S)
@@ -94,6 +96,7 @@ JSON_KEYS = re.compile(
 )
 ITEM = re.compile(
     r"(?:^|[\n.;,]\s*|\s)[\(\[]?([A-Ja-j])(?:[\)\].:]|\s*\|)\s*(?:[^\n;]{0,160}?)\b"
+    r"(?=[cefinrtvw])"  # as all of these begin: tried one by one at each word they took four times as long
     r"(?:(?P<no>in(?:correct|correc?t[ao])|errad[ao]|wrong|fals[ao]|false|not correct|não é correta|no es correcta)|"
     r"(?P<yes>correct|correc?t[ao]|cert[ao]|right|true|verdadeir[ao]))\b",
     re.I,
@@ -158,9 +161,9 @@ STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^°])\s*$")  # "III: D" matches tw
 FORMULA = re.compile(r"\s*[=^_+*/]")
 
 
-# How far back is looked from a letter, in characters: for the words before it, and for the beginning of its sentence. All the way
-# took seconds a row where a model repeats one letter until its tokens end.
-NEAR, SENTENCE = 120, 500
+# How far back is looked from a letter: for the words before it (seven in 120 characters: "no lugar da" and three more), and for
+# the beginning of its sentence. All the way took seconds a row where a model repeats one letter until its tokens end.
+WORDS, NEAR, SENTENCE = 7, 120, 500
 
 
 class Named(NamedTuple):
@@ -171,13 +174,19 @@ class Named(NamedTuple):
     begins: int
 
 
+def without_reasoning(text: str) -> str:
+    """Text without the reasoning that ended. What follows the last end is not searched: "<think>" without end took seconds."""
+    end = max((hit.end() for hit in ENDED.finditer(text)), default=0)
+    return REASONING.sub("", text[:end]) + text[end:]
+
+
 def plain(text: str) -> str:
     """Text without reasoning, marks of channels and markdown, letters of full width made plain; empty if it never ended."""
     if found := FINAL_CHANNEL.match(text):
         text = text[found.end() :]
     elif ANALYSIS_CHANNEL.match(text) and not re.match(r"\s*analysis[\s:]", text):
         return ""
-    text = next((turn for turn in TURN_ENDS.split(REASONING.sub("", text)) if turn.strip()), "")
+    text = next((turn for turn in TURN_ENDS.split(without_reasoning(text)) if turn.strip()), "")
     if unfinished := UNFINISHED.search(text):
         text = text[: unfinished.start()]
     text = unicodedata.normalize("NFKC", CONTROL.sub(" ", text))
@@ -278,15 +287,24 @@ def _own_lines(named: list[Named], text: str, options: dict[str, str]) -> list[N
     return heads + [one for one in named if one.at > lines[-1].at] if lines else []
 
 
-def back(text: str, at: int, far: int = NEAR) -> str:
-    return text[max(0, at - far) : at]
+def back(text: str, at: int) -> str:
+    """The last words before a place, as many as a pattern that ends there can take in."""
+    near = text[max(0, at - NEAR) : at]
+    words = near.rsplit(None, WORDS)
+    return near[len(words[0]) :] if len(words) > WORDS else near
 
 
 def _own(rest: str, option: str) -> int:
     """Where an option's own text ends if it begins `rest`, else 0."""
-    words = _same(option).split()
-    hit = re.match(r"[\W_]*" + r"[\W_]+".join(map(re.escape, words)) + r"(?!\w)", rest, re.I) if words else None
+    hit = _pattern(option).match(rest)
     return hit.end() if hit else 0
+
+
+@functools.lru_cache(64)
+def _pattern(option: str) -> re.Pattern:
+    """An option's words, whatever stands between them; nothing where it has none."""
+    words = r"[\W_]+".join(map(re.escape, _same(option).split()))
+    return re.compile(rf"[\W_]*{words}(?!\w)" if words else "(?!)", re.I)
 
 
 def _denied(rest: str, option: str) -> bool:
@@ -319,14 +337,14 @@ def _stands(text: str, hit: re.Match, group: int, options: dict[str, str]) -> bo
     """Whether a phrase names its letter: none that denies, supposes or compares."""
     raw, rest = hit.group(group), text[hit.end(group) :]
     before, ahead = back(text, hit.start(group)), back(text, hit.start()).rpartition("\n")[2]
-    sentence = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
+    sentence = re.split(r"[.!?\n]\s", text[max(0, hit.start() - SENTENCE) : hit.start()])[-1]
     if raw.upper() not in options or _denied(rest, options[raw.upper()]) or _is_word(raw, rest, before):
         return False
     if VERDICT.match(hit.group()) or (hit.re is CALLED_RIGHT and NOT_WHOLLY.search(sentence + hit.group())):
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
-    return not (SUPPOSED.search(sentence) and WOULD.search(hit.group()))
+    return not (WOULD.search(hit.group()) and SUPPOSED.search(sentence))
 
 
 def _quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
@@ -335,12 +353,12 @@ def _quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
     return bool(said) and _same(options.get(hit[1].upper(), "")).startswith(said)
 
 
-def _named(text: str, options: dict[str, str]) -> list[list[Named]]:
+def _named(text: str, options: dict[str, str], cues: list[list[re.Match]]) -> list[list[Named]]:
     """What phrases of each kind name, the strongest kind first; a reason's clause holds no phrase of the weakest."""
     found = []
-    for number, cue in enumerate(CUES):
-        patterns = [cue, CALLED_RIGHT, COPULA] if number == 1 else [cue]
-        hits = [hit for pattern in patterns for hit in pattern.finditer(text)]
+    for number, hits in enumerate(cues):
+        if number == 1:
+            hits = [*hits, *CALLED_RIGHT.finditer(text), *COPULA.finditer(text)]
         named = []
         for hit in hits:
             group = hit.lastindex
@@ -350,7 +368,7 @@ def _named(text: str, options: dict[str, str]) -> list[list[Named]]:
                 hit.re is COPULA and not _own(text[hit.end() :], options[hit[1].upper()])
             ):
                 continue
-            if number == 2 and REASON.search(re.split(r"[.!?;\n]", back(text, hit.start(), SENTENCE))[-1]):
+            if number == 2 and REASON.search(re.split(r"[.!?;\n]", text[max(0, hit.start() - SENTENCE) : hit.start()])[-1]):
                 continue
             named.append(Named(hit.group(group).upper(), hit.start(group), hit.start()))
             more = _joined(text[hit.end(group) :], options, hit.group(group).upper())
@@ -467,27 +485,28 @@ def _broken_off(after: str, option: str) -> bool:
     return after[-1:].isalnum() and begun != option and bool(begun) and option.startswith(begun)
 
 
-def _by_itself(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
+def _by_itself(text: str, options: dict[str, str], cues: list[list[re.Match]]) -> tuple[bool, str | None]:
     """Whether letters stand by themselves in the first or last sentence, and the one if all of the text's are one.
 
     A phrase that denied its letter has had its say.
     """
     letters, ends = list(options), [hit.span() for hit in SENTENCES.finditer(text)]
     first, last = (ends[0][0], len(text) if _cut_short(text) else ends[-1][1]) if ends else (len(text), 0)
-    single, named, phrased = set(), set(), {hit.start(hit.lastindex) for cue in CUES for hit in cue.finditer(text)}
+    single, named, phrased = set(), set(), {hit.start(hit.lastindex) for hits in cues for hit in hits}
     for hit in re.finditer(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)", text):
         opened, raw = hit.groups()
+        letter = raw.upper()
+        if letter not in letters or letter in single or (letter in named and first < hit.start() < last):
+            continue  # what is said of it here can change nothing
         before, after = back(text, hit.start()), text[hit.end() :]
         set_off = opened and re.match(r"[\)\]\"'”’]", after)
-        if raw.upper() not in letters or NAMED.search(before) or (raw.islower() and not set_off):
-            continue
-        if hit.start(2) in phrased:
+        if hit.start(2) in phrased or (raw.islower() and not set_off) or NAMED.search(before):
             continue
         set_off = set_off or (re.match(r"\s*[^\w\s]", after) and _own(after, options[raw.upper()]))  # "E (its text)"
         if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
             continue
-        clause = re.split(r"[.!?\n]\s", back(text, hit.start(), SENTENCE))[-1]
-        supposed = SUPPOSED.search(clause) and WOULD.search(clause)
+        clause = re.split(r"[.!?\n]\s", text[max(0, hit.start() - SENTENCE) : hit.start()])[-1]
+        supposed = WOULD.search(clause) and SUPPOSED.search(clause)
         if not (supposed or _denied(after, options[raw.upper()]) or DENIED_BEFORE.search(before)):
             unsure = (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before) or FORMULA.match(after)
             unsure = unsure or (hit.start() == 0 and _part(raw, after, options[raw.upper()]))
@@ -514,8 +533,8 @@ def extract(output: str, options: dict[str, str]) -> str | None:
         return _by_text(text, options, True) or _by_cue(text, options) or _by_text(text, options, False)
     if len(_same(text)) > 1 and (exact := _by_text(text, options, True)):
         return exact
-    letters = list(options)
-    kinds, opening = _named(text, options), _by_opening(text, options)
+    letters, cues = list(options), [list(cue.finditer(text)) for cue in CUES]
+    kinds, opening = _named(text, options, cues), _by_opening(text, options)
     if kinds[0]:
         return _agreed(kinds[0], text, letters)
     if strong := _own_lines(kinds[1], text, options) or kinds[1]:
@@ -529,7 +548,7 @@ def extract(output: str, options: dict[str, str]) -> str | None:
         return _agreed(kinds[2], text, letters)
     if one := _by_line(text, options):
         return one
-    found, answer = _by_itself(text, options)
+    found, answer = _by_itself(text, options, cues)
     if not found and (answer := _concluded(text, options)):
         named = [hit.end() for hit in re.finditer(rf"(?<![\w'’-]){answer}(?![\w'’-])", text)]
         answer = None if any(DENIED_AFTER.match(text[at:]) for at in named) else answer

@@ -257,9 +257,9 @@ def test_harmless_questions_that_are_declined_are_over_refusal(server, tmp_path,
     assert metrics["n_correct"] == 24 - declined
 
 
-@pytest.mark.parametrize("loop", ["B\n", "A, ", "se A ", "option B ", "the answer is B because "])
+@pytest.mark.parametrize("loop", ["B\n", "B ", "A, ", "se A ", "not B ", "option B ", "the answer is B because "])
 def test_one_letter_without_end_costs_by_its_length(monkeypatch, loop):
-    """A model that repeats itself until its tokens end: no pattern that ends at a letter is given all that stands before it."""
+    """A model that repeats itself until its tokens end: patterns that end at a letter are given few words for each."""
     lengths = []
 
     class Seen:
@@ -268,5 +268,18 @@ def test_one_letter_without_end_costs_by_its_length(monkeypatch, loop):
 
     for name in ("NAMED", "DENIED_BEFORE", "NEGATED_CUE", "SUPPOSED", "REASON"):
         monkeypatch.setattr(answers, name, Seen(getattr(answers, name)))
-    answers.extract("x " + loop * (2000 // len(loop)), OPTIONS)
-    assert lengths and max(lengths) <= answers.SENTENCE
+    text = "x " + loop * (2000 // len(loop))
+    answers.extract(text, OPTIONS)
+    assert lengths and max(lengths) <= answers.SENTENCE and sum(lengths) <= 80 * len(text)
+
+
+def test_reasoning_that_never_ends_is_looked_for_once(monkeypatch):
+    """The way from each "<think>" to the text's end was searched."""
+    searched = []
+
+    class Seen:
+        sub = staticmethod(lambda new, text: searched.append(text) or answers.re.sub("(?s)<think>.*?</think>", new, text))
+
+    monkeypatch.setattr(answers, "REASONING", Seen)
+    assert answers.plain("<think>so</think>B" + "<think>" * 2000) == "B"
+    assert searched == ["<think>so</think>"]
