@@ -15,7 +15,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
 from scoring import tasks
-from scoring.answers import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
+from scoring.outputs import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
 

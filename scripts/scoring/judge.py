@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from scoring.answers import plain
+from scoring.outputs import plain
 from scoring.predict import make_batches
 from scoring.tasks import is_text, user_text
 

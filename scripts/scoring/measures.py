@@ -9,7 +9,7 @@ import functools
 import math
 import re
 
-from scoring import answers
+from scoring.outputs import plain
 from scoring.statistics import wilson
 
 INVALID = "(invalid)"
@@ -181,7 +181,7 @@ def texts(records: list[dict]) -> dict:
     """BLEU and chrF of the corpus (sacrebleu), mean ROUGE-1, 2 and L F1 (rouge-score), all from 0 to 100."""
     import sacrebleu
 
-    predicted, gold = [answers.plain(r["output"] or "") for r in records], [r["gold"] for r in records]
+    predicted, gold = [plain(r["output"] or "") for r in records], [r["gold"] for r in records]
     rouge = [rouge_of(t, g) for t, g in zip(predicted, gold, strict=True)]
     return {
         "bleu": round(sacrebleu.corpus_bleu(predicted, [gold]).score, 4),

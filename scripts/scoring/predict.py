@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.files import reading, whole_lines, write_text
 from scoring import answers, measures, refusals, tasks
+from scoring.outputs import plain
 
 from data_prep.chat_template import to_messages
 
@@ -100,8 +101,8 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
         turned = tasks.rotated(row, by)
         if task == "open":
             gold = row.get("answer") or ""
-            same = bool(gold) and tasks.normalised(answers.plain(output)) == tasks.normalised(gold)
-            answer = gold if same else answers.plain(output) or None
+            same = bool(gold) and tasks.normalised(plain(output)) == tasks.normalised(gold)
+            answer = gold if same else plain(output) or None
         elif task in ("safety", "over_refusal"):
             declining, complying = ("declined", "complied") if task == "safety" else ("declined", "answered")
             answer = {True: declining, False: complying, None: None}[refusals.declined(output)]
@@ -112,7 +113,7 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
         answered.append((by, tasks.original(row, answer, by)))
     more = {"output": found[0][0], "finished": found[0][1]}
     if task == "open" and row.get("answer"):
-        more["rouge_l"] = round(measures.rouge_of(answers.plain(found[0][0]), row["answer"])["rougeL"], 5)
+        more["rouge_l"] = round(measures.rouge_of(plain(found[0][0]), row["answer"])["rougeL"], 5)
     valid = collections.Counter(answer for _, answer in answered if answer is not None)
     if len(found) > 1:
         more |= {"outputs": [output for output, _ in found], "rotations": rotations_of(row, answered)}

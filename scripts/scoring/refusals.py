@@ -2,7 +2,7 @@
 
 import re
 
-from scoring.answers import plain
+from scoring.outputs import plain
 
 REFUSED = re.compile(
     r"\b(?:i\s*(?:'m|’m| am)\s+(?:very |so |really |truly )?sorry(?!\s+(?:to|that|for|about|you|your|he|she|they)\b)"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import evaluate
 import pytest
 from common.errors import UserError
 from conftest import ROOT
-from scoring import answers, refusals
+from scoring import answers, outputs, phrases, refusals
 from scripted_server import reply
 
 OPTIONS = {"A": "Aspirin", "B": "Vitamin B12", "C": "Warfarin", "D": "Heparin", "E": "None of the above"}
@@ -266,11 +267,12 @@ def test_one_letter_without_end_costs_by_its_length(monkeypatch, loop):
         def __init__(self, pattern):
             self.search = lambda text: lengths.append(len(text)) or pattern.search(text)
 
-    for name in ("NAMED", "DENIED_BEFORE", "NEGATED_CUE", "SUPPOSED", "REASON"):
-        monkeypatch.setattr(answers, name, Seen(getattr(answers, name)))
+    for module in (answers, phrases):
+        for name in {"NAMED", "DENIED_BEFORE", "NEGATED_CUE", "SUPPOSED", "REASON"} & set(vars(module)):
+            monkeypatch.setattr(module, name, Seen(getattr(module, name)))
     text = "x " + loop * (2000 // len(loop))
     answers.extract(text, OPTIONS)
-    assert lengths and max(lengths) <= answers.SENTENCE and sum(lengths) <= 80 * len(text)
+    assert lengths and max(lengths) <= phrases.SENTENCE and sum(lengths) <= 80 * len(text)
 
 
 def test_reasoning_that_never_ends_is_looked_for_once(monkeypatch):
@@ -278,8 +280,8 @@ def test_reasoning_that_never_ends_is_looked_for_once(monkeypatch):
     searched = []
 
     class Seen:
-        sub = staticmethod(lambda new, text: searched.append(text) or answers.re.sub("(?s)<think>.*?</think>", new, text))
+        sub = staticmethod(lambda new, text: searched.append(text) or re.sub("(?s)<think>.*?</think>", new, text))
 
-    monkeypatch.setattr(answers, "REASONING", Seen)
-    assert answers.plain("<think>so</think>B" + "<think>" * 2000) == "B"
+    monkeypatch.setattr(outputs, "REASONING", Seen)
+    assert outputs.plain("<think>so</think>B" + "<think>" * 2000) == "B"
     assert searched == ["<think>so</think>"]
