@@ -10,9 +10,9 @@
 Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, classification, open answers, safety,
         perplexity (shapes and protocols: scripts/scoring/tasks.py). `--data general` is a fixed non-medical set.
 Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
-            n_too_long, n_unfinished, n_tied (likelihood: several likeliest options, the first counts), n_tied_correct,
-            protocol, task, predicted (how often each answer), by_topic, by_source, by_origin, by_exam, by_year,
-            by_difficulty (thirds), baselines, option_mass (letter: probability on the options at all), samples, classes
+            n_too_long, n_unfinished, n_tied (options equally likely, answers equally often: the first counts),
+            n_tied_correct, protocol, task, predicted (how often each answer), by_topic, by_source, by_origin, by_exam,
+            by_year, by_difficulty (thirds), baselines, option_mass (letter: probability on the options at all), samples, classes
             (precision, recall, F1, confusion matrix), calibration (letter), texts (BLEU, chrF, ROUGE), position_bias, judge,
             model, model_name, precision, shots, permutations, num_samples, temperature, max_new_tokens, data_sha256,
             rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity

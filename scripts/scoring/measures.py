@@ -108,9 +108,11 @@ def softmax(values: list[float]) -> list[float]:
     return [p / sum(parts) for p in parts]
 
 
-def tied(scores: dict[str, float]) -> bool:
-    """Whether several options share the highest score, as options of one text do."""
-    return list(scores.values()).count(max(scores.values())) > 1
+def tied(record: dict) -> bool:
+    """Whether several options share the highest score, as options of one text do, or several answers were given equally often."""
+    given = record.get("sample_answers") or [turn["answer"] for turn in record.get("rotations", [])]
+    weights = record.get("scores") or collections.Counter(answer for answer in given if answer is not None)
+    return bool(weights) and list(weights.values()).count(max(weights.values())) > 1
 
 
 def calibration(records: list[dict], bins: int = 10) -> dict:

@@ -31,8 +31,8 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
         found["calibration"] = measures.calibration(numbers)
         if all("option_mass" in r for r in numbers):
             found["option_mass"] = round(sum(r["option_mass"] for r in numbers) / len(numbers), 6)
-    if protocol in tasks.LIKELIHOOD:
-        tied = [r for r in scored if r["scores"] and measures.tied(r["scores"])]
+    if protocol in tasks.LIKELIHOOD or any("sample_answers" in r or "rotations" in r for r in scored):
+        tied = [r for r in scored if measures.tied(r)]
         found["n_tied"], found["n_tied_correct"] = len(tied), sum(r["correct"] for r in tied)
     if task == "open" and protocol != "judge":
         found["texts"] = measures.texts(records)
@@ -122,9 +122,11 @@ def warnings_of(metrics: dict) -> list[str]:
         if times > CONSTANT * n:
             found.append(f"one answer, {answer!r}, stands in {times} of {n} predictions; such a score says little of the model")
     if tied := metrics.get("n_tied"):
+        several, order = "likeliest options (the first counts, as in lm-evaluation-harness)", "order of their options"
+        if metrics["protocol"] not in tasks.LIKELIHOOD:
+            several, order = "answers given equally often (the first counts)", "order of the answers"
         found.append(
-            f"{tied} of {n} rows have several likeliest options, of which the first counts (as in lm-evaluation-harness); "
-            f"so {metrics['n_tied_correct']} of them are right by the order of their options"
+            f"{tied} of {n} rows have several {several}; so {metrics['n_tied_correct']} of them are right by the {order}"
         )
     if metrics.get("n_unfinished", 0) > UNFINISHED * n:
         found.append(

@@ -171,6 +171,16 @@ def test_options_of_equal_likelihood_are_counted_and_told():
     assert "n_tied" not in summary.summary([predict.record_of(ROW, "", "A", output="A", finished=True)], "mcq", "generate")
 
 
+def test_answers_given_equally_often_are_counted_and_told():
+    """The first one counts, of samples as of rotations (where the second names the other option's letter)."""
+    for read, outputs in ((predict.read_samples, "BAAB?"), (predict.read_samples, "BAAA?"), (predict.read_texts, "BB")):
+        answer, more = read(ROW, [(text, True) for text in outputs], "generate")
+        metrics = summary.summary([predict.record_of(ROW, "", answer, **more)], "mcq", "generate")
+        assert (answer, metrics["n_tied"]) == (("A", 0) if outputs == "BAAA?" else ("B", 1))
+    told = summary.warnings_of({**metrics, "protocol": "generate"})
+    assert any("1 of 1 rows have several answers given equally often" in note and "so 0 of them" in note for note in told)
+
+
 def test_samples_vote_and_are_drawn_again_alike(engine, monkeypatch, tmp_path):
     data = write_rows(tmp_path / "t.jsonl", medmcqa_rows(4))
     how = ("--protocol", "generate", "--num_samples", "3", "--temperature", "1.5", "--max_new_tokens", "4", "--output_dir")
