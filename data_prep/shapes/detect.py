@@ -85,11 +85,6 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     reading = dataclasses.replace(chosen.reading, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)
     reading = with_marks(reading, sample, wish, known, shown)
-    used = {*reading.fields.values(), *reading.option_columns, *reading.mark_columns, *reading.checked}
-    used |= {explode} if explode else set()
-    used |= {c.split(".")[0] for c in used}
-    used |= set(MADE_BY) if "synthetic" in columns else set()
-    unused = {c.name: c.told for c in columns.values() if c.name not in used}
     evidence = (
         *reading.evidence,
         *(f"every cell of {name} is a JSON string, with quotes and escapes, and is read" for name in quoted),
@@ -97,6 +92,8 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
         *(f"{other} is {usual}, spelt in another way" for other, usual in spelt.items()),
         *((f"its columns are those of {known.name} ({known.source}, {known.licence})",) if known else ()),
     )
+    used = reading.used | (set(MADE_BY) if "synthetic" in columns else set())
+    unused = {c.name: c.told for c in columns.values() if c.name not in used}
     values = [v for raw in sample[:60] for v in raw.values() if v]
     language = language_of([v for v in values if isinstance(v, str)] or [str(v) for v in values])
     return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)

@@ -68,12 +68,17 @@ class Reading:
     confidence: float = 1.0
     mark_columns: tuple[str, ...] = ()
 
+    @property
+    def used(self) -> set[str]:
+        """Every column that something is taken from."""
+        used = {*self.fields.values(), *self.option_columns, *self.mark_columns, *self.checked}
+        used |= {*self.pairs, *self.pairs.values(), *([self.explode] if self.explode else [])}
+        return used | {c.split(".")[0] for c in used}
+
     @functools.cached_property
     def columns(self) -> set[str]:
         """Every column that the first rows have, used or not."""
-        used = {*self.fields.values(), *self.option_columns, *self.mark_columns, *self.checked, self.explode}
-        used |= {*self.pairs, *self.pairs.values()}
-        return used | {c.split(".")[0] for c in used} | set(self.unused)
+        return self.used | set(self.unused)
 
     @property
     def task(self) -> str:
