@@ -1,6 +1,7 @@
 """Reader of HTML files: tables of questions as rows, exams in paragraphs and lists, or the page's text without its navigation."""
 
 import codecs
+import collections
 import re
 from pathlib import Path
 
@@ -33,7 +34,19 @@ def html_file(path: Path, shown: str, key: str = ""):
         raise UserError(
             f"{shown}: is mostly navigation: {linked} of its {len(text.split())} words are links. Save its content as .txt or .md"
         )
-    yield from written_or_text(text, shown, exam_rows(text, key))
+    rows = list(written_or_text(text, shown, exam_rows(text, key)))
+    if rows == [(1, {"text": text}, 0)] and (n := _groups_to_tick(root)) > 1:
+        raise UserError(
+            f"{shown}: holds {n} groups of options to tick, and does not say which are right, so that its questions would be "
+            "plain text. Bring them into a table of questions, options and answers; or, where text is meant, save it as .txt"
+        )
+    yield from rows
+
+
+def _groups_to_tick(root) -> int:
+    """How many questions of three options and more a page's form asks; a switch of yes and no is none."""
+    groups = collections.Counter(node.get("name") for node in root.iter("input") if node.get("type", "").lower() == "radio")
+    return sum(count >= 3 for count in groups.values())
 
 
 def html_page_text(path: Path, shown: str) -> str:

@@ -1,5 +1,6 @@
 """Which columns can be what: by what they are called, and whether their values fit."""
 
+import itertools
 import re
 
 from data_prep.shapes.columns import Column, share
@@ -157,6 +158,13 @@ def _option_columns(columns: dict[str, Column]) -> list[str]:
     if not best and alphabets.in_order([alphabets.canonical(name) for name in others]):
         return others if all(columns[c].kind in ("text", "number", "bool", "empty") for c in others) else []
     return best
+
+
+def numbered_texts(columns: dict[str, Column]) -> list[str]:
+    """Columns of texts that are called 1, 2, 3 … and no more: options perhaps, where nothing else says so."""
+    called = {str(name).strip(): name for name in columns}
+    run = itertools.takewhile(called.__contains__, map(str, range(1, 11)))
+    return [called[n] for n in run if columns[called[n]].kind == "text"]
 
 
 def inline_options(name: str, columns: dict[str, Column]) -> bool:

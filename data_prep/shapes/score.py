@@ -3,7 +3,7 @@
 import dataclasses
 
 from data_prep.shapes.columns import Column
-from data_prep.shapes.fitting import candidates, option_columns
+from data_prep.shapes.fitting import candidates, numbered_texts, option_columns
 from data_prep.shapes.keys import superseded
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ALWAYS, Candidate, Rule
@@ -34,7 +34,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
     used = {*reading.fields.values(), *reading.option_columns, *reading.mark_columns, *reading.checked}
     takers = [columns[c] for c in used if c in columns]
     with_options = rule.shape == "mcq"
-    spread = set() if with_options or len(options := option_columns(columns)) < 3 else set(options)
+    spread = set() if with_options or len(options := option_columns(columns) or numbered_texts(columns)) < 3 else set(options)
     unused = [
         c.name
         for c in columns.values()

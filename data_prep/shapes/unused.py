@@ -97,13 +97,18 @@ def about_the_item(column: Column) -> bool:
     return last in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
 
 
+def _corrects(column: Column) -> bool:
+    """Whether a column is a key that few rows have: one that puts another right there."""
+    return column.filled < 0.5 and "answer" in meanings(column.name)
+
+
 def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     """Whether a column looks like an answer, an option, a mark, a label or a role: by its name, or by what it holds."""
     if (
         not column.values
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
-        or (rows >= 20 and column.distinct == 1)
+        or (rows >= 20 and column.distinct == 1 and not (with_options and _corrects(column)))
         or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
     ):
         return False

@@ -4,6 +4,7 @@ import pytest
 from test_exam_text import KEY, agree, prepared
 
 from data_prep.common.errors import UserError
+from data_prep.documents.pages import html_file
 
 NAV = "<nav><ul>" + "".join(f"<li><a href='/{n}'>Menu {n}</a></li>" for n in range(30)) + "</ul></nav>"
 
@@ -80,3 +81,21 @@ def test_options_that_no_letter_names_are_asked_about(tmp_path):
     body = "<ol>" + exam(LISTED.replace(" type='A'", ""), "<li>{1}</li>", "{}</p></li>") + "</ol>"
     with pytest.raises(UserError, match="which plain text would mix up"):
         prepared(tmp_path, "prova.html", page(body))
+
+
+def ticked(groups: int, options: int) -> str:
+    ask = "<div>Qual é a conduta no caso {0} do ambulatório?</div>{1}"
+    tick = "<input type='radio' name='q{0}' value='{1}'/> conduta {1} do caso {0}<br/>"
+    return page("".join(ask.format(n, "".join(tick.format(n, o) for o in range(options))) for n in range(groups)))
+
+
+def test_a_form_of_questions_without_a_key_is_no_plain_text(tmp_path):
+    (tmp_path / "prova.html").write_text(ticked(3, 4), encoding="utf-8")
+    with pytest.raises(UserError, match=r"prova\.html: holds 3 groups of options to tick"):
+        list(html_file(tmp_path / "prova.html", "prova.html"))
+
+
+@pytest.mark.parametrize("groups, options", [(1, 4), (3, 2)])
+def test_a_page_with_a_poll_or_switches_is_text(tmp_path, groups, options):
+    (tmp_path / "guia.html").write_text(ticked(groups, options), encoding="utf-8")
+    assert [list(row) for _, row, _ in html_file(tmp_path / "guia.html", "guia.html")] == [["text"]]

@@ -709,3 +709,32 @@ def test_a_format_that_is_not_read_says_what_to_do(tmp_path, name, says):
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UserError, match=says):
         prepare(Args(inputs=[str(tmp_path / name)], output_dir=str(tmp_path / "out")))
+
+
+def answered(names, text="a conduta {1} do caso {0}"):
+    return [
+        {"question": f"Qual é a conduta no caso {i} do ambulatório?"}
+        | {name: text.format(i, name) for name in names}
+        | {"responses": f"No caso {i} dá-se a dose {i * i} do fármaco."}
+        for i in range(30)
+    ]
+
+
+def test_texts_called_by_numbers_beside_an_answer_may_be_its_options():
+    with pytest.raises(UserError, match=r"would go unused.*: 1 .*; 2 .*; 3 .*; 4 "):
+        read(answered("1234"))
+
+
+@pytest.mark.parametrize("names", ["12", "5678"])
+def test_other_columns_called_by_numbers_go_unused(names):
+    assert read(answered(names))[0].shape == "qa"
+
+
+def test_a_key_that_few_rows_have_is_not_lost():
+    rows = exam(correct_answer=lambda i: "C" if i == 3 else None)
+    with pytest.raises(UserError, match=r"would go unused.*correct_answer"):
+        read(rows)
+
+
+def test_a_constant_beside_the_key_goes_unused():
+    assert read(exam(correct_answer=lambda i: None, answer_flag=lambda i: 1))[0].shape == "mcq"
