@@ -92,7 +92,7 @@ def letters(tiny_model, tmp_path_factory):
 
 @pytest.mark.parametrize("method", ["grpo", "rloo"])
 def test_rewarded_answers_become_likelier(letters, tmp_path, method):
-    run_script(f"scripts/{method}.py", *letters, "--max_steps", 24, "--output_dir", tmp_path / "out")
+    run_script(f"scripts/{method}.py", *letters, "--max_steps", 16, "--output_dir", tmp_path / "out")
     found = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
     before = next(line["reward"] for line in found if "reward" in line)  # by chance 0.55: a wrong letter gives 0.1
     after = next(line["eval_reward"] for line in reversed(found) if "eval_reward" in line)
