@@ -221,7 +221,9 @@ def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
 )
 def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked, kept):
 
-    args = recipes.command_args(["python", "scripts/sft.py", "--output_dir", "x", "--gradient_checkpointing", "false"])
+    args = recipes.command_args(
+        ["python", "scripts/sft.py", "--model", "Qwen/Qwen3-1.7B", "--output_dir", "x", "--gradient_checkpointing", "false"]
+    )
     config = memory.KNOWN["Qwen/Qwen3-1.7B"]
     need = memory.estimate(config, args, "sft", 512, gpu=False).total
     args.gradient_checkpointing = checkpointing
