@@ -181,9 +181,9 @@ def _sorts_few(column: Column) -> bool:
     )
 
 
-def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
-    has = ", ".join(map(str, columns)) or "none"
-    shape, options = wish.shape, bool(option_columns(columns) or candidates("options", columns))
+def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str, list[str], dict[str, str]]:
+    """The shape that the columns' names come nearest to, the names that it needs, and the columns that are called so."""
+    shape = wish.shape
     if shape == "auto":
         near = ("mcq", "qa", "classification", "text") if options else ("qa", "classification", "text")
         shape = max(near, key=lambda s: sum(bool(candidates(names[0], columns)) for names in RULE_OF[s].needs))
@@ -195,12 +195,23 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     if wish.shape == "auto" and not fields and (likely := _by_lengths(columns)):
         shape, fields = likely
         needs = list(fields)
+    return shape, needs, fields
+
+
+def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
+    has = ", ".join(map(str, columns)) or "none"
+    options = bool(option_columns(columns) or candidates("options", columns))
+    shape, needs, fields = _nearest(columns, wish, options)
     texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
     if wish.shape == "auto" and not options and (hint := _likelier(columns, texts)):
         return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
+    if wish.shape == "auto" and shape == "qa" and (key := columns.get(fields.get("answer"))) and 0 < key.length <= 2:
+        why = f"{key.name} holds letters or numbers, as a key does, and no column holds the options; name them, or add them"
+        return f"{shown}: no shape fits its fields ({has}): {why}."
     if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length
-        fields |= _by_lot(lacking, [columns[c] for c in texts if c not in fields.values()])
+        least = 10 if shape == "qa" else 0  # characters: a month is no question
+        fields |= _by_lot(lacking, [columns[c] for c in texts if c not in fields.values() and columns[c].length >= least])
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )

@@ -132,3 +132,13 @@ def test_letters_alone_are_answers_to_nothing():
     """The options stand in columns whose names say nothing: as question and answer, letters would be learnt."""
     with pytest.raises(UserError, match="letters alone"):
         read(exam("Pergunta", "Resposta", "Quadro {}"))
+
+
+def test_no_line_to_paste_teaches_a_bare_letter_or_asks_of_a_month():
+    """A key whose options no column holds is none of the answers; a month that a group goes with asks nothing."""
+    lettered = [{"tema": f"Tema {i % 5}", "texto_original": asked(i), "answer": letter(i)} for i in range(24)]
+    grouped = [{"year": 2000 + i, "month": "March October".split()[i % 2], "gruppe": "AB"[i % 2]} for i in range(24)]
+    for rows, said in ((lettered, "answer holds letters or numbers, as a key does"), (grouped, "no two of them hold texts")):
+        with pytest.raises(UserError, match=said) as error:
+            read(rows)
+        assert "shape: qa" not in str(error.value)
