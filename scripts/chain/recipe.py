@@ -17,7 +17,7 @@ from pathlib import Path
 from common.arguments import parse_args
 from common.errors import UserError
 from common.paths import ROOT
-from training import memory
+from training import peak
 
 KEYS = {"title", "extends", "variables", "rehearsal", "stages", "seeds"}
 STAGE_KEYS = {"name", "command", "inputs", "outputs", "when"}
@@ -43,7 +43,7 @@ class Stage:
 
     @property
     def trains(self) -> bool:
-        return Path(self.script).stem in memory.METHODS
+        return Path(self.script).stem in peak.METHODS
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from common import models
 from common.errors import CheckFailed, UserError
 from common.files import read_json
-from training import memory
+from training import peak
 
 from data_prep.chat_template import IGNORED
 
@@ -34,7 +34,7 @@ def check_vocabulary(model: str, teacher: str) -> None:
     if unlike := sorted(word for word in words.keys() | others.keys() if words.get(word) != others.get(word)):
         first = f"first {unlike[0]!r}, {words.get(unlike[0])} and {others.get(unlike[0])}"
         raise UserError(f"teacher: {teacher} has another vocabulary than {model}: {len(unlike)} tokens differ, {first}")
-    mine, its = (memory.read_config(name)["vocab_size"] for name in (model, teacher))
+    mine, its = (peak.read_config(name)["vocab_size"] for name in (model, teacher))
     if mine != its:
         raise UserError(f"teacher: the output layer of {teacher} has {its} rows, that of {model} {mine}; GKD needs as many")
 

@@ -44,7 +44,7 @@ class Method:
     """What makes a method."""
 
     name: str
-    """as in memory.METHODS"""
+    """as in peak.METHODS"""
     check_row: Callable[[dict], list[str]]
     """row -> problems, without a tokenizer"""
     make_dataset: Callable

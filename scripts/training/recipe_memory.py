@@ -7,7 +7,7 @@ from common.errors import UserError
 from common.machine import free_bytes
 from common.models import find_model
 from export.needs import Shape, needs
-from training import adapters, memory
+from training import adapters, memory, peak
 
 
 class Stage(NamedTuple):
@@ -46,7 +46,7 @@ def stage_need(stage: Stage, config: dict, training: memory.Memory, ram: memory.
         return Need(stage.name, ram, *export_needs(config, args))
     longest = args.max_length + getattr(args, "max_completion_length", 0)
     choice = memory.choose(config, args, stage.script, longest, training.gpu, training.free)
-    need = memory.estimate(config, args, stage.script, longest, training.gpu, choice.dequantize_nf4, training.free).total
+    need = peak.estimate(config, args, stage.script, longest, training.gpu, choice.dequantize_nf4, training.free).total
     return Need(stage.name, training, need, memory.disk(config, args))
 
 
@@ -77,7 +77,7 @@ def needs_of(stages: list[Stage], training: memory.Memory, ram: memory.Memory) -
     cannot be had, or is of an unknown shape, gives a line that says so.
     """
     begins, configs, found = {}, {}, Needs([], [])
-    for stage in (s for s in stages if s.script in (*memory.METHODS, "export_gguf")):
+    for stage in (s for s in stages if s.script in (*peak.METHODS, "export_gguf")):
         model = begun_with(str(stage.args.model), begins)
         begins[str(stage.args.output_dir)] = model
         if reward := getattr(stage.args, "reward_model", None):
@@ -106,15 +106,15 @@ def lines(stages: list[Stage]) -> list[str]:
 
     ram = memory.Memory(False, float(psutil.virtual_memory().available), float(psutil.virtual_memory().total))
     found = needs_of(stages, memory.free(), ram)
-    where = next((Path(s.args.output_dir) for s in stages if s.script in (*memory.METHODS, "export_gguf")), Path())
+    where = next((Path(s.args.output_dir) for s in stages if s.script in (*peak.METHODS, "export_gguf")), Path())
     return found.not_estimated + (_table(found, free_bytes(where)) if found.stages else [])
 
 
 def shape_of(model: str) -> dict:
     """config.json of a model: known by name, here, or from the hub."""
-    if not Path(model).exists() and model not in memory.KNOWN:
+    if not Path(model).exists() and model not in peak.KNOWN:
         find_model(model)
-    return memory.read_config(model)
+    return peak.read_config(model)
 
 
 def _table(needs: Needs, free_disk: float) -> list[str]:

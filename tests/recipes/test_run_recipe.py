@@ -9,7 +9,7 @@ from chain import estimate
 from chain import recipe as recipes
 from common import models
 from conftest import ROOT, run_script
-from training import adapters, memory
+from training import adapters, memory, peak
 
 STEP = '''"""A step."""
 import sys
@@ -175,7 +175,7 @@ def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkey
     )
     written = [*scored[:-1], f"{tmp_path}/w", "--protocol", "generate"]
     chain = recipes.Recipe("T", [recipes.Stage("score", scored), recipes.Stage("write", written)], {})
-    weights = sum(adapters.total_parameters(memory.KNOWN["Qwen/Qwen3-1.7B"]))
+    weights = sum(adapters.total_parameters(peak.KNOWN["Qwen/Qwen3-1.7B"]))
     monkeypatch.setattr(estimate, "card", lambda: "NVIDIA A100-SXM4-40GB")
     [line] = estimate.hours(chain, tmp_path)
     minutes = estimate.in_words(2 * weights * 300 * 200 * 3 / (312e12 / 5))
@@ -201,11 +201,11 @@ def test_recipes_fit_the_card_they_are_for(recipe, gigabytes):
     stages = recipes.read(ROOT / "recipes" / recipe, ROOT / "runs" / recipe).stages
     for stage in stages:
         method = stage.script.removeprefix("scripts/").removesuffix(".py")
-        if method in memory.METHODS:
+        if method in peak.METHODS:
             args = recipes.command_args(stage.command)
             begins = next(s.command for s in stages if "--model" in s.command)
-            config = memory.KNOWN[begins[begins.index("--model") + 1]]
-            need = memory.estimate(config, args, method, args.max_length, gpu=True, free_memory=gigabytes * 1e9).total
+            config = peak.KNOWN[begins[begins.index("--model") + 1]]
+            need = peak.estimate(config, args, method, args.max_length, gpu=True, free_memory=gigabytes * 1e9).total
             assert need < memory.TIGHT * gigabytes * 1e9, (stage.name, need)
 
 
@@ -224,8 +224,8 @@ def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked,
     args = recipes.command_args(
         ["python", "scripts/sft.py", "--model", "Qwen/Qwen3-1.7B", "--output_dir", "x", "--gradient_checkpointing", "false"]
     )
-    config = memory.KNOWN["Qwen/Qwen3-1.7B"]
-    need = memory.estimate(config, args, "sft", 512, gpu=False).total
+    config = peak.KNOWN["Qwen/Qwen3-1.7B"]
+    need = peak.estimate(config, args, "sft", 512, gpu=False).total
     args.gradient_checkpointing = checkpointing
     assert memory.choose(config, args, "sft", 512, False, share * need / memory.TIGHT)[0] == unpacked
     assert args.gradient_checkpointing != kept
@@ -234,7 +234,7 @@ def test_settings_follow_the_memory_that_is_free(share, checkpointing, unpacked,
 def test_a_gpu_recomputes_unless_it_is_told_not_to():
 
     args = recipes.command_args(["python", "scripts/sft.py", "--output_dir", "x"])
-    assert memory.choose(memory.KNOWN["Qwen/Qwen3-1.7B"], args, "sft", 512, True, 1e12)[0] is False
+    assert memory.choose(peak.KNOWN["Qwen/Qwen3-1.7B"], args, "sft", 512, True, 1e12)[0] is False
     assert args.gradient_checkpointing is True
 
 
@@ -248,4 +248,4 @@ def test_model_without_its_owner_is_told_before_anything_runs(tmp_path, name, me
 
 def test_models_that_recipes_name_are_known_by_their_owner():
     named = {recipes.load(path.parent).variables.get("model") for path in (ROOT / "recipes").glob("*/recipe.yaml")}
-    assert named - {None} <= set(models.ON_THE_HUB) == set(memory.KNOWN)
+    assert named - {None} <= set(models.ON_THE_HUB) == set(peak.KNOWN)
