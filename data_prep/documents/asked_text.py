@@ -8,6 +8,7 @@ import re
 from data_prep.documents.exam.layout import TAGS
 from data_prep.tables.records import Bad
 from data_prep.values.choices import split_stem
+from data_prep.words.phrases import asks
 
 ASKS = r"pergunta|quest[ãa]o|question|pregunta|frage|domanda|p|q"
 TELLS = r"resposta|answer|respuesta|r[ée]ponse|antwort|risposta|r|a"
@@ -74,7 +75,7 @@ def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
     Headings below theirs belong to the answers. What else stands there, as an introduction or references, is Bad.
     """
     heads = list(HEADS.finditer(text))
-    asked = [hit for hit in heads if hit[2].strip("*_ ").endswith(("?", "？", "؟"))]
+    asked = [hit for hit in heads if asks(hit[2].strip("*_ "))]
     if len(asked) < 2 * FEWEST or len({len(hit[1]) for hit in asked}) > 1:
         return []
     level = len(asked[0][1])

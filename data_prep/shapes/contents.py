@@ -7,6 +7,7 @@ from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
 from data_prep.values.strict import cell, is_missing
 from data_prep.values.turns import role_of, speakers_of
+from data_prep.words.phrases import asks
 
 INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
 NUMBERS = re.compile(r"(?im)^[ \t]*(?:id|dialog(?:ue)?|conversation|case|caso)[ \t]*[=:#][ \t]*\d+[ \t]*$")
@@ -32,7 +33,7 @@ def no_prose(column: Column) -> str:
 def _asks_only(text: str) -> bool:
     """Whether nearly every line of a text is a question: what answers them stands elsewhere, in the file's name perhaps."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return len(lines) >= 5 and sum(line.endswith(("?", "？", "؟")) for line in lines) >= 0.9 * len(lines)
+    return len(lines) >= 5 and sum(map(asks, lines)) >= 0.9 * len(lines)
 
 
 def _in_pairs_of_lines(text: str) -> bool:

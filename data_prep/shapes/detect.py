@@ -7,6 +7,7 @@ label or a role and goes nowhere stops the run.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 from data_prep.common.errors import UserError
 from data_prep.shapes.asking import choose
@@ -34,11 +35,22 @@ from data_prep.words.language import language_of
 from data_prep.words.names import MADE_BY, plain
 
 
-def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True) -> Reading:
-    """The reading of a file. Raises UserError, with lines to paste, where it is unclear or would leave out what matters.
+class Table(NamedTuple):
+    """A file's first rows as its reading is told from them: names spelt in one way, lists within rows spread out."""
 
-    Where `strict` is False the likeliest reading is taken and unused columns do not matter: enough to know what is asked.
-    """
+    sample: list[dict]
+    columns: dict[str, Column]
+    wish: Wish
+    known: Known | None
+    quoted: tuple[str, ...]  # columns whose texts are JSON strings
+    spelt: dict[str, str]  # another spelling of a column -> the usual one
+    explode: str
+    pairs: dict[str, str]
+    said: bool  # the shape and its columns are given: what else there is is listed alone
+
+
+def _table_of(sample: list[dict], wish: Wish, shown: str, strict: bool) -> Table:
+    """Raises UserError, with lines to paste, where pairs of columns may be questions of one row or several."""
     if quoted := quoted_columns(sample):
         sample = [without_quotes(raw, quoted) for raw in sample]
     spelt = spellings(sample, set(wish.fields.values()))
@@ -64,6 +76,15 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
         outer = {name for name in columns if name != explode}
         columns = profile(sample := [respelt(raw, more) for raw in sample])
         columns = {name: c._replace(around=name in outer) for name, c in columns.items()}
+    return Table(sample, columns, wish, known, quoted, spelt, explode, pairs, said)
+
+
+def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True) -> Reading:
+    """The reading of a file. Raises UserError, with lines to paste, where it is unclear or would leave out what matters.
+
+    Where `strict` is False the likeliest reading is taken and unused columns do not matter: enough to know what is asked.
+    """
+    sample, columns, wish, known, quoted, spelt, explode, pairs, said = _table_of(sample, wish, shown, strict)
     ways = {} if wish.fields or pairs else tongues_of({n: c for n, c in columns.items() if n not in wish.ignore})
     if not wish.fields and not wish.explode:
         wish = dataclasses.replace(wish, fields=question_parts(columns) or named_together(columns))
@@ -71,12 +92,11 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     passed = {c for c in columns if known and plain(c) in set(map(plain, known.passed.split()))} | set(wish.ignore)
     rules = [RULE_OF[wish.shape]] if wish.shape != "auto" else RULES
     if len(ways) > 1 and strict:
-        best = {language: _best(rules, sample, columns, wish, passed | others) for language, others in ways.items()}
-        if all(best.values()):
-            raise ask_of_tongues(best, ways, shown)
+        each = {language: _candidates(rules, sample, columns, wish, passed | others) for language, others in ways.items()}
+        if all(each.values()):
+            raise ask_of_tongues({name: max(found, key=lambda c: c.score) for name, found in each.items()}, ways, shown)
     passed |= next(iter(ways.values()), set())
-    found = [c for rule in rules if (c := candidate_of(rule, sample, columns, wish, passed))]
-    found = found or [c for rule in rules if (c := candidate_of(rule, sample, with_empty(columns), wish, passed))]
+    found = _candidates(rules, sample, columns, wish, passed) or _candidates(rules, sample, with_empty(columns), wish, passed)
     found = [c._replace(reading=dataclasses.replace(c.reading, explode=explode, pairs=pairs)) for c in found]
     if not found and wish.shape == "auto" and strict:
         ask_of_intents(columns, shown)
@@ -99,10 +119,9 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)
 
 
-def _best(rules: list[Rule], sample: list[dict], columns: dict[str, Column], wish: Wish, passed: set[str]) -> Candidate | None:
-    """The best of what the rules make of the columns that are not passed over."""
-    found = [c for rule in rules if (c := candidate_of(rule, sample, columns, wish, passed))]
-    return max(found, key=lambda c: c.score, default=None)
+def _candidates(rules: list[Rule], sample: list[dict], columns: dict[str, Column], wish: Wish, passed) -> list[Candidate]:
+    """What the rules make of the columns that are not passed over."""
+    return [c for rule in rules if (c := candidate_of(rule, sample, columns, wish, passed))]
 
 
 def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[Wish, Known | None]:

@@ -23,7 +23,7 @@ from data_prep.words.names import (
     without_language,
     words_of,
 )
-from data_prep.words.phrases import NUMBERED, meanings
+from data_prep.words.phrases import ITEM_NUMBER, NUMBERED, meanings
 
 
 def _talks(value) -> bool:
@@ -92,12 +92,9 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), rank.get(plain(c.name), len(rank))))]
 
 
-NUMBERING = re.compile(r"\W*(?:q|quest[ãa]o|question|pregunta|pergunta|item|n[º°o]?)?\W*\d{1,4}(?:\.0)?\W*", re.I)
-
-
 def is_numbering(column: Column) -> bool:
     """Whether a column only numbers its items: 7, Q7, `Questão 7`."""
-    return share(column.values, lambda v: NUMBERING.fullmatch(str(v))) >= 0.95
+    return share(column.values, lambda v: ITEM_NUMBER.fullmatch(str(v))) >= 0.95
 
 
 NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"

@@ -7,7 +7,7 @@ from data_prep.shapes.fitting import candidates
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
 from data_prep.words.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
-from data_prep.words.phrases import meanings, of_phrase
+from data_prep.words.phrases import asks, meanings, of_phrase
 
 OTHERS = (
     "answer",
@@ -35,7 +35,7 @@ def _pair(columns: dict[str, Column]) -> dict[str, str]:
     called = {c for name in ("question", "answer") for c in candidates(name, columns)}
     if len(both) == 1 and not called - {spelt[name] for name in both[0]}:
         return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]}
-    if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, _asks) >= 0.8:
+    if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, asks) >= 0.8:
         return {"question": "_key", "answer": "_value"} if _is_prose(columns["_value"], 3) else {}
     return {}
 
@@ -46,12 +46,8 @@ def _topic(columns: dict[str, Column]) -> dict[str, str]:
     if not {"query", "description", "answer"} <= spelt.keys():
         return {}
     query, description = (columns[spelt[name]] for name in ("query", "description"))
-    in_full = share(description.values, _asks) >= 0.95 and share(query.values, _asks) <= 0.05
+    in_full = share(description.values, asks) >= 0.95 and share(query.values, asks) <= 0.05
     return {"question": description.name, "answer": spelt["answer"]} if in_full else {}
-
-
-def _asks(value) -> bool:
-    return str(value).rstrip().endswith(("?", "？", "؟"))
 
 
 def _sides(columns: dict[str, Column]) -> dict[str, str]:

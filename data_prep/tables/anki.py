@@ -44,10 +44,8 @@ def _named(rows: list[tuple[int, list[str]]], told: dict[str, str], sign: str) -
     aside = {int(n): name.removesuffix(" column") for name, n in told.items() if name.endswith(" column") and n.isdigit()}
     fields = [n for n in range(1, width + 1) if n not in aside]
     sides = dict(zip(fields, ("front", "back"), strict=True)) if len(fields) == 2 else {}
-    names = (
-        header_of(told["columns"].split(sign)) if "columns" in told else [(aside | sides).get(n, "") for n in range(1, width + 1)]
-    )
-    names = header_of(names)
+    unnamed = [(aside | sides).get(n, "") for n in range(1, width + 1)]
+    names = header_of(told["columns"].split(sign) if "columns" in told else unnamed)
     return [
         (
             line,

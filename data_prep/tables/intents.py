@@ -67,9 +67,10 @@ def _examples(part: dict, shown: str) -> list[str]:
 
 
 def _row(kind: str, name: str, line: str) -> dict | Bad:
-    item = ITEM.fullmatch(line)
-    if kind != "intent" or not item:
-        return Bad(f"of a {kind}, no example of an intent" if kind != "intent" else "no item of a list of examples", line)
+    if kind != "intent":
+        return Bad(f"of a {kind}, no example of an intent", line)
+    if not (item := ITEM.fullmatch(line)):
+        return Bad("no item of a list of examples", line)
     return {"text": ENTITY.sub(r"\1", item[1]), "label": name}
 
 

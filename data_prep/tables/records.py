@@ -230,12 +230,12 @@ def _squad(articles: list):
 
 def header_of(cells: list) -> list[str]:
     """Names of columns: an empty one gets its number, a repeated one too, so that none is lost."""
-    names, seen = [], {}
+    names: dict[str, None] = {}
     for i, cell in enumerate(cells, 1):
         name = str(cell).strip() if cell is not None and str(cell).strip() else f"_column{i}"
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return names
+        more = (f"{name} ({n})" for n in itertools.count(2))
+        names[name if name not in names else next(other for other in more if other not in names)] = None
+    return list(names)
 
 
 def one_header(headers: list[list[str]], shown: str) -> list[str]:

@@ -73,7 +73,15 @@ PARTICLES = set(
 )  # inside a name only
 
 
+ITEM_NUMBER = re.compile(  # all that a cell says: 7, Q7, `Questão 7`
+    r"\W*(?:q|quest[ãa]o|question|pregunta|pergunta|item|n[º°o]?)?\W*(\d{1,4})(?:\.0)?\W*", re.I
+)
 NUMBERED = re.compile(r"^\s*\d{1,2}\s*[.)-]\s+(?=\D)")  # "1. Pergunta", as forms number what they ask
+
+
+def asks(text) -> bool:
+    """Whether a text ends with a question mark, of any script."""
+    return str(text).rstrip().endswith(("?", "？", "؟"))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -180,12 +180,12 @@ def _lists(text: str, letter: str, its_text: bool, options: dict[str, str]) -> b
 
 def _by_line(text: str, options: dict[str, str]) -> str | None:
     """The option whose letter and text make up a line after a colon, where no other option has a line."""
-    lines = {line[1].upper(): (line, line.start()) for line in LINE.finditer(text) if line[1].upper() in options}
+    lines = {line[1].upper(): line for line in LINE.finditer(text) if line[1].upper() in options}
     if len(lines) != 1:
         return None
-    [(letter, (line, at))] = lines.items()
+    [(letter, line)] = lines.items()
     said = same(options[letter])
-    return letter if said and same(line[2] or "") == said and text[:at].rstrip().endswith(":") else None
+    return letter if said and same(line[2] or "") == said and text[: line.start()].rstrip().endswith(":") else None
 
 
 def _cut_short(text: str) -> bool:

@@ -15,7 +15,7 @@ from data_prep.shapes.convert import convert
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.nested import rows_of
 from data_prep.shapes.reading import PASTED, Wish, read_readings, write_readings
-from data_prep.tables.records import records_of
+from data_prep.tables.records import header_of, records_of
 
 
 def drug(i: int, k: int) -> str:
@@ -199,3 +199,8 @@ def test_titles_of_a_long_file_are_no_classes():
         made(rows)
     assert "sorted by" not in str(error.value)
     assert pasted([row | {"rotina": f"Ala {i % 9}"} for i, row in enumerate(rows)])[0]["label"] == "Ala 0"
+
+
+def test_a_repeated_name_does_not_take_one_that_is_there():
+    """Else the third column would be lost without a word."""
+    assert header_of(["a", "a", "a (2)", "a", ""]) == ["a", "a (2)", "a (2) (2)", "a (3)", "_column5"]

@@ -201,9 +201,9 @@ def table_for(text: str, numbers: list[int]) -> Table:
         return Table({}, "it holds several keys that differ")
     if not whole:
         rows = commented(text, numbers)
-        strings = strings_in(text)
-        if not rows.letters and not tables and strings and len(set(strings)) == 1 and in_a_row(numbers, strings[0]):
-            return Table({n: [letter] for n, letter in zip(numbers, strings[0], strict=True)})
+        strings = set() if rows.letters or tables else set(strings_in(text))
+        if len(strings) == 1 and numbers == list(range(1, len(letters := strings.pop()) + 1)):
+            return Table({n: [letter] for n, letter in zip(numbers, letters, strict=True)})
         return rows if rows.letters or not tables else Table({}, f"its key {_told(tables[0])}, its questions {_told(numbers)}")
     table = whole[0]
     if min(table) != min(numbers) or max(table) != max(numbers):
@@ -211,11 +211,6 @@ def table_for(text: str, numbers: list[int]) -> Table:
     if sum(bool(table[n]) for n in numbers) < 0.8 * len(numbers):
         return Table({}, "many numbers of its key have no letter")
     return Table({n: [letter.upper() for letter in table[n]] for n in numbers})
-
-
-def in_a_row(numbers: list[int], letters: str) -> bool:
-    """Whether numbers count up from 1, as many of them as there are letters."""
-    return numbers == list(range(1, len(letters) + 1))
 
 
 def _told(numbers) -> str:

@@ -9,9 +9,8 @@ from data_prep.documents.exam.files import EXAM_NAME, KEY_NAME
 from data_prep.tables.records import LOOKED_AT, Bad
 from data_prep.values.strict import is_missing
 from data_prep.words.names import ANNULLED, OF_A_MODEL, words_of
-from data_prep.words.phrases import meanings
+from data_prep.words.phrases import ITEM_NUMBER, meanings
 
-NUMBER = re.compile(r"\W*(?:q|quest[ãa]o|question|pregunta|pergunta|item|n[º°o]?)?\W*(\d{1,4})(?:\.0)?\W*", re.I)
 LETTER = re.compile(r"\(?[A-Ja-j]\)?")
 SHEET = r"(?:sheet|planilha|folha|hoja|aba|tab) ?\d*"
 PLAIN = rf"\b(?:{KEY_NAME}|{EXAM_NAME}|oficial|definitivo|official|final|de|do|da|das|dos|{SHEET})\b"
@@ -82,7 +81,7 @@ def _filled(rows: list[dict]) -> list[str]:
 
 
 def _number(value) -> int | None:
-    hit = NUMBER.fullmatch(str(value))
+    hit = ITEM_NUMBER.fullmatch(str(value))
     return int(hit[1]) if hit else None
 
 
