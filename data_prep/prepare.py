@@ -124,7 +124,6 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
         "readings": {s.shown: s.reading.as_dict() | ({"late": dict(s.late)} if s.late else {}) for s in sources if s.reading},
         "options": asdict(args),
         "reasons": dict(tally.reasons.most_common()),
-        "contradicting_duplicates": tally.contradicting,
         "cleaned": dict(sorted(tally.cleaned.items())),
         "personal_data": dict(sorted(tally.personal.items())),
         "thinking": {"trained" if args.enable_thinking else "left out": tally.thoughts} if tally.thoughts else {},

@@ -23,11 +23,11 @@ HEADINGS = re.compile(
 def headed_dialogues(text: str) -> list[tuple[int, dict]]:
     """(line, record) of each such dialogue; what stands between its number and the first speaker is its `heading`.
 
-    [] where the text does not begin with such a line, where numbers come again, or where fewer than nine in ten parts hold
-    both sides: the others become rejects.
+    [] where the text does not begin with such a line, where more than one number in twenty comes again, or where fewer than
+    nine in ten parts hold both sides: the others become rejects.
     """
     heads = list(HEAD.finditer(text))
-    if len(heads) < 2 or text[: heads[0].start()].strip() or len({hit[1] for hit in heads}) < len(heads):
+    if len(heads) < 2 or text[: heads[0].start()].strip() or len({hit[1] for hit in heads}) < 0.95 * len(heads):
         return []
     records, whole = [], 0
     for hit, following in itertools.pairwise([*heads, None]):

@@ -4,6 +4,7 @@ Each yields (line or number, record, bytes so far).
 """
 
 import functools
+import io
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
 from data_prep.tables.records import Bad, csv_file, jsonl
-from data_prep.tables.unpack import suffix_of, whole_bytes, whole_text
+from data_prep.tables.unpack import SAID, suffix_of, whole_bytes, whole_text
 from data_prep.values.choices import LINE, split_stem
 from data_prep.values.strict import from_literal, is_count
 from data_prep.values.turns import SPEAKER, role_of
@@ -28,17 +29,24 @@ from data_prep.words.names import plain
 # ---------------------------------------------------------------------------------------------- XML
 
 
+DECLARED = re.compile(rb"\s*<\?xml[^>]*\bencoding\s*=")
+
+
 def xml_file(path: Path, shown: str):
     """Moodle's question banks, MedQuAD (`QAPair` under any root), LiveQA (`NLM-QUESTION`), MEDIQA's answers (`AnswerList`),
-    or rows of another form, in the encoding that the file declares.
+    or rows of another form, in the encoding that the user or the file declares; in what is found where neither does.
 
     Entities stay unexpanded and the network is off.
     """
     from lxml import etree
 
     # A document type is where entity bombs and outside files are declared; no such data needs one.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
-    tree = etree.parse(str(path), parser)
+    safe = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False, "remove_comments": True}
+    if DECLARED.match(whole_bytes(path, shown)[:200]) and not SAID.get("encoding"):
+        tree = etree.parse(str(path), etree.XMLParser(**safe))
+    else:
+        text = io.BytesIO(whole_text(path, shown).encode())
+        tree = etree.parse(text, etree.XMLParser(encoding="utf-8", **safe))
     if tree.docinfo.internalDTD is not None and list(tree.docinfo.internalDTD.iterentities()):
         raise UserError(f"{shown}: declares XML entities, which are not expanded here; remove the document type")
     root = tree.getroot()

@@ -96,6 +96,7 @@ class FirstPass:
         tally.clock.mark("reading what is protected" if self.guard else "read")
         self.seen = Seen()
         self.overruled: dict[int, Earlier] = {}
+        self.contradicted: dict[int, str] = {}  # text -> where it stands with another answer
         self.groups: dict[str, int] = {}
         self.buffer: list[tuple[Told, Looked | None]] = []
 
@@ -112,17 +113,20 @@ class FirstPass:
 
     def _is_duplicate(self, told: Told) -> bool:
         """Whether the text was seen. Of a text in two splits of the source the row to measure with stays."""
-        record, here = told.record, Earlier(told.record.file, told.record.line, told.answer_key, RANK[told.split])
+        record, graded = told.record, told.row["task"] == "graded"
+        said = int(told.row["good"]) if graded else told.answer_key  # marks of 4 and 5 say the same
+        here = Earlier(record.file, record.line, said, RANK[told.split])
         earlier = self.seen.get(told.key)
+        if earlier is not None and earlier.answer != said:
+            self.contradicted.setdefault(told.key, f"{record.file}:{record.line}")
+            self.tally.reject(record, "contradicting", f"same text as {earlier.file}:{earlier.line}, WITH ANOTHER ANSWER")
+            return True
         if earlier is None or here.rank > earlier.rank:
             if earlier is not None:
                 self.overruled[told.key] = here
             self.seen.put(told.key, here)
             return False
-        differs = earlier.answer != here.answer
-        self.tally.contradicting += differs
-        why = f"same text as {earlier.file}:{earlier.line}" + (", WITH ANOTHER ANSWER" if differs else "")
-        self.tally.reject(record, "duplicate", why)
+        self.tally.reject(record, "duplicate", f"same text as {earlier.file}:{earlier.line}")
         return True
 
     def add(self, told: Told, looked: Looked | None = None) -> None:
@@ -209,6 +213,7 @@ def gather(first: FirstPass, records) -> Rows:
     rows.names = list(first.groups)
     rows.matrix = _in_one(rows.matrix)
     rows.alive, rows.family = np.full(len(rows.keys), True), np.arange(len(rows.keys))
+    _leave_out_contradicted(rows, first, tally)
     _leave_out_overruled(rows, first, tally)
     return rows
 
@@ -223,13 +228,21 @@ def _in_one(parts: list[np.ndarray]) -> np.ndarray:
     return whole
 
 
+def _leave_out_contradicted(rows: Rows, first: FirstPass, tally: Tally) -> None:
+    """Rows whose text came again with another answer: which of the two is right nobody knows here, so that neither stays."""
+    for i in np.flatnonzero(np.isin(rows.keys, np.fromiter(first.contradicted, np.uint64))) if first.contradicted else ():
+        rows.alive[i] = False
+        where = first.contradicted[int(rows.keys[i])]
+        tally.reject(rows.store.get(i)[1], "contradicting", f"same text as {where}, WITH ANOTHER ANSWER")
+
+
 def _leave_out_overruled(rows: Rows, first: FirstPass, tally: Tally) -> None:
     """Rows whose text came again in a split to measure with, which stays."""
     if not first.overruled:
         return
     for i in np.flatnonzero(np.isin(rows.keys, np.fromiter(first.overruled, np.uint64))):
         stays = first.overruled[int(rows.keys[i])]
-        if RANK[str(rows.splits[i])] < stays.rank:
+        if rows.alive[i] and RANK[str(rows.splits[i])] < stays.rank:
             rows.alive[i] = False
             tally.reject(rows.store.get(i)[1], "duplicate", f"same text as {stays.file}:{stays.line}, in a split to measure with")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from data_prep.common.files import Clock, Output
 
-LEFT_OUT = ("rejected", "not asked for", "duplicate", "leak", "near-duplicate", "over the cap", "not selected")
+LEFT_OUT = ("rejected", "not asked for", "duplicate", "contradicting", "leak", "near-duplicate", "over the cap", "not selected")
 MOST_EXAMPLES, OF_A_KIND = 24, 2
 FEW, MOSTLY = 20, 0.9  # rows of a file, and the share of them that is rejected where it is misread
 
@@ -54,7 +54,6 @@ class Tally:
     cleaned: collections.Counter = field(default_factory=collections.Counter)  # rows, by rule
     personal: collections.Counter = field(default_factory=collections.Counter)  # marks set, by type
     thoughts: int = 0  # rows with thinking beside their answers
-    contradicting: int = 0  # duplicates with another answer
     joined: int = 0  # answers that gave one row together
     examples: list[Example] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)

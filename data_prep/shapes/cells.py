@@ -4,7 +4,7 @@ import hashlib
 import re
 
 from data_prep.shapes.reading import Reading
-from data_prep.values.choices import Option, option_text, options_of, split_stem, unlettered
+from data_prep.values.choices import Option, option_text, options_of, split_question, unlettered
 from data_prep.values.strict import Unreadable, cell, is_missing, is_ticked, text_of
 from data_prep.values.turns import Turn, apart
 from data_prep.words.alphabets import canonical, is_letter
@@ -111,7 +111,7 @@ def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Opti
         marks = [is_ticked(raw.get(column)) for column in reading.mark_columns] or [None] * len(values)
         found = [Option(*one) for one in zip(LETTERS, texts, ids, marks, strict=False)]
         return None, unlettered(found)
-    return split_stem(text_of(cell(raw, reading.fields["question"]), "question"))
+    return split_question(text_of(cell(raw, reading.fields["question"]), "question"))
 
 
 PICTURE = (

@@ -4,7 +4,7 @@ import itertools
 import re
 
 from data_prep.shapes.columns import Column, share
-from data_prep.values.choices import options_of, split_stem
+from data_prep.values.choices import options_of, split_question
 from data_prep.values.strict import is_ticked, mark_of, text_of
 from data_prep.values.turns import messages_of, speakers_of
 from data_prep.words import alphabets
@@ -166,4 +166,4 @@ def numbered_texts(columns: dict[str, Column]) -> list[str]:
 
 def inline_options(name: str, columns: dict[str, Column]) -> bool:
     """Whether a question's options stand in its text."""
-    return columns[name].kind == "text" and share(columns[name].values, lambda v: len(split_stem(str(v))[1]) >= 2) >= 0.8
+    return columns[name].kind == "text" and share(columns[name].values, lambda v: len(split_question(str(v))[1]) >= 2) >= 0.8

@@ -6,7 +6,7 @@ from data_prep.shapes.columns import Column, of_texts, share
 from data_prep.shapes.fitting import candidates
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.words.names import CLASSES, IDS, SYMPTOMS, TOGETHER, plain, side_named, words_of
+from data_prep.words.names import CLASSES, IDS, MEANINGS, SYMPTOMS, TERMS, TOGETHER, plain, side_named, words_of
 from data_prep.words.phrases import asks, meanings, of_phrase
 
 OTHERS = (
@@ -31,13 +31,20 @@ def named_together(columns: dict[str, Column]) -> dict[str, str]:
 def _pair(columns: dict[str, Column]) -> dict[str, str]:
     """Question and answer under one of the pairs of names that say so together, where nothing else is called either."""
     spelt = {plain(c): c for c in columns}
-    both = [pair for pair in TOGETHER if set(pair) <= spelt.keys()]
+    both = [pair for pair in TOGETHER if set(pair) <= spelt.keys()] or _meanings_of_terms(columns, spelt)
     called = {c for name in ("question", "answer") for c in candidates(name, columns)}
     if len(both) == 1 and not called - {spelt[name] for name in both[0]}:
         return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]}
     if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, asks) >= 0.8:
         return {"question": "_key", "answer": "_value"} if _is_prose(columns["_value"], 3) else {}
     return {}
+
+
+def _meanings_of_terms(columns: dict[str, Column], spelt: dict[str, str]) -> list[tuple[str, str]]:
+    """The pair of names of a glossary whose meanings say their language (`turkishMeaning`), where it has them in one."""
+    terms = [name for name in spelt if name in TERMS]
+    told = [plain(c) for c in columns if set(words_of(c)) & MEANINGS and columns[c].kind == "text"]
+    return [(terms[0], told[0])] if len(terms) == len(told) == 1 and len(words_of(spelt[told[0]])) <= 2 else []
 
 
 def _topic(columns: dict[str, Column]) -> dict[str, str]:
@@ -118,7 +125,7 @@ def _says_wrong(words: list[str]) -> bool:
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
     columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
-    texts = [n for n in columns if plain(n) in SYMPTOMS or "text" in meanings(n)]
+    texts = [n for n in columns if plain(n) in SYMPTOMS or {"text", "question"} & set(meanings(n))]
     if len(columns) != 2 or len(texts) != 1:
         return {}
     label = next(name for name in columns if name not in texts)

@@ -74,7 +74,10 @@ STORED = {
     "qa": ("question", "answer"),
     "classification": ("text", "label"),
 }
-STRONG_LABELS = {"label", "labels", "finaldecision", "majoritylabel", "class", "classe", "rotulo", "rótulo"}
+STRONG_LABELS = set(
+    "label labels finaldecision majoritylabel class classe rotulo rótulo vouf verdadeirooufalso verdaderoofalso trueorfalse "
+    "truefalse".split()
+)
 
 
 class Candidate(NamedTuple):

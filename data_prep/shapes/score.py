@@ -7,7 +7,17 @@ from data_prep.shapes.fitting import candidates, numbered_texts, option_columns
 from data_prep.shapes.keys import superseded
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ALWAYS, Candidate, Rule
-from data_prep.shapes.unused import annotates, explains, is_case, is_passage, must_not_go_unused, put_aside, repeats, sorts
+from data_prep.shapes.unused import (
+    annotates,
+    copies_the_row,
+    explains,
+    is_case,
+    is_passage,
+    must_not_go_unused,
+    put_aside,
+    repeats,
+    sorts,
+)
 from data_prep.words.names import ROUNDS, plain
 
 
@@ -49,6 +59,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )
         and not repeats(c, takers, sample)
+        and not copies_the_row(c, sample)
         and not (key and superseded(c.name, key.column))
     ]
     told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]

@@ -230,6 +230,8 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         if shape != "mcq" and set(needs) - fields.keys():
             why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
             return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
+        if any(len(str(c)) > 60 for c in columns):  # lines would make a row's cell the name of a field
+            return f"{shown}: no shape fits its fields ({has}).{bare}"
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"

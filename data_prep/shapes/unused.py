@@ -22,6 +22,16 @@ def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:
     return ""
 
 
+def copies_the_row(column: Column, sample: list[dict]) -> bool:
+    """Whether a column holds the row itself as an object once more (`raw`): all that matters in it stands beside it."""
+    if column.kind != "object":
+        return False
+    rows = [(raw, from_literal(raw.get(column.name))) for raw in sample[:LOOKED_AT]]
+    rows = [(raw, inside) for raw, inside in rows if isinstance(inside, dict)]
+    matter = [(raw, inside, [k for k in inside if is_telling(k) or meanings(k)]) for raw, inside in rows]
+    return bool(rows) and all(keys and all(_bare(inside[k]) == _bare(raw.get(k)) for k in keys) for raw, inside, keys in matter)
+
+
 def _written_in(value, text) -> bool:
     """Whether a list's texts all stand in the other value: choices that the question names itself."""
     items = from_literal(value)

@@ -28,7 +28,8 @@ def names_for(rows: list[list], shown: str) -> list[str]:
     rows = [[str(c).strip() if c is not None else "" for c in row] for row in rows]
     rows = [row for row in rows if any(row)]
     width = len(rows[0]) if rows else 0
-    if len(rows) < FEWEST or width < 2 or any(len(row) != width for row in rows) or not all(rows[0]):
+    cards = width == 2 and bool(CARDS.search(Path(shown).stem)) and _is_sentence(rows[0][1])
+    if len(rows) < (2 if cards else FEWEST) or width < 2 or any(len(row) != width for row in rows) or not all(rows[0]):
         return []
     if any(meanings(cell) for cell in rows[0]):
         return []
@@ -38,7 +39,7 @@ def names_for(rows: list[list], shown: str) -> list[str]:
     if width >= 4 and all(KEY.fullmatch(letter) and letter in options for letter in letters) and options[-1] in letters:
         return _told(shown, ("question", *options, "answer"))
     asking = [n for n in range(width) if _asks(rows[0][n]) and sum(_asks(r[n]) for r in rows) >= 0.8 * len(rows)]
-    if not asking and width == 2 and CARDS.search(Path(shown).stem) and _is_sentence(rows[0][1]):
+    if cards and not asking:
         asking = [0]
     if not asking or (width == 2 and 2 * len({row[1] for row in rows}) <= len(rows)):  # the second sorts the first
         return []

@@ -180,6 +180,25 @@ def split_stem(text: str) -> tuple[str, list[Option]]:
     return text, []
 
 
+NUMBERED_LINE = re.compile(r"(?m)^[ \t]*\(?(\d)[).:）．、][ \t]*(?=\S)")
+NUMBERED_KEY = re.compile(r"\s*\(?(\d{1,2})[).:）．、]\s*(\S.*)", re.S)
+
+
+def split_question(text: str) -> tuple[str, list[Option]]:
+    """`split_stem`, or where no letter begins an option the numbered lines at a question's end; their numbers are the ids."""
+    stem, options = split_stem(text)
+    hits = list(NUMBERED_LINE.finditer(text))
+    begins = [i for i, hit in enumerate(hits) if hit[1] == "1"]
+    run = hits[begins[-1] :] if begins else []
+    if options or len(run) < 3 or [int(hit[1]) for hit in run] != list(range(1, len(run) + 1)):
+        return stem, options
+    parts = [text[hit.end() : end].strip() for hit, end in zip(run, [*(h.start() for h in run[1:]), len(text)], strict=True)]
+    stem = text[: run[0].start()].rstrip()
+    if not stem or any("\n" in part for part in parts):  # what stands below numbered statements asks about them
+        return text, []
+    return stem, [Option(a, t, hit[1]) for a, t, hit in zip(LETTERS, parts, run, strict=False)]
+
+
 # ---------------------------------------------------------------------------------------------- keys
 
 BASES = ("letter", "0", "1", "id", "text", "marked", "apart")
@@ -232,6 +251,8 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
 
 def _by_text(key: str, options: list[Option]) -> list[str]:
     lettered, (own, behind) = LETTERED.fullmatch(key), alphabets.lettered(key)
+    if numbered := NUMBERED_KEY.fullmatch(key):
+        own, behind = numbered[1], numbered[2].strip()
     for said in (key, lettered[3] if lettered else behind):
         for same in (lambda t, s=said: t == s, lambda t, s=said: fold_text(t) == fold_text(s)):
             found = [o for o in options if o.text and same(o.text)]

@@ -47,7 +47,8 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
-    "label": "label finaldecision majoritylabel category categoria class classe rotulo rótulo classificacao classificação clasificación",
+    "label": "label finaldecision majoritylabel category categoria class classe rotulo rótulo classificacao classificação clasificación "
+    "vouf verdadeirooufalso verdaderoofalso trueorfalse truefalse",
     "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
     "messages": "messages mensagens turns chat contents utterances",
@@ -115,6 +116,8 @@ TOGETHER = (  # a question and its answer where both are there: cards, translati
     ("pergunta", "orientacao"),
     ("pregunta", "orientacion"),
 )
+TERMS = set("term termo termino terme terim termin word palavra palabra mot kelime vocabulo".split())  # what a glossary explains
+MEANINGS = set("meaning definition significado definicao definicion signification anlam anlami bedeutung significato".split())
 SAID = set("content text message msg utterance turn said texto mensagem conteudo mensaje contenido".split())  # whoever says it
 ASKED_BY = SAID | set("query question prompt input pergunta pregunta consulta".split())
 TOLD_BY = SAID | set("response answer reply output resposta respuesta".split())
@@ -141,7 +144,7 @@ TELLING = re.compile(
 # Words after which a column is about such a thing, and is none itself.
 ABOUT = re.compile(
     r"^(?:ids?|urls?|links?|types?|dates?|times?|sources?|models?|tokens?|lengths?|len|counts?|num|number|langs?|authors?|starts?|"
-    r"ends?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
+    r"ends?|years?|anos?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
     re.I,
 )
 EXPLAINS = set(

@@ -158,7 +158,9 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     # "A coagulação é" begins with an article.
     word = start[1] in "AEOaeo" and not re.match(r"\s*[^\w\s]", rest) and rest[own:].partition("\n")[0].strip(" .")
     its_text = own > 0 and not word
-    set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(r"[.-]\w", rest)
+    set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*\([^()\n]*\)\s*(?:\n|$)|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(
+        r"[.-]\w", rest
+    )
     if denied(rest, options[letter]) or not (set_off or its_text) or part(start[1], rest, options[letter]):
         return False, None  # "A is wrong. So C.": what follows may still name one
     return True, None if _lists(text, letter, its_text, options) else letter

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from scoring.option_text import DENIAL, broken_off, own_end, same
 
-# A letter in brackets or quotes or without, but not the beginning of "d'água", "B-cell".
-LETTER = r"[\(\[\"'“‘<{]*([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
+# A letter in brackets ("[ B ]") or quotes or without, but not the beginning of "d'água", "B-cell".
+LETTER = r"[\(\[\"'“‘<{]*(?:(?<=[\[(]) )?([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
 # What may stand between a phrase and its letter. At most 40:
 # without end, a text that repeats "answer" took time by the square of its length.
 FILLER = (
-    r"(?:\s++|[:=–—>-]++|\b(?:is|are|would be|should be|must be|seems to be|é|seria|será|sera|foi|the|as|(?:a|e|o)(?=[^\n\S]+\S)|"
+    r"(?:\s++|[:=–—>】」-]++|with (?:\w+ )?(?:confidence|certainty)"
+    r"|\b(?:is|are|would be|should be|must be|seems to be|é|seria|será|sera|foi|the|as|(?:a|e|o)(?=[^\n\S]+\S)|"
     r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|correto|certa|certo|best|most likely|final|"
     r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser|"
     r"es|la|el|sería|opción|opcion|correcta|correcto)\b){0,40}"
@@ -18,7 +19,7 @@ FILLER = (
 # The three kinds of phrases, the strongest first.
 FINAL = r"\b(?:final[ _]answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
-    r"(?:(?<!不)(?:答案|选择|选项|选|正解|答え|정답)(?:是|为|は|은|는)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
+    r"(?:(?<!不)(?:答案|选择|选|正解|答え|정답)(?:应该|应当|应)?(?:是|为|は|은|는)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
     r"escolho|escolheria|marco|marcaria|assinalo|assinale|elijo|escojo|selecciono|sino|mas sim|e sim|but rather|"
     r"choose|select|pick|go with|"
     r"(?:correct|right|best|most appropriate|most likely) (?:answer|option|choice|alternative|one|letter)|"
@@ -29,7 +30,7 @@ STRONG = (
     r"we are left with|only remaining(?: option)?|"
     r"(?:therefore|thus|hence|so|portanto|logo|então|assim),? (?:it is|it's|é)?))"
 )
-WEAK = r"\b(?:alternativa|opção|opcao|opción|opcion|option|choice|alternative|letra|letter|item)\b"
+WEAK = r"(?:选项|\b(?:alternativa|opção|opcao|opción|opcion|option|choice|alternative|letra|letter|item)\b)"
 CUES = [re.compile(rf"(?:{kind}){FILLER}{LETTER}", re.I) for kind in (FINAL, STRONG, WEAK)]
 # "B is the correct answer", "a alternativa C, de todas, está correta", but not "A correct answer is", "is correct in that".
 CALLED_RIGHT = re.compile(
@@ -42,6 +43,17 @@ CALLED_RIGHT = re.compile(
 # "a hipótese é a B) asma", where the option's own text follows.
 COPULA = re.compile(
     rf"\b(?:is|é|es|seria|sería|would be)\s*:?\s*(?:(?:a|o|la|el|the|option|opção|opción|letra)\s+)?{LETTER}(?=[).:])", re.I
+)
+# The one letter at a sentence's end in Chinese ("诊断是D：霍乱"), or on a line of its own below "the best next step is:".
+ENDS = [
+    re.compile(r"(?<!不)(?<!排除的)(?:是|为)\s*([A-J])(?:选项|项)?(?=\s*(?:[。.,，:;；<\n]|$))"),
+    re.compile(r"\b(?:is|are|é|es|be|seria|sería)\s*:[^\S\n]*\n\s*[\(\[]?([A-J])[\)\].]?[^\S\n]*(?:\n|$)"),
+]
+# "So maybe the answer is C, but I'm not sure": a thought on the way, where more follows.
+HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|talvez|quizás?|tal vez)\b", re.I)
+# "So, option C says that": told of, not chosen.
+TOLD_OF = re.compile(
+    r"\s+(?:is saying|says|said|states|mentions|talks|refers|describes|diz|afirma|fala|menciona|dice|habla)\b", re.I
 )
 # "Final answer: Warfarin", the option's text in the letter's place.
 TEXT_CUES = [
@@ -136,7 +148,7 @@ def _is_word(raw: str, rest: str, before: str) -> bool:
     if called and re.search(WEAK + r"\s+$", before, re.I):
         return False
     if raw in "aeioAEO":
-        set_off = re.match(r"\s*(?:[\)\].,:;!?\"'”’}✅✔]|$|[-–—]\s|\n)", rest)
+        set_off = re.match(r"\s*(?:[\)\].,:;!?\"'”’}✅✔<。]|$|[-–—]\s|\n)", rest)
         reason = r"\s+(?:because|since|as|over|rather|instead|porque|pois|por|em vez|ao invés|\()"
         if not set_off and not (raw.isupper() and (JOINED.match(rest) or re.match(reason, rest))):
             return True
@@ -162,6 +174,10 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
+    if TOLD_OF.match(rest):
+        return False
+    if HEDGED.search(sentence) and re.search(r"[.!?]\s+\S[^.!?\n]*\S", rest):
+        return False
     if VERDICT.match(hit.group()) or (WOULD.search(hit.group()) and SUPPOSED.search(sentence)):
         return False
     if hit.re is CALLED_RIGHT:
@@ -185,7 +201,7 @@ def phrases_in(text: str) -> list[list[re.Match]]:
 def named_by(phrases: list[list[re.Match]], text: str, options: dict[str, str]) -> list[list[Named]]:
     """What phrases of each kind name, and what is said in the same way without one of them."""
     final, strong, weak = phrases
-    strong = [*strong, *CALLED_RIGHT.finditer(text), *COPULA.finditer(text)]
+    strong = [*strong, *(hit for cue in (CALLED_RIGHT, COPULA, *ENDS) for hit in cue.finditer(text))]
     found = [[one for hit in hits for one in _names(text, hit, options)] for hits in (final, strong, weak)]
     for kind, cue in zip(found, TEXT_CUES, strict=False):
         kind += [one for hit in cue.finditer(text) if (one := _text_after(text, hit, options))]

@@ -537,3 +537,8 @@ def test_a_model_answer_is_an_examiner_s_where_the_columns_are_an_exam_s(name):
     assert read([row | {"Marks": 5} for row in rows])[1][3]["answer"] == told(3)
     assert find_reading(rows, Wish(shape="qa", fields={"question": "question", "answer": name}), "x").fields["answer"] == name
     assert read([row | {"correct": i % 2} for i, row in enumerate(rows)])[0].shape == "graded"
+
+
+def test_a_number_that_two_dialogues_have_loses_neither(tmp_path):
+    text = dialogues(count=24).replace("id=9\n", "id=8\n")
+    assert len(written(tmp_path, "x.txt", text)) == 24

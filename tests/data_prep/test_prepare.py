@@ -247,7 +247,7 @@ REAL = {  # folder or file: (arguments, rows read, fewest rows out, what the rej
         "",
     ),
     "healthbench_br": (["--exclude", '["*.json"]', "--task", "preference"], 2000, 200, "another mark"),
-    "enare": ([], 200, 130, "annulled"),
+    "enare": ([], 200, 110, "annulled"),  # 70 rows are 25 questions, printed under several numbers
     "medsafetybench": ([], 150, 150, ""),
 }
 

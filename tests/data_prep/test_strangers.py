@@ -137,7 +137,8 @@ def test_what_only_shares_a_name_with_them_goes_unused():
 
 def written(tmp_path, name, text):
     """What a file becomes: its rows of all splits, in no order."""
-    (tmp_path / name).write_text(text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))
+    text = text if isinstance(text, str | bytes) else json.dumps(text, ensure_ascii=False)
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     prepare(Args(inputs=[str(tmp_path / name)], output_dir=str(tmp_path / "out"), near_duplicates="off"))
     return [json.loads(x) for s in ("train", "test") for x in (tmp_path / f"out/{s}.jsonl").read_text().splitlines()]
 

@@ -116,6 +116,24 @@ TABLE = [
     ("Nenhuma das alternativas", None),
     ("The patient has type A blood.", None),
     ("???", None),
+    # Chinese: the answer in its brackets, and a letter after "is" at a sentence's end.
+    ("【解析】选项A不对，选项B不对，选项C不对。<eoe>\n【答案】: D <eoa>", "D"),
+    ("【答案】A<eoa>", "A"),
+    ("选项A和选项C可以排除。因此，正确答案应该是B选项。", "B"),
+    ("综上所述，我认为最可能的诊断是D：肝素。", "D"),
+    ("下列药物中不需要监测的是A。", "A"),
+    ("应排除的是A，不是B。", None),
+    ("选项A正确，选项B也正确。", None),
+    # In brackets with spaces, before a figure in brackets, below a line that announces it.
+    ("It dissolves clots, so heparin. **Answer:** [ D ]", "D"),
+    ("D (confidence: 0.250)", "D"),
+    ("A (old name) is given for pain.", None),
+    ("(A) **Aspirin**: no. (D) **Heparin**: at once.\n\nTherefore, the best next step is:\n\n**D**", "D"),
+    ("I maintain my final answer with absolute confidence: **D. Heparin**. I have checked all others.", "D"),
+    # Thoughts on the way.
+    ("So maybe the answer is C, but I'm not sure. Wait, the patient bleeds, so that the dose of", None),
+    ("So, option C is saying that he bleeds. He does, but from", None),
+    ("Maybe the answer is C.", "C"),
 ]
 
 
