@@ -30,6 +30,9 @@ def candidate_of(rule: Rule, sample: list[dict], columns: dict[str, Column], wis
             called = [c for c in called if not RIGHT & set(words_of(c))]
         if rule.shape == "qa" and stored == "answer":
             called = [c for c in called if plain(c) != "key"]  # of options, or a row's own name
+            called = [c for c in called if wish.shape != "auto" or not columns[c].sorts_by_truth]
+        if rule.shape == "classification" and stored == "label" and not called:
+            called = [c for c in candidates("answer", free) if columns[c].sorts_by_truth]
         if not called and (called := by_values(stored, free)):
             name = stored
         if not called or (rule.shape == "classification" and not _classes(fields, called[0], name, columns, wish)):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from data_prep.values.strict import Unreadable, from_literal, is_missing
 from data_prep.values.turns import is_turns
+from data_prep.words.names import TRUTH
 
 LOOKED_AT = 200  # values of a column
 
@@ -28,6 +29,12 @@ class Column(NamedTuple):
     def comes_again(self) -> bool:
         """Whether values come again, as topics do and titles do not, or are too few to tell."""
         return self.looked_at < 20 or self.distinct <= self.looked_at / 2
+
+    @property
+    def sorts_by_truth(self) -> bool:
+        """Whether the values are true and false alone, or yes, no and maybe: classes of a statement, no answers to be learnt."""
+        said = {str(v).strip().strip(".").casefold() for v in self.values}
+        return self.distinct > 1 and (self.kind == "bool" or said <= TRUTH)
 
     @property
     def told(self) -> str:

@@ -36,9 +36,8 @@ def convert(raw: dict, reading: Reading, args) -> dict | str:
 
 def _mcq(cells: Cells, args) -> dict:
     question, answer = cells.question(), cells.value("answer")
-    if ANNULLED.fullmatch(cells.text("status")) or (isinstance(answer, str) and ANNULLED.fullmatch(answer.strip())):
-        raise Unreadable("annulled by its examiners")
-    if cells.text("annulled").casefold() in YES:
+    by_key = isinstance(answer, str) and ANNULLED.fullmatch(answer.strip()) and not _is_an_option(cells, answer)
+    if by_key or ANNULLED.fullmatch(cells.text("status")) or cells.text("annulled").casefold() in YES:
         raise Unreadable("annulled by its examiners")
     if not question:
         raise Unreadable("key without a question" if cells.raw.get("key_file") else "no question")
@@ -64,6 +63,14 @@ def _mcq(cells: Cells, args) -> dict:
     _, thought = cells.thought("")
     found = {o.letter: o.text for o in kept}
     return {"task": "mcq", "question": question, "options": found, "answer": letters[0], **cells.extra(), **thought}
+
+
+def _is_an_option(cells: Cells, answer: str) -> bool:
+    """Whether a key is an option's own text: of O and X, say, where X is no annulment."""
+    try:
+        return any(fold_text(o.text) == fold_text(answer) for o in options_in(cells.raw, cells.reading)[1])
+    except Unreadable:
+        return False
 
 
 TELLS = re.compile(

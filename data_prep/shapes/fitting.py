@@ -77,6 +77,8 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
     order = list(map(plain, NAMES[name].split()))
     called = [c for c in columns.values() if name in meanings(c.name) and c.name != "_key" and fits(name, c)]
+    if not called and name in ("question", "answer"):
+        called = [c for c in columns.values() if name in meanings(_first_of_one(c.name, columns)) and fits(name, c)]
     if not called and name == "image":  # image_paths, foto_questao
         return [c.name for c in columns.values() if is_picture(c.name) and fits(name, c)]
     if not called:  # question_en, choices_pt
@@ -90,6 +92,12 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
         called = [c for c in called if not is_numbering(c)]
     rank = {alias: i for i, alias in enumerate(order)}
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), rank.get(plain(c.name), len(rank))))]
+
+
+def _first_of_one(name: str, columns: dict[str, Column]) -> str:
+    """`Answer` for `Answer_1`, where there is no second."""
+    hit = re.fullmatch(r"(.*[^\W\d_])[ _-]?1", str(name))
+    return hit[1] if hit and not any(re.fullmatch(rf"{re.escape(hit[1])}[ _-]?\d+", str(c)) for c in columns if c != name) else ""
 
 
 def is_numbering(column: Column) -> bool:

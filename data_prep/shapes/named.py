@@ -4,6 +4,7 @@ import re
 
 from data_prep.shapes.columns import Column, of_texts, share
 from data_prep.shapes.fitting import candidates
+from data_prep.shapes.rules import STRONG_LABELS
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
 from data_prep.words.names import CLASSES, IDS, MEANINGS, SYMPTOMS, TERMS, TOGETHER, plain, side_named, words_of
@@ -35,6 +36,8 @@ def _pair(columns: dict[str, Column]) -> dict[str, str]:
     called = {c for name in ("question", "answer") for c in candidates(name, columns)}
     if len(both) == 1 and not called - {spelt[name] for name in both[0]}:
         return {"question": spelt[both[0][0]], "answer": spelt[both[0][1]]}
+    if {"f", "b"} <= spelt.keys() and share(columns[spelt["f"]].values, asks) >= 0.8:  # front and back
+        return {"question": spelt["f"], "answer": spelt["b"]} if _is_prose(columns[spelt["b"]], 1) else {}
     if "_value" in columns and set(columns) == {"_key", "_value"} and share(columns["_key"].values, asks) >= 0.8:
         return {"question": "_key", "answer": "_value"} if _is_prose(columns["_value"], 3) else {}
     return {}
@@ -54,7 +57,8 @@ def _topic(columns: dict[str, Column]) -> dict[str, str]:
         return {}
     query, description = (columns[spelt[name]] for name in ("query", "description"))
     in_full = share(description.values, asks) >= 0.95 and share(query.values, asks) <= 0.05
-    return {"question": description.name, "answer": spelt["answer"]} if in_full else {}
+    names = ("text", "label") if columns[spelt["answer"]].sorts_by_truth else ("question", "answer")
+    return dict(zip(names, (description.name, spelt["answer"]), strict=True)) if in_full else {}
 
 
 def _sides(columns: dict[str, Column]) -> dict[str, str]:
@@ -126,11 +130,13 @@ def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
     columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
     texts = [n for n in columns if plain(n) in SYMPTOMS or {"text", "question"} & set(meanings(n))]
+    if not texts and (labels := [n for n in columns if plain(n) in STRONG_LABELS]):  # a tweet, a comment, a note beside its label
+        texts = [n for n in columns if n not in labels and not meanings(n) and columns[n].length >= 20]
     if len(columns) != 2 or len(texts) != 1:
         return {}
     label = next(name for name in columns if name not in texts)
     symptoms = plain(texts[0]) in SYMPTOMS
-    called = plain(label) in CLASSES or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
+    called = plain(label) in CLASSES | STRONG_LABELS or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
     listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, of_texts) >= 0.95
     fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label])
     return {"text": texts[0], "label": label} if called and fits else {}

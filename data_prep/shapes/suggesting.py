@@ -111,10 +111,15 @@ def ask_of_turns(columns: dict[str, Column], sample: list[dict], shown: str) -> 
     )
 
 
+def _is_id(name) -> bool:
+    """Whether a column is called as ids are; one of a table without names is not."""
+    return bool(IDS.match(plain(name))) and not str(name).startswith("_column")
+
+
 def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:
     """What to suggest where no name says anything: the only column of long texts as text, with a label where there is but one."""
     long = [c.name for c in columns.values() if c.kind == "text" and c.length >= 100]
-    others = [c for c in columns.values() if c.name not in long and not IDS.match(plain(c.name))]
+    others = [c for c in columns.values() if c.name not in long and not _is_id(c.name)]
     if len(long) != 1 or OF_A_MODEL & set(words_of(long[0])) or any(c.kind == "text" and c.length >= 30 for c in others):
         return None
     if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= others[0].looked_at / 5:
@@ -150,7 +155,7 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
             return f"Its texts stand under running numbers. Paste:\n{alone}"
         return f"{KEYED} paste one:\n{keyed}\n       or\n{alone}"
     labels = [c.name for c in columns.values() if c.name not in texts or c.length <= 30]
-    labels = [c for c in labels if not IDS.match(plain(c)) and _sorts_few(columns[c])]
+    labels = [c for c in labels if not _is_id(c) and _sorts_few(columns[c])]
     long = [c for c in texts if c not in labels and columns[c].length > 20 and not explains(columns[c])]
     sums = [c for c in long if SUMS_UP & set(words_of(c))]
     if len(sums) == 1 and len(long) == 2:
@@ -202,7 +207,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(map(str, columns)) or "none"
     options = bool(option_columns(columns) or candidates("options", columns))
     shape, needs, fields = _nearest(columns, wish, options)
-    texts = [c.name for c in columns.values() if c.kind == "text" and not IDS.match(plain(c.name))]
+    texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name)]
     if wish.shape == "auto" and not options and (hint := _likelier(columns, texts)):
         return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]

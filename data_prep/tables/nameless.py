@@ -21,9 +21,9 @@ KEY = re.compile(r"[A-Ja-j]")
 def names_for(rows: list[list], shown: str) -> list[str]:
     """Names for the columns of a table whose first line is a row; [] where that line can be one of names.
 
-    It is a row where no cell of it is a known name and a column asks from the first line on, where the last cell is a letter
-    on every line and names one of the cells between it and the first, or where the file's name says that its two columns are
-    the sides of cards. Only those say what their columns are.
+    It is a row where no cell of it is a known name and a column asks or counts from the first line on, where the last cell is a
+    letter on every line and names one of the cells between it and the first, or where the file's name says that its two columns
+    are the sides of cards. Only those say what their columns are.
     """
     rows = [[str(c).strip() if c is not None else "" for c in row] for row in rows]
     rows = [row for row in rows if any(row)]
@@ -41,9 +41,17 @@ def names_for(rows: list[list], shown: str) -> list[str]:
     asking = [n for n in range(width) if _asks(rows[0][n]) and sum(_asks(r[n]) for r in rows) >= 0.8 * len(rows)]
     if cards and not asking:
         asking = [0]
+    if not asking and any(map(_counts_on, zip(*rows, strict=True))):
+        return _told(shown, [f"_column{n}" for n in range(1, width + 1)])
     if not asking or (width == 2 and 2 * len({row[1] for row in rows}) <= len(rows)):  # the second sorts the first
         return []
     return _told(shown, ("question", "answer") if width == 2 and asking == [0] else [f"_column{n}" for n in range(1, width + 1)])
+
+
+def _counts_on(cells: tuple[str, ...]) -> bool:
+    """Whether a column counts from its first line on (s1, s2, s3, s4): that line is a row as well."""
+    hits = [re.fullmatch(r"(\D{0,10})(\d{1,6})", cell) for cell in cells[:FEWEST]]
+    return all(hits) and [(h[1], int(h[2])) for h in hits] == [(hits[0][1], int(hits[0][2]) + n) for n in range(len(hits))]
 
 
 def _asks(cell: str) -> bool:

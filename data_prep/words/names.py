@@ -255,6 +255,10 @@ MARKS = GOOD | BAD | {"verdadeiro": 1.0, "falso": 0.0}
 MISSING = {"", "nan", "null", "<na>", "#n/a", "n/a", "none", "nat", "undefined"}
 BLANK_OPTION = {"", "nan", "null", "<na>", "#n/a"}  # "None" can be what an option says
 YES, NO = {"true", "yes", "sim", "1", "s", "y"}, {"false", "no", "não", "nao", "0", "n"}
+TRUTH = set(  # all that an answer says which sorts a statement as true or false, or a question as yes or no
+    "true false yes no maybe sim nao não talvez verdadeiro falso verdadeira falsa verdadero verdadera cierto si sí vrai faux oui non vero "
+    "richtig falsch wahr ja nein v f".split()
+)
 ANNULLED = re.compile(r"(?:-+|\*|x|anulad[ao]s?|annulled|nula|cancelad[ao]|void)\s*", re.I)
 SPLITS = {
     "train": "train", "training": "train", "treino": "train", "treinamento": "train",

@@ -522,7 +522,9 @@ def test_a_text_of_a_key_s_letters_is_no_plain_text(tmp_path):
 def test_a_topic_s_description_that_asks_is_its_question():
     rows = [{"query": f"{ILLS[i % 10]} drug {i}", "description": asked(i), "answer": ("no", "yes")[i % 2]} for i in range(24)]
     reading, made = read(rows)
-    assert reading.fields["question"] == "description" and made[3]["question"] == asked(3)
+    assert (reading.shape, made[3]["text"], made[3]["label"]) == ("classification", asked(3), "yes")
+    rows = [row | {"answer": told(i)} for i, row in enumerate(rows)]
+    assert read(rows)[1][3]["question"] == asked(3)
     rows = [row | {"query": asked(i), "description": told(i)} for i, row in enumerate(rows)]
     assert read(rows)[0].fields["question"] == "query"
 

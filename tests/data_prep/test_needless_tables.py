@@ -101,3 +101,56 @@ def test_an_xml_file_that_declares_no_encoding_is_read_in_the_one_it_has(tmp_pat
     )
     rows = written(tmp_path, "x.xml", f"{head}<Items>{items}</Items>".encode(encoding))
     assert any("38,7 °C?" in row["conversations"][0]["value"] for row in rows) and len(rows) == 24
+
+
+def test_a_key_that_is_an_option_annuls_nothing():
+    rows = [{"question": asked(i), "options": ["O", "X"], "answer": "OX"[i % 2]} for i in range(24)]
+    reading, made = read(rows)
+    assert reading.shape == "mcq" and [row["answer"] for row in made[:4]] == ["A", "B", "A", "B"]
+    rows = [row | {"options": ["yes", "no"], "answer": "X" if i == 5 else "no"} for i, row in enumerate(rows)]
+    assert [i for i, row in enumerate(read(rows)[1]) if isinstance(row, str)] == [5]
+
+
+@pytest.mark.parametrize("said", [(True, False), ("true", "false"), ("Verdadeiro", "Falso"), ("sim", "não"), ("yes", "maybe")])
+def test_statements_that_are_true_or_false_are_sorted_and_not_answered(said):
+    rows = [
+        {"statement": f"Illness {i} heals in {i * i} days.", "answer": said[i % 2], "justification": told(i)} for i in range(24)
+    ]
+    reading, made = read(rows)
+    assert (reading.shape, reading.fields["text"], reading.fields["label"]) == ("classification", "statement", "answer")
+    assert made[3]["label"].casefold() == str(said[1]).casefold() and "justification" in reading.unused
+    assert read(rows, "qa")[0].shape == "qa", "where the user says so"
+    other = read([row | {"answer": f"Yes, in {i} days."} for i, row in enumerate(rows)])[0]
+    assert other.shape == "qa"
+
+
+def test_one_answer_with_a_number_is_the_answer_and_of_two_one_is_asked_for():
+    rows = [{"id": i, "Question": asked(i), "Answer_1": told(i)} for i in range(24)]
+    assert read(rows)[0].fields == {"question": "Question", "answer": "Answer_1"}
+    with pytest.raises(UserError):
+        read([row | {"Answer_2": told(i + 1)} for i, row in enumerate(rows)])
+
+
+def test_a_text_of_any_name_beside_a_label_alone_is_sorted_by_it():
+    rows = [{"id": i, "tweet": told(i), "label": ("real", "fake")[i % 2]} for i in range(60)]
+    reading, made = read(rows)
+    assert reading.shape == "classification" and made[3]["text"] == told(3)
+    for more in ({"answer": "Yes."}, {"reply": "Of course, take it.", "by": "a model"}):
+        with pytest.raises(UserError):
+            read([row | more for row in rows])
+
+
+def test_cards_of_one_letter_a_side():
+    reading, made = read([{"id": f"c{i}", "cat": "fever", "f": asked(i), "b": told(i)} for i in range(24)])
+    assert reading.shape == "qa" and (made[3]["question"], made[3]["answer"]) == (asked(3), told(3))
+    with pytest.raises(UserError):
+        read([{"id": f"c{i}", "f": told(i), "b": told(i + 1)} for i in range(24)])
+
+
+def test_a_table_that_counts_from_its_first_line_on_has_no_line_of_names(tmp_path, capsys):
+    rows = "".join(f"s{i + 1}\t{ILLS[i % 3]}\t{told(i)}\n" for i in range(30))
+    with pytest.raises(UserError, match="text: _column3, label: _column2"):
+        written(tmp_path, "x.txt", rows)
+    assert "no line of names" in capsys.readouterr().out
+    named = "name\tquestion\tanswer\n" + "".join(f"s{i + 1}\t{asked(i)}\t{told(i)}\n" for i in range(30))
+    assert len(written(tmp_path, "y.tsv", named)) == 30
