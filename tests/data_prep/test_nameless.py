@@ -101,26 +101,27 @@ def test_cards_that_do_not_say_so_are_asked_about(tmp_path, name, text):
         [["Name of the drug", "Dose"], *([f"Drug {n}", f"{n} mg"] for n in range(8))],
         [["Pergunta?", "Resposta"], *CARDS],
         [["question", "A", "B", "C", "D"], *(row[:-1] for row in EXAM)],
-        [[f"Cardiologia do adulto {n % 2}", *row] for n, row in enumerate(EXAM)],  # a topic before the question
-        [[row[0], *row[1:5], "1"] for row in EXAM],
         [[*row[:-1], "A"] for row in EXAM],
         CARDS[:3],
         [[row[0], ("cardiologia", "cirurgia")[n % 2]] for n, row in enumerate(CARDS)],
     ],
-    ids=[
-        "a form's answers",
-        "a name that begins like an order",
-        "names",
-        "options",
-        "a topic",
-        "numbers",
-        "one letter",
-        "few",
-        "topics",
-    ],
+    ids=["a form's answers", "a name that begins like an order", "names", "options", "one letter", "few", "topics"],
 )
 def test_what_is_left_as_it_was(rows):
     assert names_for(rows, "x") == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[f"Cardiologia do adulto {n % 2}", *row] for n, row in enumerate(EXAM)],  # a topic before the question
+        [[row[0], *row[1:5], "1"] for row in EXAM],
+        [[f"s{n}", "febre", row[0]] for n, row in enumerate(EXAM)],
+    ],
+    ids=["a topic", "numbers", "labels"],
+)
+def test_what_counts_from_the_first_line_on_is_no_exam_and_has_no_names(rows):
+    assert names_for(rows, "x") == [f"_column{n}" for n in range(1, len(rows[0]) + 1)]
 
 
 def test_a_topic_before_the_question_is_no_question(tmp_path):
