@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from filelock import FileLock
 from scripted_server import ScriptedServer
 
@@ -63,16 +64,23 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def run_script(*args, code: int = 0, timeout: float = 3600, before: tuple = (), **kwargs) -> subprocess.CompletedProcess:
-    """Run `python scripts/x.py ...` from the project's root and assert its exit code; `before`: words before `python`."""
-    done = subprocess.run(
-        [*before, sys.executable, *map(str, args)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        **kwargs,
-    )
+    """Run `python scripts/x.py ...` from the project's root and assert its exit code; `before`: words before `python`.
+
+    A trainer with nothing of the kind starts warm (warm.py).
+    """
+    words = list(map(str, args))
+    if not before and not kwargs and warm.fits(words):
+        done = warm.run(words)
+    else:
+        done = subprocess.run(
+            [*before, sys.executable, *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            **kwargs,
+        )
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
 

@@ -167,7 +167,6 @@ def test_rows_broken_in_the_middle_are_whole_or_an_error(hub, tmp_path):
 
 
 @pytest.mark.rehearsal
-@pytest.mark.slow
 def test_training_pushes_what_it_made_with_its_card(hub, tiny_model, tiny_rows, tmp_path):
     """--push_to_hub of sft.py: weights and a card, no checkpoint, no token."""
     made, gone = hub.environment(tmp_path / "cache", HF_TOKEN=TOKEN), tmp_path / "sft"
@@ -312,7 +311,6 @@ def test_rows_that_must_not_leave_are_refused(hub, tmp_path):
 
 
 @pytest.mark.rehearsal
-@pytest.mark.slow  # not in CI: minutes each
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_runs_end_to_end_through_hub_ids_and_then_offline(hub, tmp_path, name):
     """Data of the hub in all but classification and guidelines, which are given a user's own; every model by its id."""

@@ -28,7 +28,6 @@ def with_parameters(**values):
 
 
 @pytest.mark.rehearsal
-@pytest.mark.slow  # not in CI, where the same chain is rehearsed without it
 def test_notebook_runs_whole(tiny_model, tmp_path):
     notebook = with_parameters(FULL=False, OUT=str(tmp_path / "mine"), QUESTION="O que é febre?")
     NotebookClient(notebook, timeout=7200, resources={"metadata": {"path": str(ROOT / "recipes")}}).execute()

@@ -9,13 +9,9 @@ RECIPES = [path.parent.name for path in sorted((ROOT / "recipes").glob("*/recipe
 RECIPES.sort(key=lambda name: name not in ("dr_bode", "rlhf"))  # the longest first: none is left to one worker at the end
 
 
-# CI rehearses one chain, DPO with the choice of a file and written answers; the quickstart, a default test, is another.
-# `make rehearse` runs all of them, 40 minutes and more.
-IN_CI = ("preferences_from_people",)
-
-
+# Not in CI, minutes each: there the quickstart's chain, a default test, runs whole, and every other recipe's --dry_run.
 @pytest.mark.rehearsal
-@pytest.mark.parametrize("recipe", [pytest.param(r, marks=() if r in IN_CI else pytest.mark.slow) for r in RECIPES])
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_recipe_is_rehearsed(tiny_model, tmp_path, recipe):
     out = tmp_path / recipe
     command = ["scripts/run_recipe.py", f"recipes/{recipe}", "--rehearse", "--output_dir", out]
