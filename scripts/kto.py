@@ -27,7 +27,7 @@ from common.entry import run_main
 from common.errors import UserError
 from training import adapters, pipeline
 from training.arguments import TrainingArgs, reference_problems
-from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row, refuse_long_rows, tokenised
+from training.rows import Counts, TrainingData, contradicting, excerpt, ids_of, kind_of_row, refuse_long_rows, tokenised
 from training.trainer import float32_adapters, trainer_config
 
 from data_prep.chat_template import Renderer, TemplateError, answer_text, prompt_messages
@@ -107,6 +107,8 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         balance(args, counts),
         *(f"{name}: {excerpt(encoded[0][f'{name}_ids'], tokenizer, last=True)}" for name in ("prompt", "completion")),
     ]
+    marked = [(tuple(e["prompt_ids"]), tuple(e["completion_ids"]), e["label"]) for e in encoded]
+    summary += contradicting(marked, [(p, a, not label) for p, a, label in marked], ids)
     return TrainingData(encoded, counts, ids, summary)
 
 

@@ -55,7 +55,8 @@ def _key_parts(row: dict) -> tuple[str, str, str]:
         turns = [t["value"] for t in row["conversations"] if t["from"] != "system"]
         return turns[0] if len(turns) == 2 else "\n".join(turns), "\n".join(turns[1:]), "\n".join(turns[1:])
     if task == "preference":
-        return prompt_text(row["prompt"]), f"{row['chosen']} | {row['rejected']}", row["chosen"]
+        both = " | ".join(sorted((str(row["chosen"]), str(row["rejected"]))))  # a pair and its opposite are of one text
+        return prompt_text(row["prompt"]), both, str(row["chosen"])
     if task == "graded":
         return prompt_text(row["prompt"]), row["completion"], str(row["score"])
     return row["text"], "", ""

@@ -76,6 +76,18 @@ def one_answer(answers: list, shown: Callable[[Any], str]) -> list[str]:
     ]
 
 
+def contradicting(said: list, opposite: list, ids: list[str]) -> list[str]:
+    """A warning where a row says the opposite of another one: `said` and `opposite` give for each what it says, and that."""
+    lines = dict(zip(said, ids, strict=True))
+    found = [(one, lines[other]) for one, other in zip(ids, opposite, strict=True) if other in lines]
+    if not found:
+        return []
+    return [
+        f"warning: {len(found)} of {len(ids)} rows say the opposite of another row (as {found[0][0]} and {found[0][1]} do); "
+        "neither can be learnt, and prepare.py leaves both out"
+    ]
+
+
 def kind_of_row(row: dict) -> str:
     """What a row that does not fit seems to be, and the script that takes such rows."""
     kinds = (

@@ -68,3 +68,14 @@ def test_marks_of_two_people_contradict_each_other_where_one_is_good_and_one_is_
     rows = [graded(i, 1 + i % 5) for i in range(20)] + [graded(3, 5), graded(4, 1)]
     counts, _ = run(tmp_path, rows, test_size=0, task="feedback", shape="graded", good_score=3)
     assert (counts["duplicate"], counts["contradicting"], counts["train"]) == (1, 2, 19)
+
+
+def test_a_pair_and_its_opposite_leave_together(tmp_path):
+    def pair(i, swapped=False):
+        sides = (f"Rest, and drug {i}.", f"Nothing helps against illness {i}.")
+        chosen, rejected = sides[::-1] if swapped else sides
+        return {"prompt": f"What helps against illness {i * i} of list {i}?", "chosen": chosen, "rejected": rejected}
+
+    counts, lines = run(tmp_path, [pair(i) for i in range(12)] + [pair(5, True), pair(3)], test_size=0)
+    assert (counts["contradicting"], counts["duplicate"], counts["train"]) == (2, 1, 11)
+    assert all(row["chosen"].startswith("Rest") for row in lines["train"]) and "illness 25 of" not in json.dumps(lines["train"])

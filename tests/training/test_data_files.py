@@ -3,15 +3,17 @@
 import itertools
 import json
 import shutil
+from types import SimpleNamespace
 
 import cpt
+import kto
 import pytest
 import sft
 from common.arguments import parse_args
 from common.errors import UserError
 from common.files import sha256
 from conftest import ROOT, run_script
-from training import data_files
+from training import data_files, pairs
 
 
 def write(path, rows):
@@ -118,3 +120,20 @@ def test_a_streamed_training_resumed_ends_with_the_same_weights(tiny_model, tmp_
         and record["metrics"]["tokens_seen"] == 4 * 16 * 64
         and record["metrics"]["tokens"] is None
     )
+
+
+def test_rows_that_say_the_opposite_of_another_are_told(tiny_model):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / tiny_model)
+    args = SimpleNamespace(enable_thinking=False, max_length=256, seed=0, desirable_weight=1.0, undesirable_weight=1.0)
+    asked = [{"id": f"row{i}", "prompt": f"What of illness {i}?"} for i in range(6)]
+    both = [row | {"chosen": "Rest.", "rejected": "Run."} for row in asked]
+    marked = [row | {"completion": "Rest.", "label": i % 2 == 0} for i, row in enumerate(asked)]
+    for make, rows, opposite in (
+        (pairs.make_dataset, both, {"chosen": "Run.", "rejected": "Rest."}),
+        (kto.make_dataset, marked, {"label": False}),
+    ):
+        assert not any("opposite" in line for line in make(rows, tokenizer, args, "x").summary)
+        (told,) = [line for line in make([*rows, rows[4] | opposite], tokenizer, args, "x").summary if "opposite" in line]
+        assert told.startswith("warning: 2 of 7 rows") and "row4" in told
