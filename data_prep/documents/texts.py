@@ -3,6 +3,7 @@
 Each yields (line or number, record, bytes so far).
 """
 
+import collections
 import functools
 import io
 import re
@@ -19,12 +20,12 @@ from data_prep.documents.written import at_lines, line_numbers, markdown_table, 
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
-from data_prep.tables.records import Bad, csv_file, jsonl
+from data_prep.tables.records import BAD_AT_ALL, Bad, csv_file, jsonl
 from data_prep.tables.unpack import SAID, suffix_of, whole_bytes, whole_text
 from data_prep.values.choices import LINE, split_stem
 from data_prep.values.strict import from_literal, is_count
 from data_prep.values.turns import SPEAKER, role_of
-from data_prep.words.names import plain
+from data_prep.words.names import ANNULLED, plain
 
 # ---------------------------------------------------------------------------------------------- XML
 
@@ -115,18 +116,28 @@ KEY_LINE = re.compile(
 NUMBER_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__)?(\d{1,3})[.)][ \t]+(?=\S)", re.M)
 
 
-def keys_in(text: str) -> dict[int, tuple[str, str]]:
-    """A key's answers: number -> (letter, status). Tables of `| 1 | D |` (and a status, or further pairs), or lines `1 - D`."""
-    found: dict[int, tuple[str, str]] = {}
+def keys_in(text: str) -> dict[int, list[tuple[str, str]]]:
+    """A key's answers: number -> [(letter, status)], of which there are several where it gives a number other ones as well.
+
+    Tables of `| 1 | D |` (and a status, or further pairs), or lines `1 - D`.
+    """
+    given: list[tuple[str, str, str]] = []
     for line in text.splitlines():
         if not line.lstrip().startswith("|"):
             continue
         cells = [c.strip(" *_`") for c in line.strip().strip("|").split("|")]
         if len(cells) >= 4 and len(cells) % 2 == 0 and all(is_count(c) for c in cells[::2] if c):
-            found |= {int(n): (a, "") for n, a in zip(cells[::2], cells[1::2], strict=True) if n}
+            given += [(n, a, "") for n, a in zip(cells[::2], cells[1::2], strict=True) if n]
         elif len(cells) >= 2 and re.fullmatch(r"(?:Quest[ãa]o\s+)?\d{1,9}", cells[0], re.I):
-            found[int(re.sub(r"\D", "", cells[0]))] = (cells[1], cells[2] if len(cells) > 2 else "")
-    return found or {int(n): (a, "") for n, a in KEY_LINE.findall(text)}
+            given.append((re.sub(r"\D", "", cells[0]), cells[1], cells[2] if len(cells) > 2 else ""))
+    given += [(n, a, "") for n, a in KEY_LINE.findall(text)]
+    found: dict[int, dict[str, tuple[str, str]]] = {}
+    for number, answer, status in given:
+        same = found.setdefault(int(number), {})
+        said = f"{answer} {status}" if ANNULLED.fullmatch(status) else answer  # `| 3 | D | Anulada |` is another answer than D
+        _, known = same.get(said.casefold(), ("", ""))
+        same[said.casefold()] = (answer, known or status)
+    return {n: [a for said, a in same.items() if said] or [*same.values()] for n, same in found.items()}
 
 
 @functools.lru_cache(maxsize=4)
@@ -162,12 +173,27 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
         yield from rows or written_or_text(text, shown, rows)
         return
     keys, key_file = found
+    _check_numbers([int(head[1]) for head in heads], keys, shown, key_file)
     for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, _between(text, heads), strict=True):
-        number = int(head[1])
-        yield line, _exam_question(number, body, *keys.pop(number, (None, "")), key_file), 0
-    for number, (answer, status) in sorted(keys.items()):
-        row = {"number": number, "question": "", "options": {}, "answer": answer, "status": status, "key_file": key_file}
-        yield number, row, 0
+        yield line, _exam_question(int(head[1]), body, keys.pop(int(head[1]), [(None, "")]), key_file), 0
+    for number, answers in sorted(keys.items()):
+        yield number, _exam_question(number, "", answers, key_file), 0
+
+
+def _check_numbers(numbers: list[int], keys: dict[int, list], shown: str, key_file: str) -> None:
+    """Raises UserError where a key can be that of another part, or of another booklet."""
+    if twice := [str(n) for n, times in collections.Counter(numbers).items() if times > 1 and n in keys]:
+        raise UserError(
+            f"{shown}: has the number{'s' * (len(twice) > 1)} {', '.join(twice[:5])}{' and more' * (len(twice) > 5)} of its key "
+            f"({key_file}) more than once, and nothing says which question is meant; bring each part, with its key, into files "
+            "of its own"
+        )
+    several = sum(len(answers) > 1 for answers in keys.values())
+    if several > max(1, BAD_AT_ALL * len(keys)):
+        raise UserError(
+            f"{shown}: its key ({key_file}) gives {several} of {len(keys)} numbers several answers; leave that of one booklet "
+            "in it"
+        )
 
 
 def _between(text: str, heads: list) -> list[str]:
@@ -193,7 +219,11 @@ def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str] | 
     return keys_in(whole_text(near[0], str(near[0]))), near[0].name
 
 
-def _exam_question(number: int, body: str, answer, status: str, key_file: str) -> dict:
+def _exam_question(number: int, body: str, answers: list[tuple[str | None, str]], key_file: str) -> dict | Bad:
+    if len(answers) > 1:
+        named = ", ".join(f"{answer} ({status})" if status else f"{answer}" for answer, status in answers)
+        return Bad(f"no right answer: the key gives this question several: '{number}: {named}'", body.strip())
+    [(answer, status)] = answers
     body = re.sub(r"\*\*Alternativas:\*\*|^---+\s*$", "", body, flags=re.M)
     first = LINE.search(body)
     stem, options = split_stem(body[first.start() :]) if first else ("", [])

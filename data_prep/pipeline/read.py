@@ -13,6 +13,7 @@ import fnmatch
 import glob
 import hashlib
 import importlib.util
+import itertools
 import tempfile
 import zipfile
 from pathlib import Path
@@ -203,7 +204,11 @@ def _members(file: InputFile, exclude: list[str]) -> list[InputFile]:
                 raise UserError(f"{file.shown}: unpacks to far more than its size ({len(names)} files, {total:,} bytes)")
             folder = tempfile.TemporaryDirectory(prefix="prepare_")
             atexit.register(folder.cleanup)
-            files = sorted({Path(archive.extract(info, folder.name)) for info in names})  # no "..", drive or leading slash
+            files = sorted(Path(archive.extract(info, folder.name)) for info in names)  # no "..", drive or leading slash
+            if twice := [shown_name(a.relative_to(folder.name)) for a, b in itertools.pairwise(files) if a == b]:
+                raise UserError(
+                    f"{file.shown}: holds several files called {', '.join(dict.fromkeys(twice))}; pack one of each name"
+                )
     except UserError:
         raise
     except Exception as error:  # zipfile has errors of its own for few of the ways in which bytes are no archive

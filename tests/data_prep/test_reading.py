@@ -276,7 +276,7 @@ def test_two_column_keys_and_many_exams(tmp_path):
         key = f"Chave de exam{i}.md\n\n| Questão | Resposta |\n|---|---|\n| 1 | A |\n| 2 | B |\n| 3 | A |\n"
         (tmp_path / f"key{i}.md").write_text(key, encoding="utf-8")
     assert texts.keys_in("| 1 | A | 2 | B |\n| 3 | C | 4 | D |") == {
-        n: (a, "") for n, a in zip((1, 2, 3, 4), "ABCD", strict=True)
+        n: [(a, "")] for n, a in zip((1, 2, 3, 4), "ABCD", strict=True)
     }
     calls = []
     whole = texts.whole_text

@@ -1,0 +1,81 @@
+"""What a file says twice and otherwise the second time: neither is taken in silence."""
+
+import json
+import warnings
+import zipfile
+
+import pytest
+
+from data_prep.common.errors import UserError
+from data_prep.pipeline.options import Args
+from data_prep.prepare import prepare
+
+KEY = "CADBBACDDACB"
+
+
+def exam(numbers=range(1, 9)) -> str:
+    options = "".join(f"- {letter}) conduta {letter}\n" for letter in "ABCD")
+    return "\n".join(f"## Questão {n}\n\nQual é a conduta no caso {i} de {n}?\n\n{options}" for i, n in enumerate(numbers))
+
+
+def table(letters: str = KEY[:8], first: int = 1) -> str:
+    return "| Questão | Resposta |\n|---|---|\n" + "".join(f"| {n} | {a} |\n" for n, a in enumerate(letters, first))
+
+
+def prepared(tmp_path, **files: str) -> tuple[list[dict], list[dict]]:
+    """(test rows, rejects) of files, by their names with an underscore for the dot."""
+    for name, text in files.items():
+        (tmp_path / name.replace("_", ".")).write_text(text)
+    inputs = [str(tmp_path / name.replace("_", ".")) for name in files]
+    out = tmp_path / "out"
+    prepare(Args(inputs=inputs, test_size=1, near_duplicates="off", output_dir=str(out)))
+    found = [out / f"{name}.jsonl" for name in ("test", "rejects")]
+    return tuple([json.loads(line) for line in path.read_text().splitlines()] if path.exists() else [] for path in found)
+
+
+def number_of(row: dict) -> int:
+    return int(row["question"].split("de ")[-1].rstrip("?"))
+
+
+@pytest.mark.parametrize(
+    "more, lost",
+    [
+        ("| 3 | A |\n", {3: "D, A"}),
+        ("3 - A\n", {3: "D, A"}),  # of the other form
+        ("| 3 | D | Anulada |\n", {3: "D, D (Anulada)"}),
+        ("| 3 | D |\n| 4 | |\n| 5 | b | Válida |\n", {}),
+    ],
+)
+def test_a_question_whose_key_names_several_answers_is_a_reject(tmp_path, more, lost):
+    rows, rejects = prepared(tmp_path, prova_md=exam(), gabarito_md=f"Chave de prova.md\n\n{table()}{more}")
+    assert {number_of(row): row["answer"] for row in rows} == {n: a for n, a in enumerate(KEY[:8], 1) if n not in lost}
+    why = "no right answer: the key gives this question several: '{}: {}'"
+    assert [reject["reason"] for reject in rejects] == [why.format(n, answers) for n, answers in lost.items()]
+
+
+def test_lines_of_a_key_that_give_a_number_twice(tmp_path):
+    key = "\n".join(f"{n} - {a}" for n, a in enumerate(KEY[:8], 1))
+    rows, rejects = prepared(tmp_path, prova_md=exam(), gabarito_md=f"Chave de prova.md\n\n{key}\n2 - A\n3 - B\n")
+    assert {number_of(row) for row in rows} == {1, 2, 4, 5, 6, 7, 8} and "'3: D, B'" in rejects[0]["reason"]
+
+
+def test_a_key_of_two_booklets_is_asked_about(tmp_path):
+    key = f"Chave de prova.md\n\nCaderno azul\n\n{table()}\nCaderno amarelo\n\n{table('CADBACAB')}"
+    with pytest.raises(UserError, match=r"prova\.md: its key \(gabarito\.md\) gives 4 of 8 numbers several answers"):
+        prepared(tmp_path, prova_md=exam(), gabarito_md=key)
+
+
+@pytest.mark.parametrize("key", [table("CADB"), table("CADB") + "\nParte II\n\n" + table("CADC")], ids=["once", "twice"])
+def test_an_exam_whose_numbers_begin_again_is_not_given_the_key_of_one_part(tmp_path, key):
+    text = f"# Parte I\n\n{exam(range(1, 5))}\n# Parte II\n\n{exam(range(1, 5))}"
+    with pytest.raises(UserError, match=r"prova\.md: has the numbers 1, 2, 3, 4 of its key \(gabarito\.md\) more than once"):
+        prepared(tmp_path, prova_md=text, gabarito_md=f"Chave de prova.md\n\n{key}")
+
+
+def test_two_members_of_an_archive_with_one_name(tmp_path):
+    with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        warnings.simplefilter("ignore")  # zipfile's own, of the second
+        for answer in ("one", "other"):
+            archive.writestr("data.jsonl", json.dumps({"question": "What is it?", "answer": answer}))
+    with pytest.raises(UserError, match=r"a\.zip: holds several files called data\.jsonl"):
+        prepare(Args(inputs=[str(tmp_path / "a.zip")], output_dir=str(tmp_path / "out")))
