@@ -32,6 +32,8 @@ from common.files import read_json, read_rows, sha256, write_text
 from common.paths import ROOT
 from reporting import score_table
 
+from data_prep.common.once import load_yaml
+
 SUITE = "recipes/benchmark/suite.yaml"
 PUBLISHED = "recipes/benchmark/published.yaml"
 
@@ -96,9 +98,9 @@ def read_suite(path: str, only: list[str]) -> list[Benchmark]:
     import yaml
 
     try:
-        found = [Benchmark(**entry) for entry in yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))]
-    except TypeError as error:
-        raise UserError(f"{path}: {error}") from None
+        found = [Benchmark(**entry) for entry in load_yaml((ROOT / path).read_text(encoding="utf-8"))]
+    except (TypeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if unknown := sorted(set(only) - {b.name for b in found}):
         raise UserError(f"only: {', '.join(unknown)} is not in the suite; it has {', '.join(b.name for b in found)}")
     return [b for b in found if not only or b.name in only]

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_prep.common.errors import UserError
+from data_prep.common.once import repeated_keys
 
 
 def parse_args(cls, doc: str, argv: list[str] | None = None):
@@ -80,6 +81,11 @@ def config_problems(path: str | Path, names: list[str]) -> list[str]:
         elif key.value in seen:
             problems.append(f"{where}: key {key.value!r} stands twice; keep one")
         seen.add(key.value)
+    problems += [
+        f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice; keep one"
+        for _, value in node.value
+        for key in repeated_keys(value)
+    ]
     return problems
 
 

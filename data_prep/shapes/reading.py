@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.common.files import write_text
+from data_prep.common.once import load_yaml
 from data_prep.values.choices import BASES
 from data_prep.values.turns import SIDES
 from data_prep.words.names import NAMES
@@ -172,7 +173,7 @@ def read_readings(path: str) -> dict[str, Wish]:
 
     try:
         node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        value = load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"reading: {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):

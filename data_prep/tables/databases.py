@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from data_prep.common.errors import UserError
+from data_prep.common.once import load_yaml
 from data_prep.tables.intents import intents_of_yaml
 from data_prep.tables.records import numbered, records_of
 from data_prep.tables.unpack import whole_text
@@ -57,7 +58,7 @@ def yaml_file(path: Path, shown: str):
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.BaseLoader)):
             raise UserError(f"{shown}: uses aliases (*name); write it without them, or as JSON")
-        value = yaml.load(text, Loader=yaml.BaseLoader)
+        value = load_yaml(text, typed=False)
     except yaml.YAMLError as error:
         raise UserError(f"{shown}: not YAML ({' '.join(str(error).split())[:200]})") from None
     if rows := intents_of_yaml(value, shown):

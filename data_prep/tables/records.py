@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.common.errors import UserError
+from data_prep.common.once import RepeatedName, load_json
 from data_prep.tables.nameless import names_for
 from data_prep.tables.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
 from data_prep.values.turns import ROLE_KEYS, is_turns, role_of, said_lines
@@ -29,7 +30,7 @@ class Bad(NamedTuple):
     text: str
 
 
-def jsonl(path: Path, shown: str, loads=json.loads):
+def jsonl(path: Path, shown: str, loads=load_json):
     """A record a line, read by `loads`. Bad lines are listed; a file of many is refused."""
     lines = bad = 0
     first = ""
@@ -61,7 +62,9 @@ def json_file(path: Path, shown: str):
     """A list, an object keyed by id, lists by split, columns, pandas' forms, a list under one key, SQuAD, or one object."""
     text = whole_text(path, shown)
     try:
-        value = json.loads(text)
+        value = load_json(text)
+    except RepeatedName as error:
+        raise UserError(f"{shown}: {error}; which value is meant is not told") from None
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and "\n" in text:  # JSONL that is called .json
             yield from jsonl(path, shown)
@@ -201,6 +204,8 @@ def _pandas(value: dict) -> list[dict] | None:
     """What DataFrame.to_json writes: `orient` columns ({"question": {"0": ...}}) or split ({"columns": ..., "data": ...})."""
     names, data = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(data, list) and all(isinstance(r, list) and len(r) == len(names) for r in data):
+        if len(set(map(str, names))) < len(names):
+            raise RepeatedName("two of its columns have the same name")
         return [dict(zip(map(str, names), row, strict=True)) for row in data]
     if not value or not all(isinstance(v, dict) and v for v in value.values()):
         return None
@@ -347,6 +352,8 @@ def arrow_file(path: Path, shown: str):
         batches = source if opened is pa.ipc.open_stream else (source.get_batch(i) for i in range(source.num_record_batches))
     number = 0
     for batch in batches:
+        if len(set(batch.schema.names)) < len(batch.schema.names):
+            raise UserError(f"{shown}: two columns have the same name")
         for row in batch.to_pylist():
             number += 1
             yield number, row, 0

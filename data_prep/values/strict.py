@@ -5,6 +5,7 @@ import json
 import math
 import re
 
+from data_prep.common.once import RepeatedName, load_json
 from data_prep.words.names import MARKS, MISSING
 
 
@@ -38,14 +39,27 @@ def from_literal(value):
     text = value.strip()
     if not (text[:1] in "[{" and text[-1:] in "]}") or len(text) < 2:
         return value
-    for load in (json.loads, ast.literal_eval):
+    for load in (load_json, _python):
         try:
             found = load(text)
+        except RepeatedName:
+            return value  # which of two is meant is not told
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             continue
         if isinstance(found, list | dict):
             return found
     return value
+
+
+def _python(text: str):
+    """A Python literal. Raises RepeatedName for a dict with a key twice."""
+    tree = ast.parse(text.lstrip(" \t"), mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+            if len(set(names)) < len(names):
+                raise RepeatedName("a key stands twice in one dict")
+    return ast.literal_eval(tree)
 
 
 def unquoted(value):

@@ -16,6 +16,8 @@ from typing import NamedTuple
 from annotation.store import Task, Vote
 from common.errors import UserError
 
+from data_prep.common.once import load_yaml
+
 MODES = ("pairs", "rank", "thumbs", "rubric")
 MAX_REMARK = 4000  # characters
 
@@ -67,7 +69,7 @@ def read_rubric(path: str | Path) -> Rubric:
     import yaml
 
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+        content = load_yaml(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"rubric: {path}: cannot be read: {' '.join(str(error).split())}") from None
     entries = content.get("criteria") if isinstance(content, dict) else None

@@ -19,6 +19,8 @@ from common.errors import UserError
 from common.paths import ROOT
 from training import peak
 
+from data_prep.common.once import load_yaml
+
 KEYS = {"title", "extends", "variables", "rehearsal", "stages", "seeds"}
 STAGE_KEYS = {"name", "command", "inputs", "outputs", "when"}
 FIRST_SEED = 3407  # the scripts' own default
@@ -72,7 +74,7 @@ def load(folder: Path, seen: tuple[Path, ...] = ()) -> Source:
 
     path = folder / "recipe.yaml"
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict):

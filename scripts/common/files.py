@@ -12,6 +12,7 @@ from typing import Any
 
 from common.errors import UserError
 from data_prep.common.files import HALF, into_place
+from data_prep.common.once import load_json
 
 
 def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
@@ -45,7 +46,7 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
                 if not line.strip():
                     continue
                 try:
-                    row = json.loads(line)
+                    row = load_json(line)
                 except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 10,000 brackets are no JSON either
                     where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                     yield None, [f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})"]

@@ -7,6 +7,8 @@ from common.errors import UserError
 from common.files import read_json, write_json, write_text
 from scoring.measures import wilson
 
+from data_prep.common.once import load_yaml
+
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
@@ -53,7 +55,10 @@ def read_published(path: str | Path) -> list[Published]:
     """Figures of a YAML file, accuracies there in per cent. Raises UserError that names the entry."""
     import yaml
 
-    raw = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
+    try:
+        raw = load_yaml(Path(path).read_text(encoding="utf-8")) or []
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     found, problems = [], []
     for number, entry in enumerate(raw if isinstance(raw, list) else [None], 1):
         known = {"folder", "benchmark", "accuracy", "n", "source", "model"}

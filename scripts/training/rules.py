@@ -25,6 +25,8 @@ from typing import ClassVar, Literal
 from common.errors import UserError
 from scoring.refusals import declined
 
+from data_prep.common.once import load_yaml
+
 LONGEST = 20_000  # characters of an answer that are looked at
 QUOTED = re.compile(r"[\"“«]([^\"“”«»]{1,2000})[\"”»]")
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*")
@@ -205,7 +207,7 @@ def load_rules(path: str | Path) -> RuleSet:
 
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-        content, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+        content, node = load_yaml(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"rules: {path}: cannot be read: {' '.join(str(error).split())}") from None
     entries = content.get("rules") if isinstance(content, dict) else None
