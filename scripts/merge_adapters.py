@@ -26,6 +26,7 @@ from common.errors import CheckFailed, UserError
 from common.files import folder_beside, into_place
 from common.loading import loading
 from common.models import adapter_config, check_model_name, find_model, is_adapter, load_tokenizer, with_adapter
+from common.paths import named_twice
 from common.runs import begin_run, finish_run
 from export.adapter_folder import adapter_problems, base_of
 
@@ -47,8 +48,7 @@ class Args:
             found.append(f"weights: {len(self.weights)} for {len(self.adapters)} adapters")
         if 0 in self.weights or (len(self.adapters) == 1 and self.weights in ([], [1.0])):
             found.append("weights: leave out an adapter of weight 0; one adapter alone needs a weight other than 1")
-        if len(set(self.adapters)) < len(self.adapters):
-            found.append("adapters: one is named twice; give it a larger weight")
+        found += [f"adapters: {adapter} is named twice; give it a larger weight" for adapter in named_twice(self.adapters)]
         bases = {base_of(adapter) for adapter in self.adapters if is_adapter(adapter)}
         if len(bases) > 1:
             found.append(f"adapters: they are of several bases, {', '.join(sorted(map(str, bases)))}")

@@ -163,7 +163,7 @@ def read(
     source = load(folder)
     values = choose_values(source, path, rehearse, variables or {}, choose)
     places = values | {"recipe": str(folder), "out": str(out)}
-    problems, stages, made, lacking = [], [], set(), []
+    problems, stages, made, lacking, writers = [], [], set(), [], {}
     for number, raw in enumerate(source.stages, 1):
         where = f"{path}: stage {number}"
         if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= STAGE_KEYS:
@@ -178,6 +178,11 @@ def read(
         if stage.name in {s.name for s in stages}:
             problems.append(f"{where}: the name {stage.name} stands twice")
         problems += [f"{where} ({stage.name}): {problem}" for problem in stage_problems(stage)]
+        for output in stage.outputs:
+            if (writer := writers.setdefault(Path(output).resolve(), stage.name)) != stage.name:
+                problems.append(
+                    f"{where} ({stage.name}): output {output} is that of stage {writer}; one would overwrite the other"
+                )
         lacking += [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, made)]
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
@@ -279,8 +284,8 @@ def with_seeds(stages: list[Stage], seeds: list[int], out: Path) -> list[Stage]:
         return first
     at = next((i for i, s in enumerate(first) if Path(s.script).name in LAST), len(first))
     made = {p for copy in copies for p in copy.outputs}
-    outputs = [p for s in stages for p in s.outputs]
-    further = {p: [q for seed in seeds[1:] if (q := f"{out}/seeds/{seed}/{Path(p).name}") in made] for p in outputs}
+    outputs = [p for s in stages for p in s.outputs if is_below(p, out)]
+    further = {p: [q for seed in seeds[1:] if (q := of_seed(p, seed, out)) in made] for p in outputs}
     return [*first[:at], *copies, *(joined(s, further) for s in first[at:])]
 
 
@@ -304,7 +309,7 @@ def copies_for(stages: list[Stage], seed: int, out: Path) -> list[Stage]:
         needs = any(old in {word, str(Path(word).parent)} for old in moved for word in (*stage.command, *stage.inputs))
         if not (stage.trains or (needs and Path(stage.script).name == "evaluate.py")):
             continue
-        moved |= {p: str(out / "seeds" / str(seed) / Path(p).relative_to(out)) for p in stage.outputs if is_below(p, out)}
+        moved |= {p: of_seed(p, seed, out) for p in stage.outputs if is_below(p, out)}
         copy = Stage(
             f"{stage.name}_seed{seed}",
             [relocated(word, moved) for word in stage.command],
@@ -313,6 +318,11 @@ def copies_for(stages: list[Stage], seed: int, out: Path) -> list[Stage]:
         )
         copies.append(seeded(copy, seed) if stage.trains else copy)
     return copies
+
+
+def of_seed(path: str, seed: int, out: Path) -> str:
+    """Where a further seed writes what the first writes to this path below {out}."""
+    return str(out / "seeds" / str(seed) / Path(path).relative_to(out))
 
 
 def is_below(path: str, out: Path) -> bool:

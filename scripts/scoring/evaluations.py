@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
 from common.files import Read, read_json, read_rows, reading
+from common.paths import named_twice
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -90,12 +91,13 @@ def folders_of(argument: str) -> list[str]:
 
 
 def check_folders(arguments: list[str]) -> list[str]:
-    """Problems of compare.py's arguments (strings): patterns without a folder, folders without an evaluation."""
+    """Problems of compare.py's arguments (strings): patterns without a folder, folders named twice or without an evaluation."""
     found = [f"evaluations: {argument} matches no folder" for argument in arguments if not folders_of(argument)]
+    folders = [folder for argument in arguments for folder in folders_of(argument)]
+    found += [f"evaluations: {folder} is named twice; nothing is compared with itself" for folder in named_twice(folders)]
     return found + [
         f"evaluations: {folder} holds no {name}; is the evaluation finished?"
-        for argument in arguments
-        for folder in folders_of(argument)
+        for folder in folders
         for name in ("metrics.json", "predictions.jsonl")
         if not Path(folder, name).is_file()
     ]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from common.errors import UserError
 from common.files import each_row, read_rows, refuse_problems
+from common.paths import named_twice
 from common.synthetic import synthetic_rows
 
 WINDOW = 256  # chunks among which a stream is mixed
@@ -37,8 +38,7 @@ def files_of(data: list[str] | str | None) -> list[str]:
 def problems(args) -> list[str]:
     """What is wrong with `data` and `data_weights`, found without opening a file."""
     files, weights = files_of(args.data), args.data_weights
-    twice = sorted({path for path in files if files.count(path) > 1})
-    found = [f"data: {path} stands twice; to read a file twice pass --data_weights" for path in twice]
+    found = [f"data: {path} stands twice; to read a file twice pass --data_weights" for path in named_twice(files)]
     if weights and len(weights) != len(files):
         found.append(f"data_weights: {len(weights)} for {len(files)} files of data; pass one a file")
     if not all(0 < weight < math.inf for weight in weights):

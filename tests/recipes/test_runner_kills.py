@@ -257,3 +257,32 @@ def test_seeds_train_and_score_each_under_a_folder_of_its_own():
     assert [s.name for s in recipes.read(ROOT / "recipes/kto", out, seeds=1).stages] == [n for n in names if "_seed" not in n]
     with pytest.raises(UserError, match="seeds"):
         recipes.read(ROOT / "recipes/kto", out, seeds=[1, 1])
+
+
+def test_each_model_is_joined_with_its_own_seeds_though_folders_share_a_name():
+    out = Path("runs/x")
+    train = [
+        recipes.Stage(n, ["python", f"scripts/{n}.py", "--output_dir", f"{out}/{n}"], [], [f"{out}/{n}"]) for n in ("sft", "dpo")
+    ]
+    folders = {"sft": f"{out}/eval", "dpo": f"{out}/dpo_scores/eval"}
+    score = [
+        recipes.Stage(
+            f"score_{n}", ["python", "scripts/evaluate.py", "--model", f"{out}/{n}", "--output_dir", place], [], [place]
+        )
+        for n, place in folders.items()
+    ]
+    compare = recipes.Stage("compare", ["python", "scripts/compare.py", *folders.values()])
+    found = recipes.with_seeds([*train, *score, compare], [1, 2], out)[-1]
+    assert found.command[2:] == ["runs/x/eval,runs/x/seeds/2/eval", "runs/x/dpo_scores/eval,runs/x/seeds/2/dpo_scores/eval"]
+
+
+def test_two_stages_cannot_write_to_one_place(tmp_path):
+    stages = [
+        {"name": name, "command": "python scripts/sft.py", "outputs": [output]}
+        for name, output in (("one", "{out}/sft"), ("two", "{out}/other/../sft"), ("three", "{out}/third"))
+    ]
+    (tmp_path / "recipe.yaml").write_text(json.dumps({"title": "Test", "stages": stages}))
+    with pytest.raises(UserError) as refused:
+        recipes.read(tmp_path, tmp_path / "out")
+    (problem,) = refused.value.problems
+    assert "stage 2 (two)" in problem and "is that of stage one" in problem

@@ -526,7 +526,12 @@ def test_an_allowed_difference_is_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [([], "at least two folders"), (["nowhere", "nowhere2"], "holds no metrics.json"), (["--alfa", "1"], "alpha")],
+    [
+        ([], "at least two folders"),
+        (["nowhere", "nowhere2"], "holds no metrics.json"),
+        (["nowhere", "scripts/../nowhere/"], "is named twice"),
+        (["--alfa", "1"], "alpha"),
+    ],
 )
 def test_wrong_arguments_are_told_without_loading_anything(arguments, named):
     out = run_script("scripts/compare.py", *arguments, code=2)

@@ -65,7 +65,7 @@ def test_what_cannot_be_added_is_refused_at_once(two, tmp_path):
         (dora / file.name).write_bytes(file.read_bytes())
     config = json.loads((dora / "adapter_config.json").read_text()) | {"use_dora": True, "base_model_name_or_path": "a/b"}
     (dora / "adapter_config.json").write_text(json.dumps(config))
-    words = [two[0], two[0], dora, "--weights", 1, 0, "--output_dir", tmp_path]
+    words = [two[0], f"{two[0]}/", dora, "--weights", 1, 0, "--output_dir", tmp_path]
     said = answer_at_once("scripts/merge_adapters.py", *words).stderr
     assert all(part in said for part in ("use_dora", "named twice", "2 for 3", "weight 0", "several bases", "there already")), (
         said
