@@ -46,7 +46,7 @@ from annotation.store import Store
 from common.arguments import check_at_least
 from common.entry import run_main
 from common.errors import UserError
-from common.files import into_place, read_rows, sha256, write_json, write_text
+from common.files import into_place, sha256, write_json, write_text
 from common.machine import watched
 from common.models import check_model_name
 from llamacpp.files import is_gguf
@@ -302,11 +302,7 @@ def export_by_rules(args: Args, material: sources.Material) -> None:
     """Training rows from the rules' scores."""
     rules = load_rules(args.rules)
     check_tested(args, material.tested)
-    columns = {}
-    for path in [args.data, *args.answers] if rules.columns else []:
-        if path and Path(path).is_file():
-            rows_there = enumerate(read_rows(path), 1)
-            columns |= {str(row.get("id", number)): row for number, row in rows_there if rules.columns & set(row)}
+    columns = by_rules.columns_of(rules, args.data, args.answers)
     made = by_rules.rows_by_rules(material, rules, columns, args.task)
     print(by_rules.means(material, rules, columns))
     write_rows(args, made)

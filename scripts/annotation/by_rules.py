@@ -3,11 +3,31 @@
 import collections
 import itertools
 import statistics
+from pathlib import Path
 
 from annotation.rows import Rows, prompt_of
-from annotation.sources import Material
+from annotation.sources import JUDGED, Material
 from common.errors import UserError
+from common.files import read_rows, refuse_problems
 from training.rules import RuleSet
+
+
+def columns_of(rules: RuleSet, data: str | None, answers: list[str]) -> dict[str, dict]:
+    """By question, the row whose fields the rules look into: the data's fields, and those that only files of answers have.
+
+    Raises UserError naming each row whose files contradict each other.
+    """
+    found, where, problems = {}, {}, []
+    for path in [data, *answers] if rules.columns else []:
+        for number, row in enumerate(read_rows(path) if path and Path(path).is_file() else [], 1):
+            name = str(row.get("id", number))
+            kept = {k for k, value in row.items() if value not in (None, "") and (path == data or k not in JUDGED)}
+            for column in sorted(rules.columns & kept):
+                first = where.setdefault((name, column), path)
+                if found.setdefault(name, {}).setdefault(column, row[column]) != row[column]:
+                    problems.append(f"{path}: row {name}: {column}, which {rules.path} looks into, differs from that in {first}")
+    refuse_problems(problems)
+    return found
 
 
 def rows_by_rules(material: Material, rules: RuleSet, columns: dict[str, dict], task: str) -> Rows:

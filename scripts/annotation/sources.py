@@ -6,6 +6,7 @@ in its text are hidden on the page (`hide_names`). What is exported is the answe
 
 import collections
 import hashlib
+import itertools
 import json
 import re
 import unicodedata
@@ -19,6 +20,7 @@ from scoring.outputs import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasonin
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
 
+JUDGED = ("answer", "completion", "output")  # keys of an answer in a file of answers
 MAX_SHOWN = 20_000  # characters of a text on the page; 100 kB of a model that never stopped must not lock up a phone
 FAMILIES = (  # "Claude" stays in the name of Claude Bernard
     r"qwen(?:[\d.]+)?|smol\s?lm\d*|(?:code)?llama(?:[\d.]+)?|(?:med)?gemma\d*|mistral|mixtral|deepseek|chat\s?gpt|gpt-?[\d.]+\w?|grok|"
@@ -94,23 +96,29 @@ def read_questions(path: str) -> list[Question]:
 def read_material(paths: list[str], data: str | None) -> Material:
     """Answers from output folders of evaluate.py and from JSONL files of {"id", "prompt", "answer"}, one system each.
 
+    Rows are joined by id. With `data` a row may carry no prompt; one that it carries must be the data's.
     Raises UserError with every problem: no written answers, questions that do not match, rows that are not there.
     """
     names = [Path(path).stem if Path(path).is_file() else Path(path).name for path in paths]
     names = names if len(set(names)) == len(names) else list(paths)
     questions: dict[str, Question] = {q.name: q for q in read_questions(data)} if data else {}
+    where = dict.fromkeys(questions, data)
     answers, problems, tested = [], [], False
     for path, system in zip(paths, names, strict=True):
         folder = Path(path).is_dir()
         tested = tested or folder
         try:
-            found, mine = (_of_folder if folder else _of_file)(path, system, bool(data))
+            found, mine = (_of_folder if folder else _of_file)(path, system, data)
         except UserError as error:
             problems += error.problems
             continue
-        for name, question in found.items():
-            if questions.setdefault(name, question).messages != question.messages:
-                problems.append(f"{path}: row {name} asks something else than the same id of another file; ids pair the answers")
+        for question in found:
+            name = question.name
+            if name not in questions and not data:
+                questions[name], where[name] = question, path
+            elif name in questions:
+                questions[name], differing = _joined(questions[name], question, where[name])
+                problems += [f"{path}: row {name} {one}; ids pair the answers" for one in differing]
         answers += mine
     problems += _unmatched(questions, answers, dict(zip(names, paths, strict=True))) if not problems else []
     if problems:
@@ -121,8 +129,22 @@ def read_material(paths: list[str], data: str | None) -> Material:
     return Material([q for q in questions.values() if q.name in asked], answers, tested)
 
 
-def _of_folder(folder: str, system: str, data_given: bool) -> tuple[dict[str, Question], list[Answer]]:
-    """Questions (by name) and answers of an evaluation."""
+def _joined(first: Question, later: Question, where: str) -> tuple[Question, list[str]]:
+    """Two rows of one id as one question, and in what they contradict each other; what a row does not carry it cannot."""
+    differing = []
+    if first.messages and later.messages and first.messages != later.messages:
+        pairs = itertools.zip_longest(later.messages, first.messages, fillvalue={"content": ""})
+        one, other = next((a["content"], b["content"]) for a, b in pairs if a != b)
+        differing.append(f"asks something else ({one[:60]!r}, not {other[:60]!r}) than the same id in {where}")
+    if first.reference and later.reference and first.reference != later.reference:
+        differing.append(
+            f"has another reference ({later.reference[:60]!r}, not {first.reference[:60]!r}) than rows of that id before it"
+        )
+    return first._replace(reference=first.reference or later.reference), differing
+
+
+def _of_folder(folder: str, system: str, data: str | None) -> tuple[list[Question], list[Answer]]:
+    """Questions and answers of an evaluation; with `data` its questions are those, if it was scored on that file."""
     metrics_file, predictions = Path(folder, "metrics.json"), Path(folder, "predictions.jsonl")
     if not metrics_file.is_file() or not predictions.is_file():
         raise UserError(f"answers: {folder} holds no metrics.json and predictions.jsonl; is the evaluation finished?")
@@ -132,43 +154,63 @@ def _of_folder(folder: str, system: str, data_given: bool) -> tuple[dict[str, Qu
             f"answers: {folder} was scored by likelihood ({metrics.get('protocol')}), so no answer was written; "
             "score it again with --protocol generate, or let --model write answers"
         )
-    questions = {} if data_given else _asked(folder, metrics)
+    if twice := [name for name, times in collections.Counter(str(row["id"]) for row in rows).items() if times > 1]:
+        raise UserError(f"{predictions}: {len(twice)} ids stand more than once, first {twice[0]}; score the model again")
+    # Requests from a CSV, and `general`, are hashed as rows: no file of questions can have that hash.
+    noted = metrics.get("data_sha256") if Path(metrics.get("data") or "").suffix not in ("", ".csv") else None
+    if data and noted and noted != sha256(data):
+        raise UserError(
+            f"answers: {folder} was scored on {metrics['data']}, and {data} is not that file, or not as it was (data_sha256 "
+            "differs); give the file as it was scored"
+        )
+    questions = [] if data else _asked(folder, metrics)
     answers = [Answer(str(row["id"]), system, without_thinking(row.get("output") or "")) for row in rows]
     return questions, answers
 
 
-def _asked(folder: str, metrics: dict) -> dict[str, Question]:
+def _asked(folder: str, metrics: dict) -> list[Question]:
     """The rows that an evaluation asked, found by the path and the hash that it noted."""
     if metrics.get("data") == "general":
-        return {row["id"]: question_of(row, 0) for row in tasks.general_rows()}
+        return [question_of(row, 0) for row in tasks.general_rows()]
     path = metrics.get("data") or ""
     if not Path(path).is_file() or sha256(path) != metrics.get("data_sha256"):
         why = "is not here" if not Path(path).is_file() else "has changed since"
-        raise UserError(f"answers: {folder} was scored on {path}, which {why}; give the questions by --data")
-    return {q.name: q for q in read_questions(path)}
+        raise UserError(f"answers: {folder} was scored on {path}, which {why}; give the file as it was by --data")
+    return read_questions(path)
 
 
-def _of_file(path: str, system: str, data_given: bool) -> tuple[dict[str, Question], list[Answer]]:
-    def text_of(row: dict):
-        return next((row[key] for key in ("answer", "completion", "output") if row.get(key)), None)
+def _of_file(path: str, system: str, data: str | None) -> tuple[list[Question], list[Answer]]:
+    """What each row of a file asks, and its answer; with `data` a row may ask nothing, and has no messages then."""
+
+    def texts_of(row: dict) -> list:
+        return [row[key] for key in JUDGED if row.get(key)] or [None]
+
+    def asked(row: dict) -> Question:
+        # Here `answer` is what is judged, not a reference; a reference has its own key.
+        row = {k: v for k, v in row.items() if k != "answer"}
+        asking = ("prompt", "question", "conversations", "messages", *(["text"] if "labels" in row else []))
+        if data and not any(row.get(key) for key in asking):
+            return Question(str(row["id"]), [], str(row.get("reference") or ""), "")
+        return question_of(row, 0)
 
     def check(row: dict) -> list[str]:
         found = [] if row.get("id") not in (None, "") else ["lacks id, which pairs the answers of two systems"]
         try:
-            answer_text(text_of(row), "answer")
-            if not data_given:
-                question_of(row, 0)
-        except TemplateError as error:
+            first, *others = texts_of(row)
+            answer_text(first, "answer")
+            if any(other != first for other in others):
+                found.append("holds two of answer, completion and output, which differ; keep the one that is judged")
+            if not found:
+                asked(row)
+        except (TemplateError, AttributeError, TypeError) as error:
             found.append(str(error))
         return found
 
     if not Path(path).is_file():
         raise UserError(f"answers: there is neither folder nor file {path}")
     rows = read_rows(path, check)
-    answers = [Answer(str(row["id"]), system, without_thinking(answer_text(text_of(row)))) for row in rows]
-    # Here `answer` is what is judged, not a reference; a reference has its own key.
-    plain = [{k: v for k, v in row.items() if k != "answer"} for row in rows]
-    return {} if data_given else {str(row["id"]): question_of(row, 0) for row in plain}, answers
+    answers = [Answer(str(row["id"]), system, without_thinking(answer_text(texts_of(row)[0]))) for row in rows]
+    return [asked(row) for row in rows], answers
 
 
 def _unmatched(questions: dict[str, Question], answers: list[Answer], paths: dict[str, str]) -> list[str]:

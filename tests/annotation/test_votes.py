@@ -6,10 +6,11 @@ import sqlite3
 
 import numpy as np
 import pytest
-from annotation import agreement, modes, results, rows, sources
+from annotation import agreement, by_rules, modes, results, rows, sources
 from annotation.sources import Answer, Material, Question
 from annotation.store import Store
 from conftest import ROOT, run_script
+from training.rules import load_rules
 from vote_pages import QUESTIONS, write_answers, write_rows
 
 
@@ -358,6 +359,66 @@ def test_other_answers_in_the_same_folder_are_refused(tmp_path):
         annotate.open_store(changed, annotate.gather(changed))
 
 
+def answers_file(path, question: str, *texts: str, **more) -> str:
+    """A file of answers to one question, whose id is 1."""
+    return str(write_rows(path, [{"id": 1, "prompt": question, "answer": text, **more} for text in texts]))
+
+
+def test_one_id_that_asks_two_things_in_one_file_is_refused(tmp_path):
+    malaria = {"id": 1, "prompt": "What treats malaria?", "answer": "Artemether."}
+    path = write_rows(tmp_path / "a.jsonl", [malaria, {**malaria, "answer": "Quinine."}])
+    assert [len(found) for found in sources.read_material([str(path)], None)[:2]] == [1, 2], "two answers to one question"
+    write_rows(path, [malaria, {"id": 1, "prompt": "What treats gout?", "answer": "Colchicine."}])
+    with pytest.raises(
+        sources.UserError, match=r"a\.jsonl: row 1 asks something else \('What treats gout\?', not 'What treats mal"
+    ):
+        sources.read_material([str(path)], None)
+
+
+def test_a_prompt_beside_an_answer_must_be_the_datas(tmp_path):
+    data = str(write_rows(tmp_path / "data.jsonl", [{"id": 1, "prompt": "What treats gout?"}]))
+    files = [answers_file(tmp_path / f"{name}.jsonl", "What treats malaria?", name) for name in "ab"]
+    with pytest.raises(sources.UserError, match=r"a\.jsonl: row 1 asks something else .*data\.jsonl") as refused:
+        sources.read_material(files, data)
+    assert len(refused.value.problems) == 2
+    files = [answers_file(tmp_path / "a.jsonl", "What treats gout?", "a"), answers_file(tmp_path / "b.jsonl", "", "b")]
+    assert len(sources.read_material(files, data).answers) == 2, "a row without a prompt is joined by its id"
+
+
+def test_references_of_one_id_must_not_differ_and_the_only_one_is_kept(tmp_path):
+    files = [
+        answers_file(tmp_path / "a.jsonl", "What?", "x"),
+        answers_file(tmp_path / "b.jsonl", "What?", "y", reference="Colchicine."),
+    ]
+    assert sources.read_material(files, None).questions[0].reference == "Colchicine."
+    files.append(answers_file(tmp_path / "c.jsonl", "What?", "z", reference="Quinine."))
+    with pytest.raises(sources.UserError, match=r"c\.jsonl: row 1 has another reference \('Quinine\.', not 'Colchicine\.'"):
+        sources.read_material(files, None)
+
+
+def test_a_row_with_two_answers_says_not_which_is_judged(tmp_path):
+    path = answers_file(tmp_path / "a.jsonl", "What?", "The right answer.", output="The model's.")
+    with pytest.raises(sources.UserError, match=r"a\.jsonl:1: holds two of answer, completion and output"):
+        sources.read_material([path], None)
+
+
+def test_an_evaluation_is_joined_to_the_file_it_was_scored_on_alone(tmp_path):
+    rows = [{"id": "q0", "task": "open", "question": "What is asthma?", "answer": "A disease."}]
+    data = write_rows(tmp_path / "test.jsonl", rows)
+    evaluation(tmp_path / "base", data, ["An illness."])
+    moved = write_rows(tmp_path / "moved.jsonl", rows)
+    data.unlink()
+    assert sources.read_material([str(tmp_path / "base")], str(moved)).answers
+    write_rows(moved, [rows[0] | {"question": "What is gout?"}])
+    with pytest.raises(sources.UserError, match=r"moved\.jsonl is not that file"):
+        sources.read_material([str(tmp_path / "base")], str(moved))
+    evaluation(tmp_path / "twice", moved, ["An illness."])
+    predicted = tmp_path / "twice" / "predictions.jsonl"
+    predicted.write_text(predicted.read_text() * 2)
+    with pytest.raises(sources.UserError, match="1 ids stand more than once, first q0"):
+        sources.read_material([str(tmp_path / "twice")], str(moved))
+
+
 def test_names_of_models_are_hidden_and_those_of_people_are_not():
     pattern = sources.names_pattern(["Dr. Casa"])
     shown = sources.shown("Qwen3-1.7B, ChatGPT, GPT-4o, Dr. Casa; síndrome de Claude Bernard-Horner", pattern, "[m]")[0]
@@ -391,3 +452,23 @@ def test_rules_stand_in_the_place_of_raters(tmp_path):
     assert "row q: lacks passage" in run_script(*flags, "feedback", code=2).stderr
     rules.write_text("rules:\n  - {name: x, type: regexp}\n")
     assert "rules.yaml:2: type 'regexp'" in run_script(*flags, "feedback", code=2).stderr
+
+
+def test_what_rules_look_into_may_not_differ_between_files(tmp_path):
+    path = tmp_path / "rules.yaml"
+    path.write_text("rules:\n  - {name: known, type: citation, field: answer}\n")
+    known = write_rows(tmp_path / "known.jsonl", [{"id": 1, "prompt": "What?", "answer": "Right."}])
+    judged = answers_file(tmp_path / "a.jsonl", "What?", "Wrong.")
+    assert by_rules.columns_of(load_rules(path), str(known), [judged]) == {"1": {"answer": "Right."}}
+    path.write_text("rules:\n  - {name: figures, type: numbers}\n")
+    rules = load_rules(path)
+    data = write_rows(
+        tmp_path / "data.jsonl", [{"id": 1, "prompt": "What?", "passage": "Give 500 mg."}, {"id": 2, "prompt": "?"}]
+    )
+    same = answers_file(tmp_path / "a.jsonl", "What?", "Give 500 mg.", passage="Give 500 mg.")
+    absent = answers_file(tmp_path / "b.jsonl", "What?", "Give 900 mg.")
+    assert by_rules.columns_of(rules, str(data), [absent, same]) == {"1": {"passage": "Give 500 mg."}}
+    other = answers_file(tmp_path / "c.jsonl", "What?", "Give 900 mg.", passage="Give 900 mg.")
+    for before, files in (("data", [str(data), [other]]), ("a", [None, [absent, same, other]])):
+        with pytest.raises(sources.UserError, match=rf"c\.jsonl: row 1: passage, .* differs from that in .*{before}\.jsonl"):
+            by_rules.columns_of(rules, *files)
