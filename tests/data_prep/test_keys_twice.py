@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from data_prep.common.errors import UserError
+from data_prep.documents.exam.read import read_exam
 from data_prep.pipeline.options import Args
 from data_prep.prepare import prepare
 
@@ -79,3 +80,44 @@ def test_two_members_of_an_archive_with_one_name(tmp_path):
             archive.writestr("data.jsonl", json.dumps({"question": "What is it?", "answer": answer}))
     with pytest.raises(UserError, match=r"a\.zip: holds several files called data\.jsonl"):
         prepare(Args(inputs=[str(tmp_path / "a.zip")], output_dir=str(tmp_path / "out")))
+
+
+def asked(number: int) -> str:
+    return f"{number}. Qual é a conduta no caso {number}?\n" + "".join(f"{a}) conduta {a}{number}\n" for a in "ABCD")
+
+
+TEXT = "\n".join(map(asked, range(1, 13)))
+LINES = "\n".join(f"{n} {a}" for n, a in enumerate(KEY, 1))
+BELOW = "\n".join(f"{asked(n)}Gabarito: {a}\n" for n, a in enumerate(KEY, 1))
+
+
+@pytest.mark.parametrize(
+    "text, lost",
+    [
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nGABARITO RETIFICADO\n3 A\n5 A\n", {3, 5}),
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nGabarito oficial\n3 A\n", {3}),  # no other word stands between them
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nRetificação\n3 A\n", {3}),
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nRetificação\n3 A e D\n", {3}),
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nRetificação\n3 5\nA B\n", {3}),
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nRetificação\n3 D 4 B 9 A\n", {9}),
+        (f"{TEXT}\nGABARITO\n{KEY}\n\nRetificação\n3 - A\n", {3}),
+        (f"{BELOW}\nRetificação\n3 - A\n", {3}),
+        (f"{TEXT}\nGABARITO\n{LINES}\n\nQUESTÕES 1 A 12\n\nQuestões 1 e 2\n\n3\n\nExemplo\n1 A B C D\n", set()),
+        (f"Prova\n\nQuestões 1 a 10\n\n{TEXT}\nGABARITO\n{LINES}\n\nRetificação\n3 D\n", set()),
+    ],
+)
+def test_a_key_that_is_mended_further_down_makes_its_questions_rejects(text, lost):
+    rows = read_exam(text).rows
+    assert {row["number"]: row["answer"] for _, row in rows if isinstance(row, dict)} == {
+        n: a for n, a in enumerate(KEY, 1) if n not in lost
+    }
+
+
+def test_a_page_number_above_a_line_with_a_key_is_no_key():
+    paged = BELOW.rpartition("Gabarito")
+    assert all(isinstance(row, dict) for _, row in read_exam(f"{paged[0]}\n4\n\n{paged[1]}{paged[2]}").rows)
+
+
+def test_a_key_that_a_file_of_its_own_mends(tmp_path):
+    rows, rejects = prepared(tmp_path, prova_txt=TEXT, gabarito_csv=f"questao,gabarito\n{LINES.replace(' ', ',')}\n3,A\n")
+    assert len(rows) == 11 and "do not agree" in rejects[0]["reason"]

@@ -146,15 +146,42 @@ def _is_letter(token: str) -> bool:
 
 def tables_in(text: str) -> list[dict[int, list[str]]]:
     """Letters by number of each block of lines that hold nothing else; of three numbers at least, each once."""
-    blocks: list[list[str]] = [[]]
+    tables = [table for lines in _blocks(text) for table in _tables(list(itertools.chain(*lines)))]
+    return [table for table in tables if sum(map(bool, table.values())) >= 3]
+
+
+def said_again(text: str) -> dict[int, list[list[str]]]:
+    """What each table gives a number, also one of a few numbers (`GABARITO RETIFICADO`, `3 A`), which is no key by itself.
+
+    Fewer letters than numbers are none (`Questões 1 a 20`), nor is one letter on another line than its number, a page's.
+    """
+    found: dict[int, list[list[str]]] = {}
+    for lines in _blocks(text):
+        of_lines = [table for line in lines for table in _tables(line)]
+        for table in _tables(list(itertools.chain(*lines))):
+            have = sum(map(bool, table.values()))
+            if 2 * have > len(table) and (have > 1 or table in of_lines) and not _to_fill_in(table):
+                for number, letters in table.items():
+                    found.setdefault(number, []).extend([[letter.upper() for letter in letters]] if letters else [])
+    return found
+
+
+def _to_fill_in(table: dict[int, list[str]]) -> bool:
+    """Whether a table is a sheet of `1 A B C D`; `3 A, D` alone is none."""
+    several = [letters for letters in table.values() if len(letters) > 1]
+    return len(several) > len(table) / 2 and (len(table) > 2 or "".join(several[0]).upper() in LETTERS)
+
+
+def _blocks(text: str) -> list[list[list[str]]]:
+    """Lines that hold numbers and letters of a key alone, those of each line, as far as no other line stands between them."""
+    blocks: list[list[list[str]]] = [[]]
     for line in text.splitlines():
         tokens = _of_table(line)
         if tokens is None:
             blocks.append([])
         else:
-            blocks[-1] += tokens
-    tables = [table for block in blocks for table in _tables(block)]
-    return [table for table in tables if sum(map(bool, table.values())) >= 3]
+            blocks[-1].append(tokens)
+    return blocks
 
 
 def _tables(tokens: list[str]) -> list[dict[int, list[str]]]:
@@ -191,9 +218,7 @@ class Table(NamedTuple):
 
 def table_for(text: str, numbers: list[int]) -> Table:
     """The one table of a text that holds these numbers and no others, but those that are lacking between them."""
-    tables = [
-        t for t in tables_in(text) if sum(len(letters) > 1 for letters in t.values()) <= len(t) / 2
-    ]  # else a sheet to fill in
+    tables = [table for table in tables_in(text) if not _to_fill_in(table)]
     whole = [t for t in tables if t.keys() >= set(numbers)]
     if not whole and len(tables) > 1 and len(set().union(*tables)) == sum(map(len, tables)):
         whole = [t for t in [dict(itertools.chain.from_iterable(t.items() for t in tables))] if t.keys() >= set(numbers)]
