@@ -191,10 +191,7 @@ def open_store(args: Args, material: sources.Material) -> Store:
         "overlap": args.overlap,
         "rubric": [[*c] for c in rubric.criteria] + [rubric.scale] if args.mode == "rubric" else None,
     }
-    before = store.settings()
-    wanted = settings | {"mode": args.mode, "tested": material.tested}
-    if before and (changed := [key for key, value in wanted.items() if before.get(key) != value]):
-        raise UserError(f"output_dir: {args.output_dir} holds votes with other {', '.join(changed)}; choose another folder")
+    store.settings()  # looks the file through, before anything is written
     check_material(args, material)
     store.create(material, args.mode, settings, args.overlap, args.seed)
     return store

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from annotation.sources import Answer, Question, without_thinking
 from common.errors import UserError
-from common.files import read_json, whole_lines, write_json, write_text
+from common.files import hold, read_json, whole_lines, write_json, write_text
 from common.machine import quiet
 from llamacpp.files import is_gguf
 from llamacpp.server import start_server
@@ -35,14 +35,18 @@ class Sampling(NamedTuple):
 def write_answers(models: list[str], questions: list[Question], sampling: Sampling, digest: str, folder: Path) -> list[Answer]:
     """Answers of all models to all questions; what an interrupted run has written is kept.
 
-    Raises UserError where the folder holds answers of other settings, or a model answers nothing.
+    Raises UserError where the folder holds answers of other settings, another process writes there, or a model answers nothing.
     """
+    with hold(folder, "annotate.py", ".annotate.lock"):  # two would draw the same answers twice
+        return _written(models, questions, sampling, digest, folder)
+
+
+def _written(models: list[str], questions: list[Question], sampling: Sampling, digest: str, folder: Path) -> list[Answer]:
     settings = {"models": models, "data_sha256": digest, **sampling._asdict()}
     noted, path = folder / "generation.json", folder / "answers.jsonl"
     if noted.is_file() and (before := read_json(noted)) != settings:
         changed = "; ".join(f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v)
         raise UserError(f"output_dir: {folder} holds answers of other settings ({changed}); choose another folder, or delete it")
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(noted, settings)
     names = [Path(model).name if not model.startswith("http") else sampling.url_model for model in models]
     names = names if len(set(names)) == len(names) else models

@@ -57,6 +57,11 @@ class Task(NamedTuple):
     answers: list[tuple[int, str]]
     vote: dict | None
 
+    @property
+    def seen(self) -> str:
+        """Tells a page of this task from one of another; made of what the page shows, so it tells raters nothing more."""
+        return hashed(json.dumps([self.messages, [text for _, text in self.answers]]))[:16]
+
 
 class Vote(NamedTuple):
     """A vote that counts: question's name, who, the answers' ids in the order shown, the value, how often it was mended."""
@@ -115,7 +120,10 @@ class Store:
     # ------------------------------------------------------------------------------------------ filling
 
     def create(self, material: Material, mode: str, settings: dict, overlap: float, seed: int) -> None:
-        """Fill an empty file, or none at all: questions, distinct answers, items; a share of the questions is shared."""
+        """Fill an empty file, or none at all: questions, distinct answers, items; a share of the questions is shared.
+
+        A file that was filled with the same stays as it is. Raises UserError where it holds votes on something else.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch(mode=0o600)
         with self.connect() as connection:
@@ -126,7 +134,12 @@ class Store:
         for answer in material.answers:
             texts[answer.question].setdefault(answer.text, []).append(answer.system)
         with self.connect(write=True) as connection:
-            if connection.execute("SELECT 1 FROM meta").fetchone():
+            kept = {**settings, "mode": mode, "tested": material.tested}
+            before = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+            if before and (changed := [key for key, value in kept.items() if before.get(key) != value]):
+                folder, changed = self.path.parent, ", ".join(changed)
+                raise UserError(f"output_dir: {folder} holds votes with other {changed}; choose another folder")
+            if before:
                 return
             for number, question in enumerate(material.questions):
                 record = (number, question.name, json.dumps(question.messages), question.reference)
@@ -140,7 +153,6 @@ class Store:
                 for together in groups_of(ids, mode):
                     item = (number, json.dumps(together), int(number in shared))
                     connection.execute("INSERT INTO item (question, answers, shared) VALUES (?, ?, ?)", item)
-            kept = {**settings, "mode": mode, "tested": material.tested}
             connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in kept.items()])
 
     def settings(self) -> dict:
@@ -211,15 +223,22 @@ class Store:
         voted = json.loads(vote[0]) if vote else None
         return Task(row[0], row[1], row[2], json.loads(row[3]), row[4], list(zip(ids, texts, strict=True)), voted)
 
-    def record(self, rater: Rater, task: Task, value: dict) -> None:
-        """Keep a vote; the same again adds nothing. When this returns, the vote is on the disk."""
+    def record(self, rater: Rater, task: Task, value: dict) -> bool:
+        """Keep a vote; the same again adds nothing. When this returns, the vote is on the disk.
+
+        False, and nothing is kept, where the task has been dealt to another rater meanwhile.
+        """
         with self.connect(write=True) as connection:
+            mine = (rater.id, task.item)
+            if not connection.execute("SELECT 1 FROM assignment WHERE rater = ? AND item = ?", mine).fetchone():
+                return False
             last = connection.execute(
                 "SELECT value FROM vote WHERE rater = ? AND item = ? ORDER BY id DESC LIMIT 1", (rater.id, task.item)
             ).fetchone()
             if last is None or json.loads(last[0]) != value:
                 kept = json.dumps(value, ensure_ascii=False)
                 connection.execute("INSERT INTO vote (rater, item, value) VALUES (?, ?, ?)", (rater.id, task.item, kept))
+        return True
 
     # ------------------------------------------------------------------------------------------ reading
 

@@ -116,9 +116,11 @@ class Pages:
             return RedirectResponse(f"{base}?place={place}" if place else base, 303, HEADERS)
         task = self.store.task(rater, place) if place else None
         try:
-            if task is None:
+            # Another task stands at this place since raters were added; the vote is of what the page showed.
+            if task is None or form.get("seen", task.seen) != task.seen:
                 raise BadVote("unknown")
-            self.store.record(rater, task, value_of(form, self.settings.mode, task, self.settings.rubric))
+            if not self.store.record(rater, task, value_of(form, self.settings.mode, task, self.settings.rubric)):
+                raise BadVote("unknown")
         except BadVote as error:
             said = WORDS[rater.language][str(error)]
             answer = self.page(base, rater, task, said, 400)

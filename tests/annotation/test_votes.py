@@ -2,13 +2,15 @@
 
 import json
 import random
+import re
 import sqlite3
 
 import numpy as np
 import pytest
-from annotation import agreement, by_rules, modes, results, rows, sources
+from annotation import agreement, by_rules, generate, modes, results, rows, sources, web
 from annotation.sources import Answer, Material, Question
 from annotation.store import Store
+from common.files import hold
 from conftest import ROOT, run_script
 from training.rules import load_rules
 from vote_pages import QUESTIONS, write_answers, write_rows
@@ -65,6 +67,36 @@ def test_a_rater_who_joins_late_takes_from_the_others_and_no_vote_moves(tmp_path
     assert store.votes() == before and store.progress(rater)[0] == 8
     given = [total for _, _, total in store.counts()]
     assert max(given) - min(given) <= 1 and sum(given) == 6 * 3 + 24
+
+
+def test_a_page_that_was_open_while_raters_were_added_votes_on_nothing_else(tmp_path):
+    """Another task stands at its place then: the vote is refused, and the page that comes with the refusal takes one."""
+    store = make_store(tmp_path, {"a": texts(30, "x"), "b": texts(30, "y")}, raters=1, overlap=0.2)
+    settings = web.Settings("pairs", None, False, sources.names_pattern([]), [], [])
+    pages, [token] = web.Pages(store, settings), store.tokens
+    rater = store.rater(token)
+    before = store.task(rater, 1)
+    store.add_raters(["late"], {"r0": token}, "en", 1)
+    task = store.task(rater, 1)
+    assert task.item != before.item
+    form = {"place": "1", "choice": "1", "seen": before.seen}
+    refused = pages.take(token, "vote", form)
+    assert refused.status_code == 400 and store.votes() == []
+    [seen] = re.findall(r'name="seen" value="(\w+)"', refused.body.decode())
+    assert pages.take(token, "vote", form | {"seen": seen}).status_code == 303
+    assert [vote.item for vote in store.votes()] == [task.item]
+
+
+def test_a_vote_on_what_was_dealt_to_another_is_not_kept(tmp_path):
+    """It would be in the file, and in no result."""
+    store = make_store(tmp_path, {"a": texts(8, "x"), "b": texts(8, "y")}, raters=1, overlap=0.0)
+    rater = store.rater(store.tokens[0])
+    tasks = [store.task(rater, place) for place in range(1, 9)]
+    store.add_raters(["late"], {"r0": store.tokens[0]}, "en", 1)
+    kept = [store.record(rater, task, {"tie": "good"}) for task in tasks]
+    assert sum(kept) == 4 == len(store.votes())
+    with store.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM vote").fetchone() == (4,)
 
 
 def test_a_vote_is_whole_or_not_there(tmp_path):
@@ -354,6 +386,8 @@ def test_other_answers_in_the_same_folder_are_refused(tmp_path):
     args = annotate.Args(answers=[a, b], output_dir=str(tmp_path / "v"))
     annotate.open_store(args, annotate.gather(args))
     annotate.open_store(args, annotate.gather(args))  # the same again goes on
+    with pytest.raises(annotate.UserError, match="votes with other mode"):  # two that began at once: the second one's
+        Store(tmp_path / "v").create(annotate.gather(args), "rank", {}, 0.2, 3407)
     changed = annotate.Args(answers=[a, b], output_dir=str(tmp_path / "v"), mode="rank")
     with pytest.raises(annotate.UserError, match="votes with other mode"):
         annotate.open_store(changed, annotate.gather(changed))
@@ -417,6 +451,12 @@ def test_an_evaluation_is_joined_to_the_file_it_was_scored_on_alone(tmp_path):
     predicted.write_text(predicted.read_text() * 2)
     with pytest.raises(sources.UserError, match="1 ids stand more than once, first q0"):
         sources.read_material([str(tmp_path / "twice")], str(moved))
+
+
+def test_two_at_once_do_not_write_the_answers_of_one_folder(tmp_path):
+    sampling = generate.Sampling(1, 1.0, 8, 64, "auto", False, "", 1)
+    with hold(tmp_path, "annotate.py", ".annotate.lock"), pytest.raises(sources.UserError, match=r"another annotate\.py"):
+        generate.write_answers(["models/a"], [], sampling, "1f", tmp_path)
 
 
 def test_names_of_models_are_hidden_and_those_of_people_are_not():
