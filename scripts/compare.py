@@ -6,10 +6,12 @@
 
 Input   two or more output folders of scripts/evaluate.py, the first being the one that the others are compared with. A
         pattern, or folders with commas between, is one model trained with several seeds. Simple baselines that
-        evaluate.py scored (baselines.jsonl) are taken in as rows of their own.
+        evaluate.py scored (baselines.jsonl) are taken in as rows of their own; where the models' answers of one differ, as
+        their own choice with the question hidden does, each model is compared with its own.
 Output  output_dir/comparison.json  {"verdict": sentences, "alpha", "margin", "confidence_level", "measure", "n", "protocol",
             "task", "data_sha256", "warnings": [...],
             "models", "baselines": [{"name", "folders", "n", "n_correct", "accuracy", "accuracy_ci95", ...}],
+                a baseline with "of": the model whose own it is, or "" where it stands for all
             "comparisons", "against_baselines": [{"baseline", "candidate", "baseline_value", "candidate_value", "difference",
                 "difference_ci", "won", "lost", "p_value", "p_holm", "significant", "p_margin", "p_margin_holm", "ruled_out",
                 "largest_loss", "verdict", "margin", "test", "interval", "minimal_detectable_difference", "rows_needed",

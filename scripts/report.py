@@ -182,7 +182,9 @@ def summary_of(page: Page, run: run_blocks.Run, result: Result, sides: list[Side
         "verdict": " ".join(page.verdict),
         "gate": {"passed": not failed, "failed": [c.sentence for c in failed]},
         "scores": scores(result),
-        "baselines": [{"name": e.name, **{k: e.first.get(k) for k in ("n", "n_correct", "accuracy")}} for e in result.baselines],
+        "baselines": [
+            {"name": e.name, "of": e.of, **{k: e.first.get(k) for k in ("n", "n_correct", "accuracy")}} for e in result.baselines
+        ],
         "comparisons": [dataclasses.asdict(c) for c in result.comparisons],
         "against_baselines": [dataclasses.asdict(c) for c in result.against_baselines],
         **{side.name: {"scores": scores(side.result), "verdict": side.last.sentence} for side in sides},

@@ -77,6 +77,13 @@ def _text_row(e: Evaluation, say: Language) -> list[str]:
     return [e.name, str(m["n"]), *texts, exact, str(m["n_invalid"]), str(m["precision"] or "")]
 
 
+def _called(e: Evaluation, say: Language) -> str:
+    """A model's name, or a baseline's with the model that it was scored beside, where it stands for that one alone."""
+    if not e.baseline:
+        return e.name
+    return f"{say(e.name)} ({e.of})" if e.of else say(e.name)
+
+
 def _share_row(e: Evaluation, say: Language) -> list[str]:
     m, seeds = e.first, [one["accuracy"] for one in e.metrics]
     majority = m.get("majority_class")
@@ -84,7 +91,7 @@ def _share_row(e: Evaluation, say: Language) -> list[str]:
     if len(seeds) > 1:
         share += " (" + say("seeds: {each}", each=" · ".join(map(say.percent, seeds))) + ")"
     return [
-        say(e.name) if e.baseline else e.name,
+        _called(e, say),
         say("{right} of {n}", right=" · ".join(str(one["n_correct"]) for one in e.metrics), n=m["n"]),
         share,
         say.interval(m["accuracy_ci95"]) if len(seeds) == 1 else "",
@@ -102,7 +109,7 @@ def _share_chart(everyone: list[Evaluation], say: Language) -> Chart:
         mean = sum(shares) / len(shares)
         low, high = e.first["accuracy_ci95"] if len(shares) == 1 else (min(shares), max(shares))
         label = f"{say.percent(mean)} ({say.interval((low, high))})"
-        dots.append(Dot(say(e.name) if e.baseline else e.name, mean, low, high, label))
+        dots.append(Dot(_called(e, say), mean, low, high, label))
     marks = []
     if first.get("chance") is not None:
         marks = [Mark(say("chance"), first["chance"]), Mark(say("commonest answer"), first["majority_class"]["accuracy"])]

@@ -110,6 +110,10 @@ class Result:
     def between(self, baseline: str, candidate: str) -> Comparison | None:
         return next((c for c in self.comparisons if (c.baseline, c.candidate) == (baseline, candidate)), None)
 
+    def strongest_baseline(self, e: Evaluation) -> Evaluation | None:
+        """The best of the baselines that this model is compared with."""
+        return max((b for b in self.baselines if b.of in ("", e.name)), key=lambda b: b.first["accuracy"], default=None)
+
     @property
     def deployed(self) -> Evaluation | None:
         """What ships: the last GGUF file among the models, none where none was scored."""
@@ -142,7 +146,7 @@ def level_problems(alpha: float, margin: float) -> list[str]:
 def compare(evaluations: list[Evaluation], settings: Settings) -> Result:
     """Every model against the first and its neighbour, and what ships against the model that it was made from.
 
-    Baselines against every trained model are a family of their own.
+    The strongest baseline of each trained model against it are a family of their own.
     """
     result = Result(evaluations, baselines_of(evaluations), [], [], settings)
     first, *rivals = evaluations
@@ -150,8 +154,8 @@ def compare(evaluations: list[Evaluation], settings: Settings) -> Result:
     if result.ships is not result.tuned and not any(a is result.tuned and b is result.ships for a, b in pairs):
         pairs.append((result.tuned, result.ships))  # of several files, the last has another file before it
     result.comparisons += family([Paired(a, b, settings) for a, b in pairs])
-    if strongest := max(result.baselines, key=lambda b: b.first["accuracy"], default=None):
-        result.against_baselines += family([Paired(strongest, e, settings) for e in rivals])
+    strongest = [(result.strongest_baseline(e), e) for e in rivals]
+    result.against_baselines += family([Paired(b, e, settings) for b, e in strongest if b])
     return result
 
 

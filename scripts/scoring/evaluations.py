@@ -3,12 +3,13 @@
 import glob
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
 from common.files import Read, read_json, read_rows, reading
 from common.paths import named_twice
+from scoring.baselines import OPTIONS_ONLY
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -34,6 +35,8 @@ class Evaluation:
     rows: list[dict[str, dict]]
     baseline: bool = False
     """a simple rule or a bag of words, no model that is for sale"""
+    of: str = ""
+    """the model that a baseline was scored beside, and is compared with alone; empty: it stands for all"""
     also: dict = field(default_factory=dict)
 
     @property
@@ -170,19 +173,39 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
 
 
 def baselines_of(evaluations: list[Evaluation]) -> list[Evaluation]:
-    """The simple baselines that evaluate.py scored beside the models, each from the first folder that has it."""
-    found: dict[str, Evaluation] = {}
+    """The simple baselines that evaluate.py scored beside the models.
+
+    One stands for all models where each has the same answers of it. The model's own choice, and what was fitted to other
+    training rows, stand once a model (`of`).
+    """
+    found: dict[str, list[Evaluation]] = {}
     for e in evaluations:
-        path = Path(e.folders[0], "baselines.jsonl")
-        if not path.is_file():
-            continue
-        predictions: dict[str, dict] = {}
-        for row in (Read.of(path, row) for row in read_rows(path)):
-            predictions.setdefault(row["baseline"], {})[row["id"]] = row
-        for metrics in e.first.get("baselines") or []:
-            name = metrics["name"]
-            if name not in found and name in predictions:
-                same = {key: e.first.get(key) for key in ("task", "protocol", "data_sha256")}
-                scored = Read.of(Path(e.folders[0], "metrics.json"), {**metrics, **same})
-                found[name] = Evaluation(name, [e.folders[0]], [scored], [predictions[name]], baseline=True)
-    return list(found.values())
+        for baseline in _scored_beside(e):
+            found.setdefault(baseline.name, []).append(baseline)
+    kept = []
+    for name, alike in found.items():
+        one = name != OPTIONS_ONLY and all(_same_answers(alike[0], other) for other in alike[1:])
+        kept += [replace(alike[0], of="")] if one else alike
+    return kept
+
+
+def _scored_beside(e: Evaluation) -> list[Evaluation]:
+    """The baselines in a model's first folder, as its own."""
+    path = Path(e.folders[0], "baselines.jsonl")
+    if not path.is_file():
+        return []
+    predictions: dict[str, dict] = {}
+    for row in (Read.of(path, row) for row in read_rows(path)):
+        predictions.setdefault(row["baseline"], {})[row["id"]] = row
+    same, found = {key: e.first.get(key) for key in ("task", "protocol", "data_sha256")}, []
+    for metrics in e.first.get("baselines") or []:
+        if (name := metrics["name"]) in predictions:
+            scored = Read.of(Path(e.folders[0], "metrics.json"), {**metrics, **same})
+            found.append(Evaluation(name, e.folders[:1], [scored], [predictions[name]], baseline=True, of=e.name))
+    return found
+
+
+def _same_answers(one: Evaluation, two: Evaluation) -> bool:
+    """Whether two baselines answer the rows that they share alike."""
+    first, other = one.rows[0], two.rows[0]
+    return all(first[i].get("prediction") == other[i].get("prediction") for i in first if i in other)

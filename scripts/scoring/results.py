@@ -27,7 +27,7 @@ def to_json(result: Result, sentences: list[str], warnings: list[str]) -> dict:
         "measure": result.measure,
         **{k: first.get(k) for k in ("n", "protocol", "task", "data_sha256", "template_sha256")},
         "models": [_model(e) for e in result.evaluations],
-        "baselines": [_model(e) for e in result.baselines],
+        "baselines": [{**_model(e), "of": e.of} for e in result.baselines],
         "comparisons": [comparison_json(c) for c in result.comparisons],
         "against_baselines": [comparison_json(c) for c in result.against_baselines],
     }

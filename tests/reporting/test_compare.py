@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 from conftest import run_script
-from scoring import measures, statistics
+from reporting.language import Language
+from scoring import baselines, measures, statistics
 
 
 def evaluation(folder, right: list[bool], **changes):
@@ -211,7 +212,7 @@ def test_a_real_difference_is_told_and_reports_are_written(tmp_path):
 def test_no_difference_is_not_called_one(tmp_path):
     one = evaluation(tmp_path / "a", [i % 2 == 0 for i in range(60)])
     two = evaluation(tmp_path / "b", [i % 2 == 0 for i in range(58)] + [False, True])
-    result = compared(tmp_path, one, two, one, "--names", '["a","b","again"]')
+    result = compared(tmp_path, one, two, shutil.copytree(one, tmp_path / "again"), "--names", '["a","b","again"]')
     assert [c["verdict"] for c in result["comparisons"]] == ["not_shown"] * 3
     assert all(text.startswith("No difference shown between") for text in sentences_of(result))
     told = "is not ruled out (corrected for 3 tests); were the two equal, about"
@@ -341,7 +342,8 @@ def test_forgetting_is_told_in_words(tmp_path):
 
 def test_nothing_to_forget_is_said(tmp_path):
     one = evaluation(tmp_path / "a", [i % 4 == 0 for i in range(120)], data="general")
-    assert any("cannot be forgotten" in warning for warning in compared(tmp_path, one, one)["warnings"])
+    result = compared(tmp_path, one, shutil.copytree(one, tmp_path / "b"))
+    assert any("cannot be forgotten" in warning for warning in result["warnings"])
 
 
 def test_safety_is_told_as_requests_declined(tmp_path):
@@ -399,12 +401,53 @@ def test_rows_of_one_case_count_as_one(tmp_path):
     assert (found["clusters"], found["test"], found["interval"]) == (8, "sign_flip", "cluster_bootstrap")
     assert not found["significant"] and "8 cases, drawn whole" in found["sentence"]
     # A rule's answers, as evaluate.py writes them, tell no case: the model's rows do.
-    rule = [{"baseline": "rule", "id": f"r{i}", "prediction": "A", "gold": "A", "correct": i % 4 == 0} for i in range(120)]
-    (one / "baselines.jsonl").write_text("\n".join(map(json.dumps, rule)))
-    metrics = json.loads((one / "metrics.json").read_text())
-    (one / "metrics.json").write_text(json.dumps({**metrics, "baselines": [{"name": "rule", **measures.share(rule)}]}))
+    beside(one, "rule", ["A" if i % 4 == 0 else "B" for i in range(120)])
     (found,) = compared(tmp_path, one, two)["against_baselines"]
     assert (found["clusters"], found["test"], found["significant"]) == (8, "sign_flip", False)
+
+
+def beside(folder, name: str, predictions: list[str]):
+    """Add a simple baseline's answers to an evaluation (the key is A), as evaluate.py writes them."""
+    rows = [
+        {"baseline": name, "id": f"r{i}", "prediction": p, "gold": "A", "correct": p == "A"} for i, p in enumerate(predictions)
+    ]
+    with (folder / "baselines.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics.setdefault("baselines", []).append({"name": name, **measures.share(rows)})
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_a_model_is_held_against_its_own_choice_with_the_question_hidden(tmp_path):
+    base = evaluation(tmp_path / "base", [i % 3 == 0 for i in range(60)])
+    tuned = evaluation(tmp_path / "tuned", [i % 4 > 0 for i in range(60)])
+    third = evaluation(tmp_path / "third", [i % 4 > 0 for i in range(60)])
+    for folder in (base, tuned, third):
+        beside(folder, baselines.LONGEST, ["A" if i % 4 == 0 else "B" for i in range(60)])
+    beside(base, baselines.OPTIONS_ONLY, ["A" if i < 18 else "B" for i in range(60)])
+    beside(tuned, baselines.OPTIONS_ONLY, ["A" if i < 44 else "B" for i in range(60)])
+    result = compared(tmp_path, base, tuned, third)
+    own, alike = baselines.OPTIONS_ONLY, baselines.LONGEST
+    assert [(b["name"], b["of"], b["n_correct"]) for b in result["baselines"]] == [
+        (alike, "", 15),
+        (own, "base", 18),
+        (own, "tuned", 44),
+    ]
+    against = [(c["baseline"], c["candidate"], round(60 * c["baseline_value"])) for c in result["against_baselines"]]
+    assert against == [(own, "tuned", 44), (alike, "third", 15)]  # no choice of its own was scored beside the third
+    assert "não se mostrou" in page_in(tmp_path, "pt-BR", base, tuned, third).casefold()
+    page = (tmp_path / "pt-BR/comparison.html").read_text()
+    assert "(base)" in page and f"{Language('pt-BR')(own)} (tuned)" in page and f"{Language('pt-BR')(alike)} (" not in page
+
+
+def test_a_baseline_fitted_to_other_rows_stands_beside_its_model_alone(tmp_path):
+    folders = [evaluation(tmp_path / name, [i % 4 > 0 for i in range(60)]) for name in ("one", "two")]
+    for folder, right in zip(folders, (20, 40), strict=True):
+        beside(folder, baselines.TFIDF, ["A" if i < right else "B" for i in range(60)])
+    result = compared(tmp_path, *reversed(folders))
+    assert [(b["of"], b["n_correct"]) for b in result["baselines"]] == [("two", 40), ("one", 20)]
+    (found,) = result["against_baselines"]
+    assert (found["candidate"], round(60 * found["baseline_value"])) == ("one", 20)
 
 
 def values(folder, task, rows, **metrics):
