@@ -326,8 +326,12 @@ def hub_records(name: str):
         for part, stream in streams.items():
             shown = name if len(streams) == 1 else f"{name}:{part}"
             for number, raw in enumerate(stream, 1):
-                raw = raw | ({"split": part} if len(streams) > 1 and "split" not in raw else {})
+                raw = records.in_split(raw, part) if len(streams) > 1 else raw
+                if isinstance(raw, records.Bad):
+                    raise UserError(f"{shown}:{number}: {raw.reason}")
                 yield Record(raw, shown, number, source, "")
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"{name}: the hub does not give it ({type(error).__name__}: {' '.join(str(error).split())[:200]}); "

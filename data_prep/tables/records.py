@@ -15,6 +15,7 @@ from data_prep.common.errors import UserError
 from data_prep.common.once import RepeatedName, load_json
 from data_prep.tables.nameless import names_for
 from data_prep.tables.unpack import MOST_BYTES, find_encoding, lines_of, open_bytes, suffix_of, whole_text
+from data_prep.values.strict import is_missing
 from data_prep.values.turns import ROLE_KEYS, is_turns, role_of, said_lines
 from data_prep.words.names import SPLITS, is_telling, plain, words_of
 from data_prep.words.phrases import meanings
@@ -80,6 +81,8 @@ def json_file(path: Path, shown: str):
 
 def numbered(records: list, shown: str):
     for number, record in enumerate(records, 1):
+        if isinstance(record, Bad):
+            raise UserError(f"{shown}:{number}: {record.reason}")
         if not isinstance(record, dict):
             raise UserError(f"{shown}:{number}: {_no_object(record)}")
         yield number, record, 0
@@ -134,13 +137,23 @@ def _asks(row: dict) -> bool:
     return any("question" in meanings(name) for name in row)
 
 
-def _by_split(value: dict) -> list[dict] | None:
+def in_split(row: dict, name: str) -> dict | Bad:
+    """A row of the split `name`, told so in the row; Bad where the row itself names another one."""
+    own = row.get("split")
+    if is_missing(own):
+        return {**row, "split": name}
+    if SPLITS.get(str(own).strip().casefold(), own) != SPLITS.get(name.casefold(), name):
+        return Bad(f"stands in the split {name!r}, and its own 'split' is {own!r}; leave one of them", str(row))
+    return row
+
+
+def _by_split(value: dict) -> list[dict | Bad] | None:
     """{"train": [...], "test": [...]}: the splits stay apart."""
     if not value or not all(str(k).casefold() in SPLITS and isinstance(v, list) for k, v in value.items()):
         return None
     if not all(isinstance(row, dict) for rows in value.values() for row in rows):
         return None
-    return [{**row, "split": row.get("split", name)} for name, rows in value.items() for row in rows]
+    return [in_split(row, name) for name, rows in value.items() for row in rows]
 
 
 def _by_group(value: dict) -> list[dict] | None:

@@ -129,12 +129,15 @@ def _named(label: str, text, position: int, marked: bool | None = None) -> Optio
 def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Option:
     """`{letter|id|label|key, text|value|content|*_text}`, with `is_correct` or `correta` where the option is marked."""
     names = {plain(k): k for k in value}
-    mark = next((names[n] for n in OPTION_MARKS if n in names), None)
-    marked = None if mark is None or is_missing(value[mark]) else mark_of(value[mark]) > 0
-    text = next((names[n] for n in OPTION_TEXTS if n in names and names[n] != mark), None)
+    marks = [names[n] for n in OPTION_MARKS if n in names]
+    said = {k: mark_of(value[k]) > 0 for k in marks if not is_missing(value[k])}
+    if len(set(said.values())) > 1:
+        raise Unreadable(f"an option is marked as right and as wrong: '{', '.join(f'{k}: {value[k]}' for k in said)}'")
+    marked = next(iter(said.values()), None)
+    text = next((names[n] for n in OPTION_TEXTS if n in names), None)
     if text is None:
         text = next((k for n, k in names.items() if n.endswith(("text", "texto"))), None)
-    in_a_language = [k for k in value if plain(without_language(k)) in OPTION_TEXTS and k != mark]
+    in_a_language = [k for k in value if plain(without_language(k)) in OPTION_TEXTS]
     if text is None and len(in_a_language) == 1:  # `textIt`, and not in Russian as well
         text = in_a_language[0]
     if text is None and len(value) == 1 and len(plain(next(iter(value)))) == 1:  # {"A": "aspirin"}

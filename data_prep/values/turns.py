@@ -144,10 +144,13 @@ def _message(message: dict) -> Turn:
         return Turn("tool", "")
     if message.get("weight") == 0:  # OpenAI's mark of an answer that is not to be learnt
         raise Unreadable("an answer of weight 0, which is not to be trained: every answer of these rows is")
-    key = next((k for k in TEXT_KEYS if k in message and k != "role"), None)
-    if key is None:
+    keys = [k for k in TEXT_KEYS if k in message]
+    if not keys:
         raise Unreadable(f"a turn has no text: its names are '{', '.join(map(str, message))}'"[:200])
-    text = text_of(message[key], "a turn")
+    filled = [k for k in keys if not is_missing(message[k])] or keys
+    if len({" ".join(message[k].split()) for k in filled if isinstance(message[k], str)}) > 1:
+        raise Unreadable(f"a turn has several texts that differ: '{', '.join(filled)}'")
+    text = text_of(message[filled[0]], "a turn")
     thought = next((text_of(message[k], "a thought") for k in THOUGHT_KEYS if not is_missing(message.get(k))), "")
     return Turn(role, text, thought)
 

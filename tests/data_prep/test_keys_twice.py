@@ -9,7 +9,12 @@ import pytest
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.read import read_exam
 from data_prep.pipeline.options import Args
+from data_prep.pipeline.read import hub_records
 from data_prep.prepare import prepare
+from data_prep.tables.records import records_of
+from data_prep.values.choices import options_of
+from data_prep.values.strict import Unreadable
+from data_prep.values.turns import messages_of
 
 KEY = "CADBBACDDACB"
 
@@ -121,3 +126,44 @@ def test_a_page_number_above_a_line_with_a_key_is_no_key():
 def test_a_key_that_a_file_of_its_own_mends(tmp_path):
     rows, rejects = prepared(tmp_path, prova_txt=TEXT, gabarito_csv=f"questao,gabarito\n{LINES.replace(' ', ',')}\n3,A\n")
     assert len(rows) == 11 and "do not agree" in rejects[0]["reason"]
+
+
+@pytest.mark.parametrize("own, under", [("train", "test"), ("dev", "train"), ("fold 1", "train")])
+def test_a_row_in_another_split_than_its_own(tmp_path, own, under):
+    rows = [{"question": f"What is illness {i}?", "answer": f"It is number {i}.", "split": own} for i in range(4)]
+    (tmp_path / "a.json").write_text(json.dumps({"validation": [rows[0] | {"split": None}], under: rows}))
+    why = rf"a\.json:2: stands in the split '{under}', and its own 'split' is '{own}'"
+    with pytest.raises(UserError, match=why):
+        prepare(Args(inputs=[str(tmp_path / "a.json")], output_dir=str(tmp_path / "out")))
+
+
+def test_a_row_in_its_own_split_or_without_one(tmp_path):
+    row = {"question": "What is it?", "answer": "An illness."}
+    value = {"train": [row | {"split": "Training"}, row | {"split": None}], "dev": [row | {"split": "valid"}, row]}
+    assert [found["split"] for found in records_of(value)] == ["Training", "train", "valid", "dev"]
+
+
+def test_a_row_of_the_hub_in_another_split_than_its_own(monkeypatch):
+    import datasets
+
+    parts = {"train": [{"question": "a", "split": "train"}], "test": [{"question": "b", "split": "train"}]}
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: parts)
+    with pytest.raises(UserError, match=r"^hf:me/exam:test:1: stands in the split 'test', and its own 'split' is 'train'"):
+        list(hub_records("hf:me/exam"))
+
+
+def test_an_option_that_is_marked_as_right_and_as_wrong():
+    option = {"text": "aspirin", "is_correct": True}
+    assert [o.marked for o in options_of([option | {"correct": "yes"}, option | {"correct": None}])] == [True, True]
+    with pytest.raises(Unreadable, match="marked as right and as wrong: 'is_correct: True, correct: 0'"):
+        options_of([option | {"correct": 0}, option])
+
+
+def test_a_turn_with_two_texts_that_differ():
+    turn = {"role": "user", "content": "My head aches."}
+    assert [t.text for t in messages_of([turn | {"text": "My head  aches. "}, turn | {"content": "", "text": "Where?"}])] == [
+        "My head aches.",
+        "Where?",
+    ]
+    with pytest.raises(Unreadable, match="several texts that differ: 'content, text'"):
+        messages_of([turn | {"text": "My foot aches."}])
