@@ -22,6 +22,7 @@ Protocols for multiple choice and classification (the first option that scores h
 import collections
 import csv
 import importlib.util
+import itertools
 import json
 import math
 import random
@@ -127,8 +128,8 @@ def check_row(row: dict) -> list[str]:
     texts = list(options_of(row).values()) if task == "mcq" else row["labels"]
     if len(texts) < 2 or not all(map(is_text, texts)):
         return [f"{row['id']}: {name} must hold at least two texts"]
-    if task == "classification" and len(set(texts)) < len(texts):
-        return [f"{row['id']}: labels holds one label twice"]
+    if len(set(texts)) < len(texts):
+        return [f"{row['id']}: {name} holds one {'label' if name == 'labels' else 'text'} twice"]
     if (listed := row.get("labels_in_prompt", True)) is not True and not (listed is False and row.get("instruction")):
         return [f"{row['id']}: labels_in_prompt must be true, or false with an instruction of the row's own"]
     if gold_of(row) not in options_of(row):
@@ -180,7 +181,25 @@ def check_rows(rows: list[dict], protocol: str, path: str) -> str:
         found.append(f"protocol: {protocol} does not fit {tasks[0]} ({path}); use one of {', '.join(fit)}")
     if found:
         raise UserError(found)
+    if against := contradicting(rows):
+        print(
+            f"note: {len(against)} rows of {path} have the question and the options of another row, but another right answer "
+            f"(the first are {against[0]} and {against[1]}): they cannot all be right, and no model can answer them all"
+        )
     return tasks[0]
+
+
+def contradicting(rows: list[dict]) -> list:
+    """Ids of the rows with options whose question and options, in whatever order, another row has with another right answer."""
+    alike: dict[tuple, dict[str, list]] = {}
+    for row in rows:
+        if task_of(row) in CHOICE:
+            options = options_of(row)
+            asked = (row.get("system"), row.get("instruction"), row.get("question") or row["text"], frozenset(options.values()))
+            alike.setdefault(asked, {}).setdefault(options[gold_of(row)], []).append(row["id"])
+    # By turns of their answers, so that the first two are of two answers.
+    turns = (itertools.zip_longest(*by_answer.values()) for by_answer in alike.values() if len(by_answer) > 1)
+    return [name for turn in turns for names in turn for name in names if name is not None]
 
 
 def auto_protocol(task: str) -> str:
