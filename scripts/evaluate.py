@@ -105,7 +105,7 @@ class Args:
     judge_against: str | None = None
     """output folder of another model's evaluation: the judge compares the two answers, in both orders"""
     human_marks: str | None = None
-    """marks that people gave (JSONL: id, output, mark from 0 to 1): the judge's agreement with them is measured"""
+    """marks people gave (JSONL: id, output, mark from 0 to 1; the mean, where one answer has several); to measure the judge by"""
     limit: int = 0
     """score the first so many rows only; 0: all"""
     detectable: float = 0.0
@@ -125,8 +125,9 @@ class Args:
             found.append("shots: needs --shots_data, the training rows that examples are drawn from")
         if (self.protocol == "judge") != bool(self.judge):
             found.append("judge: --protocol judge and --judge MODEL belong together")
-        if self.judge_against and not Path(self.judge_against, "predictions.jsonl").is_file():
-            found.append(f"judge_against: {self.judge_against} holds no predictions.jsonl; is the evaluation finished?")
+        for name in ("metrics.json", "predictions.jsonl") if self.judge_against else ():
+            if not Path(self.judge_against, name).is_file():
+                found.append(f"judge_against: {self.judge_against} holds no {name}; is the evaluation finished?")
         if self.judge_against and self.human_marks:
             found.append("human_marks: are of single answers, and with --judge_against the judge marks pairs; give one of them")
         if self.num_samples > 1 and self.temperature <= 0:

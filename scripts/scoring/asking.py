@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import read_rows, sha256
+from common.files import read_json, read_rows, sha256
 from scoring import engines, judge, statistics, tasks
 from scoring.engines_url import is_url
+from scoring.evaluations import predictions_of
 from scoring.pairing import Settings
 
 
@@ -39,7 +40,7 @@ def read(args) -> Asked:
         check_detectable(args, len(rows[: args.limit or None]), task)
     shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
-    return Asked(rows, task, protocol, digest, shots, shot_ids, others_of(args, rows), marks_of(args, rows))
+    return Asked(rows, task, protocol, digest, shots, shot_ids, others_of(args, rows, digest), marks_of(args, rows))
 
 
 def rows_of(data: str) -> tuple[list[dict], str]:
@@ -104,11 +105,14 @@ def check_detectable(args, n: int, task: str) -> None:
     )
 
 
-def others_of(args, rows: list[dict]) -> dict:
+def others_of(args, rows: list[dict], digest: str) -> dict:
     """The other model's predictions, by id; raises UserError where they are not of these rows."""
     if not args.judge_against:
         return {}
-    others = {row["id"]: row for row in read_rows(Path(args.judge_against, "predictions.jsonl"))}
+    metrics = read_json(Path(args.judge_against, "metrics.json"))
+    if metrics["data_sha256"] != digest:
+        raise UserError(f"judge_against: {args.judge_against} is of another test set than {args.data}; score the same file there")
+    others = predictions_of(Path(args.judge_against, "predictions.jsonl"), metrics)
     lacking = [str(row["id"]) for row in rows if "output" not in others.get(row["id"], {})]
     if lacking:
         raise UserError(

@@ -5,11 +5,12 @@ and 1, as HealthBench does it (Arora et al. 2025, arXiv 2505.08775). Rows withou
 each, the mark their mean brought to 0 to 1. Against another model's answers: which is better, asked in both orders; a judge
 that changes its mind with the order has called a tie (Zheng et al. 2023, arXiv 2306.05685).
 
-What cannot be read as a mark counts as 0 and is counted. Where people marked some of the answers, agreement is Cohen's kappa
-with a bootstrap interval, and the mean is prediction-powered (Angelopoulos et al. 2023, arXiv 2301.09633; tuned as in
-arXiv 2311.01453): its interval holds whatever the judge's bias.
+What cannot be read as a mark counts as 0 and is counted. Where people marked some of the answers (several marks of one
+answer count as one, their mean), agreement is Cohen's kappa with a bootstrap interval, and the mean is prediction-powered
+(Angelopoulos et al. 2023, arXiv 2301.09633; tuned as in arXiv 2311.01453): its interval holds whatever the judge's bias.
 """
 
+import collections
 import json
 import re
 from dataclasses import dataclass
@@ -102,7 +103,16 @@ def read_object(reply: str | None) -> dict | None:
 def check_mark(row: dict) -> list[str]:
     """Problems of a row of --human_marks."""
     fine = is_text(row.get("output")) and isinstance(row.get("mark"), int | float) and 0 <= row["mark"] <= 1
-    return [] if fine and "id" in row else ["needs id, output (text) and mark (a number from 0 to 1)"]
+    named = isinstance(row.get("id"), str | int)
+    return [] if fine and named else ["needs id, output (text) and mark (a number from 0 to 1)"]
+
+
+def one_mark_each(human: list[dict]) -> list[dict]:
+    """The marked answers, each once with the mean of its marks: a mark given twice is no second answer."""
+    marks: dict[tuple, list[float]] = {}
+    for row in human:
+        marks.setdefault((row["id"], row["output"]), []).append(row["mark"])
+    return [{"id": i, "output": output, "mark": sum(given) / len(given)} for (i, output), given in marks.items()]
 
 
 def reference_of(row: dict) -> str:
@@ -195,8 +205,17 @@ def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dic
         firsts = [v == 1 for pair in pairs for v in pair if v]
         found["first_position_share"] = round(sum(firsts) / len(firsts), 6) if firsts else None
     if human:
-        found["people"] = agreement(judge, records, {row["id"]: row for row in rows}, human)
+        by_id = {row["id"]: row for row in rows}
+        known = [h for h in human if h["id"] in by_id]
+        answers = one_mark_each(known)
+        found["people"] = {**agreement(judge, records, by_id, answers), "n_marks": len(known), "n_disputed": disputed(known)}
     return found
+
+
+def disputed(human: list[dict]) -> int:
+    """How many answers have marks that differ."""
+    different = {(row["id"], row["output"], row["mark"]) for row in human}
+    return sum(times > 1 for times in collections.Counter((i, output) for i, output, _ in different).values())
 
 
 def rank_correlation(one: list[float], two: list[float]) -> float | None:

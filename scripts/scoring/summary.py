@@ -59,6 +59,10 @@ def show(metrics: dict) -> None:
         )
         if people := judge.get("people"):
             print(f"agreement with people on {people['n']} answers: kappa {people.get('kappa', 'not measured: too few')}")
+            answers = people["n"] + people.get("n_unread", 0)
+            if (many := people.get("n_marks", 0)) > answers:
+                unlike = f"{people.get('n_disputed')} by the mean of unlike marks"
+                print(f"note: people gave {many} marks to {answers} answers; each counts once, {unlike}")
         else:
             print("note: how far this judge agrees with physicians was not measured; --human_marks does it")
         return

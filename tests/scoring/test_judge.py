@@ -9,8 +9,9 @@ import evaluate
 import numpy
 import pytest
 from common.errors import UserError
+from common.files import sha256
 from conftest import ROOT
-from scoring import judge
+from scoring import judge, summary
 from scripted_server import reply
 from test_beside_the_score import write_rows
 
@@ -153,10 +154,22 @@ def test_what_the_judge_is_given_is_looked_at_before_a_model_is_loaded(tmp_path,
         monkeypatch.setattr(sys, "argv", ["e", *map(str, (*arguments, tiny_model, *flags, "--output_dir", tmp_path / "e"))])
         evaluate.main()
 
-    (tmp_path / "other").mkdir()
-    write_rows(tmp_path / "other/predictions.jsonl", [{"id": "q0", "output": "x"}, {"id": "q1", "scores": {}}])
-    with pytest.raises(UserError, match="no free answer to 2 of these rows, one of them q1"):
-        run("--judge_against", tmp_path / "other")
+    other = tmp_path / "other"
+    other.mkdir()
+    metrics = {"task": "open", "protocol": "judge", "data_sha256": sha256(write_rows(tmp_path / "t.jsonl", ROWS))}
+    said = [{"id": row["id"], "output": "x"} for row in ROWS]
+    for rows, changed, named in (
+        ([{"id": "q0", "output": "x"}, {"id": "q1", "scores": {}}], {}, "no free answer to 2 of these rows, one of them q1"),
+        ([*said, {"id": "q0", "output": "y"}], {}, "an id stands twice"),
+        (said, {"data_sha256": "0" * 64}, "of another test set"),
+    ):
+        (other / "metrics.json").write_text(json.dumps({**metrics, **changed}))
+        write_rows(other / "predictions.jsonl", rows)
+        with pytest.raises(UserError, match=named):
+            run("--judge_against", other)
+    (other / "metrics.json").unlink()
+    with pytest.raises(UserError, match="holds no metrics"):
+        run("--judge_against", other)
     marks = write_rows(tmp_path / "m.jsonl", [{"id": "q0", "output": "x", "mark": 2}])
     with pytest.raises(UserError, match="a number from 0 to 1"):
         run("--human_marks", marks)
@@ -181,6 +194,23 @@ def test_unread_marks_do_not_move_the_estimate():
     found = judge.agreement(judge.Judge(Scripted(rule), "j"), records, {"q0": ROWS[0]}, human)
     assert (found["n"], found["n_unread"], found["kappa"]) == (40, 40, 1.0)
     assert found["prediction_powered_mean"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_marks_of_one_answer_count_once(capsys):
+    def measured(*marks):
+        human = [{"id": "q0", "output": output, "mark": mark} for output, mark in marks]
+        record = {"id": "q1", "output": "y", "judged": 1.0, "judge_read": True, "judge_details": [True]}
+        judging = judge.Judge(Scripted(lambda text: met("good" in text and "blames" not in text)), "j")
+        return judge.summary(judging, [record], ROWS, human)
+
+    marks = [("good", 1.0), ("good too", 1.0), ("bad", 0.0)]
+    once, often = measured(*marks), measured(*marks, *[("good", 1.0)] * 9)
+    assert often["people"] == {**once["people"], "n_marks": 12} and once["people"]["n"] == 3
+    found = measured(*marks, *[("bad", 1.0)] * 3)
+    assert found["people"]["n"] == 3 and found["people"]["n_disputed"] == 1
+    assert found["people"]["judge_minus_people"] == pytest.approx((0 - 0.75) / 3, abs=1e-6)
+    summary.show({"task": "open", "n": 1, "judge": found})
+    assert "6 marks to 3 answers; each counts once, 1 by the mean of unlike marks" in capsys.readouterr().out
 
 
 def test_agreement_with_people_is_kappa_and_bias():
