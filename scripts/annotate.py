@@ -49,6 +49,7 @@ from common.errors import UserError
 from common.files import into_place, sha256, write_json, write_text
 from common.machine import watched
 from common.models import check_model_name
+from common.paths import named_twice
 from llamacpp.files import is_gguf
 from training.rules import load_rules
 
@@ -136,6 +137,8 @@ class Args:
         found += [p for m in self.model if not m.startswith("http") for p in check_model_name(m)]
         if self.mode == "pairs" and len(self.answers) == 1 and not self.rules:
             found.append("answers: pairs compare two systems or more; one system alone: --mode thumbs or rubric")
+        twice = [("answers", path) for path in named_twice(self.answers)] + [("model", m) for m in named_twice(self.model)]
+        found += [f"{name}: {path} is named twice; one answer would count as those of two systems" for name, path in twice]
         if self.model and self.mode in ("pairs", "rank") and len(self.model) * self.num_generations < 2:
             found.append("num_generations: comparing needs two answers to a question")
         if not 0 <= self.overlap <= 1:

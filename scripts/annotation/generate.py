@@ -16,6 +16,7 @@ from common.files import hold, read_json, whole_lines, write_json, write_text
 from common.machine import quiet
 from llamacpp.files import is_gguf
 from llamacpp.server import start_server
+from scoring.engines import fingerprint
 from scoring.engines_url import Url, is_url
 
 
@@ -42,7 +43,8 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
 
 
 def _written(models: list[str], questions: list[Question], sampling: Sampling, digest: str, folder: Path) -> list[Answer]:
-    settings = {"models": models, "data_sha256": digest, **sampling._asdict()}
+    states = [fingerprint(model) for model in models]  # one trained again at the same place is another
+    settings = {"models": models, "model_sha256": states, "data_sha256": digest, **sampling._asdict()}
     noted, path = folder / "generation.json", folder / "answers.jsonl"
     if noted.is_file() and (before := read_json(noted)) != settings:
         changed = "; ".join(f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v)

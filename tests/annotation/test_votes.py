@@ -459,6 +459,28 @@ def test_two_at_once_do_not_write_the_answers_of_one_folder(tmp_path):
         generate.write_answers(["models/a"], [], sampling, "1f", tmp_path)
 
 
+def test_one_file_or_model_named_twice_is_refused(tmp_path):
+    import annotate
+
+    a, b = map(str, write_answers(tmp_path))
+    assert annotate.Args(answers=[a, b]).problems() == []
+    [problem] = annotate.Args(answers=[a, b, f"{tmp_path}/../{tmp_path.name}/plain-smollm2.jsonl"]).problems()
+    assert problem.startswith("answers: ") and "is named twice" in problem
+
+
+def test_answers_of_a_model_are_not_gone_on_with_by_the_model_trained_again(tmp_path, monkeypatch):
+    model, sampling = tmp_path / "sft", generate.Sampling(1, 1.0, 8, 64, "auto", False, "", 1)
+    model.mkdir()
+    questions = [Question(f"q{i}", [{"role": "user", "content": "?"}], "", "en") for i in range(2)]
+    monkeypatch.setattr(generate, "sampled", lambda model, questions, *_: (["an answer"] for _ in questions))
+    ways = ([str(model)], questions, sampling, "1f", tmp_path / "votes")
+    (model / "model.safetensors").write_bytes(b"weights")
+    assert len(generate.write_answers(*ways)) == len(generate.write_answers(*ways)) == 2
+    (model / "model.safetensors").write_bytes(b"others!")
+    with pytest.raises(sources.UserError, match=r"answers of other settings \(model_sha256"):
+        generate.write_answers(*ways)
+
+
 def test_names_of_models_are_hidden_and_those_of_people_are_not():
     pattern = sources.names_pattern(["Dr. Casa"])
     shown = sources.shown("Qwen3-1.7B, ChatGPT, GPT-4o, Dr. Casa; síndrome de Claude Bernard-Horner", pattern, "[m]")[0]
