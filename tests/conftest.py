@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-import warm
+import warm_start
 from filelock import FileLock
 from scripted_server import ScriptedServer
 
@@ -66,11 +66,11 @@ def pytest_terminal_summary(terminalreporter):
 def run_script(*args, code: int = 0, timeout: float = 3600, before: tuple = (), **kwargs) -> subprocess.CompletedProcess:
     """Run `python scripts/x.py ...` from the project's root and assert its exit code; `before`: words before `python`.
 
-    A trainer with nothing of the kind starts warm (warm.py).
+    A trainer with nothing of the kind starts warm (warm_start.py).
     """
     words = list(map(str, args))
-    if not before and not kwargs and warm.fits(words):
-        done = warm.run(words)
+    if not before and not kwargs and warm_start.fits(words):
+        done = warm_start.run(words)
     else:
         done = subprocess.run(
             [*before, sys.executable, *words],

@@ -1,6 +1,6 @@
 """Training scripts started in a process that has imported Unsloth already: importing takes 21 s of a core, eighty times over.
 
-    done = warm.run(["scripts/sft.py", "--model", ...])        # as subprocess.run(..., capture_output=True, text=True)
+    done = warm_start.run(["scripts/sft.py", "--model", ...])        # as subprocess.run(..., capture_output=True, text=True)
 
 Each worker keeps one process that imports what every trainer imports, in a script's own order, and forks for each run. A test of
 what a script imports, and in which order, starts it as a user does (`run_script` with an environment or words before it).
