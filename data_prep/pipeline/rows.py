@@ -82,7 +82,12 @@ def _worthless(row: dict, args: Args) -> str:
         where = f": 'in line {line} of {len(lost[0].splitlines())}; --lost_characters'" if row["task"] == "text" else ""
         return f"holds U+FFFD: characters were lost before the file came here{where}"
     if row["task"] == "mcq":
-        return "fewer than two options, or an empty one, after cleaning" if not all(row["options"].values()) else ""
+        texts = list(row["options"].values())
+        if not all(texts):
+            return "fewer than two options, or an empty one, after cleaning"
+        return "two options are the same after cleaning" if len(set(texts)) < len(texts) else ""
+    if row["task"] == "preference" and row["chosen"] == row["rejected"]:
+        return "chosen and rejected are the same after cleaning"
     if row["task"] != "open":
         return ""
     if not row["question"]:

@@ -79,3 +79,16 @@ def test_a_pair_and_its_opposite_leave_together(tmp_path):
     counts, lines = run(tmp_path, [pair(i) for i in range(12)] + [pair(5, True), pair(3)], test_size=0)
     assert (counts["contradicting"], counts["duplicate"], counts["train"]) == (2, 1, 11)
     assert all(row["chosen"].startswith("Rest") for row in lines["train"]) and "illness 25 of" not in json.dumps(lines["train"])
+
+
+def test_options_and_sides_that_cleaning_makes_the_same_are_rejects(tmp_path):
+    rows = [exam(i) for i in range(12)]
+    rows[4] = rows[4] | {"options": {"A": "Aspirina  já", "B": "Aspirina já", "C": "Insulina"}}
+    counts, lines = run(tmp_path, rows, test_size=1)
+    assert counts["test"] == 11 and [r["reason"] for r in lines["rejects"]] == ["two options are the same after cleaning"]
+    pairs = [{"prompt": f"What of illness {i * i}?", "chosen": f"Rest {i}.", "rejected": f"Run {i}."} for i in range(12)]
+    pairs[4]["rejected"] = pairs[4]["chosen"].replace(" ", "  ")
+    counts, lines = run(tmp_path, pairs, test_size=0)
+    assert counts["train"] == 11 and [r["reason"] for r in lines["rejects"]] == [
+        "chosen and rejected are the same after cleaning"
+    ]
