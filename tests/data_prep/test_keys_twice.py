@@ -167,3 +167,20 @@ def test_a_turn_with_two_texts_that_differ():
     ]
     with pytest.raises(Unreadable, match="several texts that differ: 'content, text'"):
         messages_of([turn | {"text": "My foot aches."}])
+
+
+@pytest.mark.parametrize(
+    "line, lost",
+    [
+        ("Anuladas: 3, 5", {3, 5}),
+        ("Questões anuladas: 3 e 5.", {3, 5}),
+        ("* Foram anuladas as questões 5, 3 e 8", {3, 5, 8}),
+        ("Pregunta anulada: 4", {4}),
+        ("Nenhuma questão foi anulada.", set()),
+        ("Anuladas 3 questões em 2020", set()),
+    ],
+)
+def test_a_line_that_calls_numbers_annulled_counts_whatever_letter_they_have(line, lost):
+    found = read_exam(f"{TEXT}\nGABARITO\n{LINES}\n\n{line}\n")
+    annulled = {row["number"] for _, row in found.rows if isinstance(row, dict) and row.get("status")}
+    assert not found.why and annulled == lost

@@ -101,6 +101,13 @@ ROW = re.compile(
     re.M | re.I,
 )
 
+OF_QUESTIONS = r"(?:(?:foram|as|os|quest[õo]es|quest[ãa]o|itens|item|preguntas?|questions?|de|n[º°o.]+)\s+)*"
+ANNULLED_LINE = re.compile(
+    rf"^[^\w\n]*{OF_QUESTIONS}(?:anulad[ao]s?|cancelad[ao]s?|nul[ao]s|annulled)\s*:?\s*{OF_QUESTIONS}"
+    r"(\d{1,3}(?:\s*(?:,|;|/|\be\b|\by\b|\band\b)\s*\d{1,3})*)\W*$",
+    re.M | re.I,
+)
+
 
 def is_of_table(line: str) -> bool:
     """Whether a line holds numbers with their letters and the words of a key's title alone, or a row of either."""
@@ -131,7 +138,9 @@ def strings_in(text: str) -> list[str]:
 
 
 def _of_table(line: str) -> list[str] | None:
-    """Numbers, letters and marks of annulment of a line; None where it holds anything else."""
+    """Numbers, letters and marks of annulment of a line; None where it holds anything else, or only names annulled numbers."""
+    if ANNULLED_LINE.fullmatch(line):
+        return None
     tokens = [token for token in TOKEN.findall(line) if plain(token) not in FILLERS]
     return tokens if all(map(_of_key, tokens)) else None
 
@@ -148,6 +157,11 @@ def tables_in(text: str) -> list[dict[int, list[str]]]:
     """Letters by number of each block of lines that hold nothing else; of three numbers at least, each once."""
     tables = [table for lines in _blocks(text) for table in _tables(list(itertools.chain(*lines)))]
     return [table for table in tables if sum(map(bool, table.values())) >= 3]
+
+
+def annulled_in(text: str) -> set[int]:
+    """Numbers that a line calls annulled (`Questões anuladas: 3, 5 e 8`), whatever letter a table gives them."""
+    return {int(number) for hit in ANNULLED_LINE.finditer(text) for number in re.findall(r"\d+", hit[1])}
 
 
 def said_again(text: str) -> dict[int, list[list[str]]]:
