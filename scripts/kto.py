@@ -107,7 +107,7 @@ def make_dataset(rows: list[dict], tokenizer, args: Args, path: str) -> Training
         balance(args, counts),
         *(f"{name}: {excerpt(encoded[0][f'{name}_ids'], tokenizer, last=True)}" for name in ("prompt", "completion")),
     ]
-    marked = [(tuple(e["prompt_ids"]), tuple(e["completion_ids"]), e["label"]) for e in encoded]
+    marked = [(str(prompt_messages(row["prompt"])), answer_text(row["completion"]), row["label"]) for row in rows]
     summary += contradicting(marked, [(p, a, not label) for p, a, label in marked], ids)
     return TrainingData(encoded, counts, ids, summary)
 

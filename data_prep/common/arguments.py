@@ -72,21 +72,14 @@ def config_problems(path: str | Path, names: list[str]) -> list[str]:
         return [f"{path}: is empty; write at least one `key: value`, or leave --config out"]
     if not isinstance(node, yaml.MappingNode):
         return [f"{path}: must hold `key: value` lines"]
-    problems, seen = [], set()
+    problems = []
     for key, _ in node.value:
         where = f"{path}:{key.start_mark.line + 1}"
         if key.value not in names:
             near = difflib.get_close_matches(str(key.value), names, 1)
             problems.append(f"{where}: unknown key {key.value!r}" + (f", did you mean {near[0]!r}?" if near else ""))
-        elif key.value in seen:
-            problems.append(f"{where}: key {key.value!r} stands twice; keep one")
-        seen.add(key.value)
-    problems += [
-        f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice; keep one"
-        for _, value in node.value
-        for key in repeated_keys(value)
-    ]
-    return problems
+    twice = [f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice; keep one" for key in repeated_keys(node)]
+    return problems + twice
 
 
 def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:

@@ -21,7 +21,7 @@ from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
 from data_prep.tables.records import BAD_AT_ALL, Bad, csv_file, jsonl
-from data_prep.tables.unpack import SAID, suffix_of, whole_bytes, whole_text
+from data_prep.tables.unpack import SAID, open_bytes, suffix_of, whole_bytes, whole_text
 from data_prep.values.choices import LINE, split_stem
 from data_prep.values.strict import from_literal, is_count
 from data_prep.values.turns import SPEAKER, role_of
@@ -43,7 +43,9 @@ def xml_file(path: Path, shown: str):
 
     # A document type is where entity bombs and outside files are declared; no such data needs one.
     safe = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False, "remove_comments": True}
-    if DECLARED.match(whole_bytes(path, shown)[:200]) and not SAID.get("encoding"):
+    with open_bytes(path) as file:
+        declared = DECLARED.match(file.read(200))
+    if declared and not SAID.get("encoding"):
         tree = etree.parse(str(path), etree.XMLParser(**safe))
     else:
         text = io.BytesIO(whole_text(path, shown).encode())

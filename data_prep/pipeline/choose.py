@@ -7,16 +7,9 @@ import numpy as np
 from data_prep.cleaning.duplicates import digest, near_duplicates, near_groups
 from data_prep.cleaning.split import cap, hashed, select, stratified
 from data_prep.common.errors import UserError
-from data_prep.pipeline.gather import RANK, Rows
+from data_prep.pipeline.gather import RANK, Rows, leave_out
 from data_prep.pipeline.options import Args
 from data_prep.pipeline.tally import Tally
-
-
-def leave_out(rows: Rows, tally: Tally, numbers, kind: str, reason) -> None:
-    """Take rows out; `reason` gives why for a row number."""
-    for i in numbers:
-        rows.alive[i] = False
-        tally.reject(rows.store.get(i)[1], kind, reason(i))
 
 
 def leave_out_near_duplicates(rows: Rows, args: Args, tally: Tally) -> None:

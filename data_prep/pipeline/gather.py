@@ -228,23 +228,31 @@ def _in_one(parts: list[np.ndarray]) -> np.ndarray:
     return whole
 
 
+def leave_out(rows: Rows, tally: Tally, numbers, kind: str, reason) -> None:
+    """Take rows out; `reason` gives why for a row number."""
+    for i in numbers:
+        rows.alive[i] = False
+        tally.reject(rows.store.get(i)[1], kind, reason(i))
+
+
+def _of_texts(rows: Rows, texts: dict[int, object]) -> np.ndarray:
+    """Numbers of the rows that have one of these texts."""
+    return np.flatnonzero(np.isin(rows.keys, np.fromiter(texts, np.uint64, len(texts))))
+
+
 def _leave_out_contradicted(rows: Rows, first: FirstPass, tally: Tally) -> None:
     """Rows whose text came again with another answer: which of the two is right nobody knows here, so that neither stays."""
-    for i in np.flatnonzero(np.isin(rows.keys, np.fromiter(first.contradicted, np.uint64))) if first.contradicted else ():
-        rows.alive[i] = False
-        where = first.contradicted[int(rows.keys[i])]
-        tally.reject(rows.store.get(i)[1], "contradicting", f"same text as {where}, WITH ANOTHER ANSWER")
+    where = first.contradicted
+    why = "same text as {}, WITH ANOTHER ANSWER".format
+    leave_out(rows, tally, _of_texts(rows, where), "contradicting", lambda i: why(where[int(rows.keys[i])]))
 
 
 def _leave_out_overruled(rows: Rows, first: FirstPass, tally: Tally) -> None:
     """Rows whose text came again in a split to measure with, which stays."""
-    if not first.overruled:
-        return
-    for i in np.flatnonzero(np.isin(rows.keys, np.fromiter(first.overruled, np.uint64))):
-        stays = first.overruled[int(rows.keys[i])]
-        if rows.alive[i] and RANK[str(rows.splits[i])] < stays.rank:
-            rows.alive[i] = False
-            tally.reject(rows.store.get(i)[1], "duplicate", f"same text as {stays.file}:{stays.line}, in a split to measure with")
+    stays = first.overruled
+    numbers = [i for i in _of_texts(rows, stays) if rows.alive[i] and RANK[str(rows.splits[i])] < stays[int(rows.keys[i])].rank]
+    why = "same text as {0.file}:{0.line}, in a split to measure with".format
+    leave_out(rows, tally, numbers, "duplicate", lambda i: why(stays[int(rows.keys[i])]))
 
 
 # ---------------------------------------------------------------------------------------------- what is protected

@@ -9,7 +9,7 @@ import re
 from data_prep.shapes.cells import Cells, options_in, with_image
 from data_prep.shapes.reading import Reading
 from data_prep.templates.marks import marked_turns
-from data_prep.values.choices import Option, fold_text, key_letters
+from data_prep.values.choices import Option, fold_text, is_option_text, key_letters
 from data_prep.values.strict import Unreadable, answer_text, is_missing, mark_of, text_of
 from data_prep.values.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
 from data_prep.words.names import ANNULLED, YES
@@ -68,7 +68,7 @@ def _mcq(cells: Cells, args) -> dict:
 def _is_an_option(cells: Cells, answer: str) -> bool:
     """Whether a key is an option's own text: of O and X, say, where X is no annulment."""
     try:
-        return any(fold_text(o.text) == fold_text(answer) for o in options_in(cells.raw, cells.reading)[1])
+        return is_option_text(answer, options_in(cells.raw, cells.reading)[1])
     except Unreadable:
         return False
 

@@ -7,7 +7,7 @@ from data_prep.common.errors import UserError
 from data_prep.shapes.cells import options_in
 from data_prep.shapes.columns import Column
 from data_prep.shapes.reading import Reading, to_paste, yaml_line
-from data_prep.values.choices import Option, fold_text, key_letters, key_text
+from data_prep.values.choices import Option, is_option_text, key_letters, key_text
 from data_prep.values.strict import Unreadable, cell, from_literal, is_count, is_missing
 from data_prep.words.names import ANNULLED, OF_A_MODEL, RIGHT, is_telling, words_of
 from data_prep.words.phrases import meanings
@@ -104,7 +104,7 @@ def read_key(column: str, sample: list[dict], rows: list[list[Option]], base: st
             len(options) > 1
             and not is_missing(value)
             and str(value).strip() not in ("-1", "-1.0")
-            and (not ANNULLED.fullmatch(said := str(value).strip()) or fold_text(said) in [fold_text(o.text) for o in options])
+            and (not ANNULLED.fullmatch(said := str(value).strip()) or is_option_text(said, options))
         ):
             pairs.append((i, value, options))
     if not pairs:

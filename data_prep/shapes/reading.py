@@ -172,8 +172,8 @@ def read_readings(path: str) -> dict[str, Wish]:
     import yaml
 
     try:
-        node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        value = load_yaml(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        node, value = yaml.compose(text, Loader=yaml.SafeLoader), load_yaml(text)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"reading: {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):

@@ -217,6 +217,11 @@ def fold_text(text: str) -> str:
     return " ".join(text.casefold().split()).rstrip(".")
 
 
+def is_option_text(text: str, options: list[Option]) -> bool:
+    """Whether a text is that of one of the options."""
+    return fold_text(text) in [fold_text(o.text) for o in options]
+
+
 def key_text(value) -> str:
     """A key as text: 2.0 and "2.0" are 2."""
     if isinstance(value, bool | list | dict):

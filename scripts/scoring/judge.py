@@ -10,7 +10,6 @@ answer count as one, their mean), agreement is Cohen's kappa with a bootstrap in
 (Angelopoulos et al. 2023, arXiv 2301.09633; tuned as in arXiv 2311.01453): its interval holds whatever the judge's bias.
 """
 
-import collections
 import json
 import re
 from dataclasses import dataclass
@@ -107,12 +106,12 @@ def check_mark(row: dict) -> list[str]:
     return [] if fine and named else ["needs id, output (text) and mark (a number from 0 to 1)"]
 
 
-def one_mark_each(human: list[dict]) -> list[dict]:
-    """The marked answers, each once with the mean of its marks: a mark given twice is no second answer."""
+def marks_of_each(human: list[dict]) -> dict[tuple, list[float]]:
+    """The marks of each answer, by its row's id and its text: a mark given twice is no second answer."""
     marks: dict[tuple, list[float]] = {}
     for row in human:
         marks.setdefault((row["id"], row["output"]), []).append(row["mark"])
-    return [{"id": i, "output": output, "mark": sum(given) / len(given)} for (i, output), given in marks.items()]
+    return marks
 
 
 def reference_of(row: dict) -> str:
@@ -206,16 +205,12 @@ def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dic
         found["first_position_share"] = round(sum(firsts) / len(firsts), 6) if firsts else None
     if human:
         by_id = {row["id"]: row for row in rows}
-        known = [h for h in human if h["id"] in by_id]
-        answers = one_mark_each(known)
-        found["people"] = {**agreement(judge, records, by_id, answers), "n_marks": len(known), "n_disputed": disputed(known)}
+        marks = marks_of_each([h for h in human if h["id"] in by_id])
+        answers = [{"id": i, "output": output, "mark": sum(given) / len(given)} for (i, output), given in marks.items()]
+        found["people"] = agreement(judge, records, by_id, answers)
+        found["people"]["n_marks"] = sum(map(len, marks.values()))
+        found["people"]["n_disputed"] = sum(len(set(given)) > 1 for given in marks.values())
     return found
-
-
-def disputed(human: list[dict]) -> int:
-    """How many answers have marks that differ."""
-    different = {(row["id"], row["output"], row["mark"]) for row in human}
-    return sum(times > 1 for times in collections.Counter((i, output) for i, output, _ in different).values())
 
 
 def rank_correlation(one: list[float], two: list[float]) -> float | None:

@@ -53,8 +53,8 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
         summary.append(f"note:  the weight of {weighted} pairs is not used, no trainer of TRL reads one: every pair counts alike")
     summary += [f"{name}: {excerpt(encoded[0][f'{name}_ids'], tokenizer, True)}" for name in ("prompt", "chosen", "rejected")]
     summary += one_answer([tuple(e["chosen_ids"]) for e in encoded], lambda a: excerpt(list(a), tokenizer))
-    sides = [[tuple(e[f"{name}_ids"]) for name in ("prompt", "chosen", "rejected")] for e in encoded]
-    summary += contradicting([(p, a, b) for p, a, b in sides], [(p, b, a) for p, a, b in sides], ids_of(rows))
+    sides = [(str(prompt_messages(row["prompt"])), answer_text(row["chosen"]), answer_text(row["rejected"])) for row in rows]
+    summary += contradicting(sides, [(prompt, b, a) for prompt, a, b in sides], ids_of(rows))
     return TrainingData(encoded, counts, ids_of(rows), summary)
 
 
