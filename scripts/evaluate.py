@@ -48,7 +48,7 @@ from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import asking, baselines, engines, judge, predict, summary, tasks
+from scoring import asking, baselines, engines, judge, predict, row_files, summary, tasks
 from scoring.asking import Asked
 from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
@@ -118,7 +118,7 @@ class Args:
         found += gguf_problems(self.model) if Path(self.model).is_file() else []
         for name in ("data", "shots_data", "train_data", "human_marks"):
             path = getattr(self, name)
-            files = tasks.data_files(path) if name == "data" else [path] if path else []
+            files = row_files.data_files(path) if name == "data" else [path] if path else []
             missing = [file for file in files if not Path(file).is_file()]
             found += [f"{name}: there is no file {file}; data_prep/prepare.py makes it" for file in missing]
         if self.shots and not self.shots_data:
@@ -294,7 +294,7 @@ def score(args: Args, asked: Asked) -> None:
         run,
         args,
         output_dir,
-        [*tasks.data_files(args.data), *filter(None, (args.shots_data, args.train_data))],
+        [*row_files.data_files(args.data), *filter(None, (args.shots_data, args.train_data))],
         {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
     write_json(output_dir / "metrics.json", metrics)

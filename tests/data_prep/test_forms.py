@@ -15,7 +15,8 @@ from data_prep.shapes.convert import convert
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.nested import rows_of
 from data_prep.shapes.reading import PASTED, Wish, read_readings, write_readings
-from data_prep.tables.records import header_of, records_of
+from data_prep.tables.json_records import records_of
+from data_prep.tables.records import header_of
 
 
 def drug(i: int, k: int) -> str:

@@ -11,7 +11,7 @@ from data_prep.documents.exam.read import read_exam
 from data_prep.pipeline.options import Args
 from data_prep.pipeline.read import hub_records
 from data_prep.prepare import prepare
-from data_prep.tables.records import records_of
+from data_prep.tables.json_records import records_of
 from data_prep.values.choices import options_of
 from data_prep.values.strict import Unreadable
 from data_prep.values.turns import messages_of

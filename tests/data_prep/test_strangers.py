@@ -15,7 +15,7 @@ from data_prep.shapes.convert import convert
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.nested import rows_of
 from data_prep.shapes.reading import Wish
-from data_prep.tables.records import records_of
+from data_prep.tables.json_records import records_of
 
 OPTIONS = {"A": "Aspirina", "B": "Heparina", "C": "Insulina"}
 

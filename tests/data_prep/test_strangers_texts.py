@@ -8,7 +8,7 @@ from test_strangers import exam, read, written
 from data_prep.common.errors import UserError
 from data_prep.prepare import Args, prepare
 from data_prep.shapes.known import recognise
-from data_prep.tables.records import records_of
+from data_prep.tables.json_records import records_of
 from data_prep.words.language import language_of, language_of_row
 
 SYSTEM = "Você é um assistente do hospital. Responda com cautela."

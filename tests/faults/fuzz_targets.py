@@ -155,7 +155,7 @@ def _files(folder: Path) -> list[Target]:
 
     from data_prep.common.errors import UserError
     from data_prep.documents import texts
-    from data_prep.tables import records
+    from data_prep.tables import json_records, records
     from data_prep.tables.turn_rows import conversations
 
     def written(name: str, text: str) -> Path:
@@ -182,9 +182,12 @@ def _files(folder: Path) -> list[Target]:
         Target(
             "read_rows", lambda t: read_rows(written("rows.jsonl", t), tasks.check_row), makers.lines, encodable, (UserError,)
         ),
-        Target("reader of .jsonl", read(records.jsonl, "a.jsonl"), makers.lines, allowed=of_files),
+        Target("reader of .jsonl", read(json_records.jsonl, "a.jsonl"), makers.lines, allowed=of_files),
         Target(
-            "reader of .json", read(records.json_file, "a.json"), makers.lines, allowed=(*of_files, ValueError, RecursionError)
+            "reader of .json",
+            read(json_records.json_file, "a.json"),
+            makers.lines,
+            allowed=(*of_files, ValueError, RecursionError),
         ),
         Target("reader of .csv", read(records.csv_file, "a.csv"), makers.exam, allowed=of_files),
         Target("reader of .txt", read(texts.text_file, "a.txt"), makers.exam, allowed=of_files),

@@ -14,7 +14,7 @@ import pytest
 from chain import fingerprint as prints
 from chain import recipe as recipes
 from chain import records
-from chain.recipe import Stage
+from chain.stages import Stage
 from common.errors import UserError
 from conftest import ROOT, SFT, run_script, wait_for
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 import evaluate
 from bench_scoring import agreement, medmcqa_rows, write_rows
 from common.errors import UserError
-from scoring import answers, engines, engines_llama, measures, packing, predict, refusals, summary, tasks
+from scoring import answers, engines, engines_llama, measures, packing, predict, refusals, row_files, summary, tasks
 
 LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
 
@@ -450,7 +450,7 @@ def test_calibration_by_hand():
 
 
 def test_general_set_is_fixed_and_not_medical():
-    rows = tasks.general_rows()
+    rows = row_files.general_rows()
     # Five rows hold one option twice, as CommonsenseQA has them; they stay, for a forgetting is told from earlier scores.
     problems = [problem for row in rows for problem in tasks.check_row(row)]
     assert len(rows) == 200 and len(problems) == 5 and all("options holds one text twice" in problem for problem in problems)
