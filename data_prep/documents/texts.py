@@ -3,8 +3,6 @@
 Each yields (line or number, record, bytes so far).
 """
 
-import collections
-import functools
 import io
 import re
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.documents.asked_text import faq_in, pairs_in
 from data_prep.documents.exam.layout import SIGN
+from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, key_of, keys_in, question_row
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.moodle import aiken, gift, moodle_xml
@@ -20,13 +19,12 @@ from data_prep.documents.written import at_lines, line_numbers, markdown_table, 
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
-from data_prep.tables.json_records import BAD_AT_ALL, jsonl
+from data_prep.tables.json_records import jsonl
 from data_prep.tables.records import Bad, csv_file
-from data_prep.tables.unpack import SAID, open_bytes, suffix_of, whole_bytes, whole_text
-from data_prep.values.choices import LINE, split_stem
-from data_prep.values.strict import from_literal, is_count
+from data_prep.tables.unpack import SAID, open_bytes, whole_bytes, whole_text
+from data_prep.values.strict import from_literal
 from data_prep.values.turns import SPEAKER, role_of
-from data_prep.words.names import ANNULLED, plain
+from data_prep.words.names import plain
 
 # ---------------------------------------------------------------------------------------------- XML
 
@@ -112,48 +110,6 @@ def _ranked(question: str, answer) -> dict:
 
 # ---------------------------------------------------------------------------------------------- exams in Markdown
 
-QUESTION_HEAD = re.compile(r"^(?:#{1,6}[ \t]*|\*\*[ \t]*)(?:Quest[ãa]o|Question|Pregunta)[ \t]+(\d+)\b[^\n]*$", re.M | re.I)
-KEY_LINE = re.compile(
-    r"^[ \t]*(?:[-*][ \t]*)?(?:Quest[ãa]o[ \t]+)?(\d{1,3})[ \t]*[-–.):][ \t]*\(?([A-Ja-j*]|anulada|nula)\)?[ \t]*$", re.M | re.I
-)
-NUMBER_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__)?(\d{1,3})[.)][ \t]+(?=\S)", re.M)
-
-
-def keys_in(text: str) -> dict[int, list[tuple[str, str]]]:
-    """A key's answers: number -> [(letter, status)], of which there are several where it gives a number other ones as well.
-
-    Tables of `| 1 | D |` (and a status, or further pairs), or lines `1 - D`.
-    """
-    given: list[tuple[str, str, str]] = []
-    for line in text.splitlines():
-        if not line.lstrip().startswith("|"):
-            continue
-        cells = [c.strip(" *_`") for c in line.strip().strip("|").split("|")]
-        if len(cells) >= 4 and len(cells) % 2 == 0 and all(is_count(c) for c in cells[::2] if c):
-            given += [(n, a, "") for n, a in zip(cells[::2], cells[1::2], strict=True) if n]
-        elif len(cells) >= 2 and re.fullmatch(r"(?:Quest[ãa]o\s+)?\d{1,9}", cells[0], re.I):
-            given.append((re.sub(r"\D", "", cells[0]), cells[1], cells[2] if len(cells) > 2 else ""))
-    given += [(n, a, "") for n, a in KEY_LINE.findall(text)]
-    found: dict[int, dict[str, tuple[str, str]]] = {}
-    for number, answer, status in given:
-        same = found.setdefault(int(number), {})
-        said = f"{answer} {status}" if ANNULLED.fullmatch(status) else answer  # `| 3 | D | Anulada |` is another answer than D
-        _, known = same.get(said.casefold(), ("", ""))
-        same[said.casefold()] = (answer, known or status)
-    return {n: [a for said, a in same.items() if said] or [*same.values()] for n, same in found.items()}
-
-
-@functools.lru_cache(maxsize=4)
-def key_files(markdown: tuple[Path, ...]) -> dict[str, tuple[Path, ...]]:
-    """The Markdown files of the inputs that are keys, by the name of the exam that they mention. Each file is read once."""
-    found: dict[str, tuple[Path, ...]] = {}
-    for path in markdown:
-        text = whole_text(path, str(path))
-        if not QUESTION_HEAD.search(text) and keys_in(text):
-            for name in dict.fromkeys(re.findall(r"[\w.()-]+\.md\b", text)):
-                found[name] = (*found.get(name, ()), path)
-    return found
-
 
 def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
     """An exam in Markdown, its key in itself or in another file of the same inputs that names it; any other file is one text.
@@ -166,7 +122,7 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
         if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
             yield from written_or_text(text, shown, exam_rows(text, key))
         return
-    found = _key_of(path, shown, siblings)
+    found = key_of(path, shown, siblings)
     if found is None:
         rows = exam_rows(text, key)
         if not rows and not pairs_in(text):
@@ -175,28 +131,14 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
             )
         yield from rows or written_or_text(text, shown, rows)
         return
-    keys, key_file = found
-    _check_numbers([int(head[1]) for head in heads], keys, shown, key_file)
+    key_text, key_file = found
+    keys = keys_in(key_text)
+    check_numbers([int(head[1]) for head in heads], keys, shown, key_file)
+    amend(keys, key_text, text[: heads[0].start()], text)
     for line, head, body in zip(line_numbers(text, [h.start() for h in heads]), heads, _between(text, heads), strict=True):
-        yield line, _exam_question(int(head[1]), body, keys.pop(int(head[1]), [(None, "")]), key_file), 0
+        yield line, question_row(int(head[1]), body, keys.pop(int(head[1]), [(None, "")]), key_file), 0
     for number, answers in sorted(keys.items()):
-        yield number, _exam_question(number, "", answers, key_file), 0
-
-
-def _check_numbers(numbers: list[int], keys: dict[int, list], shown: str, key_file: str) -> None:
-    """Raises UserError where a key can be that of another part, or of another booklet."""
-    if twice := [str(n) for n, times in collections.Counter(numbers).items() if times > 1 and n in keys]:
-        raise UserError(
-            f"{shown}: has the number{'s' * (len(twice) > 1)} {', '.join(twice[:5])}{' and more' * (len(twice) > 5)} of its key "
-            f"({key_file}) more than once, and nothing says which question is meant; bring each part, with its key, into files "
-            "of its own"
-        )
-    several = sum(len(answers) > 1 for answers in keys.values())
-    if several > max(1, BAD_AT_ALL * len(keys)):
-        raise UserError(
-            f"{shown}: its key ({key_file}) gives {several} of {len(keys)} numbers several answers; leave that of one booklet "
-            "in it"
-        )
+        yield number, question_row(number, "", answers, key_file), 0
 
 
 def _between(text: str, heads: list) -> list[str]:
@@ -208,40 +150,6 @@ def exam_rows(signed: str, key: str = "") -> list[tuple[int, dict | Bad, int]]:
     """(line, row, 0) of each question of an exam in running text; [] where it is none."""
     rows = gift(signed) or aiken(signed) or exam_in(signed, key)
     return [(line, row, 0) for line, row in at_lines(signed, rows)]
-
-
-def _key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[dict, str] | None:
-    """The keys, and the name of the file that holds them and names this exam."""
-    markdown = tuple(p for p in siblings if suffix_of(p) == ".md")
-    found = key_files(markdown).get(path.name, ())
-    near = [p for p in found if p.parent == path.parent] or list(found)
-    if not near:
-        return None
-    if len(near) > 1:
-        raise UserError(f"{shown}: an exam with several keys ({', '.join(map(str, near))}); --exclude all but one")
-    return keys_in(whole_text(near[0], str(near[0]))), near[0].name
-
-
-def _exam_question(number: int, body: str, answers: list[tuple[str | None, str]], key_file: str) -> dict | Bad:
-    if len(answers) > 1:
-        named = ", ".join(f"{answer} ({status})" if status else f"{answer}" for answer, status in answers)
-        return Bad(f"no right answer: the key gives this question several: '{number}: {named}'", body.strip())
-    [(answer, status)] = answers
-    body = re.sub(r"\*\*Alternativas:\*\*|^---+\s*$", "", body, flags=re.M)
-    first = LINE.search(body)
-    stem, options = split_stem(body[first.start() :]) if first else ("", [])
-    question = (body[: first.start()] + stem).strip() if options else body.strip()
-    question = re.sub(
-        r"^(?:\*\*(.+?)\*\*|(.+?)\*\*)$", r"\1\2", question
-    )  # a stem in bold; its beginning can stand at the number
-    return {
-        "number": number,
-        "question": question,
-        "options": {o.letter: o.text for o in options},
-        "answer": answer,
-        "status": status or "",
-        "key_file": key_file,
-    }
 
 
 # ---------------------------------------------------------------------------------------------- text

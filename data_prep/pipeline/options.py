@@ -69,7 +69,7 @@ class Args:
     fields: dict[str, str] = field(default_factory=dict)
     """our name -> the raw name, for instance {text: question, label: topic}"""
     ignore: list[str] = field(default_factory=list)
-    """columns that look like answers, options, marks, labels or roles and are meant to go unused"""
+    """columns that look like answers, options, marks, labels, roles or splits and are meant to go unused"""
     roles: dict[str, str] = field(default_factory=dict)
     """a speaker as written -> whose turns these are: human, gpt, system, tool, third (a further speaker), drop, or text (none)"""
     explode: str = ""

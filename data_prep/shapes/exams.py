@@ -5,7 +5,6 @@ import re
 
 from data_prep.documents.exam.key import OWN_KEY, TOKEN, strings_in, tables_in
 from data_prep.documents.exam.layout import chain_of, option_runs, runs_of
-from data_prep.documents.texts import NUMBER_HEAD
 from data_prep.shapes.columns import Column, share
 from data_prep.values.choices import LINE, split_stem
 from data_prep.words import alphabets
@@ -15,6 +14,7 @@ EXAM = re.compile(
     r"(?i)\b(?:quest[ãa]o|question|pregunta)\s*(?:n[ºo.]*\s*)?[\d|]|\bassinale\b|\balternativas?\b"
     r"|\bwhich of the following\b|\bgabarito\b"
 )
+NUMBER_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__)?(\d{1,3})[.)][ \t]+(?=\S)", re.M)
 ANYWHERE = re.compile(r"(?<![^\s(\[])([A-Ja-j])[.)\]](?=\s)")
 
 

@@ -17,6 +17,7 @@ from data_prep.shapes.unused import (
     put_aside,
     repeats,
     sorts,
+    splits,
 )
 from data_prep.words.names import ROUNDS, plain
 
@@ -54,6 +55,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             c.name in spread
             or must_not_go_unused(c, len(sample), with_options)
             or (rule.shape in ("qa", "text") and put_aside(c))
+            or ("split" not in reading.fields and splits(c))
             or (rule.shape == "qa" and plain(c.name) in ROUNDS and c.kind == "number" and c.distinct > 1)
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))

@@ -6,7 +6,7 @@ from data_prep.shapes.fitting import candidates, fits, option_columns
 from data_prep.shapes.nested import intents
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF, STORED, Candidate
-from data_prep.shapes.unused import explains, is_case, joined_labels, put_aside, sorts
+from data_prep.shapes.unused import explains, is_case, joined_labels, put_aside, sorts, splits
 from data_prep.tables.turn_rows import single_turns
 from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
 from data_prep.words.phrases import meanings
@@ -37,11 +37,14 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     one = best.unused[0]
     if best.reading.shape in ("mcq", "qa") and ("text" in meanings(one) or is_case(columns[one])):
         ways.insert(0, pasted(best.reading, best.unused[1:], {"context": one}))
+    to_split = splits(columns[one])
+    if to_split:
+        ways.insert(0, pasted(best.reading, best.unused[1:], {"split": one}))
     fields = best.reading.fields
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
     if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
-    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and columns[one].comes_again:
+    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and columns[one].comes_again and not to_split:
         text = fields.get("text") or fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
     text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
@@ -56,7 +59,7 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     return (
         f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
-        f"labels or roles: {told}. Paste one:\n" + "\n       or\n".join(ways)
+        f"labels, roles or splits: {told}. Paste one:\n" + "\n       or\n".join(ways)
     )
 
 

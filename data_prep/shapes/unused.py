@@ -6,7 +6,19 @@ import re
 
 from data_prep.shapes.columns import LOOKED_AT, Column, objects_in, of_objects, share
 from data_prep.values.strict import from_literal, is_missing
-from data_prep.words.names import ABOUT, ALIASES, EXPLAINS, IDS, OPTION_PREFIXES, PROVENANCE, SOURCES, is_telling, plain, words_of
+from data_prep.words.names import (
+    ABOUT,
+    ALIASES,
+    EXPLAINS,
+    IDS,
+    OPTION_PREFIXES,
+    PROVENANCE,
+    SOURCES,
+    SPLITS,
+    is_telling,
+    plain,
+    words_of,
+)
 from data_prep.words.phrases import meanings
 
 
@@ -64,6 +76,12 @@ def sorts(column: Column) -> bool:
         return False
     rows = len(column.values)
     return rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
+
+
+def splits(column: Column) -> bool:
+    """Whether a column, whatever its name, puts rows into those to train on and others, which must not be mixed again."""
+    said = {str(v).strip().casefold() for v in column.values}
+    return column.kind == "text" and len(said) > 1 and said <= SPLITS.keys() and "train" in {SPLITS[v] for v in said}
 
 
 def joined_labels(column: Column) -> str:

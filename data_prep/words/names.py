@@ -79,7 +79,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "number": "number numero número questionnumber numeroquestao itemnumber númeroquestão nº n° nr questao question pergunta pregunta item 題號 题号 番号",
     "year": "year ano examyear anoprova provaano anodaprova anodoexame anodoconcurso 年份 年度",
     "difficulty": "difficulty dificuldade difficultyparameter parametrob paramb irtb",
-    "split": "split particao partição subset",
+    "split": "split particao partição partition fold datasplit subset",
     "chosen_score": "scorechosen chosenscore chosenrating ratingchosen",
     "rejected_score": "scorerejected rejectedscore rejectedrating ratingrejected",
 }

@@ -184,3 +184,39 @@ def test_a_line_that_calls_numbers_annulled_counts_whatever_letter_they_have(lin
     found = read_exam(f"{TEXT}\nGABARITO\n{LINES}\n\n{line}\n")
     annulled = {row["number"] for _, row in found.rows if isinstance(row, dict) and row.get("status")}
     assert not found.why and annulled == lost
+
+
+SAYS = [
+    ("Errata: questão 3, onde se lê {was}, leia-se A.", {3}),
+    ("Questões 3 e 5: gabarito alterado após recursos.", {3, 5}),
+    ("A questão de número 4 teve, após análise dos recursos, seu gabarito\nalterado de {was} para E.", {4}),
+    ("Question 4: key changed from {was} to {same}.", set()),  # as the table has it
+    ("Questão 3: recurso indeferido, gabarito mantido.", set()),
+    ("Não rasure: questões 1 a 8 com gabarito rasurado são anuladas.", set()),
+    ("Os exames da questão 3 vieram alterados, de A para frente.", set()),
+]
+
+
+@pytest.mark.parametrize("says, lost", SAYS)
+def test_a_question_whose_key_a_sentence_changes_is_a_reject(says, lost):
+    number = min(lost or {4})
+    was = KEY[number - 1]
+    found = read_exam(f"{TEXT}\nGABARITO\n{LINES}\n\n{says.format(was=was, same=was)}\n")
+    assert not found.why
+    learnt = {row["number"] for _, row in found.rows if isinstance(row, dict) and row["answer"]}
+    assert learnt == set(range(1, 13)) - lost
+
+
+@pytest.mark.parametrize("says, lost", [*SAYS, ("Questões anuladas: 3 e 5.", {3, 5})])
+@pytest.mark.parametrize("where", ["key", "exam"])
+def test_a_sentence_on_the_key_of_an_exam_in_markdown(tmp_path, says, lost, where):
+    said = says.format(was=KEY[min(lost or {4}) - 1], same=KEY[3])
+    above = f"{said}\n\n"
+    rows, rejects = prepared(
+        tmp_path,
+        prova_md=(above if where == "exam" else "") + exam(),
+        gabarito_md=f"Chave de prova.md\n\n{table()}\n" + (said if where == "key" else ""),
+    )
+    assert {number_of(row) for row in rows} == set(range(1, 9)) - lost
+    assert len(rejects) == len(lost)
+    assert all("annulled" in r["reason"] or "by a sentence beside it" in r["reason"] for r in rejects)

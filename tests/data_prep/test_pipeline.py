@@ -51,6 +51,19 @@ def test_a_split_column_keeps_its_splits_apart(tmp_path):
     assert manifest["readings"][str(tmp_path / "a.jsonl")]["fields"]["split"] == "split"
 
 
+@pytest.mark.parametrize("values", [("train", "test"), ("Training", "dev")])
+def test_a_column_of_splits_by_another_name_is_asked_about(tmp_path, values):
+    rows = [row | {"data_part": values[i % 2]} for i, row in enumerate(questions())]
+    with pytest.raises(UserError, match=r"or splits: data_part .*\n.*\n +fields: {.*, answer: answer, split: data_part}"):
+        run(tmp_path, write(tmp_path / "a.jsonl", rows))
+
+
+def test_a_column_without_rows_to_train_on_is_none_of_splits(tmp_path):
+    rows = [row | {"data_part": ("test", "dev")[i % 2]} for i, row in enumerate(questions())]
+    _, made = run(tmp_path, write(tmp_path / "a.jsonl", rows))
+    assert sum(map(len, made.values())) == len(rows)
+
+
 def test_parts_of_objects_are_read_wherever_a_column_is(tmp_path):
     rows = [
         {**row, "meta": {"split": ("train", "test")[i % 2], "area": f"T{i % 3}", "nota": i % 5}}

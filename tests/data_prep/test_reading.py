@@ -266,26 +266,25 @@ def pdf_of(text: str) -> bytes:
     return out + end
 
 
-def test_two_column_keys_and_many_exams(tmp_path):
+def test_two_column_keys_and_many_exams(tmp_path, monkeypatch):
     """Every key of `| 1 | D |` tables is taken, and no file is read more than a few times, however many there are."""
     from data_prep.documents import texts
+    from data_prep.documents.exam import markdown
 
     for i in range(30):
         exam = "".join(f"## Questão {n}\n\nPergunta {i} {n}?\n\n- A) x\n- B) y\n\n" for n in (1, 2, 3))
         (tmp_path / f"exam{i}.md").write_text(exam, encoding="utf-8")
         key = f"Chave de exam{i}.md\n\n| Questão | Resposta |\n|---|---|\n| 1 | A |\n| 2 | B |\n| 3 | A |\n"
         (tmp_path / f"key{i}.md").write_text(key, encoding="utf-8")
-    assert texts.keys_in("| 1 | A | 2 | B |\n| 3 | C | 4 | D |") == {
+    assert markdown.keys_in("| 1 | A | 2 | B |\n| 3 | C | 4 | D |") == {
         n: [(a, "")] for n, a in zip((1, 2, 3, 4), "ABCD", strict=True)
     }
     calls = []
     whole = texts.whole_text
-    texts.whole_text = lambda path, shown: calls.append(path) or whole(path, shown)
-    try:
-        args = Args(inputs=[str(tmp_path)])
-        rows = [convert(record.raw, reading, args) for record, reading in all_records(find_sources(args))]
-    finally:
-        texts.whole_text = whole
+    for module in (texts, markdown):
+        monkeypatch.setattr(module, "whole_text", lambda path, shown: calls.append(path) or whole(path, shown))
+    args = Args(inputs=[str(tmp_path)])
+    rows = [convert(record.raw, reading, args) for record, reading in all_records(find_sources(args))]
     assert [row["answer"] for row in rows] == ["A", "B", "A"] * 30
     assert len(calls) <= 8 * 60  # grows with the files, not with their square
 

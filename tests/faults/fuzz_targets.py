@@ -155,6 +155,7 @@ def _files(folder: Path) -> list[Target]:
 
     from data_prep.common.errors import UserError
     from data_prep.documents import texts
+    from data_prep.documents.exam import markdown as exam_markdown
     from data_prep.tables import json_records, records
     from data_prep.tables.turn_rows import conversations
 
@@ -170,7 +171,7 @@ def _files(folder: Path) -> list[Target]:
         return lambda text: list(conversations(reader(written(name, text), name), name))
 
     def markdown(path: Path, shown: str):
-        texts.key_files.cache_clear()
+        exam_markdown.key_files.cache_clear()
         return texts.markdown_file(path, shown, [path])
 
     def encodable(_, rows: list[dict]) -> bool:

@@ -2,17 +2,8 @@
 
 from collections import Counter
 
-from data_prep.documents.exam.key import (
-    ANNULLED,
-    Said,
-    annulled_in,
-    names_another,
-    said_again,
-    said_in,
-    same_text,
-    table_for,
-    tables_in,
-)
+from data_prep.documents.exam.errata import annulled_in, changed_in
+from data_prep.documents.exam.key import ANNULLED, Said, names_another, said_again, said_in, same_text, table_for, tables_in
 from data_prep.documents.exam.questions import WHY, Asked, paragraphs
 
 
@@ -24,13 +15,15 @@ def answers_of(asked: list[Asked], before: str, after: str, key: str) -> dict[in
     if not found or any(isinstance(way, str) and way for way in ways[2:]):
         return told or f"{len(asked)} questions are found, and no key of theirs"
     around = "\n§\n".join((before, after, key))
-    keys, again, annulled = {}, said_again(around), annulled_in(around)
+    keys, again, annulled, changed = {}, said_again(around), annulled_in(around), changed_in(around)
     for one in asked:
         given = [way[one.start] for way in found if one.start in way]
         given += again.get(one.number, []) if given else []
         keys[one.start] = given[0] if given and all(g == given[0] for g in given) else ["?"] if given else []
         if one.number in annulled:
             keys[one.start] = ["*"]
+        elif one.number in changed and keys[one.start] not in ([changed[one.number]], ["*"]):
+            keys[one.start] = ["?"]
     told = [[a for a in keys[one.start] if a != "?" and not ANNULLED.fullmatch(a)] for one in asked]
     beyond = sum(not set(letters) <= one.texts.keys() for one, letters in zip(asked, told, strict=True))
     if beyond > max(1, 0.02 * len(asked)):

@@ -7,6 +7,7 @@ import itertools
 import re
 from typing import NamedTuple
 
+from data_prep.documents.exam.errata import ANNULLED_LINE
 from data_prep.words.names import LETTERS, plain
 
 WORDS = (  # what a key is called, on a line of its own before the letter
@@ -101,13 +102,6 @@ ROW = re.compile(
     re.M | re.I,
 )
 
-OF_QUESTIONS = r"(?:(?:foram|as|os|quest[õo]es|quest[ãa]o|itens|item|preguntas?|questions?|de|n[º°o.]+)\s+)*"
-ANNULLED_LINE = re.compile(
-    rf"^[^\w\n]*{OF_QUESTIONS}(?:anulad[ao]s?|cancelad[ao]s?|nul[ao]s|annulled)\s*:?\s*{OF_QUESTIONS}"
-    r"(\d{1,3}(?:\s*(?:,|;|/|\be\b|\by\b|\band\b)\s*\d{1,3})*)\W*$",
-    re.M | re.I,
-)
-
 
 def is_of_table(line: str) -> bool:
     """Whether a line holds numbers with their letters and the words of a key's title alone, or a row of either."""
@@ -157,11 +151,6 @@ def tables_in(text: str) -> list[dict[int, list[str]]]:
     """Letters by number of each block of lines that hold nothing else; of three numbers at least, each once."""
     tables = [table for lines in _blocks(text) for table in _tables(list(itertools.chain(*lines)))]
     return [table for table in tables if sum(map(bool, table.values())) >= 3]
-
-
-def annulled_in(text: str) -> set[int]:
-    """Numbers that a line calls annulled (`Questões anuladas: 3, 5 e 8`), whatever letter a table gives them."""
-    return {int(number) for hit in ANNULLED_LINE.finditer(text) for number in re.findall(r"\d+", hit[1])}
 
 
 def said_again(text: str) -> dict[int, list[list[str]]]:

@@ -16,7 +16,9 @@ FURNITURE = re.compile(f"{TITLE.pattern}|{NUMBER}|{UNFOLDS}", re.I)  # of a page
 
 def row_of(asked: Asked, letters: list[str]) -> dict | Bad:
     if letters == ["?"]:
-        return Bad("a question whose keys do not agree with one another or with its options", said_of(asked))
+        return Bad(
+            "a question whose keys do not agree with one another, with its options, or with what is said of them", said_of(asked)
+        )
     row = {"number": asked.number, "question": asked.stem, "options": asked.texts}
     row |= {"context": asked.context} if asked.context else {}
     if any(map(ANNULLED.fullmatch, letters)):
