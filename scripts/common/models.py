@@ -48,14 +48,19 @@ def adapter_config(model: str | Path) -> dict:
 
 
 def damaged_files(folder: Path, field: str = "model") -> list[str]:
-    """Files of a model folder that are not whole: JSON that is none, safetensors shorter or longer than their headers say.
+    """Files of a model folder that are not whole: JSON that is none, safetensors shorter or longer than their headers say,
+    templates that hold no text.
 
     Half a copy, a full disk or a power cut leave such files; the libraries end in a traceback that names none. Weights
     themselves are not read, so a bit that turned in one goes unseen.
     """
     found = []
-    for path in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
+    for path in sorted(path for kind in ("json", "safetensors", "jinja") for path in folder.glob(f"*.{kind}")):
         try:
+            if path.suffix == ".jinja":
+                if not (text := path.read_text(encoding="utf-8")).strip() or "\0" in text:
+                    raise ValueError("it is no text" if text.strip() else "it is empty")
+                continue
             if path.suffix == ".json":
                 json.loads(path.read_text(encoding="utf-8"))
                 continue

@@ -77,5 +77,17 @@ def test_a_chat_template_that_was_cut_names_the_model(tiny_model, tiny_rows, tmp
     assert f"model: {tmp_path}: the chat template refuses" in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize("script", ["export_gguf.py", "evaluate.py"])
+@pytest.mark.parametrize("left", [b"\0" * 4000, b"", b"\xff{{"], ids=["zeros", "nothing", "no text"])
+def test_a_chat_template_that_is_no_text_is_named_before_anything_runs(tiny_model, tmp_path, script, left):
+    for path in (ROOT / tiny_model).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "chat_template.jinja").unlink()
+    (tmp_path / "chat_template.jinja").write_bytes(left)
+    rows = ["--data", "recipes/rehearsal/exam.jsonl", "--output_dir", tmp_path / "e"] if script == "evaluate.py" else []
+    said = answer_at_once(f"scripts/{script}", "--model", tmp_path, *rows).stderr
+    assert f"{tmp_path / 'chat_template.jinja'} is damaged" in said
+
+
 def test_whole_models_are_taken_for_whole(tiny_model, tiny_sft, smollm2):
     assert [damaged_files(ROOT / folder) for folder in (tiny_model, tiny_sft, smollm2)] == [[], [], []]
