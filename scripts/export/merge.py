@@ -38,6 +38,7 @@ from export.proof.float32 import (
     mean_kl,
     open_in_float32,
 )
+from export.proof.reference import renderer_of
 from export.proof.texts import TEXTS
 from export.tokenizer_files import save_tokenizer
 from export.weight_files import WeightFiles, read_index, weight_files, write_shard
@@ -224,6 +225,7 @@ def merge(adapter: str, base: str, folder: Path) -> Merged:
     import torch
 
     tokenizer = load_tokenizer(adapter)
+    renderer_of(tokenizer, adapter)  # the reference needs it, after a merge that may take an hour
     place = local_folder(base)
     cut = save_tokenizer(tokenizer, adapter, place, folder)
     ids = tokenizer("\n".join(TEXTS), add_special_tokens=True)["input_ids"][:TOKENS]

@@ -251,6 +251,15 @@ def test_refuses_what_no_gguf_can_hold(tiny_model, tmp_path):
         assert says in refused("--model", adapter, "--output_dir", tmp_path / "g")
 
 
+def test_a_template_that_shows_no_answer_is_told_before_anything_is_merged(tiny_sft, tmp_path):
+    adapter = shutil.copytree(tiny_sft, tmp_path / "adapter", ignore=shutil.ignore_patterns("checkpoint-*"))
+    (adapter / "chat_template.jinja").write_text("{% for m in messages %}{{ m.role }}{% endfor %}")
+    out = tmp_path / "g"
+    said = run_script("scripts/export_gguf.py", "--model", adapter, "--output_dir", out, code=2)
+    assert f"model: {adapter}: this chat template does not show" in said.stderr and "reference ..." not in said.stdout
+    assert not list(out.rglob("*.safetensors"))
+
+
 def test_full_disk_is_told_before(tiny_model, tmp_path):
     """A model whose header claims more than any disk holds: the refusal comes before anything is written."""
     big = model_like(tiny_model, tmp_path / "big")

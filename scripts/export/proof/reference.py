@@ -85,6 +85,14 @@ def opener(renderer: Renderer) -> int | None:
     return renderer.tokenizer.convert_tokens_to_ids(control[-1]) if control else None
 
 
+def renderer_of(tokenizer, model_name: str) -> Renderer | None:
+    """None without a template. Raises UserError naming the model where its template is none that can be told."""
+    try:
+        return Renderer(tokenizer) if tokenizer.chat_template else None
+    except TemplateError as error:
+        raise UserError(f"model: {model_name}: {error}") from None
+
+
 def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: int, train: str | None = None) -> None:
     """Write down what the Hugging Face model does: tokens, template, log probabilities (float16), facts of its config.
 
@@ -96,10 +104,7 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
 
     rows = read_rows(data)[:200] if data else []
     tokenizer = load_tokenizer(model_name)
-    try:
-        renderer = Renderer(tokenizer) if tokenizer.chat_template else None
-    except TemplateError as error:
-        raise UserError(f"model: {model_name}: {error}") from None
+    renderer = renderer_of(tokenizer, model_name)
     model, place = open_in_float32(model_name), local_folder(model_name)
     turn_end = tokenizer.convert_tokens_to_ids(renderer.end) if renderer else None
     vocabulary = vocabulary_of(place, tokenizer, model, turn_end, opener(renderer) if renderer else None)
