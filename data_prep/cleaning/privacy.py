@@ -13,6 +13,7 @@ from data_prep.cleaning.privacy_patterns import (
     BARE,
     CNPJ_LIKE,
     COMPILED,
+    COMPILED_SURE,
     CONTEXTS,
     DIGIT,
     EPONYMS,
@@ -182,6 +183,7 @@ def find(text: str) -> list[tuple[int, int, str]]:
     for kind in possible(text):
         check = VALID.get(kind, bool)
         hits += [(_begin(hit), hit.end(), kind) for p in COMPILED[kind] for hit in p.finditer(text) if check(hit.group())]
+        hits += [(hit.start(), hit.end(), kind) for p in COMPILED_SURE.get(kind, ()) for hit in p.finditer(text)]
         if kind == "NAME":
             hits += _joined([*_bare_names(text), *_names(text)])
     taken: list[tuple[int, int, str]] = []

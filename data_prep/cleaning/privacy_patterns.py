@@ -52,19 +52,9 @@ PATTERNS = {
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\d)",
         r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![\w:])",
     ],
-    "CNS": [
-        r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)",
-        r"(?<=\b(?:CNS|SUS|cns)[ .:_=-]{0,2})[12789]\d{2} ?\d{4} ?\d{4} ?\d{4}(?!\d)",
-    ],
-    "CNPJ": [
-        r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)",
-        r"(?<!\d)\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}(?!\d)",
-    ],
-    "CPF": [
-        r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?!\w|-\w|[.,]\d)",
-        r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)",
-        r"(?<=\bCPF[ .:_=-]{0,2}(?:n[ºo°.]{1,2}\s?)?)\d{9}-?\d{2}(?!\d)",
-    ],
+    "CNS": [r"(?<![\w.,-])[12789]\d{2}[ .]?\d{4}[ .]?\d{4}[ .]?\d{4}(?![\w-]|[.,]\d)"],
+    "CNPJ": [r"(?<![\w.,-])[A-Z0-9]{2}[. ]?[A-Z0-9]{3}[. ]?[A-Z0-9]{3}\s?[/ ]?\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}(?![\w-]|[.,]\d)"],
+    "CPF": [r"(?<![\w.,-])\d{3}[. ]?\d{3}[. ]?\d{3}\s?[-/. ]?\s?\d{2}(?!\w|-\w|[.,]\d)"],
     "SSN": [
         r"(?<![\w.,/-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])",
         rf"(?<=\b(?:NASS|NUSS|N\.?S\.?S\.?){NUMBER})\d[\d /-]{{4,14}}\d(?!\d)",
@@ -75,7 +65,7 @@ PATTERNS = {
         r"(?<=\b(?:[Cc]ard|[Cc]artão)\b[^\d\n]{0,30})(?<!\d)\d{12,19}(?!\d)",
     ],
     "RG": [
-        rf"(?<=\b(?:RG|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s{{0,8}}\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
+        rf"(?<=\b(?:RG|Rg|rg|R\.G\.|[Ii]dentidade|[Cc]arteira de identidade)\b(?:\s{{0,8}}\([A-Z]{{2}}\))?{NUMBER})(?:[A-Z]{{2}}[- ]?)?\d{{1,2}}\.?\d{{3}}\.?\d{{3}}(?:[- ]?[\dXx])?\b"
     ],
     "CRM": [
         rf"(?<=\b(?:CRM|Crm|crm|COREN|Coren|CRO|CREMESP|CREFITO)\s?)(?:[-/ (]*{UF}\b\)?[-/: ]*)?(?:n[ºo°.]{{1,2}}\s*)?[:\s]*(?:\d{{1,3}}\.\d{{3}}|\d{{3,7}})(?![.,]?\d)(?:\s?[-/ (]\s?{UF}\b\)?)?",
@@ -94,7 +84,7 @@ PATTERNS = {
     ],
     "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "PHONE": [
-        r"(?<!\w)(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
+        r"(?<!\d)(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<!\w)\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<![\w.,/-])0?[1-9]\d[ -](?:9[ ]?)?\d{4}[-. ]\d{4}(?![\w-])",
         r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
@@ -102,7 +92,8 @@ PATTERNS = {
         r"(?<![\w./-]|\d,)(?:\+?1[ .-]?)?\([2-9]\d{2}\)[ ]?\d{3}[ .-]\d{4}(?!\w|-\d)",
         r"(?<![\w.,/+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}\d(?![\w-])",
         rf"(?<=\b{CALLING}\b[^.\d\n]{{0,20}}\s)[2-9]\d{{2}}[ ][2-9]\d{{2}}[ ]\d{{4}}(?![\w-])",
-        rf"(?<=\b{CALLING}\b\.?\s?[:\s]\s?)\+?[\d(][\d() .-]{{6,17}}\d(?!\w)",
+        rf"(?<=\b{CALLING}\b(?:\.?\s?[:\s]\s?|\.))\+?[\d(][\d() .-]{{6,17}}\d(?!\w)",
+        rf"(?<=\b{CALLING}\b\.?\s?[:\s]\s?\+?[\d(][\d() .-]{{6,17}}\d\s?(?:/|,|\bou\b|\be\b|\bor\b|\band\b)\s?)\(?\d[\d() .-]{{5,17}}\d(?!\w)",
         rf"(?<=\b(?:{CALLING}|messages to|answering at)\b[^.\d\n]{{0,20}}[ ])\(?\d{{2,4}}\)?(?:[ .-]\d{{2,4}}){{2,4}}(?![\w/%-]|[.,]\d)",
     ],
     "ADDRESS": [
@@ -113,8 +104,21 @@ PATTERNS = {
     ],
     "NAME": [],  # found by `_names`
 }
+# Forms that are nothing else, or that a label names: they count with a mistyped check digit as well.
+SAID_SO = r"[ .:_=-]{0,2}(?:n[ºo°.]{1,2}\s?)?"
+SURE = {
+    "CPF": [
+        r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)",
+        rf"(?<=\b(?:CPF|cpf|Cpf|C\.P\.F\.){SAID_SO})\d{{3}}[. ]?\d{{3}}[. ]?\d{{3}}[-/. ]?\d{{2}}(?!\d)",
+    ],
+    "CNPJ": [r"(?<!\d)\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}(?!\d)", rf"(?<=\b(?:CNPJ|cnpj){SAID_SO})\d{{14}}(?!\d)"],
+    "CNS": [
+        rf"(?<=\b(?:CNS|cns|SUS|[Cc]artão [Nn]acional(?: de [Ss]aúde)?){SAID_SO})\d{{3}}[ .]?\d{{4}}[ .]?\d{{4}}[ .]?\d{{4}}(?!\d)"
+    ],
+}
 TYPES = tuple(PATTERNS)
 COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
+COMPILED_SURE = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in SURE.items()}
 # What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name,
 # "two" words or a given name, two of which one is "known"; "sure": nothing.
 NAMES = [
@@ -188,7 +192,7 @@ NUMBER_LIKE = re.compile(r"\d[\d .()/-]{6}")
 CNPJ_LIKE = re.compile(r"/\s?[A-Z0-9]{4}\s?[- ]?\s?\d{2}|[A-Z0-9]{12}\d{2}")
 # What a text must hold for a type to be looked for; those in lower case are told in lower case.
 PIECES = {
-    "RG": ("RG", "R.G.", "dentidade"),
+    "RG": ("RG", "Rg", "rg", "R.G.", "dentidade"),
     "CRM": (
         "CRM",
         "Crm",

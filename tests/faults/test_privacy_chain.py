@@ -106,6 +106,14 @@ def test_no_planted_identifier_leaves_prepare(tmp_path, capsys):
     assert len(rejected) > 50 and (out / "qa_rows/report.html").read_text().count("personal data are not masked") == 1
 
 
+def test_no_planted_identifier_is_left_by_masking():
+    """Sentences of ten seeds: one of 250 is in a form that few of a seed's 500 have."""
+    from data_prep.cleaning.privacy import TYPES, mask
+
+    some = [one for seed in range(100, 110) for one in plant(COUNT, seed)]
+    assert [one.sentence for one in some if any(form in mask(one.sentence, {}, TYPES) for form in one.forms)] == []
+
+
 def test_a_leak_would_be_seen(tmp_path, capsys):
     planted = plant(400, 2)
     raw = raw_files(tmp_path / "raw", planted)
