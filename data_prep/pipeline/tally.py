@@ -14,6 +14,9 @@ SAME_FILE = (
     "`exam`? Of one file recipes/my_exam holds a part out: run_recipe.py recipes/my_exam --variables '{rows: FILE}'"
 )
 
+NO_IMAGE = "needs an image"
+AS_TEXT = "; where their texts stand without the pictures, pass --images ignore"
+
 
 def same_for_all(reason: str) -> str:
     """A reason without what differs from row to row (`values.Unreadable`), to be counted."""
@@ -116,6 +119,6 @@ class Tally:
         why = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))
         others = "; ".join(f"{n} x {kind}" for kind, n in self.kinds.items() if kind != "rejected" and n)
         same = self.kinds["leak"] >= MOSTLY * self.read
-        return (
-            f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part) + (SAME_FILE if same else "")
-        )
+        pictures = all(reason.startswith(NO_IMAGE) for reason in self.reasons) and self.reasons
+        hint = SAME_FILE if same else AS_TEXT if pictures else ""
+        return f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part) + hint

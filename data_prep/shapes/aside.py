@@ -1,17 +1,17 @@
-"""A workbook's sheet that holds numbers alone (counts, ids) beside one of questions: it has no rows, and is no reason to ask."""
+"""A sheet of numbers alone (counts, ids), or a database's table of names, beside one of questions: no rows, no reason to ask."""
 
 import re
 
 from data_prep.documents.exam.files import KEY_NAME
 from data_prep.shapes.columns import Column, profile, share
 from data_prep.shapes.fitting import is_numbering
-from data_prep.words.names import is_telling, words_of
+from data_prep.words.names import IDS, is_telling, plain, words_of
 
 COUNTS = set(
     "total totals totais totales count counts quantidade quantidades cantidad qtd qtde percent percentage percentual porcentagem "
     "porcentaje media mean average soma sum".split()
 )
-ASIDE = "of a sheet of numbers beside the questions"
+ASIDE = "of a sheet of numbers, or a table of names, beside the questions"
 
 
 def is_of_numbers(rows: list[dict], title: str, beside: int) -> bool:
@@ -31,6 +31,13 @@ def is_of_numbers(rows: list[dict], title: str, beside: int) -> bool:
     if said and not (len(said) == 1 and _is_of_names(said[0]) and all(map(_counts, numbers))):
         return False
     return 2 * len(rows) < beside or not any(share(c.values, _is_small) >= 0.5 for c in numbers)
+
+
+def is_of_names_alone(rows: list[dict]) -> bool:
+    """Whether a database's table holds ids and one name each (tags, users): what questions with their answers refer to."""
+    columns = [c for c in profile(rows).values() if c.kind != "empty"]
+    said = [c for c in columns if not IDS.match(plain(c.name))]
+    return len(said) == 1 < len(columns) and not is_telling(said[0].name) and _is_of_names(said[0])
 
 
 def _counts(column: Column) -> bool:

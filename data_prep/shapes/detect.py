@@ -130,18 +130,19 @@ def _known(columns: dict[str, Column], wish: Wish, sample: list[dict]) -> tuple[
     if known is None or (known.readings[0].explode and nested_rows(columns) == ""):
         return wish, None
     found = next((r for r in known.readings if wish.shape in ("auto", r.shape)), None)
-    if found is None or not _holds(columns, found):
+    if found is None or not _holds(columns, found, known.alone):
         return wish, None
     found = spelt_as(found, list(columns))
     base = wish.base if wish.base != "auto" else found.base
     return dataclasses.replace(found, base=base, ignore=wish.ignore, roles=wish.roles, good_score=wish.good_score), known
 
 
-def _holds(columns: dict[str, Column], found: Wish) -> bool:
-    """Whether the items that a known set's line makes rows of have its fields."""
+def _holds(columns: dict[str, Column], found: Wish, alone: bool) -> bool:
+    """Whether the items that a known set's line makes rows of have its fields, and where they stand `alone` no others."""
     listed = next((c for c in columns.values() if found.explode and plain(c.name) == plain(found.explode)), None)
     items = [set(map(plain, item)) for item in items_of(listed) if isinstance(item, dict)] if listed else []
-    return not listed or any(set(map(plain, found.fields.values())) <= names | set(map(plain, columns)) for names in items)
+    fields = set(map(plain, found.fields.values()))
+    return not listed or any(fields <= names | set(map(plain, columns)) and not (alone and names - fields) for names in items)
 
 
 def _check_fields(wish: Wish, columns: dict[str, Column], shown: str) -> None:

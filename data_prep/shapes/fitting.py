@@ -79,6 +79,9 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     called = [c for c in columns.values() if name in meanings(c.name) and c.name != "_key" and fits(name, c)]
     if not called and name in ("question", "answer"):
         called = [c for c in columns.values() if name in meanings(_first_of_one(c.name, columns)) and fits(name, c)]
+    if not called and name == "options":  # a list called `answer`, beside `correct_answer`
+        lists = [c for c in columns.values() if plain(c.name) == "answer" and c.kind == "list" and fits(name, c)]
+        called = lists if any("answer" in meanings(c.name) for c in columns.values() if c not in lists) else []
     if not called and name == "image":  # image_paths, foto_questao
         return [c.name for c in columns.values() if is_picture(c.name) and fits(name, c)]
     if not called:  # question_en, choices_pt

@@ -19,7 +19,7 @@ class Known(NamedTuple):
     licence: str
     source: str
     good_score: float | None = None
-    alone: bool = False  # and no other columns
+    alone: bool = False  # and no other columns, nor other names in the items that rows are made of
 
 
 def _wish(shape: str, base: str = "auto", explode: str = "", **fields: str) -> Wish:
@@ -93,6 +93,7 @@ KNOWN = (
         "",
         "CC-BY-4.0",
         "hf:hugo/pcdt-qa",
+        alone=True,
     ),
     Known(
         "MedQA (endings)",
@@ -211,6 +212,7 @@ KNOWN = (
         "",
         "see its page",
         "hf:ruslanmv/ai-medical-chatbot",
+        alone=True,
     ),
     Known(
         "RAGPharma",

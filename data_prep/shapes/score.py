@@ -52,7 +52,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
         if c.name not in used
         and c.name not in passed
         and (
-            c.name in spread
+            (c.name in spread and c.values)
             or must_not_go_unused(c, len(sample), with_options)
             or (rule.shape in ("qa", "text") and put_aside(c))
             or ("split" not in reading.fields and splits(c))

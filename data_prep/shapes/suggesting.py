@@ -189,6 +189,17 @@ def _sorts_few(column: Column) -> bool:
     )
 
 
+def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
+    """What to mend where one column holds lists of texts, as options are, and no name says so; "" where none does."""
+    lists = [c.name for c in columns.values() if c.kind == "list" and fits("options", c)]
+    asking = [n for n in texts if share(columns[n].values, lambda v: str(v).rstrip().endswith("?")) >= 0.3]
+    if len(lists) != 1 or len(asking) != 1:
+        return ""
+    keys = [c.name for c in columns.values() if c.kind == "number" and 2 <= c.distinct <= 10 and c.length <= 2]
+    fields = {"question": asking[0], "options": lists[0], "answer": keys[0] if len(keys) == 1 else "YOUR_FIELD"}
+    return f"{lists[0]} holds lists, as options are. Paste, and say which column is the key:\n{pasted(Reading('mcq', fields))}"
+
+
 def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str, list[str], dict[str, str]]:
     """The shape that the columns' names come nearest to, the names that it needs, and the columns that are called so."""
     shape = wish.shape
@@ -211,7 +222,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     options = bool(option_columns(columns) or candidates("options", columns))
     shape, needs, fields = _nearest(columns, wish, options)
     texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name)]
-    if wish.shape == "auto" and not options and (hint := _likelier(columns, texts)):
+    if wish.shape == "auto" and not options and (hint := _of_listed(columns, texts) or _likelier(columns, texts)):
         return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
     if wish.shape == "auto" and shape == "qa" and (key := columns.get(fields.get("answer"))) and 0 < key.length <= 2:

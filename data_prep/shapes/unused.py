@@ -130,6 +130,11 @@ def _corrects(column: Column) -> bool:
     return column.filled < 0.5 and "answer" in meanings(column.name)
 
 
+CHECKED = set(  # words of a mark that all rows can have: somebody looked at them
+    "valid validated verified reviewed approved checked valida valido validado validada revisado revisada aprovado aprovada verificado verificada".split()
+)
+
+
 def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     """Whether a column looks like an answer, an option, a mark, a label or a role: by its name, or by what it holds."""
     if (
@@ -137,6 +142,7 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
         or (rows >= 20 and column.distinct == 1 and not (with_options and _corrects(column)))
+        or (column.kind == "bool" and set(column.values) == {True} and CHECKED & set(words_of(column.name)))
         or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
     ):
         return False

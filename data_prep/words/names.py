@@ -36,14 +36,22 @@ def bare_name(name) -> str:
 
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query prompttext pergunta perguntas preguntas questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
-    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem itemtext itemstem itemstemtext problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement reactivo dúvida dúvidas q",
+    "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem itemtext itemstem itemstemtext problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement reactivo dúvida dúvidas quest "
+    "întrebare întrebări întrebarea ερώτηση fråga spørsmål spørgsmål kysymys otázka kérdés питання запитання въпрос pitanje vprašanje soal soalan "
+    "คำถาม שאלה سوال پرسش q",
     "question_title": "questiontitle",
-    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses risposte o",
+    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses risposte chooses "
+    "răspunsuri variante variantederăspuns απαντήσεις επιλογές antworten antwortmöglichkeiten antwoorden keuzes svarsalternativ alternativer svarmuligheder "
+    "vaihtoehdot možnosti odpovědi odpowiedzi válaszok варіанти отговори odgovori opsi opsijawaban lựachọn phươngán ตัวเลือก אפשרויות گزینهها الخيارات "
+    "خيارات اختيارات विकल्प o",
     "answer": "answer freeformanswer saferesponse response resposta longanswer answerkey correctanswer correctoption answeridx gold "
     "cop gabarito ra respuesta correctchoice correctansweridx answerindex answerletter correctletter correctindex correct "
     "correctanswerletter correctoptionid correctanswerid correctanswers correctoptions rightanswer keyletter key groundtruth groundtrueanswer groundtruthanswer goldanswer referenceanswer reference target "
     "correctindices correctindexes correctoptionindices respostacorreta alternativacorreta letracorreta gabaritooficial gabaritodefinitivo gabaritofinal antwort reply doctoranswer answerseq answertext respostatexto responsetext answers "
-    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta soluzione correctkey réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap gab resp doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर a",
+    "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta soluzione correctkey réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap gab resp doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर istrue "
+    "corect răspunscorect răspuns variantacorectă σωστήαπάντηση απάντηση rättsvar riktigsvar korrektsvar svar oikeavastaus vastaus správnáodpověď odpověď "
+    "helyesválasz válasz правильнавідповідь відповідь правильныйответ верныйответ poprawnaodpowiedź prawidłowaodpowiedź odpowiedź točanodgovor odgovor "
+    "kuncijawaban kunci juisteantwoord antwoord คำตอบ เฉลย תשובה پاسخ الإجابةالصحيحة सहीउत्तर a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
@@ -62,7 +70,9 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "rejected": "rejected rejeitada dispreferred nonpreferredoutput rejectedresponse responserejected",
     "completion": "completion completions responses respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
     "score": "correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário comentarios comentários comentariodoprofessor justificativa justificación resolucao resolução resolución fundamentacao fundamentação fundamentación retroalimentación retroalimentação 解析 解説 詳解 해설 açıklama penjelasan",
+    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário comentarios comentários comentariodoprofessor justificativa justificación resolucao resolução resolución fundamentacao fundamentação fundamentación retroalimentación retroalimentação 解析 解説 詳解 해설 açıklama penjelasan "
+    "explicație explicaţie εξήγηση erklärung begründung spiegazione uitleg förklaring forklaring selitys vysvětlení magyarázat wyjaśnienie пояснення "
+    "пояснение объяснение objašnjenje pembahasan giảithích คำอธิบาย הסבר توضیح شرح व्याख्या",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
     "titulo título title origem area área theme tema themes temas maintopic domaine domínio questiontype category categoria assunto assuntos asunto materia matéria asignatura grandearea grandeárea subárea eixotematico eixotemático componentecurricular areadeconhecimento áreadeconhecimento áreadoconhecimento 科目 考科 分類 分类 분류",

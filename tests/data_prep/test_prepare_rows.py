@@ -471,7 +471,8 @@ def test_marks_are_consistent_within_a_row():
     first = mask("Dr. João Lima viu a Sra. Ana Souza, CPF 529.982.247-25.", known, TYPES)
     assert first == "Dr. [NAME] viu a Sra. [NAME_2], CPF [CPF]."
     assert mask("A Sra. Ana Souza e o Dr. João Lima.", known, TYPES) == "A Sra. [NAME_2] e o Dr. [NAME]."
-    assert mask("CPF 529.982.247-24 and vitamin D. This helps.", known, TYPES) == "CPF 529.982.247-24 and vitamin D. This helps."
+    assert mask("CPF 529.982.247-24 and vitamin D. This helps.", known, TYPES) == "CPF [CPF_2] and vitamin D. This helps."
+    assert mask("529 982 247 24 and vitamin D.", known, TYPES) == "529 982 247 24 and vitamin D."
 
 
 @pytest.mark.parametrize(

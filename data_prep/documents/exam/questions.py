@@ -18,7 +18,14 @@ WHY = re.compile(
 )
 NAMED = re.compile(r"[ \t]*([^\W\d_]\w{0,15})[ \t]*:[ \t]*(\S.{0,60})")
 AFTER = re.compile(r"[ \t]*(?:\*|✓|✔|✅|[(\[](?:[*✓✔✅xX]|corret[ao]|correct[ao]?|certa)[)\]])[ \t.]*$")
-HEADING = re.compile(r"^[ \t]*(?:#{1,6}[ \t].*|[-*_=]{3,}|(?=.*[A-ZÀ-Þ]{4})[A-ZÀ-Þ][A-ZÀ-Þ ,/–-]{3,59})[ \t]*$", re.M)
+OF_A_PART = (  # `II. Doenças da tireoide (Questões 13 - 20)`
+    r"(?:[IVX]{1,5}|\d{1,2}|[A-H])[.)–-][ \t][^\n?]{1,120}"
+    r"\((?i:c[âa]u|quest\w+|pergunt\w+|pregunt\w+|q|n[º°]|fragen|domande|itens|items|soal|вопрос\w*)\.?"
+    r"[ \t]*\d{1,3}[ \t]*(?:[-–—]|a|to|đến)[ \t]*\d{1,3}\)"
+)
+HEADING = re.compile(
+    rf"^[ \t]*(?:#{{1,6}}[ \t].*|[-*_=]{{3,}}|(?=.*[A-ZÀ-Þ]{{4}})[A-ZÀ-Þ][A-ZÀ-Þ ,/–-]{{3,59}}|{OF_A_PART})[ \t]*$", re.M
+)
 ITEM = re.compile(r"[ \t]*(?:[IVX]{1,4}[ \t]*[.)–-]|\([ \t]*[VF]?[ \t]*\)|\d{1,2}[.)][ \t]|[-•][ \t]|[a-e]\))")
 RANGE = r"\d{1,3}(?:[ \t]*(?:,|a|à|até|to|e|y|and|und|bis|[-–—])[ \t]*(?:a[ \t]+)?\d{1,3})+"
 COMMON = re.compile(  # what several questions stand on

@@ -1,0 +1,159 @@
+"""Files of small quiz and study apps: names in many languages, side tables, data in a page's script. The rows are ours."""
+
+import json
+
+import pytest
+from test_databases import database, made
+from test_exam_text import agree, exam, prepared
+from test_needless import asked, told
+from test_strangers import read
+
+from data_prep.common.errors import UserError
+from data_prep.documents.pages import html_file
+from data_prep.documents.texts import text_file
+from data_prep.pipeline.options import Args
+from data_prep.prepare import prepare
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.reading import Wish
+
+OPTIONS = ["rest", "a drug", "an operation", "nothing"]
+
+
+@pytest.mark.parametrize(
+    "question, options, answer",
+    [
+        ("intrebare", "raspunsuri", "corect"),
+        ("Întrebare", "Variante", "răspuns corect"),
+        ("ερώτηση", "επιλογές", "σωστή απάντηση"),
+        ("frage", "antworten", "richtige_antwort"),
+        ("fråga", "svarsalternativ", "rätt svar"),
+        ("otázka", "odpovědi", "správná odpověď"),
+        ("питання", "варіанти", "правильна відповідь"),
+        ("вопрос", "варианты", "правильный ответ"),
+        ("soal", "pilihan", "kunci jawaban"),
+        ("câu hỏi", "lựa chọn", "đáp án"),
+        ("quest", "chooses", "correctanswer"),
+    ],
+)
+def test_names_of_other_languages_are_known(question, options, answer):
+    reading, rows = read([{question: asked(i), options: OPTIONS, answer: "abcd"[i % 4]} for i in range(24)])
+    assert reading.shape == "mcq" and [row["answer"] for row in rows[:5]] == list("ABCDA")
+
+
+def test_a_list_called_answer_holds_the_options_where_another_column_is_the_right_one():
+    rows = [{"answer": OPTIONS, "question": asked(i), "correct_answer": OPTIONS[i % 4]} for i in range(24)]
+    rows = [row | {"incorrect_answers": [o for o in OPTIONS if o != row["correct_answer"]]} for row in rows]
+    reading, made_rows = read(rows)
+    assert reading.fields["options"] == "answer" and [row["answer"] for row in made_rows[:4]] == list("ABCD")
+    assert list(made_rows[0]["options"].values()) == OPTIONS, "in the order in which they may name one another"
+
+
+@pytest.mark.parametrize("name", ["isTrue", "is_true"])
+def test_a_statement_beside_whether_it_is_true_is_sorted(name):
+    rows = [{"id": f"c{i}", "statement": f"Illness {i} heals in {i * i} days.", name: i % 2 == 0} for i in range(24)]
+    reading, made_rows = read(rows)
+    assert reading.shape == "classification" and [row["label"] for row in made_rows[:2]] == ["true", "false"]
+
+
+def test_a_mark_that_all_rows_have_is_no_question_to_ask():
+    rows = [{"pergunta": asked(i), "resposta": told(i), "is_valid": True} for i in range(5)]
+    assert read(rows)[0].shape == "qa"
+    with pytest.raises(UserError, match="is_valid"):
+        read([row | {"is_valid": i != 3} for i, row in enumerate(rows)])
+    with pytest.raises(UserError, match="good"):
+        read([{"pergunta": asked(i), "resposta": told(i), "good": True} for i in range(5)])
+
+
+def test_other_sets_of_titles_and_questions_are_no_known_one():
+    """What is told by columns has a licence, so a file of somebody's own may not be told so."""
+    pairs = [{"question": asked(i), "answer": told(i)} for i in range(6)]
+    known = [{"title": "Gout", "questions": pairs}]
+    assert find_reading(known, Wish(), "x").known == "PCDT-QA"
+    for other in ([known[0] | {"id": 1}], [{"title": "Gout", "questions": [pair | {"num": 1} for pair in pairs]}]):
+        assert find_reading(other, Wish(), "x").known == ""
+    visits = [{"Description": "ECG", "Patient": f"Ana {i}", "Doctor": "Dr. Lima", "Room": i} for i in range(24)]
+    with pytest.raises(UserError):
+        find_reading(visits, Wish(), "x")
+
+
+def test_where_no_row_has_its_picture_the_error_says_what_takes_the_texts(tmp_path):
+    rows = [{"question": asked(i), "answer": told(i), "images": [{"path": f"a/{i}.jpg"}]} for i in range(24)]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    with pytest.raises(UserError, match=r"24 x needs an image.*; where their texts .* pass --images ignore$"):
+        prepare(Args(inputs=[str(tmp_path / "x.json")], output_dir=str(tmp_path / "out")))
+    prepare(Args(inputs=[str(tmp_path / "x.json")], output_dir=str(tmp_path / "out"), images="ignore"))
+
+
+QUESTIONS = [{"question": asked(i), "a": "one", "b": "two", "c": "three", "answer": "abc"[i % 3]} for i in range(24)]
+
+
+def test_a_table_of_names_beside_questions_is_no_reason_to_ask(tmp_path):
+    tags = [{"id": i, "name": f"Immunology {i}"} for i in range(5)]
+    path = database(tmp_path / "x.db", questions=QUESTIONS, tags=tags)
+    counts = prepare(Args(inputs=[str(path)], near_duplicates="off", output_dir=str(tmp_path / "out")))["counts"]
+    assert (counts["train"] + counts["test"], counts["rejected"]) == (24, 5)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        [{"id": i, "answer": f"drug {i}"} for i in range(5)],  # a key of its own
+        [{"id": i, "name": f"What is gout of grade {i}?"} for i in range(5)],
+        [{"name": f"Immunology {i}"} for i in range(5)],
+    ],
+)
+def test_a_table_that_only_resembles_names_is_asked_about(tmp_path, beside):
+    with pytest.raises(UserError):
+        made(database(tmp_path / "x.db", questions=QUESTIONS, others=beside))
+    texts = [{"text": told(i) * 3, "label_id": i % 3} for i in range(60)]
+    with pytest.raises(UserError):  # names of a text's labels are not beside the matter
+        made(database(tmp_path / "y.db", texts=texts, labels=[{"id": i, "name": f"label {i}"} for i in range(3)]))
+
+
+def page(script: str, text: str = "<h1>Quiz</h1>") -> str:
+    return f"<!DOCTYPE html><html><head><meta charset='utf-8'><script>{script}</script></head><body>{text}</body></html>"
+
+
+def test_a_list_in_a_page_s_script_is_its_data(tmp_path):
+    rows = [{"q": asked(i), "o": OPTIONS, "a": i % 4} for i in range(24)]
+    (tmp_path / "x.html").write_text(page(f"const DB = {json.dumps(rows)};\nstart(DB)"))
+    assert [row for _, row, _ in html_file(tmp_path / "x.html", "x.html")] == rows
+    long = "<p>" + "Gout is an illness of the joints. " * 300 + "</p>"
+    (tmp_path / "y.html").write_text(page(f"const DB = {json.dumps(rows)};", long))
+    assert "text" in next(html_file(tmp_path / "y.html", "y.html"))[1], "beside a page of text it is furniture"
+
+
+def test_a_list_that_is_no_json_is_asked_about(tmp_path):
+    rows = ",\n".join(f"{{q: '{asked(i)}', options: ['a', 'b'], correct: 1}}" for i in range(24))
+    (tmp_path / "x.html").write_text(page(f"\nconst DB = [{rows}];"))
+    with pytest.raises(UserError, match=r"^x.html:1: its script holds 24 objects that begin with 'q'.*save them as JSON"):
+        list(html_file(tmp_path / "x.html", "x.html"))
+    (tmp_path / "y.html").write_text(page("var menu = [{id: 1, on: 2}, {id: 2, on: 3}];", "<p>Gout is an illness.</p>"))
+    assert next(html_file(tmp_path / "y.html", "y.html"))[1]["text"].startswith("Gout")
+
+
+def test_options_of_a_name_that_says_nothing_are_offered_as_options():
+    rows = [{"f": asked(i), "o1": OPTIONS, "r": i % 4, "t": "Gout"} for i in range(24)]
+    with pytest.raises(UserError, match=r"o1 holds lists.*\n.*shape: mcq\n +fields: {question: f, options: o1, answer: r}"):
+        read(rows)
+
+
+FORM = "Class {0} drugs (group {0}):\nDrugs: drug {0}a, drug {0}b.\nMechanism: Blocks number {0}.\nIndications: Gout {0}.\n"
+
+
+def test_labels_that_each_block_has_once_make_no_dialogue(tmp_path):
+    (tmp_path / "x.txt").write_text("\n".join(FORM.format(i) for i in range(6)))
+    assert [list(row) for _, row, _ in text_file(tmp_path / "x.txt", "x.txt")] == [["text"]]
+    talks = "\n".join(f"Maria: {asked(i)}\nPaulo: {told(i)}\nMaria: Thanks, {i}.\n" for i in range(6))
+    (tmp_path / "y.txt").write_text(talks)
+    assert "dialogue" in next(text_file(tmp_path / "y.txt", "y.txt"))[1]
+
+
+def test_a_heading_with_the_numbers_of_its_part_is_no_text_below_an_option(tmp_path):
+    parts = exam(below="\nGabarito: {}").replace("6. Qual", "II. Doenças do adulto no ambulatório (Questões 6 - 10)\n\n6. Qual")
+    agree(prepared(tmp_path, "prova.txt", f"I. Doenças da urgência e do trauma (Questões 1 - 5)\n\n{parts}"))
+
+
+def test_empty_columns_named_as_options_are_no_reason_to_ask():
+    rows = [{"question": asked(i), "answer": told(i), "a": None, "b": None, "c": ""} for i in range(4)]
+    assert read(rows)[0].shape == "qa"
