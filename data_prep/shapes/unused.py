@@ -131,7 +131,8 @@ def _corrects(column: Column) -> bool:
 
 
 CHECKED = set(  # words of a mark that all rows can have: somebody looked at them
-    "valid validated verified reviewed approved checked valida valido validado validada revisado revisada aprovado aprovada verificado verificada".split()
+    "valid validated verified reviewed approved checked valida valido validado validada revisado revisada aprovado aprovada "
+    "verificado verificada".split()
 )
 
 
