@@ -89,6 +89,8 @@ def prepare(args: Args, told: bool = False) -> dict:
             rows = gather(first, told_here(first, sources))
         if (misread := tally.misread()) and not (args.fields or args.reading or args.shape != "auto"):
             raise UserError([*misread, MISREAD])
+        if warning := tally.many_contradict():
+            print(warning)
         leave_out_near_duplicates(rows, args, tally)
         order, picked = choose(rows, args, tally)
         if not len(order):

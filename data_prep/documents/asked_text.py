@@ -38,7 +38,7 @@ def pairs_in(text: str) -> list[tuple[int, dict]]:
         f"{hit[4] or ''}\n{text[hit.end() : following.start() if following else None]}"
         for hit, following in itertools.pairwise([*hits, None])
     ]
-    said = [_bare(part) for part in said]
+    said = [bare(part) for part in said]
     numbers = [int(hit[3]) for hit in hits[::2] if hit[3]]
     in_order = not numbers or numbers == list(range(numbers[0], numbers[0] + len(hits) // 2))
     of_answers = [(a[3], b[3]) for a, b in zip(hits[::2], hits[1::2], strict=True) if b[3]]
@@ -50,7 +50,7 @@ def pairs_in(text: str) -> list[tuple[int, dict]]:
     return [(hit.start(), {"question": q, "answer": a}) for hit, (q, a) in zip(hits[::2], pairs, strict=True)]
 
 
-def _bare(part: str) -> str:
+def bare(part: str) -> str:
     """A part without the rules and titles that stand between it and the next."""
     part = RULE.sub("", part).strip()
     while shorter := TITLE.sub("", part).strip():

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from data_prep.common.errors import UserError
+from data_prep.documents.classed import classed_pairs
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.scripted import rows_in_scripts
 from data_prep.documents.texts import exam_rows, written_or_text
@@ -27,6 +28,9 @@ def html_file(path: Path, shown: str, key: str = ""):
     """The rows of a page's tables, its exam, or its text as one record."""
     root = _tree(path, shown)
     if rows := _rows(root, shown):
+        yield from ((line, row, 0) for line, row in rows)
+        return
+    if rows := classed_pairs(root):
         yield from ((line, row, 0) for line, row in rows)
         return
     text = text_of_tree(root)

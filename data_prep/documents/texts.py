@@ -13,6 +13,7 @@ from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, key_of, keys_in, question_row
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
+from data_prep.documents.labelled import labelled_records
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.tabled import tabled_dialogues
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
@@ -174,6 +175,9 @@ def text_file(path: Path, shown: str, key: str = ""):
     if found := headed_dialogues(text):
         yield from ((line, record, 0) for line, record in found)
         return
+    if found := labelled_records(text):
+        yield from ((line, row, 0) for line, row in at_lines(text, found))
+        return
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and sum(isinstance(from_literal(line), dict) for line in lines[:50]) >= 0.95 * len(lines[:50]):
         yield from jsonl(path, shown, from_literal)
@@ -203,7 +207,7 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
         yield from ((line, row, 0) for line, row in rows)
     elif exam:
         yield from exam
-    elif rows := pairs_in(text) or faq_in(text):
+    elif rows := pairs_in(text) or faq_in(text) or labelled_records(text):
         yield from ((line, row, 0) for line, row in at_lines(text, rows))
     else:
         yield 1, {"text": text}, 0

@@ -15,6 +15,7 @@ from data_prep.shapes.reading import Reading
 from data_prep.values.strict import cell
 from data_prep.words.language import language_of_row
 from data_prep.words.names import MADE_BY, PROVENANCE, SPLITS
+from data_prep.words.phrases import asks_nothing
 
 AS_WRITTEN = ("label", "answer", "score", "good", "language", "task", *PROVENANCE)  # of rows that are not open: names, no prose
 
@@ -81,6 +82,8 @@ def _worthless(row: dict, args: Args) -> str:
         line = lost[0].count("\n", 0, lost[0].index("\ufffd")) + 1
         where = f": 'in line {line} of {len(lost[0].splitlines())}; --lost_characters'" if row["task"] == "text" else ""
         return f"holds U+FFFD: characters were lost before the file came here{where}"
+    if row["task"] in ("mcq", "open") and row["question"] and asks_nothing(row["question"]):
+        return f"a question that is only its number: '{row['question']}'"
     if row["task"] == "mcq":
         texts = list(row["options"].values())
         if not all(texts):

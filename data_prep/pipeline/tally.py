@@ -7,6 +7,7 @@ from data_prep.common.files import Clock, Output
 
 LEFT_OUT = ("rejected", "not asked for", "duplicate", "contradicting", "leak", "near-duplicate", "over the cap", "not selected")
 MOST_EXAMPLES, OF_A_KIND = 24, 2
+CONTRADICT = 0.05  # the share of rows from which on it is told
 FEW, MOSTLY = 20, 0.9  # rows of a file, and the share of them that is rejected where it is misread
 
 SAME_FILE = (
@@ -109,6 +110,16 @@ class Tally:
                 why = "; ".join(f"{many} x {reason}" for reason, many in reasons.most_common(3))
                 found.append(f"{file}: {n:,} of {self.files[file]:,} rows are rejected ({why})")
         return found
+
+    def many_contradict(self) -> str:
+        """What to say where many rows ask the same and are answered otherwise: what they differ by may have gone unused."""
+        many = self.kinds["contradicting"]
+        if many < FEW or many < CONTRADICT * self.read:
+            return ""
+        return (
+            f"warning: {many:,} of {self.read:,} rows are left out: others say the same with another key or label. Do they "
+            "differ by something that goes unused, such as the case that a question is about? (--fields '{..., context: COLUMN}')"
+        )
 
     @property
     def reasons(self) -> collections.Counter:

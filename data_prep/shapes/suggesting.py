@@ -217,8 +217,17 @@ def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str
     return shape, needs, fields
 
 
+LONG_NAME = 60  # characters: a cell of a file without a line of names
+
+
+def short(name: str) -> str:
+    return name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}..."
+
+
 def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
-    has = ", ".join(map(str, columns)) or "none"
+    has = ", ".join(short(str(c)) for c in columns) or "none"
+    if wish.shape == "auto" and any(len(str(c)) > LONG_NAME for c in columns):  # lines would make a cell the name of a field
+        return f"{shown}: no shape fits its fields ({has}). Give it a line of names, where its first line is a row."
     options = bool(option_columns(columns) or candidates("options", columns))
     shape, needs, fields = _nearest(columns, wish, options)
     texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name)]
@@ -235,11 +244,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )
     if wish.shape == "auto":
-        bare = (
-            " Give it a line of names, where its first line is a row."
-            if any(len(str(c)) > 60 or str(c).endswith(".") for c in columns)
-            else ""
-        )
+        bare = " Give it a line of names, where its first line is a row." if any(str(c).endswith(".") for c in columns) else ""
         if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
             bare += " They are questions with options, and no column holds the key; add one, or name it."
         if shape != "mcq" and len(texts) == len(columns) == 1:
@@ -249,8 +254,6 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         if shape != "mcq" and set(needs) - fields.keys():
             why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
             return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
-        if any(len(str(c)) > 60 for c in columns):  # lines would make a row's cell the name of a field
-            return f"{shown}: no shape fits its fields ({has}).{bare}"
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"

@@ -110,7 +110,10 @@ def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool
     return again < 0.95 * len(rows)
 
 
-CASES = set("case caso cas vignette vignettes vinheta vineta scenario cenario escenario passage".split())  # words of its name
+CASES = set(  # words of its name
+    "case caso cas vignette vignettes vinheta vineta scenario cenario escenario passage presentation presentacion apresentacao "
+    "history historia anamnese anamnesis anamnesi hpi".split()
+)
 
 
 def is_case(column: Column) -> bool:

@@ -14,7 +14,7 @@ SPEAKER = re.compile(
     r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ一-鿿][\w .'()-]{0,40}?)\s*(?:\*\*|__)?\s*[:：](?!//))(?:\*\*|__)?\s*(.*)$"
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
-ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor")
+ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor", "participant")
 TEXT_KEYS = ("value", "content", "text", "message", "utterance", "parts", "texto", "mensagem")
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
 THIRD = [word for word, side in ROLE_OF.items() if side == "third"]

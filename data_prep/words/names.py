@@ -51,13 +51,13 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta soluzione correctkey réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap gab resp doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर istrue "
     "corect răspunscorect răspuns variantacorectă σωστήαπάντηση απάντηση rättsvar riktigsvar korrektsvar svar oikeavastaus vastaus správnáodpověď odpověď "
     "helyesválasz válasz правильнавідповідь відповідь правильныйответ верныйответ poprawnaodpowiedź prawidłowaodpowiedź odpowiedź točanodgovor odgovor "
-    "kuncijawaban kunci juisteantwoord antwoord คำตอบ เฉลย תשובה پاسخ الإجابةالصحيحة सहीउत्तर a",
+    "kuncijawaban kunci klucz juisteantwoord antwoord คำตอบ เฉลย תשובה پاسخ الإجابةالصحيحة सहीउत्तर a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category categoria class classe rotulo rótulo classificacao classificação clasificación "
     "vouf verdadeirooufalso verdaderoofalso trueorfalse truefalse",
-    "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
+    "text": "text sentence frase frases phrase sentença texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
     "messages": "messages mensagens turns chat contents utterances",
     "dialogue": "dialogue dialog dialogo diálogo transcript",
@@ -135,7 +135,8 @@ ROUNDS = set(
     "round turn turnno turnnumber turnid turnindex turno rodada ronda 轮数 轮次 回合".split()
 )  # which exchange of a conversation a row is
 CLASSES = set(  # names of what a text is sorted into, where a file holds a text and this alone
-    "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid cid10 cidprincipal cie cie10".split()
+    "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid cid10 cidprincipal cie cie10 "
+    "risco risk nivelrisco nivelderisco risklevel situacao urgencia urgency triagem triage gravidade severity prioridade priority".split()
 )
 SYMPTOMS = set("symptoms symptom symptomlist symptomslist sintomas sintoma chiefcomplaint queixa queixaprincipal".split())
 OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a

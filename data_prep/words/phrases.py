@@ -104,3 +104,13 @@ def _says(phrase: Phrase, words: list[str]) -> bool:
     first = words[0] in phrase.nouns and phrase.after.issuperset(words[1:])
     last = words[-1] in phrase.nouns and phrase.before.issuperset(words[:-1])
     return (first or last) and (not phrase.needs or not phrase.needs.isdisjoint(words))
+
+
+NOTHING_ASKED = re.compile(
+    f"(?:{'|'.join(sorted((re.escape(a) for a, names in ALIASES.items() if 'question' in names), key=len, reverse=True))})+"
+)
+
+
+def asks_nothing(text: str) -> bool:
+    """Whether a question is only called one, with a number (`Questão 12:`): what it asks stands elsewhere, or was lost."""
+    return len(text) <= 60 and bool(NOTHING_ASKED.fullmatch(plain(re.sub(r"[\W\d]", "", text))))

@@ -9,12 +9,15 @@ from test_needless import asked, told
 from test_strangers import read
 
 from data_prep.common.errors import UserError
+from data_prep.documents.exam.files import keys_by_name
+from data_prep.documents.labelled import labelled_records
 from data_prep.documents.pages import html_file
 from data_prep.documents.texts import text_file
 from data_prep.pipeline.options import Args
 from data_prep.prepare import prepare
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.reading import Wish
+from data_prep.words.phrases import asks_nothing
 
 OPTIONS = ["rest", "a drug", "an operation", "nothing"]
 
@@ -157,3 +160,107 @@ def test_a_heading_with_the_numbers_of_its_part_is_no_text_below_an_option(tmp_p
 def test_empty_columns_named_as_options_are_no_reason_to_ask():
     rows = [{"question": asked(i), "answer": told(i), "a": None, "b": None, "c": ""} for i in range(4)]
     assert read(rows)[0].shape == "qa"
+
+
+def record(i: int, question: str = "PYTANIE", key: str = "KLUCZ", below: str = "") -> str:
+    options = "\n".join(f"{letter}. conduta {letter}{i}" for letter in "ABCD")
+    return f"ID: x{i}\n{question}:\n{asked(i)}\n{options}\n{key}: {'abcd'[i % 4]}\nWYJAŚNIENIE:\n**Drug {i}**: {told(i)}\n{below}"
+
+
+@pytest.mark.parametrize("between", ["---\n", "\n", "# Case\n"])
+def test_records_whose_parts_are_named_alike_are_rows(tmp_path, between):
+    rows = prepared(tmp_path, "x.txt", between.join(map(record, range(24))))
+    assert len(rows) == 24
+    for row in rows:
+        i = int(row["question"].split("grade ")[1].rstrip("?"))
+        assert row["question"] == asked(i) and row["answer"] == "ABCD"[i % 4] and row["options"]["B"] == f"conduta B{i}"
+
+
+def test_the_case_of_a_named_record_is_asked_about(tmp_path):
+    cases = [
+        f"Patient Presentation:\nA man of {i + 20} years has had pain for {i} days, with fever.\n{record(i)}" for i in range(24)
+    ]
+    with pytest.raises(UserError, match="context: Patient Presentation"):
+        prepared(tmp_path, "x.md", "\n---\n".join(cases))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\n".join(f"Patient: {asked(i)}\nDoctor: {told(i)}" for i in range(24)),  # turns
+        "\n\n".join(f"Name: drug {i}\nUse: {told(i)}" for i in range(24)),  # nothing asks
+        "\n".join(f"Question: {asked(i)}\nAnswer: {told(i)}" for i in range(24)),  # turns of one conversation, or none
+        "\n---\n".join(record(i) for i in range(4)),
+    ],
+)
+def test_what_only_resembles_named_records_is_none(text):
+    assert labelled_records(text) == []
+
+
+BLOCK = (
+    '<div class="box"><p class="src">Exame</p><div class="{0}">{1}</div><ul><li>a) why?</li></ul><button>See</button>'
+    '<div class="{2}">{3}</div></div>'
+)
+
+
+@pytest.mark.parametrize("asks, tells", [("stem", "ans"), ("faq-question", "faq-answer"), ("pergunta bold", "resposta oculta")])
+def test_classes_say_what_asks_and_what_answers(tmp_path, asks, tells):
+    blocks = "".join(BLOCK.format(asks, asked(i), tells, told(i)) for i in range(9))
+    (tmp_path / "x.html").write_text(page("", f"<h1>Pharmacology</h1>{blocks}"))
+    *rows, beside = [row for _, row, _ in html_file(tmp_path / "x.html", "x.html")]
+    assert rows == [{"question": f"{asked(i)}\n- a) why?", "answer": told(i)} for i in range(9)] and "Pharmacology" in beside.text
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        "".join(f'<div class="question">{asked(i)}</div><p class="answer">a</p><p class="answer">b</p>' for i in range(9)),
+        "".join(f'<div class="question">{asked(i)}<p class="answer">{told(i)}</p></div>' for i in range(9)),
+        "".join(f'<div class="question">{asked(i)}</div><p class="answer">{told(i)}</p>{told(i) * 9}' for i in range(9)),
+    ],
+    ids=["options", "within", "little of the page"],
+)
+def test_classes_that_do_not_take_turns_say_nothing(tmp_path, blocks):
+    (tmp_path / "x.html").write_text(page("", blocks))
+    [(_, row, _)] = html_file(tmp_path / "x.html", "x.html")
+    assert list(row) == ["text"] and "\ue000" not in row["text"]
+
+
+def test_a_question_that_is_only_its_number_is_a_reject(tmp_path):
+    rows = [{"question": f"Câu hỏi {i}: " + asked(i) * (i % 3 > 0), "answer": told(i)} for i in range(24)]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    manifest = prepare(Args(inputs=[str(tmp_path / "x.json")], near_duplicates="off", output_dir=str(tmp_path / "out")))
+    assert manifest["reasons"] == {"a question that is only its number": 8}
+    assert [asks_nothing(text) for text in ("Questão 12:", "Pergunta", "Dor?", "Question about gout")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+LANGUAGES = [("113試題", "113答案"), ("arkusz 2024", "klucz 2024"), ("biologia_вопросы", "biologia_ответы")]
+
+
+@pytest.mark.parametrize("names", [*LANGUAGES, ("prova1", "gabarito2")])
+def test_an_exam_and_its_key_go_together_in_other_languages(tmp_path, names):
+    exam_file, key_file = (tmp_path / f"{name}.txt" for name in names)
+    assert keys_by_name([exam_file, key_file], {}) == ({exam_file: key_file} if names in LANGUAGES else {})
+
+
+def test_many_rows_that_contradict_one_another_are_told(tmp_path, capsys):
+    rows = [{"case": f"{i}", "question": asked(i % 12), "options": OPTIONS, "answer": "ABCD"[i // 12]} for i in range(48)]
+    rows += [{"case": "x", "question": asked(i + 100), "options": OPTIONS, "answer": "A"} for i in range(9)]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    prepare(Args(inputs=[str(tmp_path / "x.json")], ignore=["case"], output_dir=str(tmp_path / "out")))
+    assert "warning: 48 of 57 rows are left out: others say the same with another key" in capsys.readouterr().out
+
+
+def test_a_row_in_the_place_of_names_gives_no_lines_to_paste():
+    rows = [
+        {"0": i, "1": i % 2, "a": "a", "A man of 60 years with dyspnea, fever and a cough that is no better": told(i)}
+        for i in range(24)
+    ]
+    with pytest.raises(UserError, match="line of names") as error:
+        read(rows)
+    assert "Paste" not in str(error.value) and "no better" not in str(error.value)

@@ -1,0 +1,76 @@
+"""Records of a text whose parts bear the same names in each (`ID: …`, `Question: …`, `Key: b`), one below another: rows."""
+
+import collections
+import itertools
+import re
+
+from data_prep.documents.asked_text import RULE, bare
+from data_prep.tables.records import Bad
+from data_prep.values.turns import role_of
+from data_prep.words.names import plain
+from data_prep.words.phrases import meanings
+
+LABEL = re.compile(r"^[ \t>*_-]*([^\W\d_][^\W_]*(?:[ /'’-][^\W_]+){0,4})[ \t]*(?:\([^()\n]{1,30}\))?[ \t*_]*[:：][ \t*_]*(.*)$")
+HEAD = re.compile(r"^[ \t]*#{1,6}[ \t]+(\S.*?)[ \t#]*$", re.M)
+FEWEST = 5
+ASKS, TELLS = {"question", "text", "prompt", "instruction"}, {"answer", "output", "label", "completion"}
+
+
+def labelled_records(text: str) -> list[tuple[int, dict | Bad]]:
+    """(place, row) of each record; [] where records are no rows of one form.
+
+    Records stand between rules or headings, or begin with the same name each. A name that four of five records have, each once,
+    is a column; one of them asks, another tells, and none is a speaker.
+    """
+    parts = _parts(text)
+    found = [_labels(part) for _, part in parts]
+    counts = collections.Counter(itertools.chain.from_iterable(dict.fromkeys(name for name, _, _ in labels) for labels in found))
+    names = {name for name, n in counts.items() if n >= 0.8 * len(parts)}
+    said = set().union(*map(set, map(meanings, names))) if names else set()
+    if len(parts) < FEWEST or not said & ASKS or not said & TELLS or any(map(_is_speaker, names)):
+        return []
+    rows = [(at, _row(part, [one for one in labels if one[0] in names])) for (at, part), labels in zip(parts, found, strict=True)]
+    bad = sum(isinstance(row, Bad) for _, row in rows)
+    return rows if bad <= 0.1 * len(rows) else []
+
+
+def _is_speaker(name: str) -> bool:
+    return role_of(name, {}) is not None and not meanings(name)
+
+
+def _parts(text: str) -> list[tuple[int, str]]:
+    """(place, text) of what stands between rules, between headings, or from each line on that begins as the first one does."""
+    for cuts in (RULE.finditer(text), HEAD.finditer(text), _firsts(text)):
+        places = [0, *(hit.start() for hit in cuts)]
+        parts = [(a, text[a:b]) for a, b in itertools.pairwise([*places, len(text)])]
+        parts = [(at, part) for at, part in parts if _labels(part)]
+        if len(parts) >= FEWEST and not re.search(r"\w", text[: parts[0][0]][:-200]):
+            return parts
+    return []
+
+
+def _firsts(text: str) -> list[re.Match]:
+    """The lines with the name that stands first in the text, where an empty line comes before each: turns follow one another."""
+    named = [(hit, label[1]) for hit in re.finditer(r"^.*$", text, re.M) if (label := LABEL.match(hit.group()))]
+    firsts = [hit for hit, name in named if name == named[0][1]]
+    return firsts if all(hit.start() < 2 or text[hit.start() - 2 : hit.start()] == "\n\n" for hit in firsts) else []
+
+
+def _labels(part: str) -> list[tuple[str, int, int]]:
+    """(name, where its line begins, where its value does) of each named line."""
+    found, at = [], 0
+    for line in part.split("\n"):
+        if hit := LABEL.match(line):
+            found.append((hit[1].strip(), at, at + hit.start(2)))
+        at += len(line) + 1
+    return found
+
+
+def _row(part: str, labels: list[tuple[str, int, int]]) -> dict | Bad:
+    if not labels or len({plain(name) for name, _, _ in labels}) < len(labels):
+        return Bad("a record with a name twice, or none of the others' names", part.strip())
+    ends = [*(begin for _, begin, _ in labels[1:]), len(part)]
+    values = [bare(part[begin:end]) for (_, _, begin), end in zip(labels, ends, strict=True)]
+    row = dict(zip((name for name, _, _ in labels), values, strict=True))
+    heading = HEAD.sub(r"\1", RULE.sub("", part[: labels[0][1]])).strip()
+    return ({"heading": heading} if heading else {}) | row
