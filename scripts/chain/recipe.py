@@ -163,6 +163,12 @@ def read(
                 problems.append(
                     f"{where} ({stage.name}): output {output} is that of stage {writer}; one would overwrite the other"
                 )
+            problems += [
+                f"{where} ({stage.name}): output {output} and that of stage {other}, {place}, lie one within the other, and would "
+                "go together when one runs again"
+                for place, other in writers.items()
+                if other != stage.name and (place in (whole := Path(output).resolve()).parents or whole in place.parents)
+            ]
         lacking += [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, made)]
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
@@ -190,6 +196,8 @@ def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
     """A stage of recipe.yaml, filled in; a file of {recipe} that is not there is looked for in what the recipe extends."""
 
     def place(word: str) -> str:
+        if word.startswith(f"{values['out']}/"):
+            return word.rstrip("/")  # one name for each folder: seeds and outputs are found by it
         if not word.startswith(f"{folders[0]}/") or Path(word).exists():
             return word
         return next((str(p) for folder in folders[1:] if (p := folder / word[len(f"{folders[0]}/") :]).exists()), word)
@@ -197,7 +205,9 @@ def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
     command = [place(word) for word in shlex.split(fill(raw["command"], values))]
     named = [value for flag, value in itertools.pairwise(command) if flag == "--config"]
     inputs = [place(fill(p, values)) for p in raw.get("inputs", [])]
-    return Stage(raw["name"], command, list(dict.fromkeys([*inputs, *named])), [fill(p, values) for p in raw.get("outputs", [])])
+    return Stage(
+        raw["name"], command, list(dict.fromkeys([*inputs, *named])), [place(fill(p, values)) for p in raw.get("outputs", [])]
+    )
 
 
 def stage_problems(stage: Stage) -> list[str]:

@@ -286,3 +286,26 @@ def test_two_stages_cannot_write_to_one_place(tmp_path):
         recipes.read(tmp_path, tmp_path / "out")
     (problem,) = refused.value.problems
     assert "stage 2 (two)" in problem and "is that of stage one" in problem
+
+
+@pytest.mark.parametrize("outputs", [("{out}/sft", "{out}/sft/eval"), ("{out}/sft/eval", "{out}/sft")])
+def test_an_output_within_another_stage_s_is_refused(tmp_path, outputs):
+    stages = [{"name": f"s{n}", "command": "python scripts/sft.py", "outputs": [output]} for n, output in enumerate(outputs)]
+    (tmp_path / "recipe.yaml").write_text(json.dumps({"title": "Test", "stages": stages}))
+    with pytest.raises(UserError, match=r"stage 2 \(s1\): output .* and that of stage s0, .*, lie one within the other"):
+        recipes.read(tmp_path, tmp_path / "out")
+
+
+def test_a_slash_behind_a_folder_s_name_changes_nothing(tmp_path):
+    commands = {
+        "sft": "python scripts/sft.py --output_dir {out}/sft/",
+        "score": "python scripts/evaluate.py --model {out}/sft/ --data {recipe}/test.jsonl --output_dir {out}/eval/",
+        "compare": "python scripts/compare.py {out}/eval/ --output_dir {out}/comparison",
+    }
+    (tmp_path / "test.jsonl").write_text("{}")
+    outputs = {"sft": "{out}/sft/", "score": "{out}/eval", "compare": "{out}/comparison/"}
+    stages = [{"name": name, "command": command, "outputs": [outputs[name]]} for name, command in commands.items()]
+    (tmp_path / "recipe.yaml").write_text(json.dumps({"title": "Test", "stages": stages, "seeds": 2}))
+    found = recipes.read(tmp_path, Path("runs/x")).stages
+    assert [s.name for s in found] == ["sft", "score", "sft_seed3408", "score_seed3408", "compare"]
+    assert found[-1].command[2] == "runs/x/eval,runs/x/seeds/3408/eval"
