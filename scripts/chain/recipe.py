@@ -164,7 +164,7 @@ def read(
                     f"{where} ({stage.name}): output {output} is that of stage {writer}; one would overwrite the other"
                 )
             problems += [
-                f"{where} ({stage.name}): output {output} and that of stage {other}, {place}, lie one within the other, and would "
+                f"{where} ({stage.name}): output {output} and that of stage {other}, {place}, lie one within the other and would "
                 "go together when one runs again"
                 for place, other in writers.items()
                 if other != stage.name and (place in (whole := Path(output).resolve()).parents or whole in place.parents)
