@@ -7,7 +7,7 @@ from data_prep.shapes.fitting import candidates
 from data_prep.shapes.rules import STRONG_LABELS
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.words.names import CLASSES, IDS, MEANINGS, SYMPTOMS, TERMS, TOGETHER, plain, side_named, words_of
+from data_prep.words.names import CLASSES, IDS, MEANINGS, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, side_named, words_of
 from data_prep.words.phrases import asks, meanings, of_phrase
 
 OTHERS = (
@@ -129,7 +129,7 @@ def _says_wrong(words: list[str]) -> bool:
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
     columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
-    texts = [n for n in columns if plain(n) in SYMPTOMS or {"text", "question"} & set(meanings(n))]
+    texts = [n for n in columns if plain(n) in SYMPTOMS | SENTENCES or {"text", "question"} & set(meanings(n))]
     if not texts and (labels := [n for n in columns if plain(n) in STRONG_LABELS]):  # a tweet, a comment, a note beside its label
         texts = [n for n in columns if n not in labels and not meanings(n) and columns[n].length >= 20]
     if len(columns) != 2 or len(texts) != 1:

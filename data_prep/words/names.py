@@ -57,7 +57,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "paragraph textobase background content",
     "label": "label finaldecision majoritylabel category categoria class classe rotulo rótulo classificacao classificação clasificación "
     "vouf verdadeirooufalso verdaderoofalso trueorfalse truefalse",
-    "text": "text sentence frase frases phrase sentença texto content conteudo conteúdo body document abstract fulltext",
+    "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
     "messages": "messages mensagens turns chat contents utterances",
     "dialogue": "dialogue dialog dialogo diálogo transcript",
@@ -139,6 +139,7 @@ CLASSES = set(  # names of what a text is sorted into, where a file holds a text
     "risco risk nivelrisco nivelderisco risklevel situacao urgencia urgency triagem triage gravidade severity prioridade priority".split()
 )
 SYMPTOMS = set("symptoms symptom symptomlist symptomslist sintomas sintoma chiefcomplaint queixa queixaprincipal".split())
+SENTENCES = set("frase frases phrase phrases sentenca oracao".split())  # beside a class alone
 OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a
 
 # Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.

@@ -264,3 +264,13 @@ def test_a_row_in_the_place_of_names_gives_no_lines_to_paste():
     with pytest.raises(UserError, match="line of names") as error:
         read(rows)
     assert "Paste" not in str(error.value) and "no better" not in str(error.value)
+
+
+def test_sentences_beside_their_class_alone_are_sorted_and_phrases_beside_more_are_asked_about():
+    rows = [
+        {"frase": f"Tenho dor há {i} dias e {i * i} horas.", "situacao": ("alto risco", "baixo risco")[i % 2]} for i in range(40)
+    ]
+    reading, made_rows = read(rows)
+    assert reading.shape == "classification" and made_rows[3]["label"] == "baixo risco"
+    with pytest.raises(UserError):
+        read([{"hindi_phrase": f"sir dard {i}", "english_term": f"headache {i}", "section": "so"[i % 2]} for i in range(40)])
