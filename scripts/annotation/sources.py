@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
-from scoring import row_files, tasks
+from scoring import asking, tasks
 from scoring.outputs import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
@@ -170,13 +170,13 @@ def _of_folder(folder: str, system: str, data: str | None) -> tuple[list[Questio
 
 def _asked(folder: str, metrics: dict) -> list[Question]:
     """The rows that an evaluation asked, found by the path and the hash that it noted."""
-    if metrics.get("data") == "general":
-        return [question_of(row, 0) for row in row_files.general_rows()]
     path = metrics.get("data") or ""
-    if not Path(path).is_file() or sha256(path) != metrics.get("data_sha256"):
-        why = "is not here" if not Path(path).is_file() else "has changed since"
-        raise UserError(f"answers: {folder} was scored on {path}, which {why}; give the file as it was by --data")
-    return read_questions(path)
+    if path != "general" and not Path(path).exists():
+        raise UserError(f"answers: {folder} was scored on {path}, which is not here; give the file as it was by --data")
+    rows, digest = asking.rows_of(path)
+    if digest != metrics.get("data_sha256"):
+        raise UserError(f"answers: {folder} was scored on {path}, which has changed since; give the file as it was by --data")
+    return [question_of(row, number) for number, row in enumerate(rows, 1)]
 
 
 def _of_file(path: str, system: str, data: str | None) -> tuple[list[Question], list[Answer]]:
