@@ -10,8 +10,10 @@ from data_prep.values.turns import role_of
 from data_prep.words.names import plain
 from data_prep.words.phrases import meanings
 
-LABEL = re.compile(r"^[ \t>*_-]*([^\W\d_][^\W_]*(?:[ /'’-][^\W_]+){0,4})[ \t]*(?:\([^()\n]{1,30}\))?[ \t*_]*[:：][ \t*_]*(.*)$")
-HEAD = re.compile(r"^[ \t]*#{1,6}[ \t]+(\S.*?)[ \t#]*$", re.M)
+LABEL = re.compile(
+    r"^[ \t>*_-]*([^\W\d_][^\W_]*(?:[ /'’-][^\W_]+){0,4})[ \t]{0,4}(?:\([^()\n]{1,30}\))?[*_]{0,3}[:：][ \t*_]*(.*)$"
+)
+HEAD = re.compile(r"^[ \t]*#{1,6}[ \t]+(\S.*)$", re.M)
 FEWEST = 5
 ASKS, TELLS = {"question", "text", "prompt", "instruction"}, {"answer", "output", "label", "completion"}
 
@@ -72,5 +74,5 @@ def _row(part: str, labels: list[tuple[str, int, int]]) -> dict | Bad:
     ends = [*(begin for _, begin, _ in labels[1:]), len(part)]
     values = [bare(part[begin:end]) for (_, _, begin), end in zip(labels, ends, strict=True)]
     row = dict(zip((name for name, _, _ in labels), values, strict=True))
-    heading = HEAD.sub(r"\1", RULE.sub("", part[: labels[0][1]])).strip()
+    heading = HEAD.sub(lambda hit: hit[1].strip(" \t#"), RULE.sub("", part[: labels[0][1]])).strip()
     return ({"heading": heading} if heading else {}) | row

@@ -6,7 +6,7 @@ import re
 
 from data_prep.common.errors import UserError
 
-SCRIPT = re.compile(r"<script(?P<kind>[^>]*)>(?P<code>.*?)</script", re.S | re.I)
+BEGIN, END = re.compile(r"<script\b([^<>]{0,500})>", re.I), re.compile(r"</script", re.I)
 OTHER = re.compile(r"\btype\s*=\s*[\"']?(?!module|text/javascript|application/javascript)", re.I)  # linked data, templates
 LIST = re.compile(r"[=:(]\s*(?=\[\s*\{)")
 OBJECT = re.compile(r"\{\s*[\"']?(\w+)[\"']?\s*:\s*(?=[\"'`\d\[])")
@@ -18,7 +18,7 @@ def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict
 
     Raises UserError where what outweighs the page is no JSON.
     """
-    scripts = [(hit.start("code"), hit["code"]) for hit in SCRIPT.finditer(page) if not OTHER.search(hit["kind"])]
+    scripts = _scripts(page)
     found: list[tuple[int, dict]] = []
     size = 0
     for begin, code in scripts:
@@ -38,6 +38,16 @@ def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict
                 "than the page shows, and no JSON; save them as JSON. Where the page's own text is meant, save it as .txt"
             )
     return []
+
+
+def _scripts(page: str) -> list[tuple[int, str]]:
+    """(place, code) of each script that a browser runs."""
+    found, at = [], 0
+    while (begin := BEGIN.search(page, at)) and (end := END.search(page, begin.end())):
+        at = end.end()
+        if not OTHER.search(begin[1]):
+            found.append((begin.end(), page[begin.end() : end.start()]))
+    return found
 
 
 def _list_at(code: str, at: int) -> tuple[list[dict], int]:

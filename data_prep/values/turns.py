@@ -11,7 +11,7 @@ from data_prep.words.names import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, pla
 
 SPEAKER = re.compile(
     r"^\s*(?:(?:\*\*|__)\s*)?"
-    r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ一-鿿][\w .'()-]{0,40}?)\s*(?:\*\*|__)?\s*[:：](?!//))(?:\*\*|__)?\s*(.*)$"
+    r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ一-鿿][\w .'()-]{0,40}?)\s{0,4}(?:\*\*|__)?\s{0,4}[:：](?!//))(?:\*\*|__)?\s*(.*)$"
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
 ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor", "participant")
