@@ -106,9 +106,8 @@ def _says(phrase: Phrase, words: list[str]) -> bool:
     return (first or last) and (not phrase.needs or not phrase.needs.isdisjoint(words))
 
 
-NOTHING_ASKED = re.compile(
-    f"(?:{'|'.join(sorted((re.escape(a) for a, names in ALIASES.items() if 'question' in names), key=len, reverse=True))})+"
-)
+CALLED = sorted((a for a, names in ALIASES.items() if "question" in names and (len(a) > 1 or not a.isascii())), key=len)
+NOTHING_ASKED = re.compile(f"(?:{'|'.join(map(re.escape, reversed(CALLED)))})+")
 
 
 def asks_nothing(text: str) -> bool:

@@ -216,7 +216,7 @@ def judge_agreement(e: Evaluation, say: Language) -> str:
     people = e.first["judge"]["people"]
     low, high = (say.number(end, ".2f") for end in people["kappa_ci95"])
     text = "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high})."
-    return say(text, n=people["n"], kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
+    return say(text, n=people.get("n_kappa", people["n"]), kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
 
 
 # The page's first sentence, by what ships against the first model, and against the model that it was made from.

@@ -58,7 +58,8 @@ def show(metrics: dict) -> None:
             f"\n{metrics['n']} answers, judge {judge['model']}: {100 * judge['score']:.1f} of 100, {judge['n_unread']} not marked"
         )
         if people := judge.get("people"):
-            print(f"agreement with people on {people['n']} answers: kappa {people.get('kappa', 'not measured: too few')}")
+            known, kappa = people.get("n_kappa", people["n"]), people.get("kappa", "not measured: too few")
+            print(f"agreement with people on {known} answers: kappa {kappa}")
             answers = people["n"] + people.get("n_unread", 0)
             if (many := people.get("n_marks", 0)) > answers:
                 unlike = f"{people.get('n_disputed')} by the mean of unlike marks"

@@ -213,6 +213,21 @@ def test_marks_of_one_answer_count_once(capsys):
     assert "6 marks to 3 answers; each counts once, 1 by the mean of unlike marks" in capsys.readouterr().out
 
 
+def test_answers_on_which_people_are_halved_are_no_verdict_to_agree_with(monkeypatch):
+    """Two people, one for and one against: their mean of 0.5 was counted as good."""
+    human = [{"id": f"q{i}", "output": f"o{i}", "mark": (1.0, 0.0, 0.5)[i % 3]} for i in range(30)]
+    rows = {h["id"]: {"id": h["id"]} for h in human}
+    said = {f"o{i}": judge.Marks((1.0, 0.0, 0.0)[i % 3], []) for i in range(30)}
+    monkeypatch.setattr(judge, "mark_outputs", lambda _, __, outputs: [said[o] for o in outputs])
+    records = [{"id": h["id"], "output": h["output"], "judged": said[h["output"]].mark} for h in human]
+    found = judge.agreement(None, records, rows, human)
+    assert (found["n"], found["n_kappa"], found["kappa"]) == (30, 20, 1.0) and found["judge_minus_people"] == pytest.approx(
+        -1 / 6
+    )
+    found = judge.agreement(None, records, rows, [h for h in human if h["mark"] == 0.5])
+    assert found["n"] == 10 and "kappa" not in found
+
+
 def test_agreement_with_people_is_kappa_and_bias():
     """A judge that marks by length: agreement is poor, its error grows with length, the mean of both is people's."""
     generator = numpy.random.default_rng(1)
