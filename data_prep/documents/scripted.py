@@ -5,37 +5,36 @@ import json
 import re
 
 from data_prep.common.errors import UserError
+from data_prep.words.phrases import meanings
 
 BEGIN, END = re.compile(r"<script\b([^<>]{0,500})>", re.I), re.compile(r"</script", re.I)
 OTHER = re.compile(r"\btype\s*=\s*[\"']?(?!module|text/javascript|application/javascript)", re.I)  # linked data, templates
-LIST = re.compile(r"[=:(]\s*(?=\[\s*\{)")
-OBJECT = re.compile(r"\{\s*[\"']?(\w+)[\"']?\s*:\s*(?=[\"'`\d\[])")
-FEWEST = 20  # objects of one kind: fewer are settings of the page
+LIST = re.compile(r"([=:(])\s*(?=\[\s*\{)")
+KEY = re.compile(r"[{,]\s*[\"']?([^\W\d]\w{0,30})[\"']?\s*:\s*(?=[\"'`])")
+OPTIONS = re.compile(r"[{,]\s*[\"']?([^\W\d]\w{0,30})[\"']?\s*:\s*(?=\[)")
+FEWEST, FEWEST_OTHERS = 20, 5  # objects of a list; questions of what is no JSON
 
 
 def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict]]:
-    """(line, row) of the JSON lists in a page's scripts, where they outweigh the `visible` characters; [] where none does.
+    """(line, row) of the JSON lists in a page's scripts that outweigh its `visible` characters; [] where none does.
 
-    Raises UserError where what outweighs the page is no JSON.
+    Such a list has one form, and is a variable's value, or its objects have a question: a page's state holds lists of all kinds.
+    Raises UserError where questions are there in a list that is no JSON.
     """
     scripts = _scripts(page)
-    found: list[tuple[int, dict]] = []
-    size = 0
+    lists = [(begin + at, rows) for begin, code in scripts for at, rows in _lists(code, visible)]
+    if lists:
+        keys = list(lists[0][1][0])
+        alike = [(at, row) for at, rows in lists if list(rows[0]) == keys for row in rows]
+        lines = {at: page.count("\n", 0, at) + 1 for at, _ in alike}
+        return [(lines[at], row) for at, row in alike]
     for begin, code in scripts:
-        at = 0
-        while hit := LIST.search(code, at):
-            rows, at = _list_at(code, hit.end())
-            if rows:
-                found += [(page.count("\n", 0, begin + hit.end()) + 1, row) for row in rows]
-                size += at - hit.end()
-    if found and len(found) >= FEWEST and size > visible:
-        return found
-    for begin, code in scripts:
-        first, many = next(iter(collections.Counter(OBJECT.findall(code)).most_common(1)), ("", 0))
-        if many >= FEWEST and len(code) > 2 * visible:
+        asked, told = (_called(code, pattern, names) for pattern, names in ((KEY, {"question"}), (KEY, {"answer"})))
+        if asked >= FEWEST_OTHERS and max(told, _called(code, OPTIONS, {"options"})) >= FEWEST_OTHERS and len(code) > visible:
+            line = page.count("\n", 0, begin) + 1
             raise UserError(
-                f"{shown}:{page.count(chr(10), 0, begin) + 1}: its script holds {many} objects that begin with {first!r}, more "
-                "than the page shows, and no JSON; save them as JSON. Where the page's own text is meant, save it as .txt"
+                f"{shown}:{line}: its script holds {asked} questions, more than the page shows, in a form that is no JSON; save "
+                "them as JSON. Where the page's own text is meant, save it as .txt"
             )
     return []
 
@@ -50,10 +49,23 @@ def _scripts(page: str) -> list[tuple[int, str]]:
     return found
 
 
-def _list_at(code: str, at: int) -> tuple[list[dict], int]:
-    """The objects of the JSON list that begins there, and where to look on."""
-    try:
-        rows, end = json.JSONDecoder().raw_decode(code, at)
-    except (ValueError, RecursionError):
-        return [], at + 1
-    return (rows, end) if all(isinstance(row, dict) for row in rows) else ([], end)
+def _lists(code: str, visible: int):
+    """(place, objects) of each JSON list of objects of one form that has more characters than the page shows."""
+    at = 0
+    while hit := LIST.search(code, at):
+        try:
+            rows, at = json.JSONDecoder().raw_decode(code, hit.end())
+        except (ValueError, RecursionError):
+            at = hit.end() + 1
+            continue
+        if len(rows) >= FEWEST and at - hit.end() > visible and all(isinstance(row, dict) for row in rows):
+            forms = collections.Counter(tuple(row) for row in rows).most_common(1)
+            asks = any("question" in meanings(key) for key in forms[0][0])
+            if forms[0][1] >= 0.9 * len(rows) and (hit[1] != ":" or asks):
+                yield hit.end(), rows
+
+
+def _called(code: str, pattern: re.Pattern, names: set[str]) -> int:
+    """How often the commonest key of such a meaning stands before a text, or a list."""
+    counts = collections.Counter(pattern.findall(code))
+    return max((n for key, n in counts.items() if names & set(meanings(key))), default=0)

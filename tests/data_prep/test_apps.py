@@ -129,10 +129,32 @@ def test_a_list_in_a_page_s_script_is_its_data(tmp_path):
 def test_a_list_that_is_no_json_is_asked_about(tmp_path):
     rows = ",\n".join(f"{{q: '{asked(i)}', options: ['a', 'b'], correct: 1}}" for i in range(24))
     (tmp_path / "x.html").write_text(page(f"\nconst DB = [{rows}];"))
-    with pytest.raises(UserError, match=r"^x.html:1: its script holds 24 objects that begin with 'q'.*save them as JSON"):
+    with pytest.raises(UserError, match=r"^x.html:1: its script holds 24 questions.*no JSON; save them"):
         list(html_file(tmp_path / "x.html", "x.html"))
-    (tmp_path / "y.html").write_text(page("var menu = [{id: 1, on: 2}, {id: 2, on: 3}];", "<p>Gout is an illness.</p>"))
+
+
+STATE = {"page": {"ads": [{"id": i, "text": f"Buy drug {i} now, it is cheap and good."} for i in range(60)]}}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "var menu = [{id: 1, on: 2}, {id: 2, on: 3}];",
+        f"window.STATE = {json.dumps(STATE)};",
+        "var t = [" + ",".join(f"{{type: 'a{i}', name: 'b', url: 'c'}}" for i in range(300)) + "];",
+        f"var mixed = {json.dumps([{'id': i} | {f'k{i % 7}': i} for i in range(60)])};",
+    ],
+    ids=["menu", "state", "bundle", "mixed"],
+)
+def test_what_a_page_s_script_holds_beside_its_text_is_furniture(tmp_path, script):
+    (tmp_path / "y.html").write_text(page(script, "<p>Gout is an illness.</p>"))
     assert next(html_file(tmp_path / "y.html", "y.html"))[1]["text"].startswith("Gout")
+
+
+def test_questions_within_an_object_of_a_script_are_read(tmp_path):
+    data = {"quiz": {"questions": [{"question": asked(i), "options": OPTIONS, "answer": i % 4} for i in range(24)]}}
+    (tmp_path / "x.html").write_text(page(f"const QUIZ = {json.dumps(data)};"))
+    assert [row["answer"] for _, row, _ in html_file(tmp_path / "x.html", "x.html")] == [i % 4 for i in range(24)]
 
 
 def test_options_of_a_name_that_says_nothing_are_offered_as_options():
