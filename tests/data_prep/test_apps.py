@@ -261,7 +261,12 @@ def test_a_question_that_is_only_its_number_is_a_reject(tmp_path):
     ]
 
 
-LANGUAGES = [("113試題", "113答案"), ("arkusz 2024", "klucz 2024"), ("biologia_вопросы", "biologia_ответы")]
+LANGUAGES = [
+    ("113試題", "113答案"),
+    ("113年試題", "113答案"),
+    ("arkusz 2024", "klucz 2024"),
+    ("biologia_вопросы", "biologia_ответы"),
+]
 
 
 @pytest.mark.parametrize("names", [*LANGUAGES, ("prova1", "gabarito2")])

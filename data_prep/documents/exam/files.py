@@ -22,7 +22,7 @@ def keys_by_name(paths: list[Path], told: dict[Path, Path]) -> dict[Path, Path]:
     for path in paths:
         words = re.sub(CHINESE, r" \1", re.sub(r"[\W_]+", " ", path.name.removesuffix(path.suffix).casefold()))
         is_key = bool(re.search(rf"\b(?:{KEY_NAME})\b", words))
-        bare = re.sub(rf"\b(?:{KEY_NAME}|{EXAM_NAME}|oficial|definitivo|de|do|da|official|final)\b", " ", words)
+        bare = re.sub(rf"\b(?:{KEY_NAME}|{EXAM_NAME}|oficial|definitivo|de|do|da|official|final)\b|(?<=\d)年度?", " ", words)
         if path.suffix.lower() in (KEYS if is_key else WRITTEN):
             names.setdefault((path.parent, " ".join(bare.split())), ([], []))[is_key].append(path)
     found = {exams[0]: keys[0] for exams, keys in names.values() if len(exams) == len(keys) == 1}
