@@ -111,8 +111,12 @@ class Result:
         return next((c for c in self.comparisons if (c.baseline, c.candidate) == (baseline, candidate)), None)
 
     def strongest_baseline(self, e: Evaluation) -> Evaluation | None:
-        """The best of the baselines that this model is compared with."""
-        return max((b for b in self.baselines if b.of in ("", e.name)), key=lambda b: b.first["accuracy"], default=None)
+        """The best of the baselines that this model is compared with; of several seeds their mean counts."""
+
+        def share(baseline: Evaluation) -> float:
+            return sum(metrics["accuracy"] for metrics in baseline.metrics) / len(baseline.metrics)
+
+        return max((b for b in self.baselines if b.of in ("", e.name)), key=share, default=None)
 
     @property
     def deployed(self) -> Evaluation | None:

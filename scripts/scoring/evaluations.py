@@ -184,28 +184,38 @@ def baselines_of(evaluations: list[Evaluation]) -> list[Evaluation]:
             found.setdefault(baseline.name, []).append(baseline)
     kept = []
     for name, alike in found.items():
-        one = name != OPTIONS_ONLY and all(_same_answers(alike[0], other) for other in alike[1:])
+        one = name != OPTIONS_ONLY and all(_same_answers(alike[0].rows[0], other.rows[0]) for other in alike[1:])
         kept += [replace(alike[0], of="")] if one else alike
     return kept
 
 
 def _scored_beside(e: Evaluation) -> list[Evaluation]:
-    """The baselines in a model's first folder, as its own."""
-    path = Path(e.folders[0], "baselines.jsonl")
-    if not path.is_file():
-        return []
-    predictions: dict[str, dict] = {}
-    for row in (Read.of(path, row) for row in read_rows(path)):
-        predictions.setdefault(row["baseline"], {})[row["id"]] = row
-    same, found = {key: e.first.get(key) for key in ("task", "protocol", "data_sha256")}, []
-    for metrics in e.first.get("baselines") or []:
-        if (name := metrics["name"]) in predictions:
-            scored = Read.of(Path(e.folders[0], "metrics.json"), {**metrics, **same})
-            found.append(Evaluation(name, e.folders[:1], [scored], [predictions[name]], baseline=True, of=e.name))
+    """The baselines in a model's folders, as its own; one whose answers differ from seed to seed has several seeds as well."""
+    first, *others = (_scored_in(folder, metrics) for folder, metrics in zip(e.folders, e.metrics, strict=True))
+    found = []
+    for name, (metrics, rows) in first.items():
+        baseline = Evaluation(name, e.folders[:1], [metrics], [rows], baseline=True, of=e.name)
+        seeds = [other[name] for other in others if name in other and other[name][1].keys() == rows.keys()]
+        if len(seeds) == len(others) and not all(_same_answers(rows, other) for _, other in seeds):
+            measured, answered = zip(first[name], *seeds, strict=True)
+            baseline = replace(baseline, folders=e.folders, metrics=list(measured), rows=list(answered))
+        found.append(baseline)
     return found
 
 
-def _same_answers(one: Evaluation, two: Evaluation) -> bool:
+def _scored_in(folder: str, metrics: dict) -> dict[str, tuple[dict, dict]]:
+    """Metrics, and rows by id, of each baseline that was scored in a folder."""
+    path = Path(folder, "baselines.jsonl")
+    if not path.is_file():
+        return {}
+    rows: dict[str, dict] = {}
+    for row in (Read.of(path, row) for row in read_rows(path)):
+        rows.setdefault(row["baseline"], {})[row["id"]] = row
+    same = {key: metrics.get(key) for key in ("task", "protocol", "data_sha256")}
+    told = [Read.of(Path(folder, "metrics.json"), {**one, **same}) for one in metrics.get("baselines") or []]
+    return {one["name"]: (one, rows[one["name"]]) for one in told if one["name"] in rows}
+
+
+def _same_answers(first: dict[str, dict], other: dict[str, dict]) -> bool:
     """Whether two baselines answer the rows that they share alike."""
-    first, other = one.rows[0], two.rows[0]
     return all(first[i].get("prediction") == other[i].get("prediction") for i in first if i in other)

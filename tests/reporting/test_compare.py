@@ -450,6 +450,20 @@ def test_a_baseline_fitted_to_other_rows_stands_beside_its_model_alone(tmp_path)
     assert (found["candidate"], round(60 * found["baseline_value"])) == ("one", 20)
 
 
+def test_a_model_of_several_seeds_is_held_against_the_choices_of_all_of_them(tmp_path):
+    """The choice of its first seed stood for all: here 10 of 60, while the mean of the three is 30."""
+    base = evaluation(tmp_path / "base", [i % 3 == 0 for i in range(60)])
+    for seed, right in enumerate((10, 30, 50)):
+        tuned = evaluation(tmp_path / f"seed_{seed}", [i % 4 > 0 for i in range(60)], model="tuned", model_sha256=str(seed))
+        beside(tuned, baselines.OPTIONS_ONLY, ["A" if i < right else "B" for i in range(60)])
+        beside(tuned, baselines.LONGEST, ["A" if i < 24 else "B" for i in range(60)])
+    result = compared(tmp_path, base, f"{tmp_path}/seed_*")
+    (found,) = result["against_baselines"]
+    assert (found["baseline"], found["baseline_value"]) == (baselines.OPTIONS_ONLY, 0.5)
+    assert [len(b["folders"]) for b in result["baselines"] if b["name"] == baselines.LONGEST] == [1], "alike in all seeds"
+    assert "16.7 % · 50.0 % · 83.3 %" in page_in(tmp_path, "en", base, f"{tmp_path}/seed_*")
+
+
 def values(folder, task, rows, **metrics):
     """An output folder of open answers or of perplexity."""
     folder.mkdir()
