@@ -5,13 +5,15 @@ import json
 import re
 
 from data_prep.common.errors import UserError
+from data_prep.words.names import plain
 from data_prep.words.phrases import meanings
 
 BEGIN, END = re.compile(r"<script\b([^<>]{0,500})>", re.I), re.compile(r"</script", re.I)
 OTHER = re.compile(r"\btype\s*=\s*[\"']?(?!module|text/javascript|application/javascript)", re.I)  # linked data, templates
 LIST = re.compile(r"([=:(])\s*(?=\[\s*\{)")
 KEY = re.compile(r"[{,]\s*[\"']?([^\W\d]\w{0,30})[\"']?\s*:\s*(?=[\"'`])")
-OPTIONS = re.compile(r"[{,]\s*[\"']?([^\W\d]\w{0,30})[\"']?\s*:\s*(?=\[)")
+VALUE = re.compile(r"[{,]\s*[\"']?([^\W\d]\w{0,30})[\"']?\s*:\s*(?=[\"'`\d\[])")
+ANSWERS = set("answer resposta respuesta risposta antwort reponse gabarito".split())  # beside which `text` asks
 FEWEST, FEWEST_OTHERS = 20, 5  # objects of a list; questions of what is no JSON
 
 
@@ -29,8 +31,12 @@ def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict
         lines = {at: page.count("\n", 0, at) + 1 for at, _ in alike}
         return [(lines[at], row) for at, row in alike]
     for begin, code in scripts:
-        asked, told = (_called(code, pattern, names) for pattern, names in ((KEY, {"question"}), (KEY, {"answer"})))
-        if asked >= FEWEST_OTHERS and max(told, _called(code, OPTIONS, {"options"})) >= FEWEST_OTHERS and len(code) > visible:
+        texts, values = (collections.Counter(pattern.findall(code)) for pattern in (KEY, VALUE))
+        asked = _most(texts, lambda key: "question" in meanings(key))
+        told = _most(values, lambda key: {"answer", "options"} & set(meanings(key)))
+        if _most(texts, lambda key: plain(key) in ANSWERS) >= FEWEST_OTHERS:
+            asked = max(asked, _most(texts, lambda key: plain(key) in ("text", "texto")))
+        if min(asked, told) >= FEWEST_OTHERS and len(code) > visible:
             line = page.count("\n", 0, begin) + 1
             raise UserError(
                 f"{shown}:{line}: its script holds {asked} questions, more than the page shows, in a form that is no JSON; save "
@@ -65,7 +71,6 @@ def _lists(code: str, visible: int):
                 yield hit.end(), rows
 
 
-def _called(code: str, pattern: re.Pattern, names: set[str]) -> int:
-    """How often the commonest key of such a meaning stands before a text, or a list."""
-    counts = collections.Counter(pattern.findall(code))
-    return max((n for key, n in counts.items() if names & set(meanings(key))), default=0)
+def _most(counts: collections.Counter, fits) -> int:
+    """How often the commonest key of those that fit stands there."""
+    return max((n for key, n in counts.items() if fits(key)), default=0)

@@ -17,6 +17,7 @@ from data_prep.shapes.detect import find_reading
 from data_prep.shapes.known import LANGTEST
 from data_prep.shapes.nested import exploded, rows_of
 from data_prep.shapes.reading import PASTED, Reading, Wish, read_readings, under_its_name
+from data_prep.shapes.suggesting import pasted
 from data_prep.tables.databases import SUFFIXES
 from data_prep.tables.unpack import say_encoding
 from data_prep.values.strict import is_missing
@@ -51,8 +52,22 @@ class Source:
             yield record
             return
         for raw in [record.raw] if record.bad else rows_of(record.raw, self.reading):
+            if not record.bad:
+                self._still_constant(raw, record.line)
             late = raw.keys() - self.reading.columns - (set(MADE_BY) if raw.get("synthetic") is not None else set())
             yield record._replace(raw=raw, bad=record.bad or (self._too_late(raw, late) if late else ""))
+
+    def _still_constant(self, raw: dict, line: int) -> None:
+        """Raises UserError where a column sorts or marks rows after all, which had one value where the reading was told."""
+        for column, first in self.reading.constant.items():
+            if not is_missing(value := raw.get(column)) and str(value) != first:
+                lines = [pasted(self.reading, [column])]
+                if text := self.reading.fields.get("text"):
+                    lines.insert(0, pasted(Reading("classification", {"text": text, "label": column})))
+                raise UserError(
+                    f"{self.shown}:{line}: {column} is {str(value)[:60]!r} here and {first[:60]!r} in all of the first {SAMPLE} "
+                    "rows, so that it seemed to say nothing. Paste one:\n" + "\n       or\n".join(lines)
+                )
 
     def _too_late(self, raw: dict, late: set[str]) -> str:
         """Count columns that the first rows lack. One that looks like an answer or a mark makes the row a reject: why, or ""."""

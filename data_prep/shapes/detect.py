@@ -31,6 +31,7 @@ from data_prep.shapes.speakers import with_marks, with_roles
 from data_prep.shapes.spelling import quoted_columns, respelt, spellings, without_quotes
 from data_prep.shapes.suggesting import ask_of_intents, ask_of_pairs, ask_of_turns
 from data_prep.shapes.tongues import ask_of_tongues, tongues_of
+from data_prep.shapes.unused import is_constant_so_far
 from data_prep.words.language import language_of
 from data_prep.words.names import MADE_BY, plain
 
@@ -114,9 +115,11 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     )
     used = reading.used | (set(MADE_BY) if "synthetic" in columns else set())
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
+    let_go = [] if said or known else [c for c in columns.values() if c.name in unused and c.name not in passed]
+    constant = {c.name: str(c.values[0]) for c in let_go if is_constant_so_far(c, reading.shape)}
     values = [v for raw in sample[:60] for v in raw.values() if v]
     language = language_of([v for v in values if isinstance(v, str)] or [str(v) for v in values])
-    return dataclasses.replace(reading, unused=unused, evidence=evidence, language=language)
+    return dataclasses.replace(reading, unused=unused, constant=constant, evidence=evidence, language=language)
 
 
 def _candidates(rules: list[Rule], sample: list[dict], columns: dict[str, Column], wish: Wish, passed) -> list[Candidate]:

@@ -63,6 +63,7 @@ class Reading:
     good_score: float = 1.0
     roles: dict[str, str] = field(default_factory=dict)
     unused: dict[str, str] = field(default_factory=dict)
+    constant: dict[str, str] = field(default_factory=dict)
     language: str = "und"
     known: str = ""
     evidence: tuple[str, ...] = ()

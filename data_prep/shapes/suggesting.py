@@ -205,7 +205,8 @@ def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str
     shape = wish.shape
     if shape == "auto":
         near = ("mcq", "qa", "classification", "text") if options else ("qa", "classification", "text")
-        shape = max(near, key=lambda s: sum(bool(candidates(names[0], columns)) for names in RULE_OF[s].needs))
+        keyed = int(options) + bool(candidates("answer", columns))
+        shape = max(near, key=lambda s: sum(bool(candidates(n[0], columns)) for n in RULE_OF[s].needs) + keyed * (s == "mcq"))
     needs = [names[0] for names in RULE_OF[shape].needs] + (["options", "answer"] if shape == "mcq" else [])
     fields = dict(wish.fields)
     for name in needs:

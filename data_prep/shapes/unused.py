@@ -66,16 +66,21 @@ def explains(column: Column) -> bool:
 
 def sorts(column: Column) -> bool:
     """Whether a column puts texts into a few classes, and is called neither a topic nor where they come from."""
-    named = {"topic", "language", "split", *PROVENANCE} & set(meanings(column.name))
-    if (
-        named
-        or column.kind not in ("text", "bool")
-        or ABOUT.match(words_of(column.name)[-1])
-        or SOURCES & set(words_of(column.name))
-    ):
-        return False
     rows = len(column.values)
-    return rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
+    return _may_sort(column) and rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
+
+
+def _may_sort(column: Column) -> bool:
+    named = {"topic", "language", "split", *PROVENANCE} & set(meanings(column.name))
+    about = ABOUT.match(words_of(column.name)[-1]) or SOURCES & set(words_of(column.name))
+    return column.kind in ("text", "bool") and not named and not about
+
+
+def is_constant_so_far(column: Column, shape: str) -> bool:
+    """Whether a column that is let go, as the first rows have one value of it, would sort or mark them if later ones differed:
+    files are often in the order of their classes, or of their marks."""
+    one = len(column.values) >= 20 and len(set(map(str, column.values))) == 1
+    return one and column.length <= 60 and (is_telling(column.name) or (shape == "text" and _may_sort(column)))
 
 
 def splits(column: Column) -> bool:

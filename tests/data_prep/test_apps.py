@@ -126,8 +126,12 @@ def test_a_list_in_a_page_s_script_is_its_data(tmp_path):
     assert "text" in next(html_file(tmp_path / "y.html", "y.html"))[1], "beside a page of text it is furniture"
 
 
-def test_a_list_that_is_no_json_is_asked_about(tmp_path):
-    rows = ",\n".join(f"{{q: '{asked(i)}', options: ['a', 'b'], correct: 1}}" for i in range(24))
+@pytest.mark.parametrize(
+    "form",
+    ["{{q: '{}', options: ['a', 'b'], correct: 1}}", '{{q:"{}", a:["a","b"], correct:2}}', "{{id: 1, text: `{}`, answer: `x`}}"],
+)
+def test_a_list_that_is_no_json_is_asked_about(tmp_path, form):
+    rows = ",\n".join(form.format(asked(i)) for i in range(24))
     (tmp_path / "x.html").write_text(page(f"\nconst DB = [{rows}];"))
     with pytest.raises(UserError, match=r"^x.html:1: its script holds 24 questions.*no JSON; save them"):
         list(html_file(tmp_path / "x.html", "x.html"))
@@ -301,3 +305,41 @@ def test_sentences_beside_their_class_alone_are_sorted_and_phrases_beside_more_a
     assert reading.shape == "classification" and made_rows[3]["label"] == "baixo risco"
     with pytest.raises(UserError):
         read([{"hindi_phrase": f"sir dard {i}", "english_term": f"headache {i}", "section": "so"[i % 2]} for i in range(40)])
+
+
+def in_order(n: int, name: str, values: tuple[str, str], **more) -> list[dict]:
+    """Rows in the order of a column's values, as files often are: the first 500 have one value."""
+    return [{**{k: v(i) for k, v in more.items()}, name: values[i >= 550]} for i in range(n)]
+
+
+def test_a_label_that_the_first_rows_share_is_asked_about_where_it_changes(tmp_path):
+    rows = in_order(
+        600, "Mental Condition", ("depression", "loneliness"), Title=lambda i: f"Day {i}", Content=lambda i: told(i) * 2
+    )
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    with pytest.raises(UserError, match=r"x.json:551: Mental Condition is 'loneliness' here and 'depression'") as error:
+        prepare(Args(inputs=[str(tmp_path / "x.json")], near_duplicates="off", output_dir=str(tmp_path / "out")))
+    assert "fields: {text: Content, label: Mental Condition}" in str(error.value) and not (tmp_path / "out").exists()
+    prepare(Args(inputs=[str(tmp_path / "x.json")], ignore=["Mental Condition"], output_dir=str(tmp_path / "out")))
+
+
+@pytest.mark.parametrize("name, asks", [("flagged", True), ("source", False), ("batch", False)])
+def test_a_mark_that_the_first_rows_share_is_asked_about_where_it_changes(tmp_path, name, asks):
+    rows = in_order(600, name, ("no", "yes"), question=asked, answer=told)
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    args = Args(inputs=[str(tmp_path / "x.json")], near_duplicates="off", output_dir=str(tmp_path / "out"))
+    if asks:
+        with pytest.raises(UserError, match=r"x.json:551: flagged is 'yes' here"):
+            prepare(args)
+    else:
+        assert prepare(args)["counts"]["rows read"] == 600
+    (tmp_path / "y.json").write_text(json.dumps(rows[:550]))
+    prepare(Args(inputs=[str(tmp_path / "y.json")], near_duplicates="off", output_dir=str(tmp_path / "same")))
+
+
+def test_questions_of_a_name_that_says_nothing_are_offered_with_their_options_and_key():
+    rows = [
+        {"title": f"Bats {i}", "description": asked(i), "alternatives": OPTIONS, "answer": i % 4, "image": ""} for i in range(24)
+    ]
+    with pytest.raises(UserError, match=r"shape: mcq\n +fields: {question: description, .*answer: answer}"):
+        read(rows)
