@@ -255,6 +255,22 @@ def _leave_out_overruled(rows: Rows, first: FirstPass, tally: Tally) -> None:
     leave_out(rows, tally, numbers, "duplicate", lambda i: why(stays[int(rows.keys[i])]))
 
 
+MANY, OF_ALL = 20, 0.1  # questions, and the share of all, from which on one answer to them is told
+
+
+def one_answer_to_many(rows: Rows) -> str:
+    """What to say where one answer in full stands below many different questions: filler learns itself, and is easy to score."""
+    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
+    keys, first, counts = np.unique(rows.answers[open_rows], return_index=True, return_counts=True)
+    if not len(keys) or counts.max() < max(MANY, OF_ALL * len(open_rows)):
+        return ""
+    row, _ = rows.store.get(int(open_rows[first[counts.argmax()]]))
+    return (
+        f"warning: {counts.max():,} of {len(open_rows):,} questions have the same answer: {row['answer'][:80]!r}. Is it filler? "
+        "Such rows are learnt, and those of the test are scored, as any other"
+    )
+
+
 # ---------------------------------------------------------------------------------------------- what is protected
 
 

@@ -343,3 +343,13 @@ def test_questions_of_a_name_that_says_nothing_are_offered_with_their_options_an
     ]
     with pytest.raises(UserError, match=r"shape: mcq\n +fields: {question: description, .*answer: answer}"):
         read(rows)
+
+
+@pytest.mark.parametrize("filler, told_of_it", [(45, True), (19, False)])
+def test_one_answer_to_many_questions_is_told(tmp_path, capsys, filler, told_of_it):
+    rows = [{"question": asked(i), "answer": told(i)} for i in range(5)]
+    rows += [{"question": f"Technical doubt number {i} on protocols?", "answer": "As the guidelines say."} for i in range(filler)]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    prepare(Args(inputs=[str(tmp_path / "x.json")], near_duplicates="off", output_dir=str(tmp_path / "out")))
+    warned = f"warning: {filler} of {filler + 5} questions have the same answer: 'As the guidelines say.'"
+    assert (warned in capsys.readouterr().out) is told_of_it
