@@ -10,6 +10,7 @@ from data_prep.documents.classed import classed_pairs
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.scripted import rows_in_scripts
 from data_prep.documents.texts import exam_rows, written_or_text
+from data_prep.documents.written import at_lines
 from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text
 from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
@@ -26,7 +27,8 @@ STRESSED = {"b", "strong", "u", "mark", "ins"}
 
 def html_file(path: Path, shown: str, key: str = ""):
     """The rows of a page's tables, its exam, or its text as one record."""
-    root = _tree(path, shown)
+    page = decoded(path, shown)
+    root = _tree(page)
     if rows := _rows(root, shown):
         yield from ((line, row, 0) for line, row in rows)
         return
@@ -34,8 +36,8 @@ def html_file(path: Path, shown: str, key: str = ""):
         yield from ((line, row, 0) for line, row in rows)
         return
     text = text_of_tree(root)
-    if rows := rows_in_scripts(decoded(path, shown), shown, len(text)):
-        yield from ((line, row, 0) for line, row in rows)
+    if rows := rows_in_scripts(page, shown, len(text)):
+        yield from ((line, row, 0) for line, row in at_lines(page, rows))
         return
     linked = sum(len("".join(link.itertext()).split()) for link in root.iter("a"))
     if linked > 20 and linked >= 0.5 * len(text.split()):
@@ -58,14 +60,14 @@ def _groups_to_tick(root) -> int:
 
 
 def html_page_text(path: Path, shown: str) -> str:
-    return text_of_tree(_tree(path, shown))
+    return text_of_tree(_tree(decoded(path, shown)))
 
 
-def _tree(path: Path, shown: str):
+def _tree(page: str):
     """The page without what is aside; a paragraph that is set apart by its type, as a right option can be, is signed."""
     import lxml.html
 
-    root = lxml.html.document_fromstring(CONTROLS.sub("", decoded(path, shown)) or "<p></p>")
+    root = lxml.html.document_fromstring(CONTROLS.sub("", page) or "<p></p>")
     for node in list(root.iter(*ASIDE)):
         node.drop_tree()
     _fold_spaces(root)

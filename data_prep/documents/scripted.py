@@ -18,7 +18,7 @@ FEWEST, FEWEST_OTHERS = 20, 5  # objects of a list; questions of what is no JSON
 
 
 def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict]]:
-    """(line, row) of the JSON lists in a page's scripts that outweigh its `visible` characters; [] where none does.
+    """(place, row) of the JSON lists in a page's scripts that outweigh its `visible` characters; [] where none does.
 
     Such a list has one form, and is a variable's value, or its objects have a question: a page's state holds lists of all kinds.
     Raises UserError where questions are there in a list that is no JSON.
@@ -27,9 +27,7 @@ def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict
     lists = [(begin + at, rows) for begin, code in scripts for at, rows in _lists(code, visible)]
     if lists:
         keys = list(lists[0][1][0])
-        alike = [(at, row) for at, rows in lists if list(rows[0]) == keys for row in rows]
-        lines = {at: page.count("\n", 0, at) + 1 for at, _ in alike}
-        return [(lines[at], row) for at, row in alike]
+        return [(at, row) for at, rows in lists if list(rows[0]) == keys for row in rows]
     for begin, code in scripts:
         texts, values = (collections.Counter(pattern.findall(code)) for pattern in (KEY, VALUE))
         asked = _most(texts, lambda key: "question" in meanings(key))

@@ -100,7 +100,7 @@ def find_sources(args: Args) -> list[Source]:
         except UserError as error:
             problems[source.shown] = str(error)
     for source in sources:
-        if source.shown in problems and _holds_numbers_beside(source, sources):
+        if source.shown in problems and _is_beside(source, sources):
             source.aside = ASIDE
             del problems[source.shown]
     if problems:
@@ -114,15 +114,16 @@ def find_sources(args: Args) -> list[Source]:
     return sources
 
 
-def _holds_numbers_beside(source: Source, sources: list[Source]) -> bool:
+def _is_beside(source: Source, sources: list[Source]) -> bool:
     """Whether a sheet holds numbers alone, or a table names, and another of its workbook or database is read.
 
     A database's table of ids joins others; its names can be the labels of texts, but not the answers of questions.
     """
-    if not source.file or source.file.path.suffix.lower() not in (".xlsx", *SUFFIXES):
+    suffix = source.file.path.suffix.lower() if source.file else ""
+    if suffix not in (".xlsx", *SUFFIXES):
         return False
     read = [s for s in sources if s.reading and s.file and s.file.path == source.file.path]
-    if source.file.path.suffix.lower() in SUFFIXES:
+    if suffix in SUFFIXES:
         return bool(read) and all(s.reading.shape in ("mcq", "qa") for s in read) and is_of_names_alone(head_of(source))
     return bool(read) and is_of_numbers(head_of(source), source.file.sheet, max(len(head_of(s)) for s in read))
 

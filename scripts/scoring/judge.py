@@ -231,7 +231,10 @@ def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) 
         return {"n": len(both), "n_unread": len(known) - len(both)}
     people, machine = [b[0] for b in both], [b[1] for b in both]
     decided = [(p > 0.5, m >= 0.5) for p, m, _ in both if p != 0.5]  # half for, half against: no verdict to agree with
-    kappa, low, high = kappa_interval(*zip(*decided, strict=True)) if len(decided) > 1 else (None, None, None)
+    agreed = {}
+    if len(decided) > 1:
+        kappa, low, high = kappa_interval(*zip(*decided, strict=True))
+        agreed = {"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": [low, high]}
     # What could not be read counts as 0 among the records, so it does here: the judge must be the same on both sides.
     # The others are answers that no person marked: an answer on both sides would make the interval too narrow.
     seen = {(h["id"], h["output"]) for h in known}
@@ -240,7 +243,7 @@ def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) 
     return {
         "n": len(both),
         "n_unread": len(known) - len(both),
-        **({"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": [low, high]} if len(decided) > 1 else {}),
+        **agreed,
         "judge_minus_people": round(sum(machine) / len(both) - sum(people) / len(both), 6),
         "error_by_length": rank_correlation([b[2] for b in both], [m - p for p, m, _ in both]),
         "prediction_powered_mean": mean[0],
