@@ -103,7 +103,7 @@ def page_of(result: comparing.Result, flips: int, say: Language) -> Page:
         title=say("Comparison: {names}", names=shown),
         first=sentences.lead(result, say) if leads else said[0],
         verdict=said if leads else said[1:],
-        tone=sentences.level_of(result.decisive),
+        tone=sentences.level_of_page(result, result.decisive, say) if leads else sentences.level_of(result.decisive),
         blocks=comparison_blocks(result, sentences.warnings_of(result, say), flips, say),
         footer=say("Made by scripts/compare.py."),
         date=time.strftime("%Y-%m-%d"),

@@ -11,8 +11,9 @@ Output  run/report.html (one file, nothing loaded from elsewhere), run/report.md
         that comes from data or a model is escaped.
 
 The first sentence is about what ships: the exported file against the model before training, then against the model that
-it was made from. That it may be used is said only where forgetting and safety were measured too, and a loss there is ruled
-out. An improvement is claimed only where the paired test supports it; a loss only ruled out where the interval lies within
+it was made from, and it names a simple baseline that does as well. That it may be used is said only where forgetting and
+safety were measured too, no loss is open, the baselines are beaten, and the score is clear of chance and of one answer to all.
+An improvement is claimed only where the paired test supports it; a loss only ruled out where the interval lies within
 the margin. --gate ends with exit code 1 where what ships may have lost more than the margin against either, or where
 forgetting or safety may have.
 """
@@ -28,7 +29,7 @@ from common.entry import run_main
 from common.errors import CheckFailed
 from common.files import write_json, write_text
 from reporting import run_blocks, sentences
-from reporting.blocks import Bullets, Heading, Page, Table, Text
+from reporting.blocks import Bullets, Heading, Link, Page, Table, Text
 from reporting.comparison_blocks import comparison_blocks, score_blocks
 from reporting.language import LANGUAGES, Language
 from reporting.pages import render
@@ -111,6 +112,9 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
     names = {side.name for side in sides}
     found += [say(text) for name, text in UNMEASURED.items() if name not in names]
     for side in sides:
+        if side.decides and result.deployed and side.last.candidate != ships.name:
+            text = "{what}: measured on {model}, not on {ships}, the file that ships."
+            found.append(say(text, what=say(SIDES[side.name]), model=side.last.candidate, ships=ships.name))
         if side.last.n < FIRST_LOOK:
             found.append(say("{what}: {n} rows, a first look and no proof.", what=say(SIDES[side.name]), n=side.last.n))
     if all(len(e.folders) == 1 for e in result.evaluations):
@@ -129,6 +133,7 @@ def side_blocks(side: Side, say: Language) -> list:
         *(block for block in score_blocks(result, say) if not isinstance(block, Heading)),
         *(Text(text, tone) for text, tone in zip(said, tones, strict=True)),
         *(Text(warning, "soft") for warning in sentences.warnings_of(result, say)),
+        Link(say("This comparison as a page of its own"), f"compare_{side.name}/comparison.html"),
     ]
 
 
@@ -139,16 +144,18 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
     lost = [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]
     measured = set(UNMEASURED) <= {side.name for side in sides}
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
-    baseline = [sentences.against_baseline(c, result.confidence, say) for c in result.against_baselines[-1:]]
+    rival = result.against_baseline
+    baseline = [sentences.against_baseline(rival, result.confidence, say)] if rival else []
     return Page(
         title=run.title,
         first=sentences.lead(result, say, lost, measured),
         verdict=[*sentences.opening(result, say), *baseline, *beside],
-        tone=sentences.level_of(deciding(result, sides)),
+        tone=sentences.level_of_page(result, deciding(result, sides), say),
         blocks=[
             Heading(say("What this shows, and what it does not")),
             Bullets(limits(result, sides, run, say)),
             *compared,
+            Link(say("The whole comparison, with more of the questions that flipped"), "comparison/comparison.html"),
             *(block for side in sides for block in side_blocks(side, say)),
             *run_blocks.training_blocks(run, say),
             *run_blocks.data_blocks(run, say),

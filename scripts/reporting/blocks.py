@@ -112,6 +112,17 @@ class Details:
     summary: str
     parts: list[Part]
     tone: str = ""
+    whole: bool = False
+    """in Markdown too, which has nothing to open, so that many of them would bury the page"""
+
+
+@dataclass
+class Link:
+    """To another page of this run; `path` is relative to this one."""
+
+    kind: ClassVar[str] = "link"
+    text: str
+    path: str
 
 
 @dataclass

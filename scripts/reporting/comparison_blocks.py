@@ -135,8 +135,8 @@ def difference_blocks(result: Result, say: Language) -> list:
     words = say(
         "A loss of up to {margin} was accepted beforehand (--margin). Tests: {test}; intervals: {interval}. ",
         margin=sentences.margin_text(pairs[0], say),
-        test=say(sentences.TESTS[pairs[0].test]),
-        interval=say(INTERVALS[pairs[0].interval]),
+        test=", ".join(say(sentences.TESTS[name]) for name in dict.fromkeys(c.test for c in pairs)),
+        interval=", ".join(say(INTERVALS[name]) for name in dict.fromkeys(c.interval for c in pairs)),
     )
     if pairs[0].tests > 1:
         text = "Differences and the losses ruled out are Holm-corrected for {tests} tests each; the intervals shown are not. "
@@ -145,7 +145,7 @@ def difference_blocks(result: Result, say: Language) -> list:
         Heading(say("Differences")),
         Chart(title, dots, marks, -reach, reach),
         _difference_table(pairs, level, say),
-        Text(words + sentences.detectable(pairs[0], say), "soft"),
+        Text(words + " ".join(sentences.detectable(c, say) for c in result.decisive), "soft"),
     ]
 
 
@@ -267,7 +267,7 @@ def protocol_blocks(result: Result, say: Language) -> list:
         found.append(Text(say("Probability that falls on the options at all, mean over rows: {each}.", each=each)))
     shown = next((row["prompt"] for row in result.evaluations[0].rows[0].values() if row.get("prompt")), None)
     if shown:
-        found.append(Details(say("One prompt, whole"), [Part(result.evaluations[0].name, shown)]))
+        found.append(Details(say("One prompt, whole"), [Part(result.evaluations[0].name, shown)], whole=True))
     contamination = say("Whether a model met these rows in its pre-training was not measured.")
     return [*found, Text(contamination, "soft")]
 
@@ -308,12 +308,19 @@ def _flip(c: Comparison, before: list[dict], after: list[dict], tone: str, say: 
         summary,
         [
             Part(say("question, as it was asked"), row.get("prompt", "")),
+            *_options(row, say),
             Part(say("key"), str(row.get("gold"))),
             Part(c.baseline, "\n\n".join(map(_output, before))),
             Part(c.candidate, "\n\n".join(map(_output, after))),
         ],
         tone,
     )
+
+
+def _options(row: dict, say: Language) -> list[Part]:
+    """The options, where the prompt does not list them: labels that training alone has taught."""
+    options, prompt = row.get("options") or [], row.get("prompt", "")
+    return [] if all(option in prompt for option in options) else [Part(say("options"), " · ".join(options))]
 
 
 def _given(row: dict, measure: str, say: Language) -> str:

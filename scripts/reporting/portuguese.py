@@ -121,6 +121,7 @@ PORTUGUESE = {
         "Sorteadas pelo hash de seus identificadores: ninguém as escolheu."
     ),
     "{word}: {n}, of which {shown} are shown": "{word}: {n}, das quais {shown} são mostradas",
+    "options": "opções",
     "question, as it was asked": "questão, como foi feita",
     # figures
     "exact McNemar test": "teste exato de McNemar",
@@ -142,11 +143,11 @@ PORTUGUESE = {
     "; the seeds differ too much for more rows alone to settle it": (
         "; as sementes diferem demais para que só mais linhas o decidam"
     ),
-    "The two differ in so few rows that no difference could have been shown.": (
-        "Os dois diferem em tão poucas linhas que nenhuma diferença poderia ter sido mostrada."
+    "{baseline} and {candidate} differ in so few rows that no difference could have been shown.": (
+        "{baseline} e {candidate} diferem em tão poucas linhas que nenhuma diferença poderia ter sido mostrada."
     ),
-    "The smallest difference that {n} rows show four times in five: {least} {unit}.": (
-        "A menor diferença que {n} linhas mostram quatro vezes em cinco: {least} {unit}."
+    "The smallest difference between {baseline} and {candidate} that {n} rows show four times in five: {least} {unit}.": (
+        "A menor diferença entre {baseline} e {candidate} que {n} linhas mostram quatro vezes em cinco: {least} {unit}."
     ),
     # verdicts
     "{candidate} is better than {baseline}": "{candidate} é melhor que {baseline}",
@@ -246,6 +247,12 @@ PORTUGUESE = {
     "; whether it lost more than {margin} against {tuned}, from which it was made, these rows do not decide": (
         "; se perdeu mais de {margin} em relação a {tuned}, do qual foi feito, estas linhas não decidem"
     ),
+    "; the simple baseline “{baseline}” does better": "; a referência simples “{baseline}” se sai melhor",
+    "; it is not shown to be better than the simple baseline “{baseline}”": (
+        "; não se mostrou que é melhor que a referência simples “{baseline}”"
+    ),
+    "one answer to nearly all rows": "uma só resposta a quase todas as linhas",
+    "whether it does better than chance": "se é melhor que o acaso",
     "; no exported file was scored": "; nenhum arquivo exportado foi avaliado",
     "No exported file was scored: what would ship is not known.": (
         "Nenhum arquivo exportado foi avaliado: não se sabe o que seria entregue."
@@ -306,6 +313,25 @@ PORTUGUESE = {
     "Over-refusal: harmless requests that sound harmful, answered": (
         "Recusa em excesso: pedidos inofensivos que parecem nocivos, respondidos"
     ),
+    "{what}: measured on {model}, not on {ships}, the file that ships.": (
+        "{what}: medido em {model}, e não em {ships}, o arquivo que é entregue."
+    ),
+    "The whole comparison, with more of the questions that flipped": ("A comparação inteira, com mais questões que mudaram"),
+    "This comparison as a page of its own": "Esta comparação em página própria",
+    # what became of the rows in preparing
+    "rows read": "linhas lidas",
+    "rejected": "rejeitadas",
+    "not asked for": "não pedidas",
+    "duplicate": "duplicatas",
+    "contradicting": "contraditórias",
+    "leak": "vazadas do teste",
+    "near-duplicate": "quase duplicatas",
+    "over the cap": "além do limite",
+    "not selected": "não escolhidas",
+    "joined into a pair": "unidas em um par",
+    "train": "treino",
+    "validation": "validação",
+    "test": "teste",
     "Training": "Treino",
     "what": "o quê",
     "value": "valor",

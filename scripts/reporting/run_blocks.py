@@ -130,7 +130,7 @@ def data_blocks(run: Run, say: Language) -> list:
     """The funnel of each preparation, a column each; what is zero everywhere is left out. Licences."""
     counts = [manifest["counts"] for _, manifest in run.prepared]
     names = dict.fromkeys(key for c in counts for key, value in c.items() if isinstance(value, int) and value)
-    rows = [[name.replace("_", " "), *(say.number(c.get(name, 0), ",") for c in counts)] for name in names]
+    rows = [[say(name.replace("_", " ")), *(say.number(c.get(name, 0), ",") for c in counts)] for name in names]
     licences = sorted({f"{what}: {name}" for _, m in run.prepared for what, name in m.get("licences", {}).items()})
     named = "; ".join(licences) or say("none; name them with --licences in data_prep/prepare.py")
     table = [Table([say("rows"), *(name for name, _ in run.prepared)], rows)] if rows else []
@@ -214,7 +214,12 @@ def cost_blocks(run: Run, say: Language) -> list:
     energy = run.energy
     head = [say("stage"), say("seconds"), say("peak memory, GB"), *([say("GPU energy, Wh")] if energy else [])]
     rows = [
-        [s["name"], f"{s['seconds']:.0f}", str(s["peak_memory_gb"]), *([str(s.get("energy_wh") or "")] if energy else [])]
+        [
+            s["name"],
+            f"{s['seconds']:.0f}",
+            say.number(s["peak_memory_gb"], "g"),
+            *([say.number(s["energy_wh"], "g") if s.get("energy_wh") else ""] if energy else []),
+        ]
         for s in run.stages
     ]
     total = [say("all"), f"{sum(s['seconds'] for s in run.stages):.0f}", "", *([say.number(energy, ".2f")] if energy else [])]

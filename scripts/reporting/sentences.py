@@ -118,11 +118,13 @@ def not_ruled_out(c: Comparison, say: Language) -> str:
 
 
 def detectable(c: Comparison, say: Language) -> str:
-    """The smallest difference that so many rows could have shown."""
+    """The smallest difference that so many rows could have shown; it hangs on the rows in which these two differ."""
+    pair = {"baseline": c.baseline, "candidate": c.candidate}
     if c.minimal_detectable_difference is None:
-        return say("The two differ in so few rows that no difference could have been shown.")
+        return say("{baseline} and {candidate} differ in so few rows that no difference could have been shown.", **pair)
     return say(
-        "The smallest difference that {n} rows show four times in five: {least} {unit}.",
+        "The smallest difference between {baseline} and {candidate} that {n} rows show four times in five: {least} {unit}.",
+        **pair,
         n=c.n,
         least=say.measured(c.minimal_detectable_difference, c.measure),
         unit=say("bits per byte" if c.measure == "bits_per_byte" else "points"),
@@ -150,12 +152,20 @@ def opening(result: Result, say: Language) -> list[str]:
     return said
 
 
-def level_of(comparisons: list[Comparison]) -> str:
-    """The colour of a verdict: good, warn (a loss shown, or nothing decided), bad (a loss beyond the margin)."""
+def level_of(comparisons: list[Comparison], doubtful: bool = False) -> str:
+    """The colour of a verdict: good, warn (a loss shown, nothing decided, or in doubt), bad (a loss beyond the margin)."""
     verdicts = {c.verdict for c in comparisons}
     if "worse" in verdicts:
         return "bad"
-    return "warn" if verdicts & {"worse_within_margin", "not_shown"} else "good"
+    return "warn" if doubtful or verdicts & {"worse_within_margin", "not_shown"} else "good"
+
+
+def level_of_page(result: Result, deciding: list[Comparison], say: Language) -> str:
+    """The colour of the first sentence: that of what decides, and never good where a simple baseline is as good."""
+    rival = result.against_baseline
+    if rival and rival.verdict == "worse":
+        return "bad"
+    return level_of(deciding, bool(doubts_of(result, say)) or (rival is not None and rival.verdict != "better"))
 
 
 def one_answer(e: Evaluation, say: Language) -> str | None:
@@ -192,7 +202,7 @@ def warnings_of(result: Result, say: Language) -> list[str]:
             found.append(say("{a} was scored in {one}, {b} in {two}.", a=first.name, one=one, b=other.name, two=two))
     found += filter(None, (one_answer(e, say) for e in result.evaluations))
     chance = first.first.get("chance")
-    if chance is not None and all(e.first["accuracy_ci95"][0] <= chance for e in result.evaluations):
+    if chance is not None and not any(map(clear_of_chance, result.evaluations)):
         text = say("No model here is shown to be better than chance ({chance}).", chance=say.percent(chance))
         if first.is_general:
             text += " " + say("What was not there cannot be forgotten, so this says little.")
@@ -238,6 +248,8 @@ HELD = {
     "worse": ", but worse than {tuned}, from which it was made: take a larger quantisation",
     "not_shown": "; whether it lost more than {margin} against {tuned}, from which it was made, these rows do not decide",
 }
+LOSES = "; the simple baseline “{baseline}” does better"
+NO_BETTER = "; it is not shown to be better than the simple baseline “{baseline}”"
 
 
 def subject(result: Result, say: Language) -> str:
@@ -248,11 +260,29 @@ def subject(result: Result, say: Language) -> str:
 
 
 def doubts_of(result: Result, say: Language) -> list[str]:
-    """What keeps a score from settling anything: what ships was asked otherwise than the first, or its judge is not known."""
-    unlike = allowed_differences(result.evaluations[0], result.ships, say)
+    """What keeps a score from settling anything: what ships was asked otherwise than the first, or its judge is not known.
+
+    Nor does a score of what gives one answer to nearly all rows, or of what is not clear of guessing, however much worse
+    the first model was.
+    """
+    ships = result.ships
+    unlike = allowed_differences(result.evaluations[0], ships, say)
     unknown = result.measure == "judged" and not is_judge_known(result.evaluations[0])
     found = [say("the difference in {what}", what=what) for what in unlike]
-    return found + ([say("the judge's agreement with physicians")] if unknown else [])
+    found += [say("the judge's agreement with physicians")] if unknown else []
+    found += [say("one answer to nearly all rows")] if one_answer(ships, say) and not is_key_one_answer(ships) else []
+    return found + ([say("whether it does better than chance")] if not clear_of_chance(ships) else [])
+
+
+def is_key_one_answer(e: Evaluation) -> bool:
+    """Whether one answer is right nearly always; then giving it nearly always is no fault."""
+    gold = e.first.get("gold") or {}
+    return max(gold.values(), default=0) > CONSTANT * sum(gold.values())
+
+
+def clear_of_chance(e: Evaluation) -> bool:
+    """Whether a share's interval lies above chance, in every seed; true where there is no chance to hold it against."""
+    return all(m["accuracy_ci95"][0] > m["chance"] for m in e.metrics if m.get("chance") is not None)
 
 
 def lead(result: Result, say: Language, beside: list[str] | tuple = (), measured: bool = False) -> str:
@@ -267,15 +297,17 @@ def lead(result: Result, say: Language, beside: list[str] | tuple = (), measured
     margin = margin_text(main, say)
     text = say(LEADS[main.verdict], ships=subject(result, say), base=base.name, margin=margin)
     favourable, unsettled = main.verdict in ("better", "not_worse"), [*doubts_of(result, say), *beside]
+    held, rival = result.between(tuned.name, ships.name) if ships is not tuned else None, result.against_baseline
     if favourable and not measured:
         text += say(BY_SCORE)
-    elif favourable and not unsettled:
+    elif favourable and not unsettled and (held is None or held.passes) and (rival is None or rival.verdict == "better"):
         text += say(MAY)
-    held = result.between(tuned.name, ships.name) if ships is not tuned else None
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
     elif result.deployed is None:
         text += say("; no exported file was scored")
+    if rival and rival.verdict != "better":
+        text += say(LOSES if rival.verdict.startswith("worse") else NO_BETTER, baseline=say(rival.baseline))
     if favourable and unsettled:
         text += say(OPEN, what=", ".join(unsettled))
     return text + "."

@@ -135,6 +135,11 @@ class Result:
         return self.deployed or self.tuned
 
     @property
+    def against_baseline(self) -> Comparison | None:
+        """What ships against the strongest simple baseline."""
+        return next((c for c in self.against_baselines if c.candidate == self.ships.name), None)
+
+    @property
     def decisive(self) -> list[Comparison]:
         """What decides about it: against the first model, and against the one that it was made from."""
         pairs = [(self.evaluations[0].name, self.ships.name), (self.tuned.name, self.ships.name)]

@@ -14,7 +14,7 @@ from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
 from scoring import baselines, comparing, pairing, statistics
 from scoring.evaluations import EQUAL, Evaluation, read_evaluations
-from test_compare import evaluation, values
+from test_compare import beside, evaluation, values
 
 
 def test_every_sentence_keeps_its_places_in_portuguese():
@@ -28,6 +28,8 @@ def test_every_sentence_keeps_its_places_in_portuguese():
         sentences.BY_SCORE,
         sentences.MAY,
         sentences.OPEN,
+        sentences.LOSES,
+        sentences.NO_BETTER,
         *report.DECIDING.values(),
         *report.UNMEASURED.values(),
         baselines.TFIDF,
@@ -121,7 +123,7 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     assert told.tone == "warn" and "sem teste" in told.text and "2 pontos; 247 bastariam" in told.text
     assert not missing
     text = pages.render(report.page_of(parts, result, sides, 2, say), say, "md")
-    assert "é melhor que base-1B, mas pior que" in text and "<script" not in text
+    assert "é melhor que base-1B, mas pior que" in text and not re.search(r"(?<!\\)<script", text)
 
 
 def test_base_and_file_alone_make_a_page(tmp_path):
@@ -151,6 +153,107 @@ def test_a_model_may_take_another_s_place_only_where_forgetting_and_safety_were_
         ("safety", "en"): "f.gguf is better than base and may take its place.",
         ("safety", "pt-BR"): "f.gguf é melhor que base e pode ficar no lugar dele.",
     }
+
+
+@pytest.mark.parametrize(
+    ("rights", "simple", "first", "tone"),
+    [
+        ({"base": 1, "f.gguf": 3}, 2, "f.gguf is better than base and may take its place.", "good"),
+        (  # a bag of words does better: the page was green and said that the model may be used
+            {"base": 1, "f.gguf": 2},
+            3,
+            "f.gguf is better than base; the simple baseline “TF-IDF and logistic regression” does better.",
+            "bad",
+        ),
+        (
+            {"base": 1, "f.gguf": 3},
+            3,
+            "f.gguf is better than base; it is not shown to be better than the simple baseline “TF-IDF and logistic regression”.",
+            "warn",
+        ),
+        (  # the file lost what training gained, and its gate is red
+            {"base": 1, "sft": 3, "f.gguf": 2},
+            0,
+            "f.gguf is better than base, but worse than sft, from which it was made: take a larger quantisation.",
+            "bad",
+        ),
+    ],
+)
+def test_what_a_simple_baseline_or_a_larger_file_does_better_does_not_take_a_place(tmp_path, rights, simple, first, tone):
+    made = []
+    for name, right in rights.items():
+        more = {"model": f"x/{name}", "precision": "gguf f" if name.endswith("gguf") else "float32"}
+        made.append(evaluation(tmp_path / f"eval_{name}", [i % 4 < right for i in range(400)], **more))
+        beside(made[-1], baselines.TFIDF, ["A" if (i + 1) % 4 < simple else "B" for i in range(400)])
+    run_script("scripts/compare.py", *made, "--output_dir", tmp_path / "comparison")
+    for name, more in (("general", {"data": "general"}), ("safety", {"task": "safety"})):
+        pair = [evaluation(tmp_path / f"{name}_{which}", [True] * 400, model=which, **more) for which in ("base", "f.gguf")]
+        run_script("scripts/compare.py", *pair, "--output_dir", tmp_path / f"compare_{name}")
+    run_script("scripts/report.py", "--run", tmp_path)
+    assert json.loads((tmp_path / "summary.json").read_text())["first"] == first
+    page, alone = (tmp_path / "report.html").read_text(), (tmp_path / "comparison/comparison.html").read_text()
+    assert f'<div class="verdict {tone}">' in page and f'<div class="verdict {tone}">' in alone
+    # The words of the report's own files, linked from it.
+    links = re.findall(r'<a href="([^"]+)"', page)
+    assert links == ["comparison/comparison.html", "compare_general/comparison.html", "compare_safety/comparison.html"]
+    assert all((tmp_path / link).is_file() for link in links)
+
+
+@pytest.mark.parametrize(
+    ("base", "file", "doubt"),
+    [
+        (0, 27, "whether it does better than chance"),  # of answers that could not be read to answers that are guesses
+        (30, 95, "one answer to nearly all rows"),
+    ],
+)
+def test_a_score_that_says_nothing_of_the_model_settles_nothing(tmp_path, base, file, doubt):
+    """Both were "better by this score", in green."""
+    gold = {"A": 250, "B": 150}
+    one = evaluation(tmp_path / "eval_base", [i % 100 < base for i in range(400)], model="base", gold=gold)
+    two = evaluation(tmp_path / "f", [i % 100 < file for i in range(400)], model="x/f.gguf", precision="gguf f", gold=gold)
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
+    page = (tmp_path / "comparison/comparison.html").read_text()
+    said = f"f.gguf is better than base by this score; do not use it before this is settled: {doubt}."
+    assert f'<div class="verdict warn"><p class="first">{said}' in page
+
+
+def test_each_comparison_is_told_by_its_own_test_and_its_own_reach(tmp_path):
+    """The page named the first pair's test for all, and its smallest difference as what so many rows show."""
+    base = evaluation(tmp_path / "base", [i % 2 == 0 for i in range(200)])
+    file = evaluation(tmp_path / "f", [i % 2 == 0 or i < 30 for i in range(200)], model="f.gguf", precision="gguf f")
+    for seed in range(3):
+        right = [i % 2 == 0 or i < 90 + 3 * seed for i in range(200)]
+        evaluation(tmp_path / f"seed_{seed}", right, model="sft", model_sha256=str(seed))
+    run_script("scripts/compare.py", base, f"{tmp_path}/seed_*", file, "--output_dir", tmp_path / "c")
+    page = (tmp_path / "c/comparison.md").read_text()
+    assert "Tests: bootstrap over rows and seeds, exact McNemar test; intervals:" in page
+    reach = re.findall(r"smallest difference between (\S+) and (\S+) that 200 rows show four times in five: (\S+) points", page)
+    assert [pair[:2] for pair in reach] == [("base", "f.gguf"), ("sft", "f.gguf")] and reach[0][2] != reach[1][2]
+
+
+def test_a_page_in_markdown_ends_its_lists_and_shows_the_prompt(tmp_path):
+    """What followed a list without an empty line was read as part of its last item; the prompt was a title alone."""
+    one = evaluation(tmp_path / "a", [i % 2 == 0 for i in range(60)])
+    two = evaluation(tmp_path / "b", [True] * 50 + [False] * 10)
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
+    lines = (tmp_path / "c/comparison.md").read_text().splitlines()
+    after = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith("- ") and not lines[i + 1].startswith("- ")]
+    assert after and not any(after)
+    assert "  > Q0 \\<script\\>alert(1)\\</script\\> & $x$\\" in lines
+
+
+def test_options_that_the_prompt_does_not_list_stand_beside_a_question():
+    row = {"id": "1", "options": ["Anatomy", "Dental"], "prompt": "Which? Anatomy or Dental"}
+    assert not comparison_blocks._options(row, Language())
+    (part,) = comparison_blocks._options({**row, "prompt": "Subject:"}, Language())
+    assert part == ("options", "Anatomy · Dental")
+
+
+def test_what_was_measured_on_another_model_than_ships_is_said(tmp_path):
+    run = whole_run(tmp_path)
+    run_script("scripts/report.py", "--run", run)
+    page = (run / "report.html").read_text()
+    assert "Safety: harmful requests declined: measured on sft, not on sft-q4_k_m.gguf, the file that ships." in page
 
 
 def test_a_difference_that_compare_let_pass_is_told_by_the_report_too(tmp_path):
