@@ -115,26 +115,53 @@ def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Opti
 
 
 PICTURE = (
-    r"(?:imagem|imagens|im[áa]gen(?:es)?|figuras?|fotos?|fotograf[ií]as?|gr[áa]ficos?|images?|figure|photo(?:graph)?|picture)"
+    r"(?:imag(?:em|ens|es?)|im[áa]gen(?:es)?|figur(?:as?|es?)|fotos?|fotograf[ií]as?|gr[áa]ficos?|photo(?:graph)?s?|pictures?)"
 )
-POINTS = re.compile(  # a question that points at its picture: "figura abaixo", "la siguiente imagen", "image shown below"
-    rf"(?i)\b{PICTURE}\s+(?:\w+\s+)?(?:abaixo|a\s+seguir|ao\s+lado|a\s+continuaci[óo]n|below)\b(?!\s+d[aeo])"
+SHOWN = r"muestra\w*|observ\w+|aprecia\w*|señalad\w+|mostrad\w+|apresentad\w+|ilustrad\w+|adjunt\w+"
+POINTS = re.compile(  # a question that points at its picture: "figura abaixo", "pregunta vinculada a la imagen", "別に示す"
+    rf"(?i)\b{PICTURE}\s+(?:\w+\s+)?(?:abaixo|a\s+seguir|ao\s+lado|a\s+continuaci[óo]n|below|ci-dessous|ci-contre)\b(?!\s+d[aeo])"
     rf"|\b(?:the\s+following|a\s+seguinte|la\s+siguiente)\s+{PICTURE}\b"
+    rf"|\b(?:pregunta|quest[ãa]o)\s+(?:vinculad|asociad|associad|relacionad)\w*\s+(?:\w+\s+){{1,2}}{PICTURE}\b"
+    rf"|\b(?:{SHOWN})\s+(?:en\s+(?:la|las|el|los)|n[ao]s?)\s+{PICTURE}\b(?!\s+(?:d[aeo]|\w+[ao]l\b))"
+    rf"|\b(?:shown|seen|depicted|illustrated|pictured)\s+in\s+the\s+{PICTURE}\b(?!\s+of)"
+    r"|を別に示す|(?:下|次|左|右)の図|如[下上左右]?[图圖]|[见見下上左右附][图圖]所?示|(?:다음|아래)\s*그림"
+)
+NUMBERED = re.compile(  # an exam's question that names its picture: "seen in Figure A", "a figura 1", "imagen nº 12"
+    rf"\b(?i:{PICTURE}|fig\.|abbildung)\s*(?:n[º°.o]{{0,2}}\s*)?(?:[A-H]|\d{{1,2}})\b(?![.,]?\d|\s*%|\s+(?i:mil|million|per))"
 )
 
 EMBEDDED = re.compile(  # an image in the text itself, without two words that say what it shows
     r"""(?i)<img\b(?![^>]*\balt\s*=\s*["'][^"'>]*\w\s+\w)[^>]*>|!\[(?![^\]\n]*\w\s+\w)[^\]\n]*\]\([^)\n]+\)"""
 )
 
-SPEAKS = ("imag", "imág", "figur", "foto", "gráf", "graf", "photo", "pict")  # one of these, or POINTS finds nothing
+SPEAKS = (
+    "imag",
+    "imág",
+    "fig",
+    "foto",
+    "gráf",
+    "graf",
+    "photo",
+    "pict",
+    "abbild",
+    "示",
+    "図",
+    "图",
+    "圖",
+    "그림",
+)  # or none is found
 
 
-def _pointing(question: str) -> re.Match | None:
-    return POINTS.search(question) if holds_any(question.lower(), SPEAKS) else None
+def _pointing(question: str, exam: bool) -> re.Match | None:
+    if not holds_any(question.lower(), SPEAKS):
+        return None
+    return POINTS.search(question) or (NUMBERED.search(question) if exam else None)
 
 
 def with_image(cells: Cells, question: str, args) -> str:
-    """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
+    """The image's description before the question. A question whose image is neither here nor described cannot be answered.
+
+    A number of a figure says so in an exam's question alone: other texts, as those of articles, name figures by the way."""
     image, described = cells.value("image"), cells.text("image_text")
     if args.images == "ignore":
         return f"{described}\n\n{question}" if described else question
@@ -146,7 +173,9 @@ def with_image(cells: Cells, question: str, args) -> str:
         and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
     )
     if not shown and cells.text("text_only").casefold() not in NO:
-        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(question)
+        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(
+            question, cells.reading.shape == "mcq"
+        )
         if points:  # no column says whether there is one: the question does
             raise Unreadable(f"speaks of an image that is not here: '{points[0]}'")
         return question

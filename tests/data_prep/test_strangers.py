@@ -540,7 +540,23 @@ def test_a_table_without_a_line_of_names_is_asked_for_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "says", ["Veja a figura abaixo.", "TC: imagem a seguir.", "Según la siguiente imagen.", "See the image shown below."]
+    "says",
+    [
+        "Veja a figura abaixo.",
+        "TC: imagem a seguir.",
+        "Según la siguiente imagen.",
+        "See the image shown below.",
+        "Pregunta asociada a la imagen. Señale la correcta.",
+        "La lesión se observa en la imagen.",
+        "An ECG is obtained as seen in Figure A.",
+        "His rash (Figures B and C) is painless.",
+        "A seta da figura 2 aponta para o baço.",
+        "Imagen nº 12: señale el diagnóstico.",
+        "The lesion is shown in the photograph.",
+        "皮疹如图所示。",
+        "胸部の写真を別に示す。",
+        "다음 그림은 심전도이다.",
+    ],
 )
 def test_a_question_that_points_at_a_picture_needs_it(says):
     rows = exam()
@@ -549,8 +565,24 @@ def test_a_question_that_points_at_a_picture_needs_it(says):
     assert [i for i, row in enumerate(made) if isinstance(row, str)] == [4] and "image" in made[4]
     _, made = read([row | {"imagem": ""} | ({"imagem": "fig1"} if i == 7 else {}) for i, row in enumerate(rows)])
     assert [i for i, row in enumerate(made) if isinstance(row, str)] == [7]  # a column says it
-    rows[4]["enunciado"] = "A imagem corporal abaixo do ideal é um fator de risco?"
-    assert not isinstance(read(rows)[1][4], str)
+    spoken_of = (
+        "A imagem corporal abaixo do ideal é um fator de risco?",
+        "Os trastornos relacionados con la imagen corporal son frecuentes?",
+        "A lesão observada na imagem de ressonância é um cisto.",
+        "The cost rose to the figure 12 million a year.",
+        "Según las guías, ¿qué muestra mejor la imagen por resonancia?",
+    )
+    for says in spoken_of:
+        rows[4]["enunciado"] = says
+        assert not isinstance(read(rows)[1][4], str), says
+
+
+def test_a_figure_of_an_article_is_named_by_the_way():
+    rows = [
+        {"question": f"As Figure 1 of study {i} shows, does drug {i} help?", "answer": f"Drug {i} helps in {i} days."}
+        for i in range(30)
+    ]
+    assert not any(isinstance(row, str) for row in read(rows)[1])
 
 
 def test_a_question_with_a_picture_is_protected_and_may_be_asked_as_it_stands(tmp_path):
