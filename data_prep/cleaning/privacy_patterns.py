@@ -36,6 +36,12 @@ STREET = (
 )
 CALLING = r"(?:[Tt]el(?:efone|ephone|[ée]fono|ef|f)?s?|[Tt]lf(?:no)?s?|[Tt]fno|[Mm]óvil|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
 OF_A_PERSON = r"(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)"
+# "R." is a name's initial too, and "av" is Swedish for "of": they are roads before a name, "av" also where a place begins.
+ROAD = (
+    r"[Rr]ua|(?<![\w.])R\.(?=[ ](?:D[AEO]S?[ ]|d[aeo]s?[ ])?(?:\p{Lu}|\d+[ ]d[eo][ ]\p{Lu}))|[Aa]v(?:enida|\.)|Av(?=[ ]\p{Lu}\p{Ll})"
+    r"|(?<=(?:\b(?:[nd]a|pela|à|em|la)[ ]|[:,;(\n]\s?|^))av(?=[ ]\p{Lu}\p{Ll})|[Tt]ravessa|[Aa]lameda|[Rr]odovia|[Pp]raça|[Ee]strada|RUA|AVENIDA"
+)
+NO_MEASURE = r"(?![ ]?(?:%|(?:anos|años|meses|years|months|år|mg|kg|ml)\b))"
 # Type: patterns. Where two overlap the type that stands first here is taken; what stands in a lookbehind is context and stays.
 PATTERNS = {
     "EMAIL": [
@@ -98,7 +104,7 @@ PATTERNS = {
     ],
     "ADDRESS": [
         rf"(?<![\w.,/-])\d{{1,5}}[A-Z]?[ ](?:[NSEW]\.?[ ])?(?:{WORD}[ ]|\d+(?:st|nd|rd|th)[ ]){{1,3}}(?:{STREET})\b\.?(?:,?[ ](?:[Aa]pt|[Ss]uite|[Ss]te|[Uu]nit|#)\.?[ ]?\w+)?",
-        r"\b(?:[Rr]ua|R\.|[Aa]v(?:enida)?\.?|[Tt]ravessa|[Aa]lameda|[Rr]odovia|[Pp]raça|[Ee]strada|RUA|AVENIDA)[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)(?:[ ](?:\p{Lu}[\p{L}.]*|\d+|d[aeo]s?|e|D[AEO]S?)){0,6},?[ ]?(?:n[º°.o]{1,2}[ ]?)?\d{1,5}\b(?:[ ]?[,-][ ]?(?:apto?|ap|bloco|casa)\.?[ ]?\w+)*",
+        rf"\b(?:{ROAD})[ ](?:\p{{Lu}}[\p{{L}}.]*|\d+|d[aeo]s?|e|D[AEO]S?)(?:[ ](?:\p{{Lu}}[\p{{L}}.]*|\d+|d[aeo]s?|e|D[AEO]S?)){{0,6}},?[ ]?(?:n[º°.o]{{1,2}}[ ]?)?\d{{1,5}}\b{NO_MEASURE}(?:[ ]?[,-][ ]?(?:apto?|ap|bloco|casa)\.?[ ]?\w+)*",
         r"(?<=\b(?:[Dd]omicilio|[Dd]irecci[óo]n|[Ee]ndereço|[Ll]ogradouro|[Rr]esidência)\s?:\s{0,3})\S[^\n]{3,90}?(?=\.?\s*(?:\n|$))",
         r"(?<!\w)(?:(?:[Cc]alle|CALLE|[Aa]vda\.?|[Aa]venida|Paseo|Pº|Plaza|Pza\.?|Camino|Carretera|Ctra\.?|Ronda|Urbanización)[ ]|[Cc]/[ ]?)(?:\p{L}[\p{L}.´'’-]*[ ]?){1,7},?[ ]?(?:n[º°.o]{1,2}[ ]?)?(?:\d{1,4}(?:[ ]?-[ ]?\d{1,4})?\b|s/n)(?:[ ]?[,.-]{0,2}[ ]?\b(?:P?\d{1,3}[ºª°]?[ -]?[A-L]?|Bajo|[A-L]|Izq\w*|D(?:cha|rcha))\b(?![.,]?\d)){0,3}",
     ],
