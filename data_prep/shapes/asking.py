@@ -11,7 +11,7 @@ from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
 from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate
-from data_prep.shapes.suggesting import left_out, no_shape, pasted
+from data_prep.shapes.suggesting import graded_by, left_out, no_shape, pasted
 from data_prep.shapes.unused import joined_labels
 from data_prep.words.names import plain, words_of
 
@@ -29,8 +29,11 @@ def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, show
     close = [c for c in others if best.score - c.score <= REACH]
     if close:
         shapes = sorted([best, *close], key=lambda c: c.reading.shape)
-        lines = "\n       or\n".join(pasted(c.reading, c.unused) for c in shapes)
-        kinds = " or ".join(c.reading.shape for c in shapes)
+        ways = [pasted(c.reading, c.unused) for c in shapes]
+        kinds = [c.reading.shape for c in shapes]
+        if graded := graded_by(found, columns):
+            ways, kinds = [pasted(graded), *ways], [graded.shape, *kinds]
+        lines, kinds = "\n       or\n".join(ways), " or ".join(kinds)
         raise UserError(f"{shown}: its rows can be {kinds} (fields: {', '.join(map(str, columns))}). Paste one:\n{lines}")
     for name, more in best.rivals.items():
         both = [best.reading.fields[name], *more]

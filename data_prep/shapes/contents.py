@@ -5,8 +5,8 @@ import re
 
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
-from data_prep.values.strict import cell, is_missing
-from data_prep.values.turns import role_of, speakers_of
+from data_prep.values.strict import Unreadable, cell, is_missing
+from data_prep.values.turns import role_of, speakers_of, tagged_turns
 from data_prep.words.phrases import asks
 
 INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
@@ -95,10 +95,18 @@ TAGGED = re.compile(
 
 
 def holds_dialogue(value) -> bool:
-    """Whether a text holds turns of both sides: `<user>: … <bot>: …`, or lines that begin with a speaker."""
+    """Whether a text holds turns of both sides, by marks or speakers of lines, that are not told apart from the first on."""
     said = [next(g for g in hit.groups() if g) for hit in TAGGED.finditer(str(value))] + speakers_of(str(value))
     sides = {role_of(speaker, {}) for speaker in said}
-    return len(said) > 2 and {"human", "gpt"} <= sides
+    return len(said) > 2 and {"human", "gpt"} <= sides and not _turns_told(value)
+
+
+def _turns_told(value) -> bool:
+    """Whether a text's turns are told apart by marks, from the first on to one that asks."""
+    try:
+        return bool(tagged_turns(str(value)))
+    except Unreadable:
+        return False
 
 
 ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker on a line of its own: DOCTOR O721

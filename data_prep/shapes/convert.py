@@ -11,7 +11,7 @@ from data_prep.shapes.reading import Reading
 from data_prep.templates.marks import marked_turns
 from data_prep.values.choices import Option, fold_text, is_option_text, key_letters
 from data_prep.values.strict import Unreadable, answer_text, is_missing, mark_of, text_of
-from data_prep.values.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, told
+from data_prep.values.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, tagged_turns, told
 from data_prep.words.names import ANNULLED, YES
 
 
@@ -139,12 +139,15 @@ def _alpaca(cells: Cells, args) -> dict:
 
 def _answered(cells: Cells, question: str, answer: str, thought: dict, args, system: str = "") -> dict:
     """The question with its answer; a dialogue where the row has a history before them."""
-    history = cells.value("history")
-    if is_missing(history):
+    history, within = cells.value("history"), tagged_turns(question)
+    if is_missing(history) and len(within) <= 1:
         first = {"system": system} if system else {}
+        question = within[0].text if within else question
         return {"task": "open", "question": question, "answer": answer, **cells.extra(), **thought, **first}
     customs = customs_of(args, cells.reading)
-    turns = told([*messages_of(history), Turn("human", question), Turn("gpt", answer, thought.get("thought", ""))], customs)
+    before = [] if is_missing(history) else messages_of(history)
+    asked = within or [Turn("human", question)]
+    turns = told([*before, *asked, Turn("gpt", answer, thought.get("thought", ""))], customs)
     turns, _ = exchange(turns, customs)
     told_of = {**cells.provenance(), **cells.language()}
     return {"task": "dialogue", "conversations": [_turn(t) for t in cells.with_system(turns, system)], **told_of}

@@ -95,7 +95,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     if len(ways) > 1 and strict:
         each = {language: _candidates(rules, sample, columns, wish, passed | others) for language, others in ways.items()}
         if all(each.values()):
-            raise ask_of_tongues({name: max(found, key=lambda c: c.score) for name, found in each.items()}, ways, shown)
+            raise ask_of_tongues(each, ways, columns, shown)
     passed |= next(iter(ways.values()), set())
     found = _candidates(rules, sample, columns, wish, passed) or _candidates(rules, sample, with_empty(columns), wish, passed)
     found = [c._replace(reading=dataclasses.replace(c.reading, explode=explode, pairs=pairs)) for c in found]

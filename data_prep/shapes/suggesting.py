@@ -25,6 +25,16 @@ def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | N
     return to_paste(*lines)
 
 
+def graded_by(found: list[Candidate], columns: dict[str, Column]) -> Reading | None:
+    """Questions whose answers a column of 0 and 1 may mark as right and wrong, where one reading answers and one sorts by it."""
+    marks = {c.reading.fields["label"] for c in found if c.reading.shape == "classification"}
+    answered = [c.reading.fields for c in found if c.reading.shape == "qa"]
+    marks = [c for c in marks if fits("score", columns[c]) and columns[c].distinct == 2]
+    if len(marks) != 1 or len(answered) != 1 or "answer" not in answered[0]:
+        return None
+    return Reading("graded", {"question": answered[0]["question"], "completion": answered[0]["answer"], "score": marks[0]})
+
+
 # What is put aside in an object -> the shape that it makes of a text, and what the text is then.
 ASIDE = (("options", "mcq", "question"), ("label", "classification", "text"), ("answer", "qa", "question"))
 

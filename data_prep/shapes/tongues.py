@@ -5,7 +5,7 @@ from data_prep.shapes.columns import Column
 from data_prep.shapes.fitting import option_columns
 from data_prep.shapes.nested import items_of
 from data_prep.shapes.rules import ASKED, Candidate
-from data_prep.shapes.suggesting import pasted
+from data_prep.shapes.suggesting import graded_by, pasted
 from data_prep.words.names import OPTION_TEXTS, name_and_language, plain
 from data_prep.words.phrases import meanings
 
@@ -46,9 +46,13 @@ def _of_options(column: Column) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def ask_of_tongues(found: dict[str, Candidate], ways: dict[str, set[str]], shown: str) -> UserError:
+def ask_of_tongues(
+    found: dict[str, list[Candidate]], ways: dict[str, set[str]], columns: dict[str, Column], shown: str
+) -> UserError:
     """What to ask of a file that is whole in several languages."""
-    lines = "\n       or\n".join(pasted(found[language].reading, sorted(ways[language])) for language in found)
+    best = {language: max(some, key=lambda c: c.score).reading for language, some in found.items()}
+    taken = {language: graded_by(some, columns) or best[language] for language, some in found.items()}
+    lines = "\n       or\n".join(pasted(taken[language], sorted(ways[language])) for language in found)
     return UserError(
         f"{shown}: its columns say the same in several languages ({', '.join(found)}), and a row is of one. Paste one; for both, "
         f"prepare the file twice:\n{lines}"

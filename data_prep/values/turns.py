@@ -181,6 +181,28 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
     return [Turn(name, "\n".join(filter(None, said))) for name, said in turns]
 
 
+TURN_MARK = re.compile(  # "<user>: …"; without the colon "<patient>" can stand for a name that was taken out
+    r"<\|?(user|human|patient|bot|assistant|doctor|gpt|ai|model)\|?>\s*[:：]", re.I
+)
+
+
+def tagged_turns(text: str) -> list[Turn]:
+    """A question's turns where the text begins with the mark of one who asks and every turn has such a mark; [] of other texts.
+
+    A mark of the answer at the end is none. Raises Unreadable where the last turn is an answer: a second one would follow.
+    """
+    hits = list(TURN_MARK.finditer(text))
+    if not hits or text[: hits[0].start()].strip() or role_of(hits[0][1], {}) != "human":
+        return []
+    ends = [*(hit.start() for hit in hits[1:]), len(text)]
+    turns = [Turn(hit[1], text[hit.end() : end].strip()) for hit, end in zip(hits, ends, strict=True)]
+    if not turns[-1].text:
+        turns.pop()
+    if not turns or role_of(turns[-1].role, {}) != "human":
+        raise Unreadable("the turns within the question end with an answer")
+    return turns
+
+
 def speakers_of(value) -> list[str]:
     """The speakers of a value as they are written; of text the names in marks, before a colon or in brackets. [] where none."""
     try:

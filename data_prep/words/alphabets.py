@@ -11,7 +11,8 @@ FIRSTS = frozenset(a[0] for a in ALPHABETS)
 CIRCLED = dict(zip("①②③④⑤⑥⑦⑧⑨", "123456789", strict=True))
 VARIANTS = {"أ": "ا", "إ": "ا", "آ": "ا", "الف": "ا", "ألف": "ا", "هـ": "ه"} | CIRCLED
 TOKEN = "|".join(["الف", "ألف", "هـ", f"[أإآ{''.join(a + a.upper() for a in ALPHABETS[:-1])}]"])
-MARK = rf"(?:\(({TOKEN})\)|({TOKEN})\s?[).:\-–）．：、])|([{''.join(CIRCLED)}])"
+# A small Greek letter that a hyphen joins to a word is a part of its name: "α-ketoglutarate".
+MARK = rf"(?:\(({TOKEN})\)|(?![α-η]-\w)({TOKEN})\s?[).:\-–）．：、])|([{''.join(CIRCLED)}])"
 LETTERED = re.compile(rf"\s*[-*]?\s*(?:{MARK})\s*(.*)", re.S)
 LINE = re.compile(rf"(?m)^[ \t]*(?:[-*][ \t]*)?(?:\*\*)?(?:{MARK})(?:\*\*)?[ \t]*")
 INLINE = re.compile(rf"(?:(?<=\s)|^)(?:\(?({TOKEN})\)|([{''.join(CIRCLED)}]))\s*")

@@ -108,6 +108,7 @@ for _name, _aliases in NAMES.items():
         ALIASES.setdefault(_alias, []).append(_name)
 TOGETHER = (  # a question and its answer where both are there: cards, translations, rows of a tuning service
     ("front", "back"),
+    ("body", "idealanswer"),
     ("src", "tgt"),
     ("inputs", "targets"),
     ("inputtext", "outputtext"),

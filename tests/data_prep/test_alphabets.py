@@ -112,3 +112,13 @@ def test_lists_in_open_questions_and_in_prose_stay_as_they_are(tmp_path):
     assert len(written(tmp_path, "x.txt", prose)) == 1
     with pytest.raises(UserError, match="lettered options"):
         written(tmp_path, "y.txt", "\n".join(f"{i}. Что верно?\nа) вода\nб) покой\nв) сон" for i in range(24)))
+
+
+def test_a_greek_prefix_is_a_part_of_the_options_name():
+    prefixed = [{"A": "α-cetona", "B": "β-cetona", "C": "γ-cetona", "D": "δ-cetona"}, "(A) α-cetona\n(B) β-cetona\n(C) γ-cetona"]
+    for options in prefixed:
+        read_as = options_of(options)
+        assert [o.text for o in read_as[:3]] == ["α-cetona", "β-cetona", "γ-cetona"] and key_letters("B", read_as, "letter") == [
+            "B"
+        ]
+    assert [o.text for o in options_of(["α- um", "β- dois", "γ- três"])] == ["um", "dois", "três"]

@@ -52,6 +52,36 @@ def test_a_system_turn_beside_two_sides_is_kept_and_pairs_in_a_list_are_turns():
     assert [t["value"] for t in read(turns)[1][0]["conversations"]] == [asked(0), told(0), asked(1), told(1)]
 
 
+def test_turns_within_an_instruction_are_turns():
+    def row(i: int, text: str) -> dict:
+        return {"instruction": text.format(asked(i), told(i), asked(i + 1)), "output": told(i + 1)}
+
+    texts = [" <user>: {0} <bot>: {1} <user>: {2}", "<user>： {2}", "<User>: {2}\n<bot>:", "{2} Tell <patient> and <bot>."]
+    _, made = read([row(i, texts[0]) for i in range(20)] + [row(20 + i, text) for i, text in enumerate(texts[1:])])
+    assert [t["value"] for t in made[0]["conversations"]] == [asked(0), told(0), asked(1), told(1)]
+    assert [made[i]["question"] for i in (20, 21, 22)] == [asked(21), asked(22), asked(23) + " Tell <patient> and <bot>."]
+    _, made = read([row(i, texts[0]) for i in range(20)] + [row(20, "<user>: {0} <bot>: {1}")])
+    assert "end with an answer" in made[20]
+
+
+def test_bioasq_body_is_asked_and_its_ideal_answer_told():
+    rows = [{"body": asked(i), "type": "summary", "ideal_answer": [told(i)], "documents": ["u"], "id": i} for i in range(24)]
+    reading, made = read(rows)
+    assert reading.shape == "qa" and (made[3]["question"], made[3]["answer"]) == (asked(3), told(3))
+    with pytest.raises(UserError, match=r"(?s)exact_answer.*{question: body, answer: ideal_answer}"):
+        read([row | {"exact_answer": [ILLS[i % 10]]} for i, row in enumerate(rows)])
+
+
+def test_answers_beside_marks_of_two_are_offered_as_graded():
+    rows = [{"id": i, "label": i % 2, "question": asked(i), "answer": told(i)} for i in range(24)]
+    with pytest.raises(UserError, match=r"fields: {question: question, completion: answer, score: label}"):
+        read(rows)
+    rows = [row | {"question_es": f"¿{asked(i)}", "answer_es": f"{told(i)} Sí."} for i, row in enumerate(rows)]
+    rows = [{("question_en" if k == "question" else "answer_en" if k == "answer" else k): v for k, v in r.items()} for r in rows]
+    with pytest.raises(UserError, match=r"fields: {question: question_es, completion: answer_es, score: label}"):
+        read(rows)
+
+
 NEAR = {
     "names of people": [{"patient": f"John Smith {i}", "doctor": f"Anna Jones {i}"} for i in range(24)],
     "turns of one conversation": [{"conversation_id": i // 3, "user": asked(i), "assistant": told(i)} for i in range(24)],

@@ -297,7 +297,7 @@ ASKED = [
     ("numbers.jsonl", lines({"question": Q, "options": ["1", "2", "3"], "answer": 2}), "answer_base: text"),
     ("pred.jsonl", lines({"question": Q, "options": ["x", "y"], "answer": "B", "pred": "A"}), "ignore: [pred]"),
     ("letters.jsonl", lines(*({"question": f"{Q}{i}", "options": ["x", "y"], "answer": "AB"[i], "coluna": "BA"[i]} for i in (0, 1))), "ignore: [coluna]"),
-    ("bot.jsonl", lines({"instruction": "<user>: q <bot>: a <user>: r", "output": "b"}), "holds whole dialogues"),
+    ("bot.jsonl", lines({"instruction": "[user] q [bot] a [user] r", "output": "b"}), "holds whole dialogues"),
     ("exam.txt", "\n".join(f"Questão {i}\nQual?\na) x\nb) y\nc) z\nd) w\n" for i in range(4)), "questions with lettered options"),
     ("prompts.jsonl", lines(*({"text": f"Qual {i}?\nA) x\nB) y\nC) z"} for i in range(3))), "questions with lettered options"),
     ("turns.jsonl", lines({"question": Q, "answer": "a", "extra": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}), "extra"),
