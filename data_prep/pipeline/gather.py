@@ -271,6 +271,23 @@ def one_answer_to_many(rows: Rows) -> str:
     )
 
 
+LOOKED_AT, ONE_LENGTH = 2000, 16  # rows, evenly spread, and the characters between the shortest and the longest: a last word
+
+
+def cut_at_one_length(rows: Rows) -> str:
+    """What to say where many questions or answers end in dots at one length, as a page's list shows the beginnings of texts."""
+    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
+    some = [rows.store.get(int(i))[0] for i in open_rows[:: len(open_rows) // LOOKED_AT + 1]]
+    for name in ("question", "answer"):
+        ends = sorted(len(row[name]) for row in some if row[name].endswith(("...", "…")))
+        if len(ends) >= max(MANY, OF_ALL * len(some)) and ends[-1] - ends[len(ends) // 20] <= ONE_LENGTH:
+            return (
+                f"warning: {len(ends):,} of {len(some):,} {name}s that were looked at end in dots after {ends[-1]} characters at "
+                "most: they seem to be cut off where they come from, and are learnt so"
+            )
+    return ""
+
+
 # ---------------------------------------------------------------------------------------------- what is protected
 
 

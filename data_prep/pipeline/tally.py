@@ -15,7 +15,7 @@ SAME_FILE = (
     "`exam`? Of one file recipes/my_exam holds a part out: run_recipe.py recipes/my_exam --variables '{rows: FILE}'"
 )
 
-NO_IMAGE = "needs an image"
+NO_IMAGE = ("needs an image", "speaks of an image")
 AS_TEXT = "; where their texts stand without the pictures, pass --images ignore"
 
 

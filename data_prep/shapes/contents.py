@@ -61,6 +61,16 @@ def _runs_on(text: str) -> bool:
     return len(runs) >= 10 and sum(runs) >= 0.3 * len(text)
 
 
+JUDGED = re.compile(r"[ \t]*\d+[ \t]+-?\d+[ \t]+\D")  # TREC's: the question's number, the passage's mark, the passage
+MARKED_WORD = re.compile(r"\s*\S+\s+(?:O|[BI]-\S+)(?:\s.*)?")
+
+
+def _mostly(line: re.Pattern, text: str) -> bool:
+    """Whether nearly every line of a text begins so, and they are more than a few."""
+    lines = [one for one in text.splitlines() if one.strip()]
+    return len(lines) >= 20 and sum(bool(line.match(one)) for one in lines) >= 0.9 * len(lines)
+
+
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
@@ -78,6 +88,8 @@ NO_PROSE = (
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
     ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
+    ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
+    ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
 )
 
 

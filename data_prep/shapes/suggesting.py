@@ -2,6 +2,7 @@
 
 from data_prep.common.errors import UserError
 from data_prep.shapes.columns import Column, objects_in, share
+from data_prep.shapes.contents import MARKED_WORD
 from data_prep.shapes.fitting import candidates, fits, option_columns
 from data_prep.shapes.nested import intents
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
@@ -259,6 +260,8 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
             bare += " They are questions with options, and no column holds the key; add one, or name it."
         if shape != "mcq" and len(texts) == len(columns) == 1:
+            if share([texts[0], *columns[texts[0]].values], MARKED_WORD.fullmatch) >= 0.9:
+                return f"{shown}: it holds a word with its mark on each line, as marked entities stand: no shape here takes them."
             return (
                 f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"
             )

@@ -345,6 +345,24 @@ def test_questions_of_a_name_that_says_nothing_are_offered_with_their_options_an
         read(rows)
 
 
+@pytest.mark.parametrize("cut, told_of_it", [(80, True), (0, False)])
+def test_questions_that_were_cut_off_are_told(tmp_path, capsys, cut, told_of_it):
+    rows = [{"question": asked(i) * (1 + i % 4) + (" Then" * (i % 7) + "...") * (not cut), "answer": told(i)} for i in range(60)]
+    rows = [row | {"question": row["question"][:cut] + "..."} if cut and len(row["question"]) > cut else row for row in rows]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    prepare(Args(inputs=[str(tmp_path / "x.json")], near_duplicates="off", output_dir=str(tmp_path / "out")))
+    assert ("end in dots after 83 characters at most" in capsys.readouterr().out) is told_of_it
+
+
+@pytest.mark.parametrize("line", ["{0} {1} Passage {0} of {1} words on fever.", "fever B-Sign{0}", "word{0}\tO\tx"])
+def test_lines_of_judged_passages_and_of_marked_words_are_no_text(tmp_path, line):
+    lines = "\n".join(line.format(i, i % 4 - 1) for i in range(40))
+    for name in ("x.txt", "x.tsv"):
+        (tmp_path / name).write_text(lines)
+        with pytest.raises(UserError, match=r"two numbers before each text|word with its mark|no shape fits"):
+            prepare(Args(inputs=[str(tmp_path / name)], output_dir=str(tmp_path / "out")))
+
+
 @pytest.mark.parametrize("filler, told_of_it", [(45, True), (19, False)])
 def test_one_answer_to_many_questions_is_told(tmp_path, capsys, filler, told_of_it):
     rows = [{"question": asked(i), "answer": told(i)} for i in range(5)]
