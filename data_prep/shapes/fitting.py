@@ -113,7 +113,7 @@ NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"
 
 def option_columns(columns: dict[str, Column]) -> list[str]:
     """Columns that hold one option each (opa, opb, …; option1, …; A, B, C, D), in their order; [] where there are none."""
-    if found := _option_columns(columns):
+    if found := _option_columns(columns) or _numbered_options(columns):
         return found
     named = [(c, *name_and_language(c)) for c in columns]
     if len({language for _, _, language in named if language}) != 1:
@@ -166,6 +166,17 @@ def _option_columns(columns: dict[str, Column]) -> list[str]:
     if not best and alphabets.in_order([alphabets.canonical(name) for name in others]):
         return others if all(columns[c].kind in ("text", "number", "bool", "empty") for c in others) else []
     return best
+
+
+def _numbered_options(columns: dict[str, Column]) -> list[str]:
+    """Columns of texts called 1, 2, 3 … beside a question whose answer is always one of these names; [] of other files."""
+    numbered = numbered_texts(columns)
+    keys = [c for name, c in columns.items() if "answer" in meanings(name) and name not in numbered]
+    names = {str(name).strip() for name in numbered}
+    asked = any("question" in meanings(name) for name in columns)
+    if len(numbered) < 3 or len(keys) != 1 or not asked or not keys[0].values:
+        return []
+    return numbered if share(keys[0].values, lambda v: str(v).strip() in names) >= 0.95 else []
 
 
 def numbered_texts(columns: dict[str, Column]) -> list[str]:

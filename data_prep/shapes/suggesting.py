@@ -3,8 +3,8 @@
 from data_prep.common.errors import UserError
 from data_prep.shapes.columns import Column, objects_in, share
 from data_prep.shapes.contents import MARKED_WORD
-from data_prep.shapes.fitting import candidates, fits, option_columns
-from data_prep.shapes.nested import intents
+from data_prep.shapes.fitting import candidates, fits, numbered_texts, option_columns
+from data_prep.shapes.nested import intents, items_of
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF, STORED, Candidate
 from data_prep.shapes.unused import explains, is_case, joined_labels, put_aside, sorts, splits
@@ -146,6 +146,7 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
 
     The lines are to be mended; with a column's name in each place they say how, and run as they stand.
     """
+    free = [c for c in free if "prompt" not in words_of(c.name)] or free  # what a model was asked is no answer
     longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
     asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
     if "question" in lacking and asking and lacking[0] == "question":
@@ -172,12 +173,15 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
     labels = [c for c in labels if not _is_id(c) and _sorts_few(columns[c])]
     long = [c for c in texts if c not in labels and columns[c].length > 20 and not explains(columns[c])]
     sums = [c for c in long if SUMS_UP & set(words_of(c))]
-    if len(sums) == 1 and len(long) == 2:
-        whole = next(c for c in long if c not in sums)
+    others = sorted((c for c in long if c not in sums), key=lambda c: -columns[c].length)
+    if len(sums) == 1 and others and all(columns[others[0]].length >= 2 * columns[c].length for c in others[1:]):
+        whole = others[0]
         return (
             f"It seems that {sums[0]} sums up {whole}. As its answer that is learnt for any text: ask for a summary with "
             f"--system. Paste:\n{pasted(Reading('qa', {'question': whole, 'answer': sums[0]}))}"
         )
+    if len(labels) > 1 and len(long) == 2:  # of pairs of texts it is told whether they fit, beside who wrote them
+        labels = [c for c in labels if columns[c].sorts_by_truth or {str(v) for v in columns[c].values} == {"0", "1"}]
     answered = any("question" in meanings(c) for c in long) and any(ANSWER_WORDS & set(words_of(c)) for c in long)
     if len(labels) != 1 or len(long) not in (1, 2) or answered:
         return ""
@@ -201,7 +205,15 @@ def _sorts_few(column: Column) -> bool:
 
 
 def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
-    """What to mend where one column holds lists of texts, as options are, and no name says so; "" where none does."""
+    """What to mend where one column holds lists of texts, as options are, or objects with an answer each; "" of other files."""
+    asked = [n for n in texts if "question" in meanings(n)]
+    told = {c.name: key for c in columns.values() if c.kind == "list" and (key := _told_in(c))}
+    if len(asked) == 1 and len(told) == 1:
+        [(listed, answer)] = told.items()
+        more = [n for n in texts if n not in asked and columns[n].length >= 20]
+        fields = {"question": asked[0], "answer": answer}
+        lines = pasted(Reading("qa", fields, explode=listed), [], {"context": more[0]} if len(more) == 1 else {})
+        return f"{listed} lists answers to one question. For a row of each paste:\n{lines}"
     lists = [c.name for c in columns.values() if c.kind == "list" and fits("options", c)]
     asking = [n for n in texts if share(columns[n].values, lambda v: str(v).rstrip().endswith("?")) >= 0.3]
     if len(lists) != 1 or len(asking) != 1:
@@ -209,6 +221,17 @@ def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
     keys = [c.name for c in columns.values() if c.kind == "number" and 2 <= c.distinct <= 10 and c.length <= 2]
     fields = {"question": asking[0], "options": lists[0], "answer": keys[0] if len(keys) == 1 else "YOUR_FIELD"}
     return f"{lists[0]} holds lists, as options are. Paste, and say which column is the key:\n{pasted(Reading('mcq', fields))}"
+
+
+def _told_in(column: Column) -> str:
+    """The name under which all objects of a column's lists have a text that is called an answer; "" where none or several are."""
+    items = items_of(column)
+    objects = [i for i in items if isinstance(i, dict)]
+    if not items or len(objects) < len(items):
+        return ""
+    called = [k for k in objects[0] if "answer" in meanings(k) or ANSWER_WORDS & set(words_of(k))]
+    whole = [k for k in called if all(isinstance(o.get(k), str) and o[k].strip() for o in objects)]
+    return whole[0] if len(whole) == 1 else ""
 
 
 def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str, list[str], dict[str, str]]:
@@ -240,7 +263,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(short(str(c)) for c in columns) or "none"
     if wish.shape == "auto" and any(len(str(c)) > LONG_NAME for c in columns):  # lines would make a cell the name of a field
         return f"{shown}: no shape fits its fields ({has}). Give it a line of names, where its first line is a row."
-    options = bool(option_columns(columns) or candidates("options", columns))
+    options = bool(option_columns(columns) or candidates("options", columns) or len(numbered_texts(columns)) >= 3)
     shape, needs, fields = _nearest(columns, wish, options)
     texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name)]
     if wish.shape == "auto" and not options and (hint := _of_listed(columns, texts) or _likelier(columns, texts)):

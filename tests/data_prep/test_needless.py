@@ -82,6 +82,56 @@ def test_answers_beside_marks_of_two_are_offered_as_graded():
         read(rows)
 
 
+OFFERED = {
+    "answers in a list of objects": (
+        {
+            "question": "Sad for {i} weeks?",
+            "description": "It began {i} weeks ago, after my work.",
+            "answers": [{"answer_text": "Rest {i}."}],
+        },
+        r"fields: {question: question, answer: answer_text, context: description}\n +explode: answers",
+    ),
+    "options without a key": ({"question": "Which drug {i}?", "1": "a{i}", "2": "b{i}", "3": "c{i}"}, "no column holds the key"),
+    "a text and its summary": (
+        {
+            "NLM Question": "I have a fever for {i} days now, and what I took is of no help at all.",
+            "Summary": "Help for a fever of {i} days?",
+            "Question Focus": "a fever of {i} days",
+        },
+        "fields: {question: NLM Question, answer: Summary}",
+    ),
+    "pairs of questions": (
+        {"who": 3, "one": "Is drug number {i} safe?", "other": "May I take drug {i}, please?", "same": "{mark}"},
+        "fields: {text: other, label: same, context: one}",
+    ),
+    "what a model was asked": (
+        {
+            "question": "What is drug {i}?",
+            "model_prompt": "You are a doctor, be brief, and tell what drug {i} is.",
+            "said": "It is number {i}.",
+        },
+        "fields: {question: question, answer: said}",
+    ),
+}
+
+
+@pytest.mark.parametrize("row, lines", OFFERED.values(), ids=OFFERED.keys())
+def test_lines_to_paste_are_the_likeliest(row, lines):
+    def filled(value, i: int):
+        if isinstance(value, list):
+            return [{k: filled(v, i) for k, v in value[0].items()}] * (1 + i % 2)
+        return value.format(i=i, mark=i % 2) if isinstance(value, str) else i % value
+
+    with pytest.raises(UserError, match=lines):
+        read([{name: filled(value, i) for name, value in row.items()} for i in range(30)])
+
+
+def test_options_called_by_numbers_are_options_where_the_key_names_them():
+    rows = [{"question": asked(i), **{str(k): f"Drug {i + k}" for k in range(1, 5)}, "answer": str(i % 4 + 1)} for i in range(24)]
+    _, made = read(rows)
+    assert made[2]["options"]["C"] == "Drug 5" and made[2]["answer"] == "C"
+
+
 NEAR = {
     "names of people": [{"patient": f"John Smith {i}", "doctor": f"Anna Jones {i}"} for i in range(24)],
     "turns of one conversation": [{"conversation_id": i // 3, "user": asked(i), "assistant": told(i)} for i in range(24)],
