@@ -12,8 +12,9 @@ Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, cla
 Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
             n_too_long, n_unfinished, n_tied (options equally likely, answers equally often: the first counts),
             n_tied_correct, protocol, task, predicted (how often each answer), by_topic, by_source, by_origin, by_exam,
-            by_year, by_difficulty (thirds), baselines, option_mass (letter: probability on the options at all), samples, classes
-            (precision, recall, F1, confusion matrix), calibration (letter), texts (BLEU, chrF, ROUGE), position_bias, judge,
+            by_year, by_difficulty (thirds), baselines, contamination (signs of it), option_mass (letter: probability on the
+            options at all), samples, classes (precision, recall, F1, confusion matrix), calibration (letter), texts (BLEU,
+            chrF, ROUGE), position_bias, judge,
             model, model_name, precision, shots, permutations, num_samples, temperature, max_new_tokens, data_sha256,
             rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity
             nats_per_token, perplexity, bits_per_byte in the place of shares
@@ -48,7 +49,7 @@ from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import asking, baselines, engines, judge, predict, row_files, summary, tasks
+from scoring import asking, baselines, contamination, engines, judge, predict, row_files, summary, tasks
 from scoring.asking import Asked
 from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
@@ -80,6 +81,8 @@ class Args:
     """training rows (JSONL), for the simple baselines that are scored beside the model"""
     question_hidden: bool = True
     """multiple choice by likelihood: score the options with the question hidden as well, as a baseline"""
+    contamination_rows: int = 0
+    """rows looked at for signs that the model met them in its pre-training (scripts/scoring/contamination.py); 0: none"""
     template: Literal[TEMPLATES] = "auto"
     """chat template; auto keeps the model's own"""
     enable_thinking: bool = False
@@ -137,7 +140,7 @@ class Args:
         return (
             found
             + check_at_least(self, 1, "max_length", "batch_tokens", "permutations", "num_samples", "concurrency")
-            + check_at_least(self, 0, "limit", "shots", "max_new_tokens", "temperature", "detectable")
+            + check_at_least(self, 0, "limit", "shots", "max_new_tokens", "temperature", "detectable", "contamination_rows")
         )
 
 
@@ -267,6 +270,7 @@ def score(args: Args, asked: Asked) -> None:
     if protocol == "judge":
         records, judged = judge_answers(args, asked, records, output_dir)
     scored_beside = score_baselines(args, engine, asked, output_dir)
+    met = contamination.look(engine, rows, args.contamination_rows, args.batch_tokens) if args.contamination_rows else None
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
@@ -274,6 +278,7 @@ def score(args: Args, asked: Asked) -> None:
         **summary.summary(records, task, protocol),
         **judged,
         "baselines": scored_beside,
+        "contamination": met,
         "task": task,
         "protocol": protocol,
         **{name: getattr(args, name) for name in ("model", "data", "shots", "permutations", "num_samples", "temperature")},

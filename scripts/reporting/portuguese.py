@@ -116,6 +116,18 @@ PORTUGUESE = {
     "Whether a model met these rows in its pre-training was not measured.": (
         "Não se mediu se um modelo viu estas linhas no pré-treino."
     ),
+    "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "
+    "{n} of {of} questions ({share}; {chance} by chance, exact binomial test {p}).": (
+        "{model}, só com a pergunta, acha a ordem das opções do arquivo a mais provável de suas rotações em {n} de {of} questões "
+        "({share}; {chance} por acaso, teste binomial exato {p})."
+    ),
+    "It met them, or they stand in an order of their own.": "Ou já as viu, ou elas têm uma ordem própria.",
+    "{model}, given the first half of a question, writes the next {words} words exactly in {n} of {of}.": (
+        "{model}, com a primeira metade de uma questão, escreve exatamente as {words} palavras seguintes em {n} de {of}."
+    ),
+    "These are signs that were looked for; a model without them may have met the rows too.": (
+        "São sinais que se procuraram; um modelo sem eles também pode ter visto as linhas."
+    ),
     "Questions that flipped": "Questões que mudaram",
     "Drawn by the hash of their ids, so that nobody chose them.": (
         "Sorteadas pelo hash de seus identificadores: ninguém as escolheu."

@@ -78,6 +78,8 @@ def show(metrics: dict) -> None:
             print(f"the model {key.replace('_', ' ')}:")
             for name, part in parts.items():
                 show_share(f"  {name}", part)
+    for line in signs_of_contamination(metrics.get("contamination") or {}):
+        print(line)
     if metrics["majority_class"]:
         print("chance: a blind guess; commonest: always the answer that is right most often")
     if "classes" in metrics:
@@ -115,6 +117,19 @@ def show_positions(bias: dict) -> None:
         + f"; the same answer in all rotations: {bias['same_answer_in_all']:.1%} of rows"
         + " ({:.1%} to {:.1%})".format(*bias["same_answer_in_all_ci95"])
     )
+
+
+def signs_of_contamination(found: dict) -> list[str]:
+    """What scoring/contamination.py saw, a line a sign."""
+    said = []
+    if order := found.get("order"):
+        said.append(
+            f"options likeliest in the file's own order, of its rotations: {order['own_first']} of {order['n']} questions, "
+            f"{order['chance']:.1%} by chance (p = {order['p_value']:.4f}); many: they were met, or have an order of their own"
+        )
+    if written := found.get("continuation"):
+        said.append(f"second half of the question written word for word: {written['exact']} of {written['n']}")
+    return said
 
 
 def warnings_of(metrics: dict) -> list[str]:

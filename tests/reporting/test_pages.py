@@ -12,7 +12,7 @@ from conftest import run_script
 from reporting import comparison_blocks, language, pages, run_blocks, sentences
 from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
-from scoring import baselines, comparing, pairing, statistics
+from scoring import baselines, comparing, pairing, statistics, summary
 from scoring.evaluations import EQUAL, Evaluation, read_evaluations
 from test_compare import beside, evaluation, values
 
@@ -254,6 +254,22 @@ def test_what_was_measured_on_another_model_than_ships_is_said(tmp_path):
     run_script("scripts/report.py", "--run", run)
     page = (run / "report.html").read_text()
     assert "Safety: harmful requests declined: measured on sft, not on sft-q4_k_m.gguf, the file that ships." in page
+
+
+def test_the_page_names_the_signs_of_contamination_and_what_they_do_not_say(tmp_path):
+    order = {"n": 40, "own_first": 40, "share": 1.0, "ci95": [0.9, 1.0], "chance": 0.25, "p_value": 1e-9}
+    met = {"order": order, "continuation": {"n": 40, "exact": 3, "share": 0.075, "ci95": [0.0, 0.2], "words": 8}}
+    new = {"order": {**order, "own_first": 11, "share": 0.275, "p_value": 0.4}, "continuation": None}
+    for name, seen in (("a", met), ("b", new)):
+        evaluation(tmp_path / name, [i % 2 == 0 for i in range(40)], contamination=seen)
+    result = comparing.compare(read_evaluations([str(tmp_path / "a"), str(tmp_path / "b")], [], []), comparing.Settings())
+    blocks = comparison_blocks.signs_of_contamination(result, Language())
+    assert [b.tone for b in blocks] == ["warn", "warn", "soft", "soft"]
+    assert "40 of 40 questions (100.0 %; 25.0 % by chance, exact binomial test p < 0.0001). It met them, or" in blocks[0].text
+    assert blocks[1].text == "a, given the first half of a question, writes the next 8 words exactly in 3 of 40."
+    assert "11 of 40" in blocks[2].text and "It met" not in blocks[2].text and "may have met the rows too" in blocks[3].text
+    assert "Ou já as viu" in comparison_blocks.signs_of_contamination(result, Language("pt-BR"))[0].text
+    assert "40 of 40" in "".join(summary.signs_of_contamination(met)) and len(summary.signs_of_contamination(new)) == 1
 
 
 def test_a_difference_that_compare_let_pass_is_told_by_the_report_too(tmp_path):
