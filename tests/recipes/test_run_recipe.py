@@ -3,12 +3,13 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 from chain import estimate
 from chain import recipe as recipes
 from common import models
-from conftest import ROOT, run_script
+from conftest import OWN_ROWS, ROOT, run_script
 from training import adapters, memory, peak
 
 STEP = '''"""A step."""
@@ -137,6 +138,25 @@ def test_flag_that_a_script_does_not_take_is_told_before_anything_runs(script):
     assert "sizee" in recipes.command_problems(["python", script, "--output_dir", "x", "--sizee", "1"])[0]
 
 
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml")))
+def test_a_recipe_s_page_takes_a_gate_and_a_language_and_its_scores_are_fair(name, monkeypatch):
+    """A gate could be asked for by hand only; three recipes asked each question once, one in writing not at all."""
+    monkeypatch.chdir(ROOT)
+    given = {**OWN_ROWS.get(name, {}), "report_flags": "--gate --language pt-BR"}
+    chain = recipes.read(Path("recipes") / name, Path("runs") / name, False, given)
+    asked = {s.name: (Path(s.script).name, recipes.command_args(s.command)) for s in chain.stages}
+    page = asked["report"][1]
+    assert page.gate and page.language == "pt-BR"
+    scores = [
+        args for script, args in asked.values() if script == "evaluate.py" and Path(args.output_dir).name.startswith("eval_")
+    ]
+    assert len(scores) > 1 and (name in ("quickstart", "reasoning") or all(args.permutations == 2 for args in scores))
+    letters = name not in ("quickstart", "reasoning", "guidelines", "medpt")
+    assert not letters or {"written_base", "compare_written"} <= set(asked)
+    for one in ("compare", "choose") if "margin" in chain.variables else ():
+        assert asked[one][1].margin == float(chain.variables["margin"]), "stated once, for the choice and for the page"
+
+
 def test_dry_run_tells_what_the_stages_need():
     told = run_script("scripts/run_recipe.py", "recipes/dr_bode", "--dry_run").stdout.partition("memory and disk")[2]
     assert re.search(r"^  sft +\d+\.\d GB .* disk: ", told, re.M) and re.search(r"^  export +\d+\.\d GB of memory", told, re.M)
@@ -184,7 +204,7 @@ def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkey
     scored[3] = f"{tmp_path}/ships/model.gguf"  # llama.cpp stays off the GPU
     exported = ["python", "scripts/export_gguf.py", "--model", "Qwen/Qwen3-1.7B", "--output_dir", f"{tmp_path}/ships"]
     of_a_file = recipes.Recipe("T", [recipes.Stage("export", exported), recipes.Stage("score", scored)], {})
-    assert re.search(r"about [\d.]+ hours on this processor for", estimate.hours(of_a_file, tmp_path)[0])
+    assert re.search(r"about [\d.]+ (?:hours|minutes) on this processor for", estimate.hours(of_a_file, tmp_path)[0])
     scored[3] = "Qwen/Qwen3-1.7B"
     monkeypatch.setattr(estimate, "card", lambda: None)
     lengths, read = estimate.lengths, []
