@@ -12,10 +12,10 @@ Output  run/report.html (one file, nothing loaded from elsewhere), run/report.md
 
 The first sentence is about what ships: the exported file against the model before training, then against the model that
 it was made from, and it names a simple baseline that does as well. That it may be used is said only where forgetting and
-safety were measured too, no loss is open, the baselines are beaten, and the score is clear of chance and of one answer to all.
-An improvement is claimed only where the paired test supports it; a loss only ruled out where the interval lies within
-the margin. --gate ends with exit code 1 where what ships may have lost more than the margin against either, or where
-forgetting or safety may have.
+safety were measured too (on 100 rows and more, of a first model that had something to lose), no loss is open, the baselines
+are beaten, and the score is clear of chance and of one answer to all. An improvement is claimed only where the paired test
+supports it; a loss only ruled out where the interval lies within the margin. --gate ends with exit code 1 where what ships
+may have lost more than the margin against either, or where forgetting or safety may have.
 """
 
 import dataclasses
@@ -86,6 +86,12 @@ class Side:
         """Whether a loss here keeps a model from being used; a few rows answered in writing are looked at, and decide nothing."""
         return self.name in DECIDING
 
+    @property
+    def tells(self) -> bool:
+        """Whether it can show a loss: rows enough, and a first model that has something to lose."""
+        known = sentences.clear_of_chance(self.result.evaluations[0]) and self.last.baseline_value > 0
+        return self.last.n >= FIRST_LOOK and known
+
 
 def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language) -> list[str]:
     """What the page shows, and what it does not."""
@@ -142,7 +148,7 @@ def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, 
     compared = comparison_blocks(result, sentences.warnings_of(result, say), flips, say)
     record = run.trainings[-1][1] if run.trainings else run_blocks.read_or(Path(result.evaluations[0].folders[0], "run.json"), {})
     lost = [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]
-    measured = set(UNMEASURED) <= {side.name for side in sides}
+    measured = set(UNMEASURED) <= {side.name for side in sides if side.tells}
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     rival = result.against_baseline
     baseline = [sentences.against_baseline(rival, result.confidence, say)] if rival else []

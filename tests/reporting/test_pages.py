@@ -98,14 +98,14 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     run = whole_run(tmp_path)
     out = run_script("scripts/report.py", "--run", run, "--gate", code=1)
     summary = json.loads((run / "summary.json").read_text())
-    lost = "sft-q4_k_m.gguf is better than base-1B, but worse than base-1B + sft, from which it was made"
+    lost = "sft-q4_k_m.gguf is better than base-1B by this score, but worse than base-1B + sft, from which it was made"
     assert summary["first"] == (f"{lost}: take a larger quantisation; do not use it before this is settled: forgetting, safety.")
     assert (
         not summary["gate"]["passed"] and len(summary["gate"]["failed"]) == 3
     )  # the file, forgetting, safety; not what was written
     assert "sft-q4_k_m.gguf is worse than base-1B + sft" in out.stderr
     page = (run / "report.html").read_text()
-    assert '<div class="verdict bad"><p class="first">sft-q4_k_m.gguf is better than base-1B, but worse' in page
+    assert '<div class="verdict bad"><p class="first">sft-q4_k_m.gguf is better than base-1B by this score, but worse' in page
     assert "a first look" in page and "eval_sft" not in page and "No simple baseline was scored" in page
     assert "Written freely, sft is worse than base: 25.0 % against 75.0 %" in summary["verdict"] and "Written freely" in page
     assert "sft-q8_0.gguf, the largest, ships: on 200 rows that no score here uses, a loss of more than 2 points" in page
@@ -123,7 +123,7 @@ def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     assert told.tone == "warn" and "sem teste" in told.text and "2 pontos; 247 bastariam" in told.text
     assert not missing
     text = pages.render(report.page_of(parts, result, sides, 2, say), say, "md")
-    assert "é melhor que base-1B, mas pior que" in text and not re.search(r"(?<!\\)<script", text)
+    assert "é melhor que base-1B por esta nota, mas pior que" in text and not re.search(r"(?<!\\)<script", text)
 
 
 def test_base_and_file_alone_make_a_page(tmp_path):
@@ -197,6 +197,27 @@ def test_what_a_simple_baseline_or_a_larger_file_does_better_does_not_take_a_pla
     links = re.findall(r'<a href="([^"]+)"', page)
     assert links == ["comparison/comparison.html", "compare_general/comparison.html", "compare_safety/comparison.html"]
     assert all((tmp_path / link).is_file() for link in links)
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("general", [True] * 90),  # a first look
+        ("general", [i % 4 == 0 for i in range(400)]),  # guesses: what was not there cannot be forgotten
+        ("safety", [False] * 400),  # the first model declined nothing, so nothing could be lost
+    ],
+)
+def test_what_could_show_no_loss_counts_as_not_measured(tmp_path, name, right):
+    """The page said that the model may take the other's place."""
+    one = evaluation(tmp_path / "eval_base", [i % 4 == 0 for i in range(400)], model="base")
+    two = evaluation(tmp_path / "eval_file", [i % 4 < 2 for i in range(400)], model="x/f.gguf", precision="gguf f")
+    run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "comparison")
+    for side, more in (("general", {"data": "general"}), ("safety", {"task": "safety", "chance": None})):
+        answers = right if side == name else [True] * 400
+        pair = [evaluation(tmp_path / f"{side}_{which}", answers, model=which, **more) for which in ("base", "f")]
+        run_script("scripts/compare.py", *pair, "--margin", "5", "--output_dir", tmp_path / f"compare_{side}")
+    run_script("scripts/report.py", "--run", tmp_path, "--gate")
+    assert json.loads((tmp_path / "summary.json").read_text())["first"] == "f.gguf is better than base by this score."
 
 
 @pytest.mark.parametrize(
