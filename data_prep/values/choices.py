@@ -70,8 +70,28 @@ def _options_of(value) -> list[Option]:
             return options
         parts = [p.strip() for p in re.split(r"\n|\s\|\s|\|", value) if p.strip()]
         if len(parts) > 1:
-            return _options_of_list(parts)
+            return _options_of_list(_whole_lines(parts))
     raise Unreadable("the options are in no form that is known")
+
+
+NO_MARK = re.compile(r"\s*(?:[A-Z]\.\s?[a-z]|[A-Za-z]-\S)")  # E. coli, C-reactive protein
+
+
+def _whole_lines(parts: list[str]) -> list[str]:
+    """Lines of options as an option each: a line without a letter goes on with the option above it.
+
+    Raises Unreadable where the letters are not each there once, from A on: a key would name another option's line.
+    """
+    hits = [None if NO_MARK.match(part) else LETTERED.fullmatch(part) for part in parts]
+    letters = [(hit[1] or hit[2]).upper() for hit in hits if hit]
+    if len(letters) < 3 or 2 * len(letters) < len(parts) or not set(letters) <= set(LETTERS[: len(letters) + 2]):
+        return parts
+    if not hits[0] or sorted(letters) != list(LETTERS[: len(letters)]):
+        raise Unreadable(f"the options' letters do not follow one another: '{', '.join(letters)}'")
+    whole: list[str] = []
+    for part, hit in zip(parts, hits, strict=True):
+        whole = [*whole, part] if hit else [*whole[:-1], f"{whole[-1]}\n{part}"]
+    return whole
 
 
 def option_text(value) -> str:
@@ -171,6 +191,12 @@ def split_stem(text: str) -> tuple[str, list[Option]]:
                 run += 1
             if run == start:
                 continue
+            due = (
+                run + 1 - start
+            )  # place of the letter that would be next: it is before the others or passed over, or one is twice
+            after, before = letters[run + 1 : run + 2], letters[max(0, start - 1) : start]
+            if set(after) & {LETTERS[due + 1], *LETTERS[1:due]} or before == [LETTERS[due]]:
+                return text, []
             ends = [hit.start() for hit in hits[start + 1 : run + 1]] + [len(text)]
             parts = [text[hit.end() : end].strip() for hit, end in zip(hits[start : run + 1], ends, strict=True)]
             if sum(map(bool, parts)) > 1:

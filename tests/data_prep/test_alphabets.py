@@ -122,3 +122,36 @@ def test_a_greek_prefix_is_a_part_of_the_options_name():
             "B"
         ]
     assert [o.text for o in options_of(["α- um", "β- dois", "γ- três"])] == ["um", "dois", "três"]
+
+
+WHOLE = {
+    "in another order, over two lines": (
+        "D: rest\nA: iron and\nfolate\nB: water\nC: heat",
+        {"A": "iron and\nfolate", "D": "rest"},
+    ),
+    "in their order": ("A: iron\nB: water and\nrest\nC: heat", {"A": "iron", "B": "water and\nrest"}),
+    "species": ("E. coli\nC. albicans\nB. fragilis\nA. baumannii", {"A": "E. coli", "D": "A. baumannii"}),
+    "names that begin with a letter": ("B-cell\nC-reactive protein\nD-dimer", {"A": "B-cell", "C": "D-dimer"}),
+}
+
+
+@pytest.mark.parametrize("text, options", WHOLE.values(), ids=WHOLE.keys())
+def test_lines_of_options_are_those_of_their_letters(text, options):
+    assert {o.letter: o.text for o in options_of(text)}.items() >= options.items()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A: iron\nE: heatB: water\nC: rest\nD: air",
+        "A: iron\nB: water\nC: rest\nE: heatD: air",
+        "E: heatA: iron\nB: water\nC: rest\nD: air",
+        "Choose one:\nA: iron\nB: water\nC: rest",
+        "A) iron\nB) water\nB) rest\nC) heat",
+    ],
+)
+def test_letters_that_are_not_each_there_once_are_no_options(text):
+    with pytest.raises(Unreadable, match="do not follow one another"):
+        options_of(text)
+    if "Choose" not in text:
+        assert len(split_stem("Which?\n" + text)[1]) != 3
