@@ -108,7 +108,7 @@ class Args:
     judge_against: str | None = None
     """output folder of another model's evaluation: the judge compares the two answers, in both orders"""
     human_marks: str | None = None
-    """marks people gave (JSONL: id, output, mark from 0 to 1; the mean, where one answer has several); to measure the judge by"""
+    """marks people gave, to measure the judge by (JSONL: id, output, mark from 0 to 1; model: who wrote it); their mean"""
     limit: int = 0
     """score the first so many rows only; 0: all"""
     detectable: float = 0.0
@@ -165,7 +165,9 @@ def judge_sha256(args: Args) -> str:
 def judge_answers(args: Args, asked: Asked, records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
     """The records with the judge's marks, and metrics.json's `judge`."""
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
-    judging = judge.Judge(load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens)
+    judging = judge.Judge(
+        load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens, args.judge_model
+    )
     marked = judge.mark_all(judging, {row["id"]: row for row in asked.rows}, records, asked.others)
     found = {"judge": judge.summary(judging, marked, asked.rows, asked.marks)}
     judging.engine.close()

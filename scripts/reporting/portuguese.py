@@ -290,6 +290,9 @@ PORTUGUESE = {
     "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high}).": (
         "O juiz concorda com as notas de pessoas em {n} respostas com um kappa de {kappa} (intervalo de 95 %: {low} a {high})."
     ),
+    "Its own answers it marks {difference} points beside those of others, as people mark them ({low} to {high}).": (
+        "Às próprias respostas ele dá {difference} pontos ante as de outros, descontadas as notas das pessoas ({low} a {high})."
+    ),
     "the judge's agreement with physicians": "a concordância do juiz com médicos",
     # the report
     "What this shows, and what it does not": "O que isto mostra, e o que não mostra",

@@ -219,6 +219,11 @@ def is_judge_known(e: Evaluation) -> bool:
     return "kappa" in (e.first["judge"].get("people") or {})
 
 
+def agrees_with_people(e: Evaluation) -> bool:
+    """Whether the judge is shown to agree with people more than by chance."""
+    return is_judge_known(e) and e.first["judge"]["people"]["kappa_ci95"][0] > 0
+
+
 def judge_agreement(e: Evaluation, say: Language) -> str:
     """What is known of the judge."""
     if not is_judge_known(e):
@@ -226,7 +231,12 @@ def judge_agreement(e: Evaluation, say: Language) -> str:
     people = e.first["judge"]["people"]
     low, high = (say.number(end, ".2f") for end in people["kappa_ci95"])
     text = "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high})."
-    return say(text, n=people.get("n_kappa", people["n"]), kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
+    said = say(text, n=people.get("n_kappa", people["n"]), kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
+    if own := people.get("own_style"):
+        low, high = (say.number(100 * end, "+.1f") for end in own["ci95"])
+        text = "Its own answers it marks {difference} points beside those of others, as people mark them ({low} to {high})."
+        said += " " + say(text, difference=say.number(100 * own["difference"], "+.1f"), low=low, high=high)
+    return said
 
 
 # The page's first sentence, by what ships against the first model, and against the model that it was made from.
@@ -267,7 +277,7 @@ def doubts_of(result: Result, say: Language) -> list[str]:
     """
     ships = result.ships
     unlike = allowed_differences(result.evaluations[0], ships, say)
-    unknown = result.measure == "judged" and not is_judge_known(result.evaluations[0])
+    unknown = result.measure == "judged" and not agrees_with_people(result.evaluations[0])
     found = [say("the difference in {what}", what=what) for what in unlike]
     found += [say("the judge's agreement with physicians")] if unknown else []
     found += [say("one answer to nearly all rows")] if one_answer(ships, say) and not is_key_one_answer(ships) else []

@@ -5,7 +5,9 @@ and 1, as HealthBench does it (Arora et al. 2025, arXiv 2505.08775). Rows withou
 each, the mark their mean brought to 0 to 1. Against another model's answers: which is better, asked in both orders; a judge
 that changes its mind with the order has called a tie (Zheng et al. 2023, arXiv 2306.05685).
 
-What cannot be read as a mark counts as 0 and is counted. Where people marked some of the answers (several marks of one
+What cannot be read as a mark counts as 0 and is counted. Biases: by length, by position, and, where people's marks name the
+model that wrote each answer, by whose answer it is, the judge's own among them (Panickssery et al. 2024, arXiv 2404.13076).
+Where people marked some of the answers (several marks of one
 answer count as one, their mean), agreement is Cohen's kappa with a bootstrap interval, and the mean is prediction-powered
 (Angelopoulos et al. 2023, arXiv 2301.09633; tuned as in arXiv 2311.01453): its interval holds whatever the judge's bias.
 """
@@ -15,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from scoring.evaluations import model_name
 from scoring.outputs import plain
 from scoring.predict import make_batches
 from scoring.tasks import is_text, user_text
@@ -63,6 +66,13 @@ class Judge:
     name: str
     max_length: int = 2048
     batch_tokens: int = 2048
+    served: str = "default"
+    """its name at a server"""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its own answers may be called."""
+        return (self.name, self.served) if self.served != "default" else (self.name,)
 
     def ask(self, texts: list[str]) -> list[dict | None]:
         """The JSON object of each reply; None where there is none, or where the prompt is too long (it is never cut)."""
@@ -102,8 +112,8 @@ def read_object(reply: str | None) -> dict | None:
 def check_mark(row: dict) -> list[str]:
     """Problems of a row of --human_marks."""
     fine = is_text(row.get("output")) and isinstance(row.get("mark"), int | float) and 0 <= row["mark"] <= 1
-    named = isinstance(row.get("id"), str | int)
-    return [] if fine and named else ["needs id, output (text) and mark (a number from 0 to 1)"]
+    named = isinstance(row.get("id"), str | int) and (row.get("model") is None or is_text(row["model"]))
+    return [] if fine and named else ["needs id, output (text) and mark (a number from 0 to 1); model, where given, is text"]
 
 
 def marks_of_each(human: list[dict]) -> dict[tuple, list[float]]:
@@ -206,7 +216,8 @@ def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dic
     if human:
         by_id = {row["id"]: row for row in rows}
         marks = marks_of_each([h for h in human if h["id"] in by_id])
-        answers = [{"id": i, "output": output, "mark": sum(given) / len(given)} for (i, output), given in marks.items()]
+        wrote = {(h["id"], h["output"]): h.get("model") for h in human}
+        answers = [{"id": k[0], "output": k[1], "mark": sum(v) / len(v), "model": wrote[k]} for k, v in marks.items()]
         found["people"] = agreement(judge, records, by_id, answers)
         found["people"]["n_marks"] = sum(map(len, marks.values()))
         found["people"]["n_disputed"] = sum(len(set(given)) > 1 for given in marks.values())
@@ -244,11 +255,45 @@ def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) 
         "n": len(both),
         "n_unread": len(known) - len(both),
         **agreed,
+        **own_style(
+            judge, [(h.get("model"), m.mark - h["mark"]) for h, m in zip(known, marked, strict=True) if m.mark is not None]
+        ),
         "judge_minus_people": round(sum(machine) / len(both) - sum(people) / len(both), 6),
         "error_by_length": rank_correlation([b[2] for b in both], [m - p for p, m, _ in both]),
         "prediction_powered_mean": mean[0],
         "prediction_powered_ci95": [mean[1], mean[2]],
     }
+
+
+def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: int = 2000, seed: int = 3407) -> dict:
+    """Judge less people by the model that wrote the answer, and of the judge's own answers beside those of others.
+
+    Empty where fewer than two models are named; no `own_style` where none of them is the judge.
+    """
+    import numpy
+
+    by_model: dict[str, list[float]] = {}
+    for model, error in errors:
+        if model:
+            by_model.setdefault(model, []).append(error)
+    if len(by_model) < 2:
+        return {}
+    means = {name: {"n": len(v), "judge_minus_people": round(sum(v) / len(v), 6)} for name, v in by_model.items()}
+    own = {name for name in by_model if model_name(name) in map(model_name, judge.names)}
+    mine, others = (
+        numpy.array([e for name, v in by_model.items() if (name in own) is wanted for e in v]) for wanted in (True, False)
+    )
+    if not len(mine) or not len(others):
+        return {"error_by_model": means}
+    generator = numpy.random.default_rng(seed)
+    drawn = [generator.choice(mine, len(mine)).mean() - generator.choice(others, len(others)).mean() for _ in range(resamples)]
+    low, high = numpy.quantile(drawn, [0.025, 0.975])
+    more = {
+        "n": len(mine),
+        "difference": round(float(mine.mean() - others.mean()), 6),
+        "ci95": [round(float(low), 6), round(float(high), 6)],
+    }
+    return {"error_by_model": means, "own_style": more}
 
 
 def kappa_interval(one: list[bool], two: list[bool], resamples: int = 2000, seed: int = 3407) -> tuple[float, float, float]:

@@ -60,6 +60,12 @@ def show(metrics: dict) -> None:
         if people := judge.get("people"):
             known, kappa = people.get("n_kappa", people["n"]), people.get("kappa", "not measured: too few")
             print(f"agreement with people on {known} answers: kappa {kappa}")
+            if own := people.get("own_style"):
+                low, high = own["ci95"]
+                print(
+                    f"its own answers: it marks {own['n']} of them {own['difference']:+.3f} beside those of others, as people "
+                    f"mark them (95 % interval {low:+.3f} to {high:+.3f})"
+                )
             answers = people["n"] + people.get("n_unread", 0)
             if (many := people.get("n_marks", 0)) > answers:
                 unlike = f"{people.get('n_disputed')} by the mean of unlike marks"

@@ -621,4 +621,13 @@ def test_a_judge_s_marks_say_what_is_known_of_the_judge(tmp_path):
     )
     out = run_script("scripts/compare.py", c, d, "--output_dir", tmp_path / "two").stdout
     assert "80 answers by a kappa of 0.61 (95 % interval 0.43 to 0.77)" in out and "before this is settled" not in out
+    own = {"n": 40, "difference": 0.31, "ci95": [0.12, 0.5]}
+    doubtful = {"people": {"n": 8, "kappa": 0.2, "kappa_ci95": [-0.4, 0.7], "own_style": own}}  # agreement by chance
+    f, g = judged("f", doubtful), judged("g", doubtful)
+    for folder in (f, g):
+        metrics = json.loads((folder / "metrics.json").read_text())
+        (folder / "metrics.json").write_text(json.dumps({**metrics, "protocol": "judge"}))
+    out = run_script("scripts/compare.py", f, g, "--output_dir", tmp_path / "three").stdout
+    assert "by a kappa of 0.20" in out and "before this is settled: the judge's agreement with physicians" in out
+    assert "Its own answers it marks +31.0 points beside those of others, as people mark them (+12.0 to +50.0)." in out
     assert "different judge" in run_script("scripts/compare.py", a, e, "--output_dir", tmp_path / "no", code=2).stderr

@@ -10,6 +10,7 @@ import pytest
 import report
 from conftest import run_script
 from reporting import comparison_blocks, language, pages, run_blocks, sentences
+from reporting.blocks import Details, Page, Part
 from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
 from scoring import baselines, comparing, pairing, statistics, summary
@@ -260,7 +261,9 @@ def test_a_page_in_markdown_ends_its_lists_and_shows_the_prompt(tmp_path):
     lines = (tmp_path / "c/comparison.md").read_text().splitlines()
     after = [lines[i + 1] for i, line in enumerate(lines[:-1]) if line.startswith("- ") and not lines[i + 1].startswith("- ")]
     assert after and not any(after)
-    assert "  > Q0 \\<script\\>alert(1)\\</script\\> & $x$\\" in lines
+    several = Page("t", "f", [], "", [Details("prompt", [Part("m", "one\ntwo\n\nthree")], whole=True)], "")
+    assert "  > one\\\n  > two\n  > \n  > three\n" in pages.render(several, Language(), "md")
+    assert "  > Q0 \\<script\\>alert(1)\\</script\\> & $x$" in lines
 
 
 def test_options_that_the_prompt_does_not_list_stand_beside_a_question():

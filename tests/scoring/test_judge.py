@@ -247,6 +247,33 @@ def test_agreement_with_people_is_kappa_and_bias():
     assert judge.kappa_interval([True, True, False, False] * 20, [True, False] * 40)[0] == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.parametrize(("name", "served"), [("models/vain-7b", "default"), ("http://127.0.0.1:9/v1", "vain-7b")])
+def test_a_judge_that_likes_its_own_answers_is_found_out(name, served, capsys):
+    """People like both models alike; the judge marks every answer of its own as met, and half of the others'."""
+    human = [
+        {"id": "q0", "output": f"answer {i}, {who}", "mark": float(i % 2), "model": who}
+        for i in range(60)
+        for who in ("vain-7b", "other-8b")
+    ]
+    rule = Scripted(
+        lambda text: met("blames" not in text and ("vain-7b" in text or bool(int(re.search(r"answer (\d+)", text)[1]) % 2)))
+    )
+    vain = judge.Judge(rule, name, served=served)
+    people = judge.agreement(vain, [], {"q0": ROWS[0]}, human)
+    assert people["error_by_model"]["vain-7b"] == {"n": 60, "judge_minus_people": 0.5}
+    assert people["error_by_model"]["other-8b"]["judge_minus_people"] == 0.0
+    own = people["own_style"]
+    assert own["n"] == 60 and own["difference"] == 0.5 and 0.3 < own["ci95"][0] < 0.5 < own["ci95"][1] < 0.7
+    stranger = judge.agreement(judge.Judge(rule, "x/stranger"), [], {"q0": ROWS[0]}, human)
+    assert "own_style" not in stranger and stranger["error_by_model"] == people["error_by_model"]
+    nameless = [{k: v for k, v in h.items() if k != "model"} for h in human]
+    assert "error_by_model" not in judge.agreement(vain, [], {"q0": ROWS[0]}, nameless)
+    told = {"model": "vain-7b", "score": 0.5, "n_unread": 0, "people": people}
+    summary.show({"task": "open", "n": 120, "judge": told})
+    assert "its own answers: it marks 60 of them +0.500" in capsys.readouterr().out
+    assert judge.check_mark({**human[0], "model": 7})
+
+
 def test_a_biased_judge_cannot_move_the_estimate():
     """400 studies: people mark 60 answers, a judge that is too kind marks these and 1000 more; the truth is 0.4."""
     generator, covered, widths = numpy.random.default_rng(0), 0, []
