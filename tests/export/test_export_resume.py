@@ -135,7 +135,7 @@ def small_disk(tmp_path):
 def test_full_disk_is_told_before_and_what_is_told_is_enough(small, small_disk):
     """On a real disk: a byte too small is refused before anything is written; of the size asked for, it ends well."""
     model, adapter = small
-    need = needs_of(model, ["q4_k_m"], 300, untuned=False).disk
+    need = needs_of(model, ["q4_k_m"], proof_tokens=300, untuned=False).disk
     command = ["scripts/export_gguf.py", "--model", adapter, *SHORT, "--output_dir"]
     page = os.sysconf("SC_PAGE_SIZE")
     tight = small_disk((need // page - 1) * page)
@@ -149,7 +149,7 @@ def test_full_disk_is_told_before_and_what_is_told_is_enough(small, small_disk):
 @pytest.mark.slow  # the embedded model, on a disk of just the size that is asked for: real sizes, three files
 def test_disk_need_is_enough_for_the_embedded_model(smollm2, small_disk):
     quantizations = ["f16", "q8_0", "q4_k_m"]
-    need = needs_of(ROOT / smollm2, quantizations, 1000, merged=False, untuned=False).disk
+    need = needs_of(ROOT / smollm2, quantizations, proof_tokens=1000, merged=False, untuned=False).disk
     disk = small_disk(need + 2**20)
     command = ["scripts/export_gguf.py", "--model", smollm2, "--quantization", ",".join(quantizations), "--max_tokens", 1000]
     run_script(*command, "--output_dir", disk / "g")
