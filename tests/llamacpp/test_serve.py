@@ -224,6 +224,13 @@ def test_two_models_side_by_side_in_a_browser(tmp_path):
             assert "4" in left and left == right, "the same file answers alike"
             assert "Not for clinical use" in page.inner_text(".note")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            english = page.locator("[data-say]").all_inner_texts()
+            reader = browser.new_page(viewport={"width": 390, "height": 800}, locale="pt-BR")
+            reader.on("pageerror", lambda error: failed.append(str(error)))
+            reader.goto(f"{server.url}/compare")
+            said = reader.locator("[data-say]").all_inner_texts()
+            assert len(said) == len(english) == 7 and not set(said) & set(english), "a sentence without its Portuguese"
+            assert reader.title() == "Dois modelos lado a lado" and reader.get_attribute("html", "lang") == "pt-BR"
             page.goto(server.url)
             page.locator("textarea").first.wait_for(timeout=240_000)
             shown = "() => getComputedStyle(document.body, '::after').content.includes('Not for clinical use')"
