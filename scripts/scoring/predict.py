@@ -78,7 +78,7 @@ def too_long(engine, row: dict, shots: list[dict]) -> dict:
 
 def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str | None, dict]:
     """Prediction and further fields from the options' scores, one list a rotation."""
-    names, answered, mean = list(tasks.options_of(row)), [], collections.defaultdict(float)
+    names, answered, mass, mean = list(tasks.options_of(row)), [], 0.0, collections.defaultdict(float)
     if not all(math.isfinite(score) for scores in found for score in scores):
         return None, {"scores": None, "output": "no likelihood of any option"}  # weights broken, float16 overflowed, or a server
     for by, scores in enumerate(found):
@@ -86,12 +86,13 @@ def read_scores(row: dict, found: list[list[float]], protocol: str) -> tuple[str
         here = {tasks.original(row, n, by): s for n, s in zip(tasks.options_of(turned), scores, strict=True)}
         for name, probability in zip(here, measures.softmax(list(here.values())), strict=True):
             mean[name] += probability / len(found)
+        mass += min(1.0, sum(map(math.exp, here.values()))) / len(found)
         answered.append((by, max(names, key=here.get)))
+    more = {"option_mass": round(mass, 6)} if protocol == "letter" else {}
     if len(found) == 1:
-        mass = {"option_mass": round(min(1.0, sum(map(math.exp, here.values()))), 6)} if protocol == "letter" else {}
-        return answered[0][1], {"scores": {name: round(here[name], 5) for name in names}, **mass}
+        return answered[0][1], {"scores": {name: round(here[name], 5) for name in names}, **more}
     scores = {name: round(math.log(max(mean[name], 1e-300)), 5) for name in names}
-    return max(names, key=scores.get), {"scores": scores, "rotations": rotations_of(row, answered)}
+    return max(names, key=scores.get), {"scores": scores, "rotations": rotations_of(row, answered), **more}
 
 
 def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple[str | None, dict]:

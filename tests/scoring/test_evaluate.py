@@ -5,6 +5,7 @@ One model in this process and a few runs of the command are shared by all tests 
 
 import importlib.util
 import json
+import math
 import os
 import re
 import subprocess
@@ -339,6 +340,13 @@ def test_permutations_move_options_and_report_positions(engine, monkeypatch, mcq
     metrics = here(
         monkeypatch, engine, *command("models/tiny-qwen3", mcq, tmp_path / "e", "--limit", "12", "--permutations", "4")
     )
+    # The probability on the options at all: the mean of all orders, as recipes ask; with more than one it was not told.
+    row = json.loads(mcq.read_text().splitlines()[0])
+    one, two = [math.log(v) for v in (0.1, 0.2, 0.3, 0.2)], [math.log(v) for v in (0.1, 0.1, 0.1, 0.1)]
+    assert predict.read_scores(row, [one, two], "letter")[1]["option_mass"] == pytest.approx(0.6)
+    assert predict.read_scores(row, [one], "letter")[1]["option_mass"] == pytest.approx(0.8)
+    assert "option_mass" not in predict.read_scores(row, [one, two], "text")[1]
+    assert metrics["option_mass"] == pytest.approx(sum(r["option_mass"] for r in metrics["records"]) / 12, abs=1e-5)
     bias = metrics["position_bias"]
     assert bias["gold_by_position"] == [0.25] * 4 and sum(bias["answered_by_position"]) == pytest.approx(1)
     assert all(
