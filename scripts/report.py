@@ -34,6 +34,7 @@ from reporting.comparison_blocks import comparison_blocks, score_blocks
 from reporting.language import LANGUAGES, Language
 from reporting.pages import render
 from scoring.comparing import FIRST_LOOK, Comparison, Result
+from scoring.pairing import share_interval
 from scoring.results import read_result
 
 # Folder of a comparison beside the main one: how the page calls it.
@@ -99,7 +100,7 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
     found = [say("Only what a paired test shows is claimed of the scores; only what an interval rules out is called safe.")]
     chance, majority = ships.first.get("chance"), (ships.first.get("majority_class") or {}).get("accuracy")
     if chance is not None and result.measure == "accuracy":
-        above = ships.first["accuracy_ci95"][0] > max(chance, majority or 0)
+        above = share_interval(ships, result.settings).low > max(chance, majority or 0)
         text = (
             "The interval of {name} lies above chance ({chance}) and above the commonest answer ({majority})."
             if above

@@ -8,6 +8,8 @@ from reporting.blocks import Chart, Details, Dot, Heading, Mark, Part, Table, Te
 from reporting.language import Language
 from scoring.comparing import Comparison, Result
 from scoring.evaluations import Evaluation, part_of
+from scoring.pairing import share_interval
+from scoring.statistics import Interval
 
 GROUPS = {f"by_{name}": f"By {name}" for name in ("topic", "source", "origin", "exam", "year", "difficulty")}
 MOST_GROUPS = 60
@@ -66,8 +68,9 @@ def score_blocks(result: Result, say: Language) -> list:
     everyone = [*result.evaluations, *result.baselines]
     right = "declined" if result.kind == "safety" else "answered" if result.kind == "over_refusal" else "right"
     head = ["model", right, "share", "95 % interval", "chance", "always the commonest answer", "invalid", "precision"]
-    rows = [_share_row(e, say) for e in everyone]
-    return [Heading(title), _share_chart(everyone, say), Table([say(h) for h in head], rows)]
+    intervals = [share_interval(e, result.settings) for e in everyone]
+    rows = [_share_row(e, interval, say) for e, interval in zip(everyone, intervals, strict=True)]
+    return [Heading(title), _share_chart(everyone, intervals, say), Table([say(h) for h in head], rows)]
 
 
 def _text_row(e: Evaluation, say: Language) -> list[str]:
@@ -84,7 +87,7 @@ def _called(e: Evaluation, say: Language) -> str:
     return f"{say(e.name)} ({e.of})" if e.of else say(e.name)
 
 
-def _share_row(e: Evaluation, say: Language) -> list[str]:
+def _share_row(e: Evaluation, interval: Interval, say: Language) -> list[str]:
     m, seeds = e.first, [one["accuracy"] for one in e.metrics]
     majority = m.get("majority_class")
     share = say.percent(sum(seeds) / len(seeds))
@@ -94,7 +97,7 @@ def _share_row(e: Evaluation, say: Language) -> list[str]:
         _called(e, say),
         say("{right} of {n}", right=" · ".join(str(one["n_correct"]) for one in e.metrics), n=m["n"]),
         share,
-        say.interval(m["accuracy_ci95"]) if len(seeds) == 1 else "",
+        say.interval(interval),
         say.percent(m.get("chance")),
         f"{say.percent(majority['accuracy'])} ({majority['label']})" if majority else "",
         str(m.get("n_invalid", "")),
@@ -102,19 +105,19 @@ def _share_row(e: Evaluation, say: Language) -> list[str]:
     ]
 
 
-def _share_chart(everyone: list[Evaluation], say: Language) -> Chart:
+def _share_chart(everyone: list[Evaluation], intervals: list[Interval], say: Language) -> Chart:
     first, dots = everyone[0].first, []
-    for e in everyone:
-        shares = [m["accuracy"] for m in e.metrics]
-        mean = sum(shares) / len(shares)
-        low, high = e.first["accuracy_ci95"] if len(shares) == 1 else (min(shares), max(shares))
+    for e, (low, high) in zip(everyone, intervals, strict=True):
+        mean = sum(m["accuracy"] for m in e.metrics) / len(e.metrics)
         label = f"{say.percent(mean)} ({say.interval((low, high))})"
         dots.append(Dot(_called(e, say), mean, low, high, label))
     marks = []
     if first.get("chance") is not None:
         marks = [Mark(say("chance"), first["chance"]), Mark(say("commonest answer"), first["majority_class"]["accuracy"])]
-    several = any(len(e.metrics) > 1 for e in everyone)
-    title = "Share with 95 % interval (Wilson)" + ("; several seeds: mean, lowest and highest" if several else "")
+    plain = all(tuple(e.first["accuracy_ci95"]) == tuple(one) for e, one in zip(everyone, intervals, strict=True))
+    title = (
+        "Share with 95 % interval (Wilson)" if plain else "Share with 95 % interval (Wilson; seeds and cases are drawn as well)"
+    )
     return Chart(say(title), dots, marks, 0.0, 1.0)
 
 

@@ -61,8 +61,8 @@ PORTUGUESE = {
     "{first} and {n} others": "{first} e outros {n}",
     "Scores on the same {n} held-out rows": "Resultados nas mesmas {n} linhas separadas do treino",
     "Share with 95 % interval (Wilson)": "Proporção com intervalo de 95 % (Wilson)",
-    "Share with 95 % interval (Wilson); several seeds: mean, lowest and highest": (
-        "Proporção com intervalo de 95 % (Wilson); com várias sementes: média, menor e maior"
+    "Share with 95 % interval (Wilson; seeds and cases are drawn as well)": (
+        "Proporção com intervalo de 95 % (Wilson; sementes e casos também são sorteados)"
     ),
     "Differences": "Diferenças",
     "Difference in {unit}, with {level} % interval": "Diferença em {unit}, com intervalo de {level} %",

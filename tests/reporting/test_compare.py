@@ -7,7 +7,8 @@ import shutil
 import pytest
 from conftest import run_script
 from reporting.language import Language
-from scoring import baselines, measures, statistics
+from scoring import baselines, measures, pairing, statistics
+from scoring.evaluations import read_evaluations
 
 
 def evaluation(folder, right: list[bool], **changes):
@@ -376,6 +377,12 @@ def test_several_seeds_are_one_model(tmp_path):
     assert one["difference"] == pytest.approx((0.666667 + 0.5 + 0.5) / 3 - 0.5, abs=1e-5)
     assert one["difference_ci"][0] < 0 < one["difference_ci"][1] and not one["significant"]  # one seed of three gained
     page = (tmp_path / "c/comparison.html").read_text()
+    # The model's own interval holds rows and seeds; the page gave it none, and a chart of its lowest and highest seed.
+    kept = read_evaluations([str(tmp_path / "base"), f"{tmp_path}/seed_*"], [], [])
+    alone, several = (pairing.share_interval(e, pairing.Settings()) for e in kept)
+    assert list(alone) == statistics.wilson(150, 300)
+    assert several.low < statistics.wilson(167, 300)[0] < statistics.wilson(167, 300)[1] < several.high
+    assert Language().interval(several) in page and "(Wilson; seeds and cases are drawn as well)" in page
     assert "r3: B → A · B · B, key A" in page and "Of several seeds this shows the first." in page
     assert "66,7 % · 50,0 % · 50,0 %" in page_in(tmp_path, "pt-BR", base, f"{tmp_path}/seed_*")
     evaluation(tmp_path / "seed_3", [True] * 300, model_sha256="0", model="tuned")
@@ -400,6 +407,8 @@ def test_rows_of_one_case_count_as_one(tmp_path):
     (found,) = compared(tmp_path, one, two)["comparisons"]
     assert (found["clusters"], found["test"], found["interval"]) == (8, "sign_flip", "cluster_bootstrap")
     assert not found["significant"] and "8 cases, drawn whole" in found["sentence"]
+    low, high = pairing.share_interval(read_evaluations([str(two)], [], [])[0], pairing.Settings())
+    assert low < statistics.wilson(53, 120)[0] and high > statistics.wilson(53, 120)[1], "rows of a case tell less"
     # A rule's answers, as evaluate.py writes them, tell no case: the model's rows do.
     beside(one, "rule", ["A" if i % 4 == 0 else "B" for i in range(120)])
     (found,) = compared(tmp_path, one, two)["against_baselines"]
