@@ -38,7 +38,7 @@ CALLING = r"(?:[Tt]el(?:efone|ephone|[ée]fono|ef|f)?s?|[Tt]lf(?:no)?s?|[Tt]fno|
 OF_A_PERSON = r"(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)"
 # "R." is a name's initial too, and "av" is Swedish for "of": they are roads before a name, "av" also where a place begins.
 ROAD = (
-    r"[Rr]ua|(?<![\w.])R\.(?=[ ](?:D[AEO]S?[ ]|d[aeo]s?[ ])?(?:\p{Lu}|\d+[ ]d[eo][ ]\p{Lu}))|[Aa]v(?:enida|\.)|Av(?=[ ]\p{Lu}\p{Ll})"
+    r"[Rr]ua|(?<![\w.])(?:R|[Aa]v)\.(?=[ ](?:D[AEO]S?[ ]|d[aeo]s?[ ])?(?:\p{Lu}|\d+[ ]d[eo][ ]\p{Lu}))|[Aa]venida|Av(?=[ ]\p{Lu}\p{Ll})"
     r"|(?<=(?:\b(?:[nd]a|pela|à|em|la)[ ]|[:,;(\n]\s?|^))av(?=[ ]\p{Lu}\p{Ll})|[Tt]ravessa|[Aa]lameda|[Rr]odovia|[Pp]raça|[Ee]strada|RUA|AVENIDA"
 )
 NO_MEASURE = r"(?![ ]?(?:%|(?:anos|años|meses|years|months|år|mg|kg|ml)\b))"

@@ -24,8 +24,10 @@ class Cells:
         return text_of(self.value(name), name.replace("_", " ")) if name in self.fields else ""
 
     def question(self) -> str:
-        """The question after its title, where it has one that it does not begin with."""
+        """The question after its title, where it has one that it does not begin with; a title alone asks by itself."""
         title, text = self.text("question_title"), self.text("question")
+        if not text:
+            return title
         return f"{title}\n\n{text}" if title and text and not text.casefold().startswith(title.casefold()) else text
 
     def extra(self) -> dict:
@@ -124,7 +126,7 @@ POINTS = re.compile(  # a question that points at its picture: "figura abaixo", 
     rf"|\b(?:pregunta|quest[ãa]o)\s+(?:vinculad|asociad|associad|relacionad)\w*\s+(?:\w+\s+){{1,2}}{PICTURE}\b"
     rf"|\b(?:{SHOWN})\s+(?:en\s+(?:la|las|el|los)|n[ao]s?)\s+{PICTURE}\b(?!\s+(?:d[aeo]|\w+[ao]l\b))"
     rf"|\b(?:shown|seen|depicted|illustrated|pictured)\s+in\s+the\s+{PICTURE}\b(?!\s+of)"
-    r"|を別に示す|(?:下|次|左|右)の図|如[下上左右]?[图圖]|[见見下上左右附][图圖]所?示|(?:다음|아래)\s*그림"
+    r"|\b(?:shown|given|presented)\s+separately\b|を別に示す|(?:下|次|左|右)の図|如[下上左右]?[图圖]|[见見下上左右附][图圖]所?示|(?:다음|아래)\s*그림"
 )
 NUMBERED = re.compile(  # an exam's question that names its picture: "seen in Figure A", "a figura 1", "imagen nº 12"
     rf"\b(?i:{PICTURE}|fig\.|abbildung)\s*(?:n[º°.o]{{0,2}}\s*)?(?:[A-H]|\d{{1,2}})\b(?![.,]?\d|\s*%|\s+(?i:mil|million|per))"
@@ -134,34 +136,20 @@ EMBEDDED = re.compile(  # an image in the text itself, without two words that sa
     r"""(?i)<img\b(?![^>]*\balt\s*=\s*["'][^"'>]*\w\s+\w)[^>]*>|!\[(?![^\]\n]*\w\s+\w)[^\]\n]*\]\([^)\n]+\)"""
 )
 
-SPEAKS = (
-    "imag",
-    "imág",
-    "fig",
-    "foto",
-    "gráf",
-    "graf",
-    "photo",
-    "pict",
-    "abbild",
-    "示",
-    "図",
-    "图",
-    "圖",
-    "그림",
-)  # or none is found
+SPEAKS = tuple("imag imág fig foto gráf graf photo pict abbild separately 示 図 图 圖 그림".split())  # or none is found
 
 
-def _pointing(question: str, exam: bool) -> re.Match | None:
+def _pointing(cells: Cells, question: str) -> re.Match | None:
+    """Where a question points at a picture. An exam's case does too, and by a figure's number; a study names its by the way."""
     if not holds_any(question.lower(), SPEAKS):
         return None
-    return POINTS.search(question) or (NUMBERED.search(question) if exam else None)
+    if cells.reading.shape == "mcq":
+        return POINTS.search(question) or NUMBERED.search(question)
+    return POINTS.search(question.removeprefix(cells.text("context")))
 
 
 def with_image(cells: Cells, question: str, args) -> str:
-    """The image's description before the question. A question whose image is neither here nor described cannot be answered.
-
-    A number of a figure says so in an exam's question alone: other texts, as those of articles, name figures by the way."""
+    """The image's description before the question. A question whose image is neither here nor described cannot be answered."""
     image, described = cells.value("image"), cells.text("image_text")
     if args.images == "ignore":
         return f"{described}\n\n{question}" if described else question
@@ -173,9 +161,7 @@ def with_image(cells: Cells, question: str, args) -> str:
         and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
     )
     if not shown and cells.text("text_only").casefold() not in NO:
-        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(
-            question, cells.reading.shape == "mcq"
-        )
+        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(cells, question)
         if points:  # no column says whether there is one: the question does
             raise Unreadable(f"speaks of an image that is not here: '{points[0]}'")
         return question

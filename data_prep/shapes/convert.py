@@ -117,7 +117,7 @@ def _agree(cells: Cells, options: list[Option], letter: str) -> None:
 
 def _qa(cells: Cells, args) -> dict:
     question = with_image(cells, cells.with_context(cells.question(), args), args)
-    if not cells.text("question"):
+    if not cells.question():
         raise Unreadable("no question")
     answer, thought = cells.thought(answer_text(cells.value("answer")))
     if not answer:

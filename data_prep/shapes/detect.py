@@ -7,6 +7,7 @@ label or a role and goes nowhere stops the run.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from data_prep.common.errors import UserError
@@ -117,9 +118,17 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     let_go = [] if said or known else [c for c in columns.values() if c.name in unused and c.name not in passed]
     constant = {c.name: str(c.values[0]) for c in let_go if is_constant_so_far(c, reading.shape)}
-    values = [v for raw in sample[:60] for v in raw.values() if v]
-    language = language_of([v for v in values if isinstance(v, str)] or [str(v) for v in values])
+    language = language_of([text for raw in sample[:60] for text in _texts(raw)])
     return dataclasses.replace(reading, unused=unused, constant=constant, evidence=evidence, language=language)
+
+
+def _texts(value) -> Iterator[str]:
+    """The texts of a row, those within its lists and objects too: a conversation's turns tell its language."""
+    if isinstance(value, dict | list):
+        for inside in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inside)
+    elif isinstance(value, str):
+        yield value
 
 
 def _candidates(rules: list[Rule], sample: list[dict], columns: dict[str, Column], wish: Wish, passed) -> list[Candidate]:

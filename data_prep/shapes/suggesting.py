@@ -1,5 +1,7 @@
 """What is asked, with the lines to paste: of unused columns, of intents, pairs and turns, of files that fit no shape."""
 
+import re
+
 from data_prep.common.errors import UserError
 from data_prep.shapes.columns import Column, objects_in, share
 from data_prep.shapes.contents import MARKED_WORD
@@ -128,6 +130,12 @@ def ask_of_turns(columns: dict[str, Column], sample: list[dict], shown: str) -> 
 def _is_id(name) -> bool:
     """Whether a column is called as ids are; one of a table without names is not."""
     return bool(IDS.match(plain(name))) and not str(name).startswith("_column")
+
+
+def _are_codes(column: Column) -> bool:
+    """Whether values are names of rows by their form: each another, without a space, and with a number in it."""
+    codes = share(column.values, lambda v: bool(re.fullmatch(r"(?=\S*\d)[\x21-\x7e]{6,}", str(v))))
+    return codes >= 0.95 and column.distinct == column.looked_at
 
 
 def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:
@@ -265,7 +273,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         return f"{shown}: no shape fits its fields ({has}). Give it a line of names, where its first line is a row."
     options = bool(option_columns(columns) or candidates("options", columns) or len(numbered_texts(columns)) >= 3)
     shape, needs, fields = _nearest(columns, wish, options)
-    texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name)]
+    texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name) and not _are_codes(c)]
     if wish.shape == "auto" and not options and (hint := _of_listed(columns, texts) or _likelier(columns, texts)):
         return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]

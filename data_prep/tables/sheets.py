@@ -11,6 +11,7 @@ from data_prep.tables.records import LOOKED_AT, Bad, begin_of, header_row, names
 
 MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
 FORMULA = re.compile(rb"<c ([^>]*)><f(?: [^>]*)?(?:/>|>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>")
+STRICT = b"http://purl.oclc.org/ooxml/"  # the names of a format that openpyxl finds nothing in
 PIECE, OVERLAP = 2**22, 2**16
 
 
@@ -25,6 +26,9 @@ def sheets_of(path: Path) -> list[str]:
     """Names of a workbook's sheets."""
     import openpyxl
 
+    with zipfile.ZipFile(path) as archive:
+        if "xl/workbook.xml" in archive.namelist() and STRICT in archive.read("xl/workbook.xml"):
+            raise ValueError("it is a workbook in Strict Open XML: save it as a usual .xlsx")
     book = openpyxl.load_workbook(path, read_only=True)
     names = [sheet.title for sheet in book.worksheets]
     book.close()

@@ -307,6 +307,7 @@ def _by_letter(key: str, options: list[Option]) -> list[str]:
     parts = [p.strip().strip("()").upper() for p in JOIN.split(bare) if p.strip()]
     if len(parts) > 1 and all(len(p) == 1 for p in parts) and all(p in known for p in parts):
         return list(dict.fromkeys(parts))
-    if re.fullmatch(r"[A-J]{2,6}", bare) and all(c in known for c in bare) and len(set(bare)) == len(bare):
-        return list(bare)
+    row = bare.strip().removeprefix("(").removesuffix(")")  # CMB's "(BCD)"
+    if re.fullmatch(r"[A-J]{2,6}", row) and all(c in known for c in row) and len(set(row)) == len(row):
+        return list(row)
     raise Unreadable(f"no right answer: the key is not among the options: '{key[:60]}'")

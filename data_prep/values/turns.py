@@ -186,12 +186,20 @@ TURN_MARK = re.compile(  # "<user>: …"; without the colon "<patient>" can stan
 )
 
 
+FRAME = re.compile(  # "问：… 答：", "Pergunta: … Resposta:": a prompt around one question, whose answer follows elsewhere
+    r"\s*(?:<s>)?\s*([^\W\d_]{1,12})\s*[:：]\s*((?:(?!\n[^\W\d_]{1,12}\s*[:：]).)+?)\s*\n\s*([^\W\d_]{1,12})\s*[:：]\s*", re.S
+)
+
+
 def tagged_turns(text: str) -> list[Turn]:
     """A question's turns where the text begins with the mark of one who asks and every turn has such a mark; [] of other texts.
 
-    A mark of the answer at the end is none. Raises Unreadable where the last turn is an answer: a second one would follow.
+    One question in a prompt's frame is one turn. A mark of the answer at the end is none. Raises Unreadable where the last turn
+    is an answer: a second one would follow.
     """
     hits = list(TURN_MARK.finditer(text))
+    if not hits and (framed := FRAME.fullmatch(text)) and role_of(framed[1], {}) == "human" and role_of(framed[3], {}) == "gpt":
+        return [Turn(framed[1], framed[2].strip())]
     if not hits or text[: hits[0].start()].strip() or role_of(hits[0][1], {}) != "human":
         return []
     ends = [*(hit.start() for hit in hits[1:]), len(text)]

@@ -155,3 +155,8 @@ def test_letters_that_are_not_each_there_once_are_no_options(text):
         options_of(text)
     if "Choose" not in text:
         assert len(split_stem("Which?\n" + text)[1]) != 3
+
+
+def test_letters_in_brackets_are_several_answers():
+    options = options_of("A: iron\nB: water\nC: rest")
+    assert key_letters("(BC)", options, "letter") == ["B", "C"] and key_letters("(B)", options, "letter") == ["B"]

@@ -64,6 +64,23 @@ def test_turns_within_an_instruction_are_turns():
     assert "end with an answer" in made[20]
 
 
+@pytest.mark.parametrize(
+    "frame", ["<s>问：\n{}\n答：\n", "Pergunta: {}\nResposta:", "Question: {}\n\nAnswer: ", "User: {}\nAssistant:"]
+)
+def test_a_prompt_around_a_question_is_no_part_of_it(frame):
+    _, made = read([{"query": frame.format(asked(i)), "response": told(i)} for i in range(24)])
+    assert made[3] == {"task": "open", "question": asked(3), "answer": told(3)}
+    whole = f"Question: {asked(1)}\nHistory: gout\nAnswer in brief:"
+    _, made = read([{"query": asked(i), "response": told(i)} for i in range(24)] + [{"query": whole, "response": told(1)}])
+    assert made[24]["question"] == whole
+
+
+def test_a_title_without_a_text_asks_by_itself():
+    rows = [{"questionTitle": asked(i), "questionText": f"I am {i}." * (i % 3 > 0), "answerText": told(i)} for i in range(24)]
+    _, made = read(rows)
+    assert made[3]["question"] == asked(3) and made[4]["question"] == f"{asked(4)}\n\nI am 4."
+
+
 def test_bioasq_body_is_asked_and_its_ideal_answer_told():
     rows = [{"body": asked(i), "type": "summary", "ideal_answer": [told(i)], "documents": ["u"], "id": i} for i in range(24)]
     reading, made = read(rows)
@@ -104,6 +121,15 @@ OFFERED = {
         {"who": 3, "one": "Is drug number {i} safe?", "other": "May I take drug {i}, please?", "same": "{mark}"},
         "fields: {text: other, label: same, context: one}",
     ),
+    "sentences with their class and the row's name": (
+        {
+            "sentence1": "He took drug {i} at home.",
+            "sentence2": "The patient is on drug {i} now.",
+            "gold_label": "{mark}x",
+            "pairID": "a{i}c-77{i}",
+        },
+        "fields: {text: sentence2, label: gold_label, context: sentence1}",
+    ),
     "what a model was asked": (
         {
             "question": "What is drug {i}?",
@@ -130,6 +156,13 @@ def test_options_called_by_numbers_are_options_where_the_key_names_them():
     rows = [{"question": asked(i), **{str(k): f"Drug {i + k}" for k in range(1, 5)}, "answer": str(i % 4 + 1)} for i in range(24)]
     _, made = read(rows)
     assert made[2]["options"]["C"] == "Drug 5" and made[2]["answer"] == "C"
+
+
+def test_a_conversations_turns_tell_its_language():
+    said = ["Estou com dor de cabeça há três dias, o que posso fazer?", "Repouse, beba água e procure um médico se não melhorar."]
+    turns = [{"role": role, "content": text} for role, text in zip(("patient", "doctor"), said, strict=True)]
+    rows = [{"id": f"0-{i}", "model": "gpt-4", "source": "CMD", "conversation": turns} for i in range(24)]
+    assert read(rows)[0].language == "pt"
 
 
 NEAR = {

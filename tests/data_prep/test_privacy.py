@@ -98,6 +98,7 @@ def test_clinical_words_stay(text):
         ("Moro na av Paulista 1000, apto 2, e não na R. XV de Maio, 8", "Moro na [ADDRESS], e não na [ADDRESS_2]"),
         ("sökt vård på grund av 12 kg, besök av Ali, 41 år", "sökt vård på grund av 12 kg, besök av Ali, 41 år"),
         ("brist av GLUT2-protein hos 7 av 30 barn. Av 90 friska", "brist av GLUT2-protein hos 7 av 30 barn. Av 90 friska"),
+        ("medelvärde 4 (std.av. 12), av. 30", "medelvärde 4 (std.av. 12), av. 30"),
         ("Francisco R. de 70 años, tras la ley H.R. 1200", "Francisco R. de 70 años, tras la ley H.R. 1200"),
         ("Domicilio: Av. de la Ermita 7, 3 B.\nEdad: 40", "Domicilio: [ADDRESS].\nEdad: 40"),
         ("Médico: Pere Soler Vidal NºCol: 28 28 11223.", "Médico: [NAME] NºCol: [CRM]."),

@@ -583,6 +583,8 @@ def test_a_figure_of_an_article_is_named_by_the_way():
         for i in range(30)
     ]
     assert not any(isinstance(row, str) for row in read(rows)[1])
+    rows = [row | {"context": f"Doses were given separately to {i} as shown in the figure below."} for i, row in enumerate(rows)]
+    assert not any(isinstance(row, str) for row in read(rows)[1])
 
 
 def test_a_question_with_a_picture_is_protected_and_may_be_asked_as_it_stands(tmp_path):

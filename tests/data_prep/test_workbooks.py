@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import zipfile
 
 import openpyxl
 import pytest
@@ -159,3 +160,12 @@ def test_names_of_columns_stand_in_the_lines(tmp_path):
     rows = [{"Anotação": f"nota {i}", "Indagação": asked(i), "Devolutiva": told(i), "Obs": "ok"} for i in range(24)]
     message = asked_of(workbook(tmp_path / "x.xlsx", A=rows))
     assert first_lines(message) == "shape: qa\nfields: {question: Indagação, answer: Devolutiva}\n"
+
+
+def test_a_workbook_in_the_strict_format_is_not_taken_for_an_empty_one(tmp_path):
+    usual = workbook(tmp_path / "usual.xlsx", Sheet1=PAIRS)
+    with zipfile.ZipFile(usual) as before, zipfile.ZipFile(tmp_path / "x.xlsx", "w") as strict:
+        for name in before.namelist():
+            main = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+            strict.writestr(name, before.read(name).replace(main, b"http://purl.oclc.org/ooxml/spreadsheetml/main"))
+    assert "Strict Open XML: save it as a usual .xlsx" in asked_of(str(tmp_path / "x.xlsx"))
