@@ -186,9 +186,18 @@ TURN_MARK = re.compile(  # "<user>: …"; without the colon "<patient>" can stan
 )
 
 
-FRAME = re.compile(  # "问：… 答：", "Pergunta: … Resposta:": a prompt around one question, whose answer follows elsewhere
-    r"\s*(?:<s>)?\s*([^\W\d_]{1,12})\s*[:：]\s*((?:(?!\n[^\W\d_]{1,12}\s*[:：]).)+?)\s*\n\s*([^\W\d_]{1,12})\s*[:：]\s*", re.S
-)
+LABEL = re.compile(r"\s*([^\W\d_]{1,12})\s*[:：]")
+
+
+def _framed(text: str) -> Turn | None:
+    """The question in a prompt's frame (`问：… 答：`, `Pergunta: … Resposta:`), whose answer stands elsewhere; None without."""
+    *lines, last = text.strip().removeprefix("<s>").strip().splitlines() or [""]
+    opens, closes = LABEL.match(lines[0]) if lines else None, LABEL.fullmatch(last.rstrip())
+    if not opens or not closes or role_of(opens[1], {}) != "human" or role_of(closes[1], {}) != "gpt":
+        return None
+    said = [lines[0][opens.end() :], *lines[1:]]
+    body = "\n".join(said).strip()
+    return Turn(opens[1], body) if body and not any(map(LABEL.match, said)) else None
 
 
 def tagged_turns(text: str) -> list[Turn]:
@@ -198,8 +207,8 @@ def tagged_turns(text: str) -> list[Turn]:
     is an answer: a second one would follow.
     """
     hits = list(TURN_MARK.finditer(text))
-    if not hits and (framed := FRAME.fullmatch(text)) and role_of(framed[1], {}) == "human" and role_of(framed[3], {}) == "gpt":
-        return [Turn(framed[1], framed[2].strip())]
+    if not hits and (framed := _framed(text)):
+        return [framed]
     if not hits or text[: hits[0].start()].strip() or role_of(hits[0][1], {}) != "human":
         return []
     ends = [*(hit.start() for hit in hits[1:]), len(text)]
