@@ -55,7 +55,7 @@ class Args:
     """names of the suite to score; without it all"""
     limit: int = 0
     """score the first so many rows of each; 0: all"""
-    batch_tokens: int = 2048
+    batch_tokens: int = 0
     """tokens a forward pass, as in evaluate.py"""
 
     def problems(self) -> list[str]:
@@ -65,7 +65,7 @@ class Args:
         ]
         if len({safe(m) for m in self.models}) < len(self.models):
             found.append("models: two of them have the same name")
-        return found + check_at_least(self, 0, "limit") + check_at_least(self, 1, "batch_tokens")
+        return found + check_at_least(self, 0, "limit", "batch_tokens")
 
 
 @dataclass

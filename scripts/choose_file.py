@@ -57,8 +57,8 @@ class Args:
     """significance level; intervals are of 1 - alpha"""
     limit: int = 0
     """the first so many rows only; 0: all"""
-    batch_tokens: int = 2048
-    """tokens a forward pass"""
+    batch_tokens: int = 0
+    """tokens a forward pass; 0: as scripts/evaluate.py chooses"""
 
     def problems(self) -> list[str]:
         found = check_model_name(self.model)
@@ -67,7 +67,7 @@ class Args:
         if not Path(self.data).is_file():
             found.append(f"data: there is no file {self.data}; data_prep/prepare.py --test_size 1 makes it")
         found += comparing.level_problems(self.alpha, self.margin)
-        return found + check_at_least(self, 0, "limit") + check_at_least(self, 1, "batch_tokens")
+        return found + check_at_least(self, 0, "limit", "batch_tokens")
 
 
 def sound_files(folder: Path) -> list[Path]:

@@ -95,8 +95,8 @@ class Args:
     """longest prompt in tokens; longer ones, or such as the model has no room for, count as not answered"""
     max_new_tokens: int = 0
     """longest free answer in tokens; 0: 128 for safety, 512 else, and 4096 more for thinking, half the model's window at most"""
-    batch_tokens: int = 2048
-    """tokens a forward pass; less takes less memory"""
+    batch_tokens: int = 0
+    """tokens a forward pass; less takes less memory. 0: 2048, on a GPU what half of its free memory takes"""
     url_model: str = "default"
     """the model's name at the URL"""
     concurrency: int = 8
@@ -139,8 +139,10 @@ class Args:
             found.append("num_samples: choose either several samples or several permutations")
         return (
             found
-            + check_at_least(self, 1, "max_length", "batch_tokens", "permutations", "num_samples", "concurrency")
-            + check_at_least(self, 0, "limit", "shots", "max_new_tokens", "temperature", "detectable", "contamination_rows")
+            + check_at_least(self, 1, "max_length", "permutations", "num_samples", "concurrency")
+            + check_at_least(
+                self, 0, "limit", "shots", "max_new_tokens", "temperature", "detectable", "contamination_rows", "batch_tokens"
+            )
         )
 
 
@@ -221,6 +223,17 @@ def settings_of(args: Args, asked: Asked) -> dict:
     }
 
 
+TAKEN = "batch_tokens_taken"
+
+
+def batch_tokens(args: Args, engine, output_dir: Path) -> int:
+    """Tokens a forward pass. What a run chose by the memory that was free stays, so that what goes on draws the same answers."""
+    noted = read_json(output_dir / "settings.json")
+    taken = args.batch_tokens or noted.get(TAKEN) or getattr(engine, "batch_tokens", engines.BATCH_TOKENS)
+    write_json(output_dir / "settings.json", noted | {TAKEN: taken})
+    return taken
+
+
 def check_folder(output_dir: Path, settings: dict) -> bool:
     """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
     noted, before = output_dir / "settings.json", {}
@@ -234,7 +247,7 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
             )
     elif (output_dir / "metrics.json").exists():
         raise UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
-    write_json(noted, settings | {"versions": begun_with(before)})
+    write_json(noted, settings | {"versions": begun_with(before), TAKEN: before.get(TAKEN)})
     return (output_dir / "metrics.json").exists()
 
 
@@ -265,6 +278,7 @@ def score(args: Args, asked: Asked) -> None:
     print(f"loading {args.model}")
     engine = load_engine(args, output_dir)
     print(f"loaded ({engine.precision}); scores {len(rows)} rows of {args.data}: {task}, protocol {protocol}")
+    args.batch_tokens = batch_tokens(args, engine, output_dir)
     messages = [] if protocol == "perplexity" else [tasks.messages_of(row, asked.shots) for row in rows]
     prompts = [engine.encode(one) for one in messages] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)

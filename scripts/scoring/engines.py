@@ -27,6 +27,23 @@ from data_prep.chat_template import Renderer, TemplateError, set_template
 TOLERANCE = {"torch.float32": 1e-3, "torch.float16": 0.1, "torch.bfloat16": 0.4}
 
 
+BATCH_TOKENS = 2048  # a forward pass on a processor: larger ones are no quicker there (RESULTS-scoring.md)
+MOST_TOKENS = 1 << 16
+
+
+def tokens_that_fit(config, free: float) -> int:
+    """Tokens of prompts and options that so many bytes take through a model in 16 bits, BATCH_TOKENS at least.
+
+    A token's keys and values, which a shared beginning is copied into once more; a layer's activations; and float32 logits
+    at one position in eight, where options are looked at. A guess with room: a batch that is too much is taken in halves.
+    """
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    keys = 2 * 2 * (getattr(config, "num_key_value_heads", None) or config.num_attention_heads) * width * config.num_hidden_layers
+    layer = 2 * (3 * config.intermediate_size + 8 * config.hidden_size)
+    logits = 2 * 4 * config.vocab_size / 8
+    return max(BATCH_TOKENS, min(MOST_TOKENS, int(free / (2 * keys + layer + logits))))
+
+
 def text_sha256(text: str) -> str:
     """SHA-256 of a text, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -133,6 +150,15 @@ class HuggingFace:
         if hasattr(loaded, "merge_and_unload") and (unpack or not four):
             loaded = loaded.merge_and_unload()
         return loaded
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens a forward pass: on a GPU as many as half of its free memory takes."""
+        import torch
+
+        if not has_cuda():
+            return BATCH_TOKENS
+        return tokens_that_fit(self.model.config.get_text_config(), torch.cuda.mem_get_info()[0] / 2)
 
     def reserve(self, tokens: int) -> None:
         """Room for sequences of so many tokens; nothing to be done here."""

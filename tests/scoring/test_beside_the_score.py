@@ -216,6 +216,34 @@ def test_batches_do_not_count_what_all_prompts_share(engine):
     assert len(alone) == 12 and len(shared) <= 6 and sorted(i for batch in shared for i in batch) == fits
 
 
+def test_a_forward_pass_follows_the_memory_that_is_free(engine, monkeypatch, tmp_path):
+    """2,048 tokens whatever the card, it was: the batches of a processor."""
+    import torch
+    from transformers import Qwen3Config
+
+    sizes = {"hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28, "num_attention_heads": 16}
+    config = Qwen3Config(**sizes, num_key_value_heads=8, head_dim=128, vocab_size=151936)
+    small, large = engines.tokens_that_fit(config, 3e9), engines.tokens_that_fit(config, 12e9)
+    assert 2048 < small < large < 60_000 and large == pytest.approx(4 * small, abs=4)
+    assert engines.tokens_that_fit(config, 0) == 2048 and engines.tokens_that_fit(config, 1e15) == engines.MOST_TOKENS
+    assert engine.batch_tokens == 2048
+    monkeypatch.setattr(engines, "has_cuda", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (24e9, 24e9))
+    chosen = engine.batch_tokens
+    assert chosen == engines.tokens_that_fit(engine.model.config, 12e9) > 2048
+    # What was begun goes on with the batches that it began with.
+    data = write_rows(tmp_path / "t.jsonl", medmcqa_rows(4))
+    arguments = ("--model", "models/tiny-qwen3", "--data", data, "--question_hidden", "false", "--output_dir", tmp_path / "e")
+    run(monkeypatch, engine, *arguments)
+    noted = json.loads((tmp_path / "e/settings.json").read_text())
+    assert noted["batch_tokens"] == 0 and noted[evaluate.TAKEN] == chosen
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1e9, 24e9))
+    (tmp_path / "e/metrics.json").unlink()
+    run(monkeypatch, engine, *arguments)
+    assert json.loads((tmp_path / "e/settings.json").read_text())[evaluate.TAKEN] == chosen
+    assert json.loads((tmp_path / "e/run.json").read_text())["config"]["batch_tokens"] == chosen
+
+
 @pytest.mark.parametrize("how", ["longest", "memory"])
 def test_a_batch_that_is_too_much_is_taken_in_halves(engine, monkeypatch, how):
     import torch
