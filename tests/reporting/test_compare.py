@@ -562,6 +562,13 @@ def test_the_page_in_a_browser(tmp_path, width):
         assert not first.locator("pre").first.is_visible()
         first.locator("summary").click()
         assert "<script>alert(1)</script>" in first.locator("pre").first.inner_text()
+        # One axis for all: a longer label narrowed its own line, and chance stood elsewhere there.
+        sure, none = (evaluation(tmp_path / str(right), [right] * 4000) for right in (True, False))
+        run_script("scripts/compare.py", none, sure, "--output_dir", tmp_path / "d")
+        page.goto((tmp_path / "d" / "comparison.html").as_uri())
+        assert "100.0 % (99.9 to 100.0 %)" in page.locator("figure .label").all_inner_texts()
+        widths = "[...document.querySelectorAll('figure .track')].map(e => Math.round(e.getBoundingClientRect().width))"
+        assert len(set(page.evaluate(widths))) == 1 and page.evaluate("document.documentElement.scrollWidth") <= width
         browser.close()
 
 
