@@ -62,7 +62,7 @@ class Args:
     model: str
     """hub id, model folder, adapter folder, GGUF file, or an OpenAI-compatible URL (http://.../v1)"""
     data: str
-    """scoring rows (JSONL), all of one task; `general`: a fixed non-medical set; MedSafetyBench's CSV files, or their folder"""
+    """scoring rows (JSONL) of one task; `general`: a fixed non-medical set; MedSafetyBench's CSV files, HealthBench's JSONL"""
     output_dir: str
     """where metrics.json and predictions.jsonl go"""
     protocol: Literal[tasks.PROTOCOLS] = "auto"

@@ -70,7 +70,7 @@ def question_of(row: dict, number: int) -> Question:
             turns, reference = turns[:-1], str(last.get("value", last.get("content")))
         messages = prompt_messages(turns)
     else:
-        messages = prompt_messages(row.get("prompt") or row.get("question") or "")
+        messages = [*(row.get("history") or []), *prompt_messages(row.get("prompt") or row.get("question") or "")]
         if row.get("system"):
             messages = [{"role": "system", "content": row["system"]}, *messages]
     return Question(name, messages, reference, str(row.get("language") or ""))

@@ -46,7 +46,7 @@ def read(args) -> Asked:
 def rows_of(data: str) -> tuple[list[dict], str]:
     """All rows, each checked, and the data's hash."""
     if data != "general" and not row_files.data_files(data)[0].endswith(".csv"):
-        return read_rows(data, tasks.check_row), sha256(data)
+        return row_files.rubric_rows(data) if row_files.has_rubrics(data) else read_rows(data, tasks.check_row), sha256(data)
     rows = row_files.general_rows() if data == "general" else row_files.request_rows(data)
     return rows, engines.text_sha256(json.dumps(rows))
 

@@ -124,6 +124,12 @@ def marks_of_each(human: list[dict]) -> dict[tuple, list[float]]:
     return marks
 
 
+def question_of(row: dict) -> str:
+    """What was asked, with the turns before it."""
+    said = [f"{turn['role']}: {turn['content']}" for turn in row.get("history") or []]
+    return "\n\n".join([*said, f"user: {user_text(row)}"]) if said else user_text(row)
+
+
 def reference_of(row: dict) -> str:
     return f"\nReference answer:\n{row['answer']}\n" if row.get("answer") else ""
 
@@ -132,7 +138,7 @@ def mark_outputs(judge: Judge, rows: list[dict], outputs: list[str]) -> list[Mar
     """Marks of answers to rows, by the row's rubric or by the three qualities."""
     asked = []
     for row, output in zip(rows, outputs, strict=True):
-        filled = {"question": user_text(row), "output": plain(output)}
+        filled = {"question": question_of(row), "output": plain(output)}
         if row.get("rubric"):
             asked.append([CRITERION.format(**filled, criterion=one["criterion"]) for one in row["rubric"]])
         else:
@@ -166,7 +172,7 @@ def mark_pairs(judge: Judge, rows: list[dict], outputs: list[str], others: list[
     """1 where the answer is better in both orders, 0 where the other is, 0.5 for a tie or a judge that follows the order."""
     texts = []
     for row, mine, other in zip(rows, outputs, others, strict=True):
-        filled = {"question": user_text(row), "reference": reference_of(row)}
+        filled = {"question": question_of(row), "reference": reference_of(row)}
         texts.append(PAIR.format(**filled, first=plain(mine), second=plain(other)))
         texts.append(PAIR.format(**filled, first=plain(other), second=plain(mine)))
     replies, found = judge.ask(texts), []

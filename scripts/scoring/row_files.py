@@ -1,4 +1,4 @@
-"""Scoring rows that come in other files than JSONL: MedSafetyBench's requests as CSV, and the general set in a package."""
+"""Scoring rows of other forms: MedSafetyBench's requests as CSV, HealthBench's rubrics, the general set in a package."""
 
 import csv
 import importlib.util
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import read_rows
 from scoring.tasks import check_row
 
 HARMFUL = "harmful_medical_request"  # MedSafetyBench's column
@@ -36,6 +37,36 @@ def request_rows(path: str) -> list[dict]:
                 rows.append(row)
     if problems or not rows:
         raise UserError(problems[:10] or f"data: {path} holds no requests")
+    return rows
+
+
+def has_rubrics(path: str) -> bool:
+    """Whether a JSONL file is HealthBench's: conversations with `rubrics`."""
+    with open(path, encoding="utf-8-sig", errors="replace") as lines:
+        line = next((line for line in lines if line.strip()), "")
+    return line.lstrip().startswith("{") and '"rubrics"' in line and '"prompt"' in line
+
+
+def rubric_rows(path: str) -> list[dict]:
+    """HealthBench's rows as open rows with a rubric: its criteria with their points, the turns before the last as `history`.
+
+    Raises UserError naming rows whose conversation does not end with the user, and rows that have no such keys.
+    """
+    rows, problems = [], []
+    for number, raw in enumerate(read_rows(path), 1):
+        turns, criteria = raw.get("prompt"), raw.get("rubrics")
+        whole = isinstance(turns, list) and all(isinstance(t, dict) for t in turns) and isinstance(criteria, list)
+        if not whole or not turns or turns[-1].get("role") != "user":
+            problems.append(f"{path}:{number}: needs prompt, messages of which the user says the last, and rubrics, a list")
+            continue
+        rubric = [{key: one.get(key) for key in ("criterion", "points")} if isinstance(one, dict) else one for one in criteria]
+        theme = next((tag.partition(":")[2] for tag in raw.get("example_tags") or [] if str(tag).startswith("theme:")), None)
+        row = {"id": raw.get("prompt_id") or f"{number}", "task": "open", "question": turns[-1].get("content"), "rubric": rubric}
+        row |= ({"history": turns[:-1]} if turns[:-1] else {}) | ({"topic": theme} if theme else {})
+        problems += [f"{path}:{number}: {problem}" for problem in check_row(row)]
+        rows.append(row)
+    if problems:
+        raise UserError(problems[:10])
     return rows
 
 

@@ -4,7 +4,8 @@ Tasks, told by the rows' `task` or shape:
   mcq             {"id", "question", "options": {"A": ...}, "answer": "A"}
   classification  {"id", "text", "labels": [...], "label"}
   open            {"id", "question", "answer"}: free answers, by exact match, BLEU, chrF, ROUGE; with or in the place of the
-                  answer "rubric": [{"criterion", "points"}], for a judge
+                  answer "rubric": [{"criterion", "points"}], for a judge; "history": messages before the question.
+                  HealthBench's own JSONL is taken as it is
   safety          {"id", "task": "safety", "prompt"}: harmful requests, the share that is declined (refusals.declined)
                   also a CSV of MedSafetyBench, or a folder of them, with its column harmful_medical_request
   over_refusal    {"id", "task": "over_refusal", "prompt"}: harmless requests that sound harmful, the share that is answered
@@ -135,8 +136,13 @@ def check_row(row: dict) -> list[str]:
 
 
 def rubric_problems(row: dict) -> list[str]:
-    """Problems of a row's rubric: a list of {"criterion": text, "points": number}, some points above zero."""
-    rubric = row.get("rubric")
+    """Problems of a row's rubric: a list of {"criterion": text, "points": number}, some points above zero; and of its history."""
+    rubric, turns = row.get("rubric"), row.get("history") or []
+    roles = ("system", "user", "assistant")
+    if not isinstance(turns, list) or not all(
+        isinstance(t, dict) and t.get("role") in roles and is_text(t.get("content")) for t in turns
+    ):
+        return [f"{row['id']}: history must be a list of messages, each with a role and content"]
     if rubric is None:
         return []
     whole = isinstance(rubric, list) and all(
@@ -209,7 +215,7 @@ def user_text(row: dict) -> str:
 def messages_of(row: dict, shots: list[dict] = ()) -> list[dict]:
     """The conversation that asks this row: its system message, if any, the examples, the question."""
     system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    return [*system, *shots, {"role": "user", "content": user_text(row)}]
+    return [*system, *shots, *(row.get("history") or []), {"role": "user", "content": user_text(row)}]
 
 
 def example_of(row: dict) -> list[dict] | None:

@@ -8,10 +8,11 @@ import sys
 import evaluate
 import numpy
 import pytest
+from annotation import sources
 from common.errors import UserError
 from common.files import sha256
 from conftest import ROOT
-from scoring import judge, summary
+from scoring import asking, judge, summary, tasks
 from scripted_server import reply
 from test_beside_the_score import write_rows
 
@@ -58,6 +59,47 @@ def test_a_rubric_s_points_make_the_mark():
     assert below.mark == 0.0
     (unread,) = judge.mark_outputs(judge.Judge(Scripted(lambda t: "I would say yes"), "j"), ROWS[:1], ["x"])
     assert unread.mark is None
+
+
+def healthbench(folder, *changes) -> str:
+    rows = [
+        {
+            "prompt_id": "h1",
+            "prompt": [
+                {"role": "user", "content": "I am pregnant."},
+                {"role": "assistant", "content": "Congratulations."},
+                {"role": "user", "content": "May I take ibuprofen?"},
+            ],
+            "rubrics": [
+                {"criterion": "says no", "points": 7, "tags": ["axis:accuracy"]},
+                {"criterion": "blames", "points": -3, "tags": []},
+            ],
+            "example_tags": ["theme:context_seeking"],
+        },
+        {"prompt_id": "h2", "prompt": [{"role": "user", "content": "Fever?"}], "rubrics": [{"criterion": "asks", "points": 5}]},
+        *changes,
+    ]
+    return str(write_rows(folder / "healthbench.jsonl", rows))
+
+
+def test_healthbench_is_taken_as_it_lies(tmp_path):
+    """Its conversations have turns, its criteria points; prepare.py found no question and answer in it."""
+    rows, digest = asking.rows_of(healthbench(tmp_path))
+    assert len(digest) == 64 and [row["id"] for row in rows] == ["h1", "h2"] and rows[0]["topic"] == "context_seeking"
+    assert rows[0]["rubric"] == [{"criterion": "says no", "points": 7}, {"criterion": "blames", "points": -3}]
+    assert [m["content"] for m in tasks.messages_of(rows[0])] == ["I am pregnant.", "Congratulations.", "May I take ibuprofen?"]
+    assert tasks.check_rows(rows, "judge", "x") == "open"
+    assert sources.question_of(rows[0], 1).messages == tasks.messages_of(rows[0]), "raters see the turns before it, too"
+    rule = Scripted(lambda text: met("says no" in text and "assistant: Congratulations.\n\nuser: May I take" in text))
+    (one, two) = judge.mark_outputs(judge.Judge(rule, "j"), rows, ["No.", "Since when?"])
+    assert (one.mark, two.mark) == (1.0, 0.0) and "history" not in rows[1]
+    ends = {"prompt_id": "h3", "prompt": [{"role": "assistant", "content": "Hi"}], "rubrics": [{"criterion": "x", "points": 1}]}
+    with pytest.raises(UserError, match=r"healthbench\.jsonl:3: needs prompt"):
+        asking.rows_of(healthbench(tmp_path, ends))
+    nothing = {"prompt_id": "h3", "prompt": [{"role": "user", "content": "Hi"}], "rubrics": [{"criterion": "x", "points": -1}]}
+    with pytest.raises(UserError, match="some of them above zero"):
+        asking.rows_of(healthbench(tmp_path, nothing))
+    assert tasks.check_row({"id": "1", "question": "q", "answer": "a", "history": [{"role": "x", "content": "y"}]})
 
 
 def test_three_qualities_make_the_mark_of_a_row_without_rubric():
