@@ -224,10 +224,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_records(file: InputFile, siblings: list[Path] = ()):
-    """Records of one file. Every failure of a reader becomes a UserError that names the file."""
+def file_records(file: InputFile, siblings: list[Path] = (), roles: dict[str, str] | None = None):
+    """Records of one file. Every failure of a reader becomes a UserError that names the file.
+
+    roles: the user's words for speakers, by which files of one turn a row become conversations.
+    """
     try:
-        for number, raw, at in conversations(_rows(file, siblings), file.shown):
+        for number, raw, at in conversations(_rows(file, siblings), file.shown, roles or {}):
             if isinstance(raw, records.Bad):
                 yield Record({"_line": raw.text[:MOST_SHOWN]}, file.shown, number, file.source, file.topic, at, raw.reason)
                 continue

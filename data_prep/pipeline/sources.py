@@ -34,12 +34,13 @@ class Source:
     shown: str
     file: InputFile | None
     siblings: list[Path] = field(default_factory=list)
+    roles: dict[str, str] = field(default_factory=dict)  # the user's words for speakers
     reading: Reading | None = None  # None where it has no row
     late: collections.Counter = field(default_factory=collections.Counter)  # columns that the first rows lack: rows with them
     aside: str = ""  # why it has no reading though it has rows, which are rejects
 
     def records(self):
-        found = hub_records(self.name) if self.file is None else file_records(self.file, self.siblings)
+        found = hub_records(self.name) if self.file is None else file_records(self.file, self.siblings, self.roles)
         return (record._replace(bad=record.bad or self.aside) for record in found) if self.aside else found
 
     @property
@@ -95,6 +96,7 @@ def find_sources(args: Args) -> list[Source]:
         raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
     problems: dict[str, str] = {}
     for source in sources:
+        source.roles = {**(wishes[source.shown].roles if source.shown in wishes else {}), **args.roles}
         try:
             source.reading = reading_of(source, args, wishes.get(source.shown))
         except UserError as error:

@@ -102,7 +102,7 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     found = [c._replace(reading=dataclasses.replace(c.reading, explode=explode, pairs=pairs)) for c in found]
     if not found and wish.shape == "auto" and strict:
         ask_of_intents(columns, shown)
-        ask_of_turns(columns, sample, shown)
+        ask_of_turns(columns, sample, wish, shown)
     chosen = choose(found, columns, sample, wish, shown, strict, said)
     reading = dataclasses.replace(chosen.reading, quoted=quoted, known=known.name if known else "")
     reading = with_roles(reading, sample, wish, shown)

@@ -10,9 +10,13 @@ from data_prep.shapes.nested import intents, items_of
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF, STORED, Candidate
 from data_prep.shapes.unused import explains, is_case, joined_labels, put_aside, sorts, splits
-from data_prep.tables.turn_rows import single_turns
+from data_prep.tables.turn_rows import Single, single_turns
+from data_prep.values.strict import is_missing
+from data_prep.values.turns import role_of
 from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
 from data_prep.words.phrases import meanings
+
+MOST_SPEAKERS = 8  # whose sides are asked about; more are names of people, not of sides
 
 
 def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | None = None) -> str:
@@ -105,15 +109,22 @@ def ask_of_pairs(pairs: dict[str, str], shown: str) -> UserError:
     )
 
 
-def ask_of_turns(columns: dict[str, Column], sample: list[dict], shown: str) -> None:
+def ask_of_turns(columns: dict[str, Column], sample: list[dict], wish: Wish, shown: str) -> None:
     """Raises UserError where the rows are single turns that are joined to no conversation: why not, and the lines."""
     turns = single_turns(list(columns), sample)
     if turns is None:
         return
-    speaker, text, differ = turns
+    speaker, text, _, differ = turns
     labels = [c for c in dict.fromkeys((*differ, speaker, *columns)) if c != text and c in columns and sorts(columns[c])]
     lines = [pasted(Reading("classification", {"text": text, "label": c}), [o for o in labels if o != c]) for c in labels]
     lines = lines or [pasted(Reading("text", {"text": text}))]
+    if sides := _unknown_sides(turns, sample, wish):
+        ways = [to_paste(yaml_line("roles", sides)), *lines]
+        raise UserError(
+            f"{shown}: its rows are single turns ({speaker} says {text}) of conversations ({turns.conversation}). Whose "
+            f"are those of {', '.join(map(repr, sides))}? For conversations paste the roles, with the right sides (human, gpt, "
+            "system, third, drop), for single sentences with a label another:\n" + "\n       or\n".join(ways)
+        )
     why = (
         f"{', '.join(differ)} differ from turn to turn of one conversation, and a conversation has one value of each. For "
         "conversations leave these columns out of the file"
@@ -125,6 +136,14 @@ def ask_of_turns(columns: dict[str, Column], sample: list[dict], shown: str) -> 
         f"{shown}: its rows are single turns ({speaker} says {text}), and {why}. For single sentences with a label paste one:\n"
         + "\n       or\n".join(lines)
     )
+
+
+def _unknown_sides(turns: Single, sample: list[dict], wish: Wish) -> dict[str, str]:
+    """The speakers of conversations that only lack their sides, as a line to paste; {} for other rows, or for many speakers."""
+    if not turns.conversation or turns.differ:
+        return {}
+    speakers = {str(v): role_of(str(v), wish.roles) for raw in sample if not is_missing(v := raw.get(turns.speaker))}
+    return {s: "human" for s, side in speakers.items() if side is None} if len(speakers) <= MOST_SPEAKERS else {}
 
 
 def _is_id(name) -> bool:

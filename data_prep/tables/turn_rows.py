@@ -11,9 +11,20 @@ from data_prep.values.turns import ROLE_KEYS, TEXT_KEYS, role_of
 from data_prep.words.names import plain
 
 LOOKED_AT = 200
-CONVERSATION = re.compile(
-    r"(?:conversation|conversa|dialog(?:ue|o)?|conv|chat|session|encounter|transcript|consult(?:a|ation)?)id"
-)
+_WORDS = r"(?:conversation|conversa|dialog(?:ue|o)?|conv|chat|session|encounter|transcript|consult(?:a|ation)?)"
+CONVERSATION = re.compile(_WORDS + "id")
+NUMBERED = re.compile(_WORDS + r"(?:id|n[oº°]|nr|num(?:ber|ero)?|index)?")  # beside a speaker and a text
+SPEAKERS = (*ROLE_KEYS, "who", "quem", "falante", "interlocutor", "locutor")  # columns, as plain() writes them
+TEXTS = (*TEXT_KEYS, "fala")
+
+
+class Single(NamedTuple):
+    """Rows that are one turn each and were joined to no conversation."""
+
+    speaker: str  # column
+    text: str  # column
+    conversation: str = ""  # the one column that may number conversations
+    differ: tuple[str, ...] = ()  # columns that differ from turn to turn of one
 
 
 class Form(NamedTuple):
@@ -36,18 +47,21 @@ def _counts(values: list[str], rows: int) -> bool:
     return len(numbers) == rows > 1 and numbers == list(range(numbers[0], numbers[0] + rows))
 
 
-def form_of(rows: list[dict]) -> Form | None:
-    """The form of a file of one turn a row; None where both sides do not speak, or a further column differs from turn to turn."""
+def form_of(rows: list[dict], roles: dict[str, str]) -> Form | None:
+    """The form of a file of one turn a row; None where both sides do not speak, or a further column differs from turn to turn.
+
+    `roles` are the user's own words for speakers.
+    """
     names = list(rows[0]) if rows else []
     found = [
-        [n for n in names if CONVERSATION.fullmatch(plain(n))],
-        [n for n in names if plain(n) in ROLE_KEYS],
-        [n for n in names if plain(n) in TEXT_KEYS],
+        [n for n in names if NUMBERED.fullmatch(plain(n))],
+        [n for n in names if plain(n) in SPEAKERS],
+        [n for n in names if plain(n) in TEXTS],
     ]
     if [len(f) for f in found] != [1, 1, 1]:
         return None
     form = Form(*(f[0] for f in found))
-    if not {"human", "gpt"} <= {role_of(str(raw.get(form.speaker)), {}) for raw in rows}:
+    if not {"human", "gpt"} <= {role_of(str(raw.get(form.speaker)), roles) for raw in rows}:
         return None
     groups = [list(group) for _, group in itertools.groupby(rows, lambda raw: raw.get(form.conversation))]
     if len(groups) > len(rows) / 2 or any(len(v) > 1 for group in groups for v in form.told_of(group).values()):
@@ -55,10 +69,10 @@ def form_of(rows: list[dict]) -> Form | None:
     return form
 
 
-def conversations(rows, shown: str):
+def conversations(rows, shown: str, roles: dict[str, str]):
     """(number, record, bytes) of each row; of a file of one turn a row those of each conversation, at its first turn."""
     head = list(itertools.islice(rows, LOOKED_AT))
-    form = form_of([raw for _, raw, _ in head if isinstance(raw, dict)])
+    form = form_of([raw for _, raw, _ in head if isinstance(raw, dict)], roles)
     if form is None:
         yield from itertools.chain(head, rows)
         return
@@ -87,13 +101,14 @@ def _record(rows: list[dict], form: Form) -> dict | Bad:
     return {form.conversation: rows[0][form.conversation], "messages": turns} | first
 
 
-def single_turns(columns: list[str], rows: list[dict]) -> tuple[str, str, tuple[str, ...]] | None:
-    """(speaker, text, columns that differ from turn to turn) of rows that are one turn each and no conversations; else None."""
-    found = [[n for n in columns if plain(n) in keys] for keys in (ROLE_KEYS, TEXT_KEYS)]
+def single_turns(columns: list[str], rows: list[dict]) -> Single | None:
+    """What rows are that hold one turn each and are joined to no conversation; None for others."""
+    found = [[n for n in columns if plain(n) in keys] for keys in (SPEAKERS, TEXTS)]
     if [len(f) for f in found] != [1, 1]:
         return None
     (speaker,), (text,) = found
-    named = [n for n in columns if CONVERSATION.fullmatch(plain(n))]
+    named = [n for n in columns if NUMBERED.fullmatch(plain(n))]
     groups = [list(g) for _, g in itertools.groupby(rows, lambda raw: raw.get(named[0]))] if len(named) == 1 else []
     told = [Form(named[0], speaker, text).told_of(group) for group in groups]
-    return speaker, text, tuple(dict.fromkeys(n for one in told for n, values in one.items() if len(values) > 1))
+    differ = tuple(dict.fromkeys(n for one in told for n, values in one.items() if len(values) > 1))
+    return Single(speaker, text, named[0] if groups and len(groups) <= len(rows) / 2 else "", differ)

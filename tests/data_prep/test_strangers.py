@@ -533,6 +533,31 @@ def test_one_turn_a_row_becomes_a_conversation(tmp_path):
         written(tmp_path, "v.jsonl", "\n".join(json.dumps(row | {"mood_label": i % 3}) for i, row in enumerate(rows)))
 
 
+@pytest.mark.parametrize(
+    "columns", [("dialogue_id", "speaker", "utterance"), ("conv", "who", "text"), ("Conversa nº", "Quem", "Fala")]
+)
+def test_speakers_that_only_the_user_knows_make_conversations(tmp_path, columns):
+    """--roles did not reach files of one turn a row, and the question named the columns in the place of the speakers."""
+    conversation, speaker, text = columns
+    rows = [
+        {conversation: n, speaker: who, text: f"{who} fala da dor {n} no peito pela vez {i}."}
+        for n in range(60)
+        for i, who in enumerate(["Zé", "Tia Ana"] * 2)
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    given = {"inputs": [str(tmp_path / "t.jsonl")], "test_size": 0, "output_dir": str(tmp_path / "out")}
+    if text != "text":  # a text beside a speaker alone could be sorted by it
+        with pytest.raises(UserError, match="Whose are those of") as asked:
+            prepare(Args(**given))
+        assert "roles: {Zé: human, Tia Ana: human}" in str(asked.value)
+    for roles in ({"Zé": "human", "Tia Ana": "human"}, {"Zé": "human"}):  # one side alone talks to nobody
+        with pytest.raises(UserError):
+            prepare(Args(**given, roles=roles))
+    prepare(Args(**given, roles={"Zé": "human", "tia ana": "gpt"}))
+    made = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
+    assert len(made) == 60 and all([t["from"] for t in row["conversations"]] == ["human", "gpt"] * 2 for row in made)
+
+
 def test_a_table_without_a_line_of_names_is_asked_for_one(tmp_path):
     asked = "What is the finding that is looked for first in case number {} of this list?,a,b,c,d,A\n"
     with pytest.raises(UserError, match="line of names"):
