@@ -70,28 +70,42 @@ def _options_of(value) -> list[Option]:
             return options
         parts = [p.strip() for p in re.split(r"\n|\s\|\s|\|", value) if p.strip()]
         if len(parts) > 1:
-            return _options_of_list(_whole_lines(parts))
+            _check_letters(parts)
+            return _options_of_list(parts)
     raise Unreadable("the options are in no form that is known")
 
 
 NO_MARK = re.compile(r"\s*(?:[A-Z]\.\s?[a-z]|[A-Za-z]-\S)")  # E. coli, C-reactive protein
 
 
-def _whole_lines(parts: list[str]) -> list[str]:
-    """Lines of options as an option each: a line without a letter goes on with the option above it.
+def _own_letters(texts: list[str]) -> list[str]:
+    """The letter before each text; "" where it has none."""
+    hits = [None if NO_MARK.match(text) else LETTERED.fullmatch(text) for text in texts]
+    return [(hit[1] or hit[2]).upper() if hit else "" for hit in hits]
 
-    Raises Unreadable where the letters are not each there once, from A on: a key would name another option's line.
-    """
-    hits = [None if NO_MARK.match(part) else LETTERED.fullmatch(part) for part in parts]
-    letters = [(hit[1] or hit[2]).upper() for hit in hits if hit]
-    if len(letters) < 3 or 2 * len(letters) < len(parts) or not set(letters) <= set(LETTERS[: len(letters) + 2]):
-        return parts
-    if not hits[0] or sorted(letters) != list(LETTERS[: len(letters)]):
-        raise Unreadable(f"the options' letters do not follow one another: '{', '.join(letters)}'")
+
+def _are_all(letters: list[str]) -> bool:
+    return len(letters) >= 3 and sorted(letters) == list(LETTERS[: len(letters)])
+
+
+def _whole(texts: list[str]) -> list[str]:
+    """Options of which lines stand apart: where the letters from A on are each there once, a line without one goes on with the
+    option above it."""
+    own = _own_letters(texts)
+    if all(own) or not own[:1] or not own[0] or not _are_all(list(filter(None, own))):
+        return texts
     whole: list[str] = []
-    for part, hit in zip(parts, hits, strict=True):
-        whole = [*whole, part] if hit else [*whole[:-1], f"{whole[-1]}\n{part}"]
+    for text, letter in zip(texts, own, strict=True):
+        whole = [*whole, text] if letter else [*whole[:-1], f"{whole[-1]}\n{text}"]
     return whole
+
+
+def _check_letters(lines: list[str]) -> None:
+    """Raises Unreadable for lines that are lettered otherwise than from A on: a key would name another option's line."""
+    letters = list(filter(None, own := _own_letters(lines)))
+    near = len(letters) >= 3 and set(letters) <= set(LETTERS[: len(letters) + 2]) and 2 * len(letters) >= len(lines)
+    if (near and not _are_all(letters)) or (_are_all(letters) and not own[0]):
+        raise Unreadable(f"the options' letters do not follow one another: '{', '.join(letters)}'")
 
 
 def option_text(value) -> str:
@@ -110,7 +124,7 @@ def option_text(value) -> str:
 
 
 def _options_of_list(values: list) -> list[Option]:
-    texts = [option_text(v) for v in values]
+    texts = _whole([option_text(v) for v in values])
     found = [LETTERED.fullmatch(t) for t in texts]
     letters = [(m[1] or m[2]).upper() for m in found if m]
     if texts and len(letters) == len(texts) and sorted(letters) == list(LETTERS[: len(letters)]):
@@ -269,7 +283,10 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
     if base == "letter":
         if not all(o.id.isascii() for o in options):
             raise Unreadable(f"no right answer: a Latin letter beside options in another alphabet: '{key[:60]}'")
-        return _by_letter(key, options)
+        named = _by_letter(key, options)
+        if other := _renamed(options, named):
+            raise Unreadable(f"no right answer: the text of the option that the key names has a letter of its own: '{other}'")
+        return named
     if base in ("text", "apart"):
         return _by_text(key, options)
     if base == "id":
@@ -281,6 +298,16 @@ def key_letters(value, options: list[Option], base: str) -> list[str]:
     if not found:
         raise Unreadable(f"no right answer: the key is not among the options: '{key[:60]}'")
     return found
+
+
+OWN = re.compile(r"\s*\(?([A-J])[):：）]")
+
+
+def _renamed(options: list[Option], named: list[str]) -> str:
+    """Another letter before the text of an option that a key names, where most texts have letters of their own; "" for none."""
+    own = {o.letter: hit[1] for o in options if (hit := OWN.match(o.text))}
+    several = len(own) >= 3 and 2 * len(own) >= len(options) and len(set(own.values())) > 1
+    return next((own[n] for n in named if own.get(n, n) != n), "") if several else ""
 
 
 def _by_text(key: str, options: list[Option]) -> list[str]:

@@ -130,6 +130,7 @@ WHOLE = {
         {"A": "iron and\nfolate", "D": "rest"},
     ),
     "in their order": ("A: iron\nB: water and\nrest\nC: heat", {"A": "iron", "B": "water and\nrest"}),
+    "over many lines": ("A: a\nb\nc\nB: d\ne\nf\nC: g\nh\ni", {"A": "a\nb\nc", "B": "d\ne\nf", "C": "g\nh\ni"}),
     "species": ("E. coli\nC. albicans\nB. fragilis\nA. baumannii", {"A": "E. coli", "D": "A. baumannii"}),
     "names that begin with a letter": ("B-cell\nC-reactive protein\nD-dimer", {"A": "B-cell", "C": "D-dimer"}),
 }
@@ -138,6 +139,7 @@ WHOLE = {
 @pytest.mark.parametrize("text, options", WHOLE.values(), ids=WHOLE.keys())
 def test_lines_of_options_are_those_of_their_letters(text, options):
     assert {o.letter: o.text for o in options_of(text)}.items() >= options.items()
+    assert {o.letter: o.text for o in options_of(text.split("\n"))}.items() >= options.items()
 
 
 @pytest.mark.parametrize(
@@ -153,6 +155,12 @@ def test_lines_of_options_are_those_of_their_letters(text, options):
 def test_letters_that_are_not_each_there_once_are_no_options(text):
     with pytest.raises(Unreadable, match="do not follow one another"):
         options_of(text)
+    listed = options_of(text.split("\n"))  # of a list a key by number counts, and one by letter where it is the text's own
+    own = [o for o in listed if o.text[:1] not in (o.letter, "C")]
+    for option in own:
+        with pytest.raises(Unreadable, match="a letter of its own"):
+            key_letters(option.letter, listed, "letter")
+    assert key_letters(1, listed, "0") == ["B"]
     if "Choose" not in text:
         assert len(split_stem("Which?\n" + text)[1]) != 3
 
