@@ -123,9 +123,9 @@ def check_task_loss(sums: Sums, reference: Reference, untuned: str | None, findi
 
 def losses_of(model, document: Document) -> list[float]:
     """Loss (nats) of each token of a document's answers, read in the pieces that `compare` reads."""
-    places = set(document.answered())
-    pieces = model.logit_pieces(document.ids) if places else ()
-    return [loss for at, logits in pieces for loss in answer_losses(log_softmax(logits), at, document.ids, places)]
+    foretelling = {place - 1 for place in document.answered()}
+    found = model.logits_at(document.ids, foretelling) if foretelling else ()
+    return [-float(log_softmax(logits[None])[0, document.ids[place + 1]]) for place, logits in found]
 
 
 def answer_losses(log_probs, at: int, ids, places: set[int]) -> list[float]:
