@@ -310,7 +310,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
             bare += " They are questions with options, and no column holds the key; add one, or name it."
         if shape != "mcq" and len(texts) == len(columns) == 1:
-            if share([texts[0], *columns[texts[0]].values], MARKED_WORD.fullmatch) >= 0.9:
+            if share([texts[0], *map(str, columns[texts[0]].values)], MARKED_WORD.fullmatch) >= 0.9:
                 return f"{shown}: it holds a word with its mark on each line, as marked entities stand: no shape here takes them."
             return (
                 f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"

@@ -160,3 +160,9 @@ def test_a_sheet_of_keys_beside_the_questions_is_asked_about(tmp_path):
     book.save(tmp_path / "x.xlsx")
     with pytest.raises(UserError, match="no column holds the key"):
         find_sources(Args(inputs=[str(tmp_path / "x.xlsx")]))
+
+
+def test_one_column_of_words_and_numbers_is_asked_about():
+    """Looked at for marked words, a number ended the reading in a traceback."""
+    with pytest.raises(UserError, match="no shape fits its one field"):
+        read([{"contexto": "B"}, {"contexto": 0}])

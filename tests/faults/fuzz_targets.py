@@ -168,7 +168,7 @@ def _files(folder: Path) -> list[Target]:
         return load(folder)
 
     def read(reader: Callable, name: str) -> Callable:
-        return lambda text: list(conversations(reader(written(name, text), name), name))
+        return lambda text: list(conversations(reader(written(name, text), name), name, {}))
 
     def markdown(path: Path, shown: str):
         exam_markdown.key_files.cache_clear()
