@@ -7,8 +7,9 @@ import re
 
 import regex
 
+# Only what is short for a title has a full stop: after a whole word ("o enfermeiro. Além disso") a sentence ends.
 TITLE = (
-    r"(?:[Dd]ra?|[Ss]ra?|Srta|[Pp]rof(?:a|essora?)?|Mrs?|Ms|Miss|Enf|[Ee]nfermeir[ao]|[Dd]ona)\.?[ªº]?(?:\([ao]\))?\.?|(?:DR|SR|ENF)\.|(?:DR|SR|SRT)A\.?|(?<=\b[oOaA][ ])(?:doutora?|senhora?)"
+    r"(?:[Dd]ra?|[Ss]ra?|Srta|[Pp]rofa?|Mrs?|Ms|Enf)\.?[ªº]?(?:\([ao]\))?\.?|(?:[Pp]rofessora?|Miss|[Ee]nfermeir[ao]|[Dd]ona)(?:\([ao]\))?|(?:DR|SR|ENF)\.|(?:DR|SR|SRT)A\.?|(?<=\b[oOaA][ ])(?:doutora?|senhora?)"
     r"|(?<!\b(?:[Yy]our|[Aa]|[Tt]he|[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[Aa]ny|[Oo]ur|[Uu]m|[Oo]|[Ss]eu)[ ])(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
 )
 ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"

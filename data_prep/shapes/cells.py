@@ -80,9 +80,19 @@ def plain_language(said: str) -> str:
     )
 
 
-BY_ORDER = re.compile(
-    r"(?i)\b(?:all|none|both|any|neither) of the (?:above|others?|options)\b|^\W*(?:both )?[A-J]\W*(?:and|e|y)\W*[A-J]\W*$"
+ANSWERS = (
+    r"(?:respuestas?|respostas?|opci(?:[óo]n|ones)|op[çc](?:[ãa]o|[õo]es)|alternativas?|afirmaciones|afirmativas?|options?|answers?"
+    r"|choices?|r[ée]ponses?|antwort(?:en)?)"
+)
+TWO = r"(?:l?as?\s+)?\(?[A-J]\)?\s*(?:,|and|or|y|e|et|und|ou|o)\s*(?:l?as?\s+)?\(?[A-J]\b\)?"
+TRUE = r"(?:in)?(?:correct|corret|ciert|cert|true|right|verd|fals|errad|exact|richtig)"
+BY_ORDER = re.compile(  # "all of the above", "A e C", "las respuestas A y C son ciertas", "以上都是"
+    r"(?i)\b(?:all|none|both|any|neither) of the (?:above|others?|options)\b"
     r"|\b(?:tod[ao]s|nenhum[ao]?|ningun[ao]?|ningún|amb[ao]s)\b.{0,25}\b(?:anteriores|acima|alternativas|opções|opciones)\b"
+    r"|\b(?:todo|nada de|ninguno de|l[ao]s dos|[ao]s du?[oa]is)\s+(?:lo\s+)?anterior(?:es)?\b"
+    r"|\bci-dessus\b|\boben genannt|вышеперечисленн|以上(?:都|均|皆|全|答案|选项|各项)"
+    rf"|^\W*(?:both )?{TWO}\W*$|^\W*{TWO}\s.{{0,20}}\b{TRUE}|\b{TRUE}\w*:?\s+{TWO}\W*$"
+    rf"|\b{ANSWERS}\s+(?:{TWO}|(?:l?as?\s+)?(?-i:[A-J])\b(?=\W*$|[.,;)]|\s+(?:es|é|is|ist|est|está)\b))"
 )
 
 

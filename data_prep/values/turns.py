@@ -18,6 +18,11 @@ ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor", "pa
 TEXT_KEYS = ("value", "content", "text", "message", "utterance", "parts", "texto", "mensagem")
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
 THIRD = [word for word, side in ROLE_OF.items() if side == "third"]
+SIDE_OF_PART = {  # a turn and its answer as one object, by the names of its parts
+    "system": "system",
+    **dict.fromkeys("input instruction question query prompt pergunta pregunta entrada".split(), "human"),
+    **dict.fromkeys("output answer response resposta respuesta saida".split(), "gpt"),
+}
 SIDES = ("human", "gpt", "system", "tool", "third", "drop", "text")  # text: no speaker, the line goes on with the turn
 NAMED = re.compile(r"[A-ZÀ-Ý][\w.'-]*(?:[ _-][\w.'()-]+){0,2}")  # how a speaker's name looks at the start of a line
 
@@ -129,10 +134,15 @@ def said_lines(value) -> bool:
 
 
 def _turns_of(message: dict) -> list[Turn]:
-    if not any(isinstance(message.get(k), str) for k in ("from", "role", "speaker")):
-        sides = [k if role_of(k, {}) else side_named(k) for k in message]  # {"patient": "...", "doctor": "..."}, user_content
-        if all(sides):
-            return [Turn(side, text_of(said, "a turn")) for side, said in zip(sides, message.values(), strict=True)]
+    if any(isinstance(message.get(k), str) for k in ("from", "role", "speaker")):
+        return [_message(message)]
+    sides = [SIDE_OF_PART.get(plain(k), "") for k in message]  # in whatever order: what asks stands before what answers
+    if all(sides) and sorted(set(sides) - {"system"}) == ["gpt", "human"] and len(set(sides)) == len(sides):
+        said = dict(zip(sides, message.values(), strict=True))
+        return [Turn(s, text_of(said[s], "a turn")) for s in ("system", "human", "gpt") if not is_missing(said.get(s))]
+    sides = [k if role_of(k, {}) else side_named(k) for k in message]  # {"patient": "...", "doctor": "..."}, user_content
+    if all(sides):
+        return [Turn(side, text_of(said, "a turn")) for side, said in zip(sides, message.values(), strict=True)]
     return [_message(message)]
 
 

@@ -798,3 +798,57 @@ def test_a_key_that_few_rows_have_is_not_lost():
 
 def test_a_constant_beside_the_key_goes_unused():
     assert read(exam(correct_answer=lambda i: None, answer_flag=lambda i: 1))[0].shape == "mcq"
+
+
+@pytest.mark.parametrize("asks, answers", [("input", "output"), ("question", "answer"), ("pergunta", "resposta")])
+def test_turns_that_are_an_object_for_each_question_and_answer(asks, answers):
+    rows = [
+        {
+            "conversation": [
+                {"system": "Você é enfermeiro.", answers: f"Desde quando? ({i})", asks: f"Tenho dor no joelho {i}."},
+                {asks: "Desde ontem.", answers: "Ponha gelo e descanse."},
+            ]
+        }
+        for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert (reading.shape, reading.fields) == ("sharegpt", {"conversations": "conversation"})
+    said = [(t["from"], t["value"]) for t in found[4]["conversations"]]
+    assert said[:3] == [("system", "Você é enfermeiro."), ("human", "Tenho dor no joelho 4."), ("gpt", "Desde quando? (4)")]
+    assert said[3:] == [("human", "Desde ontem."), ("gpt", "Ponha gelo e descanse.")]
+
+
+@pytest.mark.parametrize(
+    "part", [{"input": "Dói.", "question": "Onde?", "output": "No joelho."}, {"system": "x", "input": "Dói."}]
+)
+def test_a_turn_of_two_questions_or_of_none_that_answers_is_no_turn(part):
+    with pytest.raises(UserError):
+        read([{"conversation": [dict(part), dict(part)]}] * 30)
+
+
+@pytest.mark.parametrize(
+    "option, stays",
+    [
+        ("Las respuestas A y C son ciertas", False),
+        ("La A y la B son correctas", False),
+        ("Son verdaderas A y C", False),
+        ("As alternativas a e c estão corretas", False),
+        ("La respuesta B es correcta", False),
+        ("Todo lo anterior", False),
+        ("以上都不是", False),
+        ("Hepatitis A y B", True),
+        ("A e D são vitaminas do fígado", True),
+        ("Alternativa a la cirugía", True),
+        ("Revocará las anteriores", True),
+    ],
+)
+def test_an_option_that_points_at_others_by_their_letters_has_none_where_there_is_no_order(option, stays):
+    rows = [
+        {"pregunta": f"¿Qué fármaco se da en el caso {i}?", "correct_answer": f"Heparina {i}"}
+        | {"incorrect_answers": ["Insulina", "Aspirina", option if i == 7 else f"Digoxina {i}"]}
+        for i in range(40)
+    ]
+    reading = find_reading(rows, Wish(), "x.json")
+    assert reading.base == "apart"
+    found = convert(rows[7], reading, Args())
+    assert option in found["options"].values() if stays else "by their order" in found
