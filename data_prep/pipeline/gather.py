@@ -271,6 +271,18 @@ def one_answer_to_many(rows: Rows) -> str:
     )
 
 
+def nameless_labels(rows: Rows) -> str:
+    """What to say where all labels of texts are numbers: what they stand for is in another place, and is not learnt."""
+    texts = rows.alive & (rows.kinds == "classification")
+    names = sorted({rows.names[i] for i in np.unique(np.asarray(rows.groups)[texts]).tolist()})
+    if not names or not all(re.fullmatch(r"-?\d+(?:\.\d+)?", name) for name in names):
+        return ""
+    return (
+        f"warning: the labels are numbers alone ({', '.join(names[:6])}): the model is asked for a number, and nothing says what "
+        "it stands for. Where the labels have names, put these into the column"
+    )
+
+
 LOOKED_AT, ONE_LENGTH = 2000, 16  # rows, evenly spread, and the characters between the shortest and the longest: a last word
 
 

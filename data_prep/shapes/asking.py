@@ -38,7 +38,11 @@ def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, show
     for name, more in best.rivals.items():
         both = [best.reading.fields[name], *more]
         readings = [dataclasses.replace(best.reading, fields={**best.reading.fields, name: c}) for c in both]
-        lines = "\n       or\n".join(pasted(r, [c for c in both if c != r.fields[name]]) for r in readings)
+        ways = [pasted(r, [c for c in both if c != r.fields[name]]) for r in readings]
+        if title := _title_of(both, columns) if name == "question" else "":  # the text alone would lose it
+            body = next(r for r in readings if r.fields[name] != title)
+            ways.insert(0, pasted(body, [], {"question_title": title}))
+        lines = "\n       or\n".join(ways)
         raise UserError(f"{shown}: {name} can be {' or '.join(map(str, both))}. Paste one:\n{lines}")
     if best.key and best.key.base == "?":
         raise unclear(shown, best.key)
@@ -52,6 +56,14 @@ def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, show
     rate = best.key.rate if best.key else 1.0
     sure = rate * (0.99 if not others else min(0.99, 0.5 + (best.score - others[0].score) / 6))
     return best._replace(reading=dataclasses.replace(best.reading, confidence=round(sure, 2)))
+
+
+def _title_of(both: list[str], columns: dict[str, Column]) -> str:
+    """Which of two columns that ask is the title of the other, a text of twice its length at least; "" where none is."""
+    short, *rest = sorted(both, key=lambda c: columns[c].length)
+    return (
+        short if len(rest) == 1 and columns[short].length <= 120 and columns[rest[0]].length >= 2 * columns[short].length else ""
+    )
 
 
 def _check_marks(best: Candidate, shown: str) -> None:

@@ -45,7 +45,7 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
                 if as_text and name not in ("dialogue", "conversations", "messages"):
                     continue
                 written |= as_text
-                seen.update(set(speakers_of(value)))
+                seen.update(dict.fromkeys(speakers_of(value), 1))  # in their order: the manifest is the same every time
     both = in_singles(set(map(plain, seen)))
     roles, unknown = {}, []
     for speaker, times in seen.most_common():

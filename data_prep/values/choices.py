@@ -145,11 +145,20 @@ def _options_of_dict(value: dict) -> list[Option]:
         return [_named(str(label), text, i) for i, (label, text) in enumerate(zip(labels, texts, strict=True))]
     keys = [alphabets.canonical(OPTION_NAME.sub("", plain(k))) for k in value]
     if all(len(k) == 1 and k.isalpha() for k in keys):
-        return sorted(Option(k.upper(), option_text(v)) for k, v in zip(keys, value.values(), strict=True))
+        return sorted(_under(k.upper(), v) for k, v in zip(keys, value.values(), strict=True))
     if all(map(is_count, keys)):
         pairs = sorted(zip(map(int, keys), value.values(), strict=True), key=lambda p: p[0])
         return [Option(LETTERS[i], option_text(v), str(n)) for i, (n, v) in enumerate(pairs)]
     raise Unreadable(f"the options are an object with other names than letters: '{', '.join(map(str, value))}'"[:200])
+
+
+def _under(letter: str, value) -> Option:
+    """An option under its letter: a text, or an object of it, which may be marked (`{"text": …, "is_correct": …}`)."""
+    return (
+        _option_of_dict(value, 0, [value])._replace(letter=letter)
+        if isinstance(value, dict)
+        else Option(letter, option_text(value))
+    )
 
 
 def _named(label: str, text, position: int, marked: bool | None = None) -> Option:

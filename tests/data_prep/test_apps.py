@@ -371,3 +371,13 @@ def test_one_answer_to_many_questions_is_told(tmp_path, capsys, filler, told_of_
     prepare(Args(inputs=[str(tmp_path / "x.json")], near_duplicates="off", output_dir=str(tmp_path / "out")))
     warned = f"warning: {filler} of {filler + 5} questions have the same answer: 'As the guidelines say.'"
     assert (warned in capsys.readouterr().out) is told_of_it
+
+
+@pytest.mark.parametrize("names, told_of_it", [(("0", "1"), True), (("dúvida", "conversa"), False), (("0", "outra"), False)])
+def test_labels_that_are_numbers_alone_are_told_of(tmp_path, capsys, names, told_of_it):
+    file = tmp_path / "x.csv"
+    rows = [f"Quando se tira o ponto da cirurgia {i * i}?,{names[i % 2]}" for i in range(40)]
+    file.write_text("\n".join(["text,label", *rows]), "utf-8")
+    prepare(Args(inputs=[str(file)], output_dir=str(tmp_path / "out")))
+    said = capsys.readouterr().out
+    assert (f"the labels are numbers alone ({', '.join(names)})" in said) is told_of_it

@@ -852,3 +852,34 @@ def test_an_option_that_points_at_others_by_their_letters_has_none_where_there_i
     assert reading.base == "apart"
     found = convert(rows[7], reading, Args())
     assert option in found["options"].values() if stays else "by their order" in found
+
+
+def test_options_that_are_objects_under_their_letters():
+    def option(text, right):
+        return {"text": text, "rationale": "Por isso.", "is_correct": right}
+
+    rows = [
+        {"question": f"Qual fármaco no caso {i}?"}
+        | {"options": {x: option(f"{t} {i}", "ABC"[i % 3] == x) for x, t in reversed(OPTIONS.items())}}
+        for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert (reading.shape, reading.base) == ("mcq", "marked")
+    assert found[4]["options"] == {"A": "Aspirina 4", "B": "Heparina 4", "C": "Insulina 4"} and found[4]["answer"] == "B"
+
+
+def test_of_a_title_and_its_text_the_first_lines_offered_read_both():
+    rows = [
+        {"question": f"Posso correr com dor no joelho {i}?", "answer": f"Descanse e ponha gelo por {i + 2} dias."}
+        | {"question_text": f"Tenho {20 + i} anos e corro desde criança. Há uma semana o joelho dói na escada, e incha."}
+        for i in range(30)
+    ]
+    with pytest.raises(UserError) as asked:
+        find_reading(rows, Wish(), "x.json")
+    first = str(asked.value).split("       or")[0]
+    assert "question: question_text" in first and "question_title: question" in first and "ignore" not in first
+
+
+def test_speakers_are_listed_in_the_order_in_which_they_speak():
+    turns = [{"role": name, "content": f"{name} fala."} for name in ("system", "paciente", "médico", "paciente", "médico")]
+    assert list(read([{"messages": turns}] * 30)[0].roles) == ["system", "paciente", "médico"]
