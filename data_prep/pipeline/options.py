@@ -76,8 +76,9 @@ class Args:
     """field that holds a list: one row for each of its items"""
     pairs: dict[str, str] = field(default_factory=dict)
     """questions and their answers, several in a row: question's column -> answer's column, one row for each"""
-    answer_base: Literal["auto", "letter", "0", "1", "id", "text"] = "auto"
-    """mcq: how the key is written: a letter, an index from 0 or 1, an option's own number, or the full text"""
+    answer_base: Literal["auto", "letter", "0", "1", "id", "text", "apart"] = "auto"
+    """mcq: how the key is written: a letter, an index from 0 or 1, an option's own number, the full text, or the right option's
+    text where the options are the wrong ones alone"""
     images: Literal["describe", "reject", "ignore"] = "describe"
     """rows with an image: put its description before the question (without one the row is rejected), reject them all, or ask
     the question as it stands, as published scores of some exams do"""

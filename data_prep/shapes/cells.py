@@ -104,7 +104,10 @@ def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
     stem, found = _written_options(raw, reading)
     if reading.base != "apart":
         return stem, found
-    texts = [option_text(cell(raw, reading.fields["answer"])), *(o.text for o in found)]
+    right = cell(raw, reading.fields["answer"])
+    if isinstance(right, list) and len(right) > 1:
+        raise Unreadable("several right answers")
+    texts = [option_text(right[0] if isinstance(right, list) and right else right), *(o.text for o in found)]
     if told := next((t for t in texts if BY_ORDER.search(t)), ""):
         raise Unreadable(f"an option points at the others by their order, which the file does not give: '{told[:60]}'")
     texts = sorted(filter(None, texts), key=lambda t: hashlib.blake2b(t.encode("utf-8", "replace")).digest())

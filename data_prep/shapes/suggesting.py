@@ -4,7 +4,7 @@ import re
 
 from data_prep.common.errors import UserError
 from data_prep.shapes.columns import Column, objects_in, share
-from data_prep.shapes.contents import MARKED_WORD
+from data_prep.shapes.contents import LETTER, MARKED_WORD
 from data_prep.shapes.fitting import candidates, fits, numbered_texts, option_columns
 from data_prep.shapes.nested import intents, items_of
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
@@ -61,7 +61,7 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
     if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
-    elif best.reading.shape in ("text", "qa") and fits("label", columns[one]) and columns[one].comes_again and not to_split:
+    elif best.reading.shape in ("text", "qa") and _may_sort(columns[one]) and not to_split:
         text = fields.get("text") or fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
     text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
@@ -74,10 +74,17 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
         elif column.kind in ("list", "object") and fits("options", column):
             key = fields.get("answer", "YOUR_FIELD")
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
+    if best.reading.shape == "qa" and answer and share(columns[answer].values, lambda v: LETTER.fullmatch(str(v))) >= 0.9:
+        told += f"; and {answer} holds letters alone, as keys of options do, which would be learnt as answers without them"
     return (
         f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
         f"labels, roles or splits: {told}. Paste one:\n" + "\n       or\n".join(ways)
     )
+
+
+def _may_sort(column: Column) -> bool:
+    """Whether a column can be the classes of its texts; what a model said of them is none."""
+    return fits("label", column) and column.comes_again and not OF_A_MODEL & set(words_of(column.name))
 
 
 def _parts(column: Column) -> list[str]:
@@ -326,4 +333,8 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         if shape == "mcq"
         else "does not fit the values"
     )
+    if shape == "mcq" and not lacking and {"options", "answer"} <= wish.fields.keys() and wish.base == "auto":
+        right, wrong = wish.fields["answer"], wish.fields["options"]
+        lines += f"\n       or, where {right} is the right option and {wrong} holds the wrong ones alone:\n{lines}\n"
+        lines += to_paste(yaml_line("answer_base", "apart"))
     return f"{shown}: shape {shape} {why}; its fields: {has}. Paste and mend:\n{lines}"

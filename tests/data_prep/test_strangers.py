@@ -883,3 +883,28 @@ def test_of_a_title_and_its_text_the_first_lines_offered_read_both():
 def test_speakers_are_listed_in_the_order_in_which_they_speak():
     turns = [{"role": name, "content": f"{name} fala."} for name in ("system", "paciente", "médico", "paciente", "médico")]
     assert list(read([{"messages": turns}] * 30)[0].roles) == ["system", "paciente", "médico"]
+
+
+def test_wrong_options_under_names_that_say_nothing_are_read_where_they_are_said_to_be_such():
+    rows = [
+        {"qName": f"¿Qué fármaco se da en el caso {i}?", "rA": [f"Heparina {i}"], "wA": [f"Insulina {i}", "Aspirina", "Suero"]}
+        for i in range(40)
+    ]
+    fields = {"question": "qName", "options": "wA", "answer": "rA"}
+    with pytest.raises(UserError, match=r"rA is the right option and wA holds the wrong ones alone:(?s:.*)answer_base: apart"):
+        find_reading(rows, Wish(shape="mcq", fields=fields), "x.json")
+    reading = find_reading(rows, Wish(shape="mcq", fields=fields, base="apart"), "x.json")
+    made = convert(rows[3], reading, Args())
+    assert made["options"][made["answer"]] == "Heparina 3"
+    assert sorted(made["options"].values()) == ["Aspirina", "Heparina 3", "Insulina 3", "Suero"]
+    assert convert(rows[3] | {"rA": ["Heparina", "Digoxina"]}, reading, Args()) == "several right answers"
+
+
+def test_letters_beside_what_a_model_said_are_asked_about_as_keys_without_their_options():
+    rows = [
+        {"question": f"Qual fármaco se dá ao paciente {i}, e por quê?", "correct": "ABCD"[i % 4], "predicted": "ABCD"[i % 3]}
+        for i in range(40)
+    ]
+    with pytest.raises(UserError, match="correct holds letters alone, as keys of options do") as asked:
+        find_reading(rows, Wish(), "x.json")
+    assert "label: predicted" not in str(asked.value)
