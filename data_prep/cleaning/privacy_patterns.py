@@ -204,8 +204,19 @@ INSTITUTION = re.compile(
     r"(?:[Ii]nstituto|[Ii]nstitute|[Ff]unda[çc][ãa]o|[Ff]oundation|[Hh]ospita[li]s?|[Ee]scola|[Cc]entro|[Cc]enter|[Uu]niversi\w+|[Mm]aternidade|UPA|UBS|[Rr]ua|[Aa]v\w*\.?|"
     r"[Cc]idade|[Cc]ol[ée]gio|[Pp]ra[çc]a|[Ss]ão|[Ss]anta|[Ss]anto|[Ss]aint|St\.?|d[eo]|of) $"
 )
-EPONYMS = frozenset(
-    {"oswaldo cruz", "carlos chagas", "adolfo lutz", "vital brazil", "thomas addison", "james parkinson", "paula souza"}
+EPONYMS = frozenset(  # also those whose theories exams ask for; behind a title or "paciente" they are a person's as any other
+    {
+        *("oswaldo cruz", "carlos chagas", "adolfo lutz", "vital brazil", "thomas addison", "james parkinson", "paula souza"),
+        *(
+            "virginia henderson",
+            "jean watson",
+            "wanda de aguiar",
+            "lydia hall",
+            "dorothy johnson",
+            "paulo freire",
+            "manoel de abreu",
+        ),
+    }
 )
 # The cheap screen: which forms a text could interest at all. Each is wider than its patterns.
 DIGIT = re.compile("[0-9]")

@@ -14,6 +14,8 @@ from data_prep.words.name_table import GIVEN, NO_NAMES, SURNAMES
 
 CLINICAL = [
     "PACIENTE ESTÁ ASSINTOMÁTICO",
+    "Segundo Virginia Henderson, e como em Wanda de Aguiar Horta, parte-se das necessidades; em Paulo Freire, do diálogo.",
+    "C. Martha Rogers y Jean Watson",
     "Só se aplica por médico ou enfermeiro. Normalmente, no braço.",
     "Pergunte à professora. Amanhã ela chama a enfermeira. Somente depois se troca o curativo.",
     "PACIENTE CONSCIENTE, ORIENTADO",
@@ -74,6 +76,7 @@ def test_clinical_words_stay(text):
         ("CRP 06/12345", "CRP [CRM]"),
         ("CRM-SP 123.456", "CRM[CRM]"),
         ("Dra. Maria Silva CRM 12345 atende", "Dra. [NAME] CRM [CRM] atende"),
+        ("Paciente Virginia Henderson, 60 anos", "Paciente [NAME], 60 anos"),
         ("a enfermeira Ana Reis chamou a professora Lúcia Prado", "a enfermeira [NAME] chamou a professora [NAME_2]"),
         ("Dr. Paulo Costa e Dra. Ana Reis atendem", "Dr. [NAME] e Dra. [NAME_2] atendem"),
         ("Dra. Maria Silva, CRM: 12345", "Dra. [NAME], CRM: [CRM]"),
