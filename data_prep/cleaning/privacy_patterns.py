@@ -12,7 +12,7 @@ TITLE = (
     r"(?:[Dd]ra?|[Ss]ra?|Srta|[Pp]rofa?|Mrs?|Ms|Enf)\.?[ªº]?(?:\([ao]\))?\.?|(?:[Pp]rofessora?|Miss|[Ee]nfermeir[ao]|[Dd]ona)(?:\([ao]\))?|(?:DR|SR|ENF)\.|(?:DR|SR|SRT)A\.?|(?<=\b[oOaA][ ])(?:doutora?|senhora?)"
     r"|(?<!\b(?:[Yy]our|[Aa]|[Tt]he|[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[Aa]ny|[Oo]ur|[Uu]m|[Oo]|[Ss]eu)[ ])(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
 )
-ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
+ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp](?:a?ct?e?|te)\.?|[Vv]izinh[ao]|[Cc]uidadora?|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
 LABEL = r"(?:[Nn]ombre(?: completo| del paciente)?|[Nn]ome(?: completo| social| d[oa] (?:paciente|mãe|médico))?|NOME(?: D[OA] PACIENTE)?|(?:[Pp]atient |[Ff]ull |[Ff]irst |[Ll]ast )?[Nn]ame|NAME|M[ãÃ][eE]|Filiação)"
 # Who signs a note or asks for it, before a colon or "por"; and the rank that stands before his name.
 SIGNER = (
@@ -58,6 +58,7 @@ NO_MEASURE = r"(?![ ]?(?:%|(?:anos|años|meses|years|months|år|mg|kg|ml)\b))"
 PATTERNS = {
     "EMAIL": [
         r"(?<![\w.+%-])[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b",
+        r"(?<![\w.+-])[\w.+-]+[ ]{1,3}[(\[]?arroba[)\]]?[ ]{1,3}[\w-]+(?:[ ]{1,3}(?:ponto|punto|dot)[ ]{1,3}[a-z]{2,6}|\.[a-z]{2,6}){1,2}\b",
         r"(?<![\w.+-])[\w.+-]+\s*(?:\[at\]|\(at\))\s*[\w-]+\s*(?:\[dot\]|\(dot\)|\.)\s*[a-z]{2,6}\b",
     ],
     "URL": [
@@ -65,6 +66,7 @@ PATTERNS = {
         # An address that names nobody is gone over at once, not tried again from each "www." within it.
         rf"(?:https?://|www\.)(?:[^\s)>\]]*{OF_A_PERSON}[^\s)>\],]+|[^\s)>\]]*(*SKIP)(*FAIL))",
         r"(?:https?://)?(?:www\.)?(?:instagram|facebook|twitter|x|tiktok|linkedin)\.com/[^\s)>\],]+",
+        r"(?<=\b(?:[Ii]nsta(?:gram)?|[Tt]witter|[Tt]ik[Tt]ok|[Tt]hreads)\b[^\n@]{0,15})@\w[\w.]{2,30}\b|(?<![\w.])@\w[\w.]{2,30}\b(?=,?[ ](?:n[oa]|on|en|do)?[ ]?(?:[Ii]nsta|[Tt]witter|[Tt]ik[Tt]ok|[Tt]hreads))",
     ],
     "IP": [
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\d)",
@@ -125,6 +127,24 @@ PATTERNS = {
     ],
     "NAME": [],  # found by `_names`
 }
+# Numbers of a person that their label alone tells: (label, number).
+LABELLED = [
+    (
+        r"[Cc]arteir(?:a|inha)\b[^\d\n]{0,40}|[Bb]enefici[áa]ri[oa]\b[^\d\n]{0,20}|[Aa]p[óo]lice\b[^\d\n]{0,20}",
+        r"(?=(?:[ .-]?\d){9,20}\b)\d[\d .-]{7,24}\d",
+    ),
+    (r"(?:PIS|PASEP|NIS|NIT)(?:/PASEP)?[ .:nº-]{0,6}", r"\d{3}\.?\d{5}\.?\d{2}-?\d"),
+    (r"[Tt]ítulo de [Ee]leitor[ .:nº-]{0,6}", r"\d{4}[ .]?\d{4}[ .]?\d{4}"),
+    (r"CNH[ .:nº-]{0,6}", r"\d{11}"),
+    (r"(?i:passaporte|passport|pasaporte)[ .:nº#-]{0,6}(?:(?i:no|number)[.: ]{0,3})?", r"(?:[A-Z]{1,3}\d{5,8}|\d{8,9})"),
+    (r"[Pp]laca[ .:]{1,3}", r"[A-Z]{3}[- ]?\d[A-Z\d]\d{2}"),
+    (r"[Cc]onta(?: [Cc]orrente| [Pp]oupança)?[ .:nº]{1,6}|\bc/c[ .:nº]{1,6}", r"\d{3,10}-[\dXx]"),
+    (
+        r"(?:DNI|NIF|NIE|RUT|CURP|[Cc]édula(?: de [Cc]iudadanía)?)[ .:nº#-]{0,6}",
+        r"(?:[XYZ]?\d{7,8}[- ]?[A-Z]|\d{1,2}\.\d{3}\.\d{3}(?:-[\dkK])?|\d\.\d{3}\.\d{3}\.\d{3}|\d{7,10}(?:-[\dkK])?|[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z\d]\d)",
+    ),
+]
+PATTERNS["RECORD"] += [rf"(?<=\b(?:{label})){number}(?!\w|[.,-]\d)" for label, number in LABELLED]
 # Forms that are nothing else, or that a label names: they count with a mistyped check digit as well.
 SAID_SO = r"[ .:_=-]{0,2}(?:n[ºo°.]{1,2}\s?)?"
 SURE = {
@@ -133,9 +153,7 @@ SURE = {
         rf"(?<=\b(?:CPF|cpf|Cpf|C\.P\.F\.){SAID_SO})\d{{3}}[. ]?\d{{3}}[. ]?\d{{3}}[-/. ]?\d{{2}}(?!\d)",
     ],
     "CNPJ": [r"(?<!\d)\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}(?!\d)", rf"(?<=\b(?:CNPJ|cnpj){SAID_SO})\d{{14}}(?!\d)"],
-    "CNS": [
-        rf"(?<=\b(?:CNS|cns|SUS|[Cc]artão [Nn]acional(?: de [Ss]aúde)?){SAID_SO})\d{{3}}[ .]?\d{{4}}[ .]?\d{{4}}[ .]?\d{{4}}(?!\d)"
-    ],
+    "CNS": [rf"(?<=\b(?:CNS|cns|SUS|[Cc]artão [Nn]acional(?: de [Ss]aúde)?){SAID_SO})\d(?:[ .]?\d){{14}}(?!\d)"],
 }
 TYPES = tuple(PATTERNS)
 COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
@@ -159,7 +177,7 @@ NAMES = [
         "two",
     ),
     (
-        "acient ACIENT atient ATIENT ãe Pai pai ilho ilha spos companhant édic esponsáv suári".split(),
+        "acient ACIENT atient ATIENT ãe Pai pai ilho ilha spos companhant édic esponsáv suári izinh uidador Pct pct Pac Pte pte".split(),
         regex.compile(rf"\b{ROLE}(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+({RUN})"),
         "given",
     ),
@@ -192,6 +210,7 @@ NAMES = [
     ((" R1", " R2", " R3", " R4", " R5", " I1", " I2"), regex.compile(rf"(?<![\w.])({RUN})(?=[ ](?:R[1-5]|I[12])\b)"), "given"),
     (("DR", "SR", "ENF"), regex.compile(rf"\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+({RUN})"), "given"),
     (("eu ",), regex.compile(rf"\b[Ss]eu[ ]+({RUN})"), "given"),
+    (("RN d",), regex.compile(rf"\bRN d[ea][ ]+({RUN})"), "given"),
     (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
     (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
 ]
@@ -244,6 +263,33 @@ PIECES = {
         "CRE",
     ),
     "CEP": ("CEP",),
+    "RECORD": (
+        "PIS",
+        "PASEP",
+        "NIS",
+        "NIT",
+        "CNH",
+        "DNI",
+        "NIF",
+        "NIE",
+        "RUT",
+        "CURP",
+        "édula",
+        "arteira",
+        "arteirinha",
+        "eneficiári",
+        "pólice",
+        "leitor",
+        "laca ",
+        "laca:",
+        "onta ",
+        "onta:",
+        "c/c",
+        "assap",
+        "ASSAP",
+        "assport",
+        "asaport",
+    ),
     "SSN": ("SSN", "NSS", "NASS", "NUSS", "N.S.S", "ocial Security", "ocial security"),
 }
 LOW_PIECES = {
@@ -266,8 +312,8 @@ LOW_PIECES = {
         "episodio",
         "historia cl",
     ),
-    "EMAIL": ("@", "(at)", "[at]"),
-    "URL": ("://", "www.", ".com/"),
+    "EMAIL": ("@", "(at)", "[at]", "arroba"),
+    "URL": ("://", "www.", ".com/", "@"),
 }
 CONTEXTS = {
     "ADDRESS": re.compile(
