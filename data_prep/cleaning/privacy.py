@@ -111,19 +111,21 @@ def _name_length(run: str, needs: str, after: str) -> int:
     kinds = [_plain(w) for w in words]
     if needs != "sure" and (kinds[0] in NO_NAMES or kinds[0] in LINKS):
         return 0
-    capitals = all(w.isupper() for w in words if len(w) > 2)
+    capitals = all(w.isupper() for w in words if len(w) > 2) or needs == "pair"  # all letters alike
     known = [k in GIVEN or k in SURNAMES or k[:2] in ("o'", "d'") for k in kinds]  # O'Neil, D'Ávila
-    if (needs == "given" or (capitals and needs not in ("known", "sure"))) and kinds[0] not in GIVEN:
+    if (needs in ("given", "pair") or (capitals and needs not in ("known", "sure"))) and kinds[0] not in GIVEN:
         return 0
     taken, labelled = 1, needs in ("two", "known", "sure") and len(words) <= 6 and not re.match(r" ?\w", after)
     for n in range(1, len(words)):
         if kinds[n] in LINKS and (words[n].islower() or capitals or known[min(n + 1, len(words) - 1)]):
             continue
-        # In capitals the words after a name are not told by their letters: only known names go on, or a whole line after a label.
+        # In capitals, or in none, the words after a name are not told by their letters: only known names go on, or a whole line after a label.
         if kinds[n] in NO_NAMES or (capitals and not known[n] and not labelled):
             break
         taken = n + 1
     if needs == "two" and taken < 2 and kinds[0] not in GIVEN:
+        return 0
+    if needs == "pair" and taken < 2:
         return 0
     if needs == "known" and (taken < 2 or not any(known[:taken])):
         return 0

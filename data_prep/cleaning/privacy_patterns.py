@@ -12,7 +12,11 @@ TITLE = (
     r"(?:[Dd]ra?|[Ss]ra?|Srta|[Pp]rofa?|Mrs?|Ms|Enf)\.?[ªº]?(?:\([ao]\))?\.?|(?:[Pp]rofessora?|Miss|[Ee]nfermeir[ao]|[Dd]ona)(?:\([ao]\))?|(?:DR|SR|ENF)\.|(?:DR|SR|SRT)A\.?|(?<=\b[oOaA][ ])(?:doutora?|senhora?)"
     r"|(?<!\b(?:[Yy]our|[Aa]|[Tt]he|[Mm]y|[Hh]is|[Hh]er|[Tt]heir|[Aa]ny|[Oo]ur|[Uu]m|[Oo]|[Ss]eu)[ ])(?:[Dd]outora?|[Ss]enhora?|[Dd]octor|[Nn]urse)"
 )
-ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp](?:a?ct?e?|te)\.?|[Vv]izinh[ao]|[Cc]uidadora?|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
+ROLE = r"(?:[Pp]aciente|PACIENTE|[Pp](?:a?ct?e?|te)\.?|[Pp]atient|PATIENT|[Mm]ãe|[Pp]ai|[Ff]ilh[ao]|[Ee]spos[ao]|[Aa]companhante|[Mm]édic[oa]|[Rr]esponsável|[Uu]suári[oa])"
+KIN = (
+    r"(?:[Ii]rm[ãa]o?|[Tt]i[ao]|[Aa]v[óô]|[Nn]et[ao]|[Nn]amorad[ao]|[Ss]obrinh[ao]|[Cc]unhad[ao]|[Ss]ogr[ao]|[Vv]izinh[ao]|[Cc]uidadora?"
+    r"|[Ff]isio(?:terapeuta)?|[Nn]utricionista|[Mm]adre|[Pp]adre|[Hh]ij[ao]|[Hh]erman[ao]|[Ff]ilh[ao])"
+)
 LABEL = r"(?:[Nn]ombre(?: completo| del paciente)?|[Nn]ome(?: completo| social| d[oa] (?:paciente|mãe|médico))?|NOME(?: D[OA] PACIENTE)?|(?:[Pp]atient |[Ff]ull |[Ff]irst |[Ll]ast )?[Nn]ame|NAME|M[ãÃ][eE]|Filiação)"
 # Who signs a note or asks for it, before a colon or "por"; and the rank that stands before his name.
 SIGNER = (
@@ -25,6 +29,7 @@ WORD = r"(?:[A-Z]['’])?\p{Lu}\p{Ll}+(?:(?:['’-]|(?<=Mc|Mac|De|Di))\p{Lu}\p{L
 CAPS = r"\p{Lu}(?:['’]?\p{Lu})+(?:-\p{Lu}+)*"
 LINK = r"(?:d[aeo]s?|e|van|von|del|de la|D[AEO]S?|E)"
 RUN = rf"(?:{WORD}|{CAPS}|Mª)(?:[ ](?:{LINK}[ ])?(?:{WORD}|{CAPS}|Mª|\p{{Lu}}\.(?=[ ])))*"  # words that could be a name, to be looked at
+LOWER = r"\p{Ll}{2,}(?:[ ]\p{Ll}+){1,6}"  # a name as it is typed in haste
 DATE = (
     r"(?:\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}(?:º|st|nd|rd|th)?\s+(?:de\s+)?[A-Za-zç]{3,9}\.?\s+(?:de\s+)?\d{4}"
     r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
@@ -35,7 +40,7 @@ UF = r"(?:AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|S
 STREET = (
     r"Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Drive|Lane|Ln|Court|Ct|Place|Pl|Way|Circle|Terrace|Highway|Hwy|Parkway|Pkwy"
 )
-CALLING = r"(?:[Tt]el(?:efone|ephone|[ée]fono|ef|f)?s?|[Tt]lf(?:no)?s?|[Tt]fno|[Mm]óvil|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
+CALLING = r"(?:[Tt]el(?:efone|ephone|[ée]fono|ef|f)?s?|[Tt]lf(?:no)?s?|[Tt]fno|[Mm]óvil|[Ff]ones?|[Cc]el(?:ular|l)?|[Ww]hats(?:[Aa]pp)?|[Zz]ap(?:[Zz]ap)?|[Pp]hone|[Ff]ax|[Mm]obile|[Cc]ontat[oe]s?|[Cc]ontact|[Ll]igue(?: para)?|[Cc]all(?:ed)?)"
 OF_A_PERSON = r"(?:/~|/users?/|/u/|/in/|/people/|/profile[s/.]|[?&](?:user|id|uid|email|patient)=)"
 # "R." is a name's initial too, and "av" is Swedish for "of": they are roads before a name, "av" also where a place begins.
 ROAD = (
@@ -95,18 +100,20 @@ PATTERNS = {
         r"(?<=\bCRF\s?(?:n[ºo°.]{1,2}\s{0,8}|:\s{0,8})?)(?:\d{2}\.\d{3}|\d{4,6})(?![.,]?\d)",
     ],
     "RECORD": [
-        rf"(?<=(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
-        rf"|(?:record|chart|account|hospital) (?:number|no\.?)|patient id|n?hc(?::|\s?n[ºo°]|(?=\s?\d{{5}}))|rghc|nhc-|episodio|historia cl[íi]nica)[ ]?[=(]?{NUMBER}))(?=[\w./-]{{0,80}}\d{{3}})[A-Z\d][\w./-]{{2,80}}\d\b(?![.,]\d)"
+        rf"(?i:\b(?:pront(?:\.|\b|u[áa]rios?(?: eletr[ôo]nico| m[ée]dico| de)?)|matr[íi]cula|atendimento|registro hospitalar|mrn|medical record"
+        rf"|(?:record|chart|account|hospital) (?:number|no\.?|(?=#))|patient id|n?hc(?::|\s?n[ºo°]|(?=\s?\d{{5}}))|rghc|nhc-|episodio|historia cl[íi]nica)[ ]?[=(]?{NUMBER})\K(?=[\w./-]{{0,80}}\d{{3}})[A-Z\d][\w./-]{{2,80}}\d\b(?![.,]\d)"
     ],
     "BIRTH_DATE": [
-        rf"(?<=(?i:\b(?:nascid[oa](?: em)?|nasceu em|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
-        rf"|born(?: on)?|nacimiento|fecha de nac\.?|nacid[oa](?: en| el)?|naci[óo] el)[.:]{{0,40}}\s{{0,8}}(?:o dia\s{{0,8}})?)){DATE}"
+        rf"(?i:\b(?:nascid[oa](?: em)?|nasceu(?: em| no)?|geb(?:\.|oren)(?: am)?|data de nasc(?:imento|\.)?|nascimento|nasc|d\.?n|d\.?o\.?b|date of birth|birth ?date"
+        rf"|born(?: on)?|nacimiento|fecha de nac\.?|nacid[oa](?: en| el)?|naci[óo] el)[.:]{{0,40}}\s{{0,8}}(?:(?:o )?dia\s{{0,8}})?)\K{DATE}"
     ],
     "CEP": [r"(?<![\w.,/-])\d{2}\.?\d{3}-\d{3}(?![\w-]|[.,]\d)", r"(?<=\bCEP[ :.nº]{0,4})\d{2}\.?\d{3}[- ]?\d{3}\b"],
     "PHONE": [
         r"(?<!\d)(?:\+?55[ -]?)?\(0?\d{2}\)\s?(?:9[ .-]?)?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<!\w)\+55[ -]?\d{2}[ -]?9?[ .]?\d{4}[ .-]?\d{4}(?!\w)",
         r"(?<![\w.,/-])0?[1-9]\d[ -](?:9[ ]?)?\d{4}[-. ]\d{4}(?![\w-])",
+        r"(?<![\w.,/-])9\d{4}-\d{4}(?![\w-]|[.,]\d)",
+        rf"(?=\(?\d{{2}}\)?9\d{{8}}|[2-5]\d{{3}}[ -]\d{{4}})(?<=\b{CALLING}\b[^.\d\n]{{0,20}}[ ])(?:\(?\d{{2}}\)?9\d{{8}}|\d{{4}}[ -]\d{{4}})(?![\w/%-]|[.,]\d)",
         r"(?<![\w.,/-])0[38]00[ -]?\d{3}[ -]?\d{4}(?!\w)",
         r"(?<![\w./-]|\d,)(?:(?:\+?1|001)[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[.-])\d{3}[.-]\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?!\w|-\d)",
         r"(?<![\w./-]|\d,)(?:\+?1[ .-]?)?\([2-9]\d{2}\)[ ]?\d{3}[ .-]\d{4}(?!\w|-\d)",
@@ -121,6 +128,7 @@ PATTERNS = {
         rf"\b(?:{ROAD})[ ](?:\p{{Lu}}[\p{{L}}.]*|\d+|d[aeo]s?|e|D[AEO]S?)(?:[ ](?:\p{{Lu}}[\p{{L}}.]*|\d+|d[aeo]s?|e|D[AEO]S?)){{0,6}},?[ ]?(?:n[º°.o]{{1,2}}[ ]?)?\d{{1,5}}\b{NO_MEASURE}(?:[ ]?[,-][ ]?(?:apto?|ap|bloco|casa)\.?[ ]?\w+)*",
         r"(?<=\b(?:[Dd]omicilio|[Dd]irecci[óo]n|[Ee]ndereço|[Ll]ogradouro|[Rr]esidência)\s?:\s{0,3})\S[^\n]{3,90}?(?=\.?\s*(?:\n|$))",
         r"(?<!\w)(?:(?:[Cc]alle|CALLE|[Aa]vda\.?|[Aa]venida|Paseo|Pº|Plaza|Pza\.?|Camino|Carretera|Ctra\.?|Ronda|Urbanización)[ ]|[Cc]/[ ]?)(?:\p{L}[\p{L}.´'’-]*[ ]?){1,7},?[ ]?(?:n[º°.o]{1,2}[ ]?)?(?:\d{1,4}(?:[ ]?-[ ]?\d{1,4})?\b|s/n)(?:[ ]?[,.-]{0,2}[ ]?\b(?:P?\d{1,3}[ºª°]?[ -]?[A-L]?|Bajo|[A-L]|Izq\w*|D(?:cha|rcha))\b(?![.,]?\d)){0,3}",
+        r"\b\d{1,4}(?:[ ]?(?:bis|ter))?,?[ ](?:rue|avenue|boulevard|bd|chemin|allée|impasse)[ ](?:d[eu]s?[ ](?:l[ae][ ]|l['’])?|l[ae]s?[ ])?\p{Lu}[\p{L}'’-]+(?:[ ]\p{Lu}[\p{L}'’-]+){0,3}",
         KILOMETRE,
         BLOCK,
         CORNER,
@@ -136,6 +144,10 @@ LABELLED = [
     (r"(?:PIS|PASEP|NIS|NIT)(?:/PASEP)?[ .:nº-]{0,6}", r"\d{3}\.?\d{5}\.?\d{2}-?\d"),
     (r"[Tt]ítulo de [Ee]leitor[ .:nº-]{0,6}", r"\d{4}[ .]?\d{4}[ .]?\d{4}"),
     (r"CNH[ .:nº-]{0,6}", r"\d{11}"),
+    (r"[Rr]eg(?:istro|\.)[ :nº°]{1,4}", r"\d{6,12}(?:-\d)?"),
+    (r"(?:SAME|AIH|[Ii]nternação|[Gg]uia|[Pp]rotocolo)[ .:nº°#]{1,6}", r"\d{6,15}"),
+    (r"NHS(?: (?:number|no\.?))?[ :#]{1,3}", r"\d{3}[ -]?\d{3}[ -]?\d{4}"),
+    (r"Medicare(?: (?:number|no\.?|id|ID))?[ :#]{1,3}", r"\d[A-Z][A-Z\d]\d-?[A-Z][A-Z\d]\d-?[A-Z]{2}\d{2}"),
     (r"(?i:passaporte|passport|pasaporte)[ .:nº#-]{0,6}(?:(?i:no|number)[.: ]{0,3})?", r"(?:[A-Z]{1,3}\d{5,8}|\d{8,9})"),
     (r"[Pp]laca[ .:]{1,3}", r"[A-Z]{3}[- ]?\d[A-Z\d]\d{2}"),
     (r"[Cc]onta(?: [Cc]orrente| [Pp]oupança)?[ .:nº]{1,6}|\bc/c[ .:nº]{1,6}", r"\d{3,10}-[\dXx]"),
@@ -144,7 +156,7 @@ LABELLED = [
         r"(?:[XYZ]?\d{7,8}[- ]?[A-Z]|\d{1,2}\.\d{3}\.\d{3}(?:-[\dkK])?|\d\.\d{3}\.\d{3}\.\d{3}|\d{7,10}(?:-[\dkK])?|[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z\d]\d)",
     ),
 ]
-PATTERNS["RECORD"] += [rf"(?<=\b(?:{label})){number}(?!\w|[.,-]\d)" for label, number in LABELLED]
+PATTERNS["RECORD"] += [rf"\b(?:{label})\K{number}(?!\w|[.,-]\d)" for label, number in LABELLED]  # \K: what it finds begins here
 # Forms that are nothing else, or that a label names: they count with a mistyped check digit as well.
 SAID_SO = r"[ .:_=-]{0,2}(?:n[ºo°.]{1,2}\s?)?"
 SURE = {
@@ -159,7 +171,7 @@ TYPES = tuple(PATTERNS)
 COMPILED = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in PATTERNS.items()}
 COMPILED_SURE = {kind: [regex.compile(pattern) for pattern in patterns] for kind, patterns in SURE.items()}
 # What the text must hold, where a name could stand, and what must be known of it: "any" word that is no NO_NAMES, a "given" name,
-# "two" words or a given name, two of which one is "known"; "sure": nothing.
+# "two" words or a given name, two of which one is "known", a "pair" of which all are; "sure": nothing.
 NAMES = [
     (
         "Dr|Sr|Mr|Ms|Miss|Prof|Enf|Dona|outor|enhor|octor|urse|nferm|dona|prof|dr.|dr(|dra|drª|sr.|sr(|sra|srª|DR.|DRA|SR.|SRA|SRTA|ENF.|dr |sr ".split(
@@ -177,8 +189,17 @@ NAMES = [
         "two",
     ),
     (
-        "acient ACIENT atient ATIENT ãe Pai pai ilho ilha spos companhant édic esponsáv suári izinh uidador Pct pct Pac Pte pte".split(),
-        regex.compile(rf"\b{ROLE}(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+({RUN})"),
+        "acient ACIENT atient ATIENT ãe Pai pai ilho ilha spos companhant édic esponsáv suári Pct pct Pac Pte pte".split(),
+        regex.compile(rf"\b{ROLE}(?:[ ]\(|(?:\s*[,:]|[ ]chamad[oa]|[ ]d[oa] paciente:?)?[ ]+)({RUN})"),
+        "given",
+    ),
+    (
+        "Irm|irmã|Tia | tia |Tio | tio | avó|Avó| avô|Avô|neto |Neto |neta |Neta |amorad|obrinh|unhad|sogr|Sogr|izinh|uidador|isio |isiot|utricion|adre |Hij|hij|ermano |ermana |ilho de |ilha de ".split(
+            "|"
+        ),
+        regex.compile(
+            rf"\b{KIN}(?:[ ][mp]atern[ao])?(?:[ ]\(|(?:\s*[,:]|(?<=[Ff]ilh[ao]|[Hh]ij[ao]|[Nn]et[ao])[ ]de)?[ ]+)({RUN})"
+        ),
         "given",
     ),
     (("ombre",), regex.compile(rf"\b[Nn]ombres?\s*:[ ]*({RUN})(?=[ .,;]*\s+[Aa]pellido)"), "sure"),
@@ -209,7 +230,12 @@ NAMES = [
     ),
     ((" R1", " R2", " R3", " R4", " R5", " I1", " I2"), regex.compile(rf"(?<![\w.])({RUN})(?=[ ](?:R[1-5]|I[12])\b)"), "given"),
     (("DR", "SR", "ENF"), regex.compile(rf"\b(?:DR|DRA|SR|SRA|SRTA|ENF)[.ªa]?:?[ ]+({RUN})"), "given"),
-    (("eu ",), regex.compile(rf"\b[Ss]eu[ ]+({RUN})"), "given"),
+    (("eu ", "EU "), regex.compile(rf"\b(?:[Ss]eu|SEU)[ ]+({RUN})"), "given"),
+    (
+        ("ome:", "ome :", "iente:", "iente :", "ãe:", "ai:", " sra", "Sra", " sr ", "Sr ", " sr.", "Sr.", "Dona ", " dona "),
+        regex.compile(rf"\b(?:(?:{LABEL}|[Pp]aciente|[Mm]ãe|[Pp]ai)\s?:|[Ss]ra?\.?|[Dd]ona)[ ]+({LOWER})"),
+        "pair",
+    ),
     (("RN d",), regex.compile(rf"\bRN d[ea][ ]+({RUN})"), "given"),
     (("D.", "Dª"), regex.compile(rf"(?<!M\.[ ])\bD[.ª][ ]?({RUN})"), "given"),
     (("named ",), regex.compile(rf"\bnamed[ ]({RUN})"), "given"),
@@ -275,6 +301,16 @@ PIECES = {
         "RUT",
         "CURP",
         "édula",
+        "eg. ",
+        "egistro",
+        "SAME",
+        "AIH",
+        "nternação",
+        "uia ",
+        "uia:",
+        "rotocolo",
+        "NHS",
+        "Medicare",
         "arteira",
         "arteirinha",
         "eneficiári",
@@ -293,7 +329,7 @@ PIECES = {
     "SSN": ("SSN", "NSS", "NASS", "NUSS", "N.S.S", "ocial Security", "ocial security"),
 }
 LOW_PIECES = {
-    "BIRTH_DATE": ("nasc", "naci", "de nac", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
+    "BIRTH_DATE": ("nasc", "naci", "geb.", "geboren", "de nac", "d.n", "dn", "dob", "d.o.b", "birth", "born"),
     "RECORD": (
         "pront",
         "matr",
@@ -303,6 +339,7 @@ LOW_PIECES = {
         "medical rec",
         "record n",
         "chart n",
+        "chart #",
         "patient id",
         "account n",
         "hospital n",
@@ -317,7 +354,7 @@ LOW_PIECES = {
 }
 CONTEXTS = {
     "ADDRESS": re.compile(
-        rf"\b(?:{STREET})\b|\b(?:[Rr]ua|RUA|R\.|[Aa]v|AV|[Tt]rav|[Aa]lam|[Rr]odov|[Pp]ra[çc]a|[Ee]strada|[Cc]alle|CALLE|[Pp]aseo|[Pp]laza|[Pp]za|[Cc]amino|[Cc]arretera|[Cc]tra|[Rr]onda|[Uu]rbaniz|[Dd]omicil|[Dd]irecci|[Ee]ndere|[Ll]ograd|[Rr]esidênc|Al\.|P[çc]a\b|Tv\.|[Rr]od\.|Estr\.|Lgo\.|Largo|S[QHC][A-Z]|Q[NERILS][A-Z]?[ ]\d|SGA|SMPW|[Cc]arrera|[Cc]ra\b|[Cc]ll?\b|[Dd]iagonal|[Tt]ransversal)|\b[Cc]/"
+        rf"\b(?:{STREET})\b|\b(?:[Rr]ua|RUA|R\.|[Aa]v|AV|[Tt]rav|[Aa]lam|[Rr]odov|[Pp]ra[çc]a|[Ee]strada|[Cc]alle|CALLE|[Pp]aseo|[Pp]laza|[Pp]za|[Cc]amino|[Cc]arretera|[Cc]tra|[Rr]onda|[Uu]rbaniz|[Dd]omicil|[Dd]irecci|[Ee]ndere|[Ll]ograd|[Rr]esidênc|Al\.|P[çc]a\b|Tv\.|[Rr]od\.|Estr\.|Lgo\.|Largo|S[QHC][A-Z]|Q[NERILS][A-Z]?[ ]\d|SGA|SMPW|[Cc]arrera|[Cc]ra\b|[Cc]ll?\b|[Dd]iagonal|[Tt]ransversal|rue|avenue|boulevard|bd|chemin|allée|impasse)|\b[Cc]/"
     ),
     "IP": re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]"),
 }

@@ -21,6 +21,8 @@ CLINICAL = [
     "PACIENTE CONSCIENTE, ORIENTADO",
     "PACIENTE: CONSCIENTE ORIENTADO",
     "Placa dentária 2019; placa T4 3.5; conta 12 leucócitos, conta com 3-5 dias",
+    "mediante técnica de ELISA; nome: rosa, flor; paciente: refere dor; sr. paciente com dor; dona de casa; tio grave",
+    "registro MS 1.0235.0234; protocolo 2020; guia 2019; 12 rue; geb. Frau; pai: hipertenso grave; net 12345-6789",
     "beneficiários 2019 2020; carteira de vacinação 2020",
     "PIS 45; NIS3; RUT 12; receptor DNI 12; @3 h; pct 12 mg; RN de mãe diabética; pC Ana 3; arroba pesa 15 kg",
     "BLOQUEIO AV. PACIENTE 45 ANOS; nódulo AV 2; QI 90, QS 12",
@@ -126,6 +128,17 @@ def test_clinical_words_stay(text):
         ("Placa ABC1D23, conta 56789-0", "Placa [RECORD], conta [RECORD_2]"),
         ("DNI 12345678Z, RUT 12.345.678-5, Cédula 1.012.345.678", "DNI [RECORD], RUT [RECORD_2], Cédula [RECORD_3]"),
         ("e-mail: maria.souza arroba gmail ponto com; @mariasouza no instagram", "e-mail: [EMAIL]; [URL] no instagram"),
+        ("Avó materna, Sebastiana; irmão (Paulo Henrique), tia Rosa", "Avó materna, [NAME]; irmão ([NAME_2]), tia [NAME_3]"),
+        ("nome: ana beatriz lopes, paciente sra maria da silva refere", "nome: [NAME], paciente sra [NAME_2] refere"),
+        ("SEU JOSÉ, 70 ANOS; hija de María Fernanda", "SEU [NAME], 70 ANOS; hija de [NAME_2]"),
+        ("meu zap é 11987654321, mãe no 99999-1234", "meu zap é [PHONE], mãe no [PHONE_2]"),
+        ("SAME 123456; registro: 2023001234; chart #445566", "SAME [RECORD]; registro: [RECORD_2]; chart #[RECORD_3]"),
+        ("NHS number 943 476 5919, Medicare no 1EG4-TE5-MK73", "NHS number [RECORD], Medicare no [RECORD_2]"),
+        (
+            "nasceu no dia 1º de fevereiro de 1990; Müller, geb. 12.03.1956",
+            "nasceu no dia [BIRTH_DATE]; Müller, geb. [BIRTH_DATE_2]",
+        ),
+        ("12 rue de la Paix, 75002 Paris", "[ADDRESS], 75002 Paris"),
         ("Vive en la Calle 45 # 12-30, Bogotá, o Carrera 7 No. 71-21", "Vive en la [ADDRESS], Bogotá, o [ADDRESS_2]"),
         ("Médico: Pere Soler Vidal NºCol: 28 28 11223.", "Médico: [NAME] NºCol: [CRM]."),
         ("Remitido por: Dr. José Lara Urgel Plaza del Sol, 4", "Remitido por: Dr. [NAME] [ADDRESS]"),
@@ -151,7 +164,7 @@ def test_tables_do_not_contradict_each_other():
 def test_no_mask_eats_a_real_question(shared_texts):
     """ENARE, healthbench-br, ragpharma, PubMedQA: thousands of real questions hold six invented people and two phone numbers."""
     wrong = [text[a:b] for text in shared_texts for a, b, kind in find(text) if kind == "NAME"]
-    assert set(wrong) <= {"Antônio", "Elisa", "Joaquim", "Josefa", "João", "Marli"}, set(wrong)
+    assert set(wrong) <= {"Antônio", "Elisa", "Joaquim", "Josefa", "José", "João", "Marli"}, set(wrong)
 
 
 @pytest.fixture(scope="module")
