@@ -9,17 +9,14 @@ import bisect
 import re
 from collections.abc import Callable
 
+from data_prep.cleaning.name_patterns import BARE, EPONYMS, INSTITUTION, NAMES
 from data_prep.cleaning.privacy_patterns import (
-    BARE,
     CNPJ_LIKE,
     COMPILED,
     COMPILED_SURE,
     CONTEXTS,
     DIGIT,
-    EPONYMS,
-    INSTITUTION,
     LOW_PIECES,
-    NAMES,
     NUMBER_LIKE,
     PIECES,
     TYPES,
@@ -39,7 +36,7 @@ def possible(text: str) -> list[str]:
             found.append("CNPJ")
         found += [k for k, sign in CONTEXTS.items() if sign.search(text)]
         found += [k for k, pieces in PIECES.items() if k not in found and holds_any(text, pieces)]
-    return found + [kind for kind, pieces in LOW_PIECES.items() if holds_any(low, pieces)]
+    return found + [k for k, pieces in LOW_PIECES.items() if k not in found and holds_any(low, pieces)]
 
 
 def _digits(text: str) -> list[int]:
