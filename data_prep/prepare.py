@@ -60,8 +60,9 @@ def prepare(args: Args, told: bool = False) -> dict:
     """
     from data_prep.common.files import Output, Store, folder_to_write, write_text
     from data_prep.pipeline.choose import choose, leave_out_near_duplicates
-    from data_prep.pipeline.gather import FirstPass, cut_at_one_length, gather, nameless_labels, one_answer_to_many, told_here
+    from data_prep.pipeline.gather import FirstPass, gather, told_here
     from data_prep.pipeline.preview import Lengths
+    from data_prep.pipeline.remarks import remarks
     from data_prep.pipeline.report import write_report
     from data_prep.pipeline.sources import find_sources, not_taught, tell_not_taught, tell_readings
     from data_prep.pipeline.tally import Tally
@@ -89,9 +90,8 @@ def prepare(args: Args, told: bool = False) -> dict:
             rows = gather(first, told_here(first, sources))
         if (misread := tally.misread()) and not (args.fields or args.reading or args.shape != "auto"):
             raise UserError([*misread, MISREAD])
-        for warning in (tally.many_contradict(), one_answer_to_many(rows), cut_at_one_length(rows), nameless_labels(rows)):
-            if warning:
-                print(warning)
+        for warning in remarks(rows, tally):
+            print(warning)
         leave_out_near_duplicates(rows, args, tally)
         order, picked = choose(rows, args, tally)
         if not len(order):

@@ -38,8 +38,9 @@ from loguru import logger
 
 from data_prep.common.errors import UserError
 from data_prep.common.files import Output, write_text
-from data_prep.pipeline.gather import FirstPass, Looked, protected
+from data_prep.pipeline.gather import FirstPass, Looked
 from data_prep.pipeline.options import Args
+from data_prep.pipeline.protect import protected
 from data_prep.pipeline.read import Record, sha256
 from data_prep.pipeline.sources import Source, find_sources
 from data_prep.pipeline.tally import Example, Tally

@@ -1,28 +1,23 @@
 """The first pass: every record, as a plain row or the reason why it is none, is told from duplicates and leaks and stored."""
 
-import collections
-import re
 from array import array
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.cleaning import privacy
-from data_prep.cleaning.duplicates import Protected, digest, figures
+from data_prep.cleaning.duplicates import digest, figures
 from data_prep.cleaning.split import quality
 from data_prep.common.errors import UserError
 from data_prep.common.files import Store
 from data_prep.pipeline.options import Args
-from data_prep.pipeline.outputs import TASK_OF, key_parts
-from data_prep.pipeline.read import Record, file_records, input_files
-from data_prep.pipeline.sources import SAMPLE, Source, all_records, several_kinds
-from data_prep.pipeline.tally import Leak, Tally, same_for_all
+from data_prep.pipeline.outputs import TASK_OF
+from data_prep.pipeline.protect import protected
+from data_prep.pipeline.read import Record
+from data_prep.pipeline.sources import Source, all_records, several_kinds
+from data_prep.pipeline.tally import Leak, Tally
 from data_prep.pipeline.told import LeakFound, LeftOut, Looks, Told, look, told_of
-from data_prep.shapes.convert import convert
-from data_prep.shapes.detect import find_reading
-from data_prep.shapes.nested import rows_of
-from data_prep.shapes.reading import Reading, Wish
+from data_prep.shapes.reading import Reading
 
 AT_ONCE = 1000  # rows whose signatures are made together
 RANK = {"": 0, "train": 0, "validation": 1, "test": 2}
@@ -253,119 +248,3 @@ def _leave_out_overruled(rows: Rows, first: FirstPass, tally: Tally) -> None:
     numbers = [i for i in _of_texts(rows, stays) if rows.alive[i] and RANK[str(rows.splits[i])] < stays[int(rows.keys[i])].rank]
     why = "same text as {0.file}:{0.line}, in a split to measure with".format
     leave_out(rows, tally, numbers, "duplicate", lambda i: why(stays[int(rows.keys[i])]))
-
-
-MANY, OF_ALL = 20, 0.1  # questions, and the share of all, from which on one answer to them is told
-
-
-def one_answer_to_many(rows: Rows) -> str:
-    """What to say where one answer in full stands below many different questions: filler learns itself, and is easy to score."""
-    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
-    keys, first, counts = np.unique(rows.answers[open_rows], return_index=True, return_counts=True)
-    if not len(keys) or counts.max() < max(MANY, OF_ALL * len(open_rows)):
-        return ""
-    row, _ = rows.store.get(int(open_rows[first[counts.argmax()]]))
-    return (
-        f"warning: {counts.max():,} of {len(open_rows):,} questions have the same answer: {row['answer'][:80]!r}. Is it filler? "
-        "Such rows are learnt, and those of the test are scored, as any other"
-    )
-
-
-def nameless_labels(rows: Rows) -> str:
-    """What to say where all labels of texts are numbers: what they stand for is in another place, and is not learnt."""
-    texts = rows.alive & (rows.kinds == "classification")
-    names = sorted({rows.names[i] for i in np.unique(np.asarray(rows.groups)[texts]).tolist()})
-    if not names or not all(re.fullmatch(r"-?\d+(?:\.\d+)?", name) for name in names):
-        return ""
-    return (
-        f"warning: the labels are numbers alone ({', '.join(names[:6])}): the model is asked for a number, and nothing says what "
-        "it stands for. Where the labels have names, put these into the column"
-    )
-
-
-LOOKED_AT, ONE_LENGTH = 2000, 16  # rows, evenly spread, and the characters between the shortest and the longest: a last word
-
-
-def cut_at_one_length(rows: Rows) -> str:
-    """What to say where many questions or answers end in dots at one length, as a page's list shows the beginnings of texts."""
-    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
-    some = [rows.store.get(int(i))[0] for i in open_rows[:: len(open_rows) // LOOKED_AT + 1]]
-    for name in ("question", "answer"):
-        ends = sorted(len(row[name]) for row in some if row[name].endswith(("...", "…")))
-        if len(ends) >= max(MANY, OF_ALL * len(some)) and ends[-1] - ends[len(ends) // 20] <= ONE_LENGTH:
-            return (
-                f"warning: {len(ends):,} of {len(some):,} {name}s that were looked at end in dots after {ends[-1]} characters at "
-                "most: they seem to be cut off where they come from, and are learnt so"
-            )
-    return ""
-
-
-# ---------------------------------------------------------------------------------------------- what is protected
-
-
-def protected(args: Args) -> Protected | None:
-    """The questions of the evaluation files, whatever their shape; None where none is given.
-
-    A file of ids alone (an object `id: answer`, as PubMedQA's official test set) protects the rows that bear these ids.
-    """
-    if not args.eval_files:
-        return None
-    rows, ids, keys, unread = [], {}, {}, collections.Counter()
-    for name in args.eval_files:
-        for file in input_files(name):
-            everything = list(file_records(file))
-            records = [r for r in everything if not r.bad]
-            keys |= {int(own[1], 16): f"{file.shown}:{r.line}" for r in records if (own := OWN_ID.search(str(r.raw.get("id"))))}
-            unread.update(r.bad for r in everything if r.bad)
-            if records and set(records[0].raw) == {"_key", "_value"}:
-                ids |= {str(r.raw["_key"]): f"{file.shown}:{r.line}" for r in records}
-            elif records:
-                rows += _questions_of(records, file.shown, unread, args.personal_data == "mask")
-    if not rows and not ids:
-        raise UserError(f"eval_files: {', '.join(args.eval_files)} hold no question that could be read")
-    print(f"protected: {len(rows) + len(ids):,} evaluation rows" + (f", {len(ids):,} of them by their ids alone" if ids else ""))
-    if unread:
-        why = "; ".join(f"{n} x {reason}" for reason, n in unread.most_common(3))
-        print(f"warning: {unread.total():,} evaluation rows could not be read, so nothing is held against them: {why}")
-    return Protected(rows, args.leak_threshold, ids, keys)
-
-
-def _questions_of(records: list[Record], shown: str, unread: collections.Counter, masked: bool) -> list[tuple[str, str, str]]:
-    """(place, question, the rest) of each evaluation row. Columns that go unused do not matter here.
-
-    Rows of a test.jsonl are plain rows already, and may be of several tasks; a reading is for the others. `unread` counts
-    why rows could not be read. `masked`: as our own rows are, which are compared with these and quoted beside them.
-    """
-    args = Args(good_score=1.0, images="ignore")  # a question is protected whether or not it can be answered here
-    foreign = [r.raw for r in records if not _is_scoring_row(r.raw)]
-    reading = find_reading(foreign[:SAMPLE], Wish(good_score=1.0), shown, strict=False) if foreign else None
-    found = []
-    for record in records:
-        if _is_scoring_row(record.raw):
-            made = [record.raw]
-        else:
-            made = [convert(raw, reading, args) for raw in rows_of(record.raw, reading)]
-        for row in made:
-            if isinstance(row, str):
-                unread[same_for_all(row)] += 1
-                continue
-            asked, rest, _ = key_parts(row)
-            if masked:
-                known: dict = {}
-                asked, rest = (privacy.mask(text, known, privacy.TYPES) for text in (asked, rest))
-            found.append((f"{shown}:{record.line}", asked, rest))
-    return found
-
-
-# As write.py makes it. A conversation asks with labels and an instruction around the question: the digest is of the row alone.
-OWN_ID = re.compile(r"-([0-9a-f]{16})(?:-chosen|-rejected)?$")
-SCORED = {"mcq": ("question", "answer"), "classification": ("text", "label"), "open": ("question", "answer")}
-
-
-def _is_scoring_row(raw: dict) -> bool:
-    """Whether a row says its task and holds what a row of that task needs, as those of test.jsonl do."""
-    texts = [raw.get(name) for name in SCORED.get(str(raw.get("task")), ())]
-    if raw.get("task") == "mcq":
-        options = raw.get("options")
-        texts += [*options.values(), options.get(str(raw.get("answer")))] if isinstance(options, dict) else [None]
-    return bool(texts) and all(text and isinstance(text, str) for text in texts)

@@ -1,0 +1,58 @@
+"""What rows that were read without a question have in common and should not: told before they are written."""
+
+import re
+
+import numpy as np
+
+from data_prep.pipeline.gather import Rows
+from data_prep.pipeline.tally import Tally
+
+MANY, OF_ALL = 20, 0.1  # questions, and the share of all, from which on one answer to them is told
+
+
+def one_answer_to_many(rows: Rows) -> str:
+    """What to say where one answer in full stands below many different questions: filler learns itself, and is easy to score."""
+    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
+    keys, first, counts = np.unique(rows.answers[open_rows], return_index=True, return_counts=True)
+    if not len(keys) or counts.max() < max(MANY, OF_ALL * len(open_rows)):
+        return ""
+    row, _ = rows.store.get(int(open_rows[first[counts.argmax()]]))
+    return (
+        f"warning: {counts.max():,} of {len(open_rows):,} questions have the same answer: {row['answer'][:80]!r}. Is it filler? "
+        "Such rows are learnt, and those of the test are scored, as any other"
+    )
+
+
+def nameless_labels(rows: Rows) -> str:
+    """What to say where all labels of texts are numbers: what they stand for is in another place, and is not learnt."""
+    texts = rows.alive & (rows.kinds == "classification")
+    names = sorted({rows.names[i] for i in np.unique(np.asarray(rows.groups)[texts]).tolist()})
+    if not names or not all(re.fullmatch(r"-?\d+(?:\.\d+)?", name) for name in names):
+        return ""
+    return (
+        f"warning: the labels are numbers alone ({', '.join(names[:6])}): the model is asked for a number, and nothing says what "
+        "it stands for. Where the labels have names, put these into the column"
+    )
+
+
+LOOKED_AT, ONE_LENGTH = 2000, 16  # rows, evenly spread, and the characters between the shortest and the longest: a last word
+
+
+def cut_at_one_length(rows: Rows) -> str:
+    """What to say where many questions or answers end in dots at one length, as a page's list shows the beginnings of texts."""
+    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
+    some = [rows.store.get(int(i))[0] for i in open_rows[:: len(open_rows) // LOOKED_AT + 1]]
+    for name in ("question", "answer"):
+        ends = sorted(len(row[name]) for row in some if row[name].endswith(("...", "…")))
+        if len(ends) >= max(MANY, OF_ALL * len(some)) and ends[-1] - ends[len(ends) // 20] <= ONE_LENGTH:
+            return (
+                f"warning: {len(ends):,} of {len(some):,} {name}s that were looked at end in dots after {ends[-1]} characters at "
+                "most: they seem to be cut off where they come from, and are learnt so"
+            )
+    return ""
+
+
+def remarks(rows: Rows, tally: Tally) -> list[str]:
+    """All warnings of what was read, a line each."""
+    found = (tally.many_contradict(), one_answer_to_many(rows), cut_at_one_length(rows), nameless_labels(rows))
+    return list(filter(None, found))
