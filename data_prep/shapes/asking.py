@@ -60,10 +60,10 @@ def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, show
 
 def _title_of(both: list[str], columns: dict[str, Column]) -> str:
     """Which of two columns that ask is the title of the other, a text of twice its length at least; "" where none is."""
-    short, *rest = sorted(both, key=lambda c: columns[c].length)
-    return (
-        short if len(rest) == 1 and columns[short].length <= 120 and columns[rest[0]].length >= 2 * columns[short].length else ""
-    )
+    if len(both) != 2:
+        return ""
+    title, text = sorted((columns[c] for c in both), key=lambda column: column.length)
+    return title.name if title.length <= 120 and text.length >= 2 * title.length else ""
 
 
 def _check_marks(best: Candidate, shown: str) -> None:

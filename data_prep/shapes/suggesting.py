@@ -121,7 +121,7 @@ def ask_of_turns(columns: dict[str, Column], sample: list[dict], wish: Wish, sho
     turns = single_turns(list(columns), sample)
     if turns is None:
         return
-    speaker, text, _, differ = turns
+    speaker, text, differ = turns.speaker, turns.text, turns.differ
     labels = [c for c in dict.fromkeys((*differ, speaker, *columns)) if c != text and c in columns and sorts(columns[c])]
     lines = [pasted(Reading("classification", {"text": text, "label": c}), [o for o in labels if o != c]) for c in labels]
     lines = lines or [pasted(Reading("text", {"text": text}))]

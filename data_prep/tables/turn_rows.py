@@ -19,7 +19,7 @@ TEXTS = (*TEXT_KEYS, "fala")
 
 
 class Single(NamedTuple):
-    """Rows that are one turn each and were joined to no conversation."""
+    """The columns of rows that are one turn each."""
 
     speaker: str  # column
     text: str  # column
@@ -52,21 +52,11 @@ def form_of(rows: list[dict], roles: dict[str, str]) -> Form | None:
 
     `roles` are the user's own words for speakers.
     """
-    names = list(rows[0]) if rows else []
-    found = [
-        [n for n in names if NUMBERED.fullmatch(plain(n))],
-        [n for n in names if plain(n) in SPEAKERS],
-        [n for n in names if plain(n) in TEXTS],
-    ]
-    if [len(f) for f in found] != [1, 1, 1]:
+    turns = single_turns(list(rows[0]), rows) if rows else None
+    if turns is None or not turns.conversation or turns.differ:
         return None
-    form = Form(*(f[0] for f in found))
-    if not {"human", "gpt"} <= {role_of(str(raw.get(form.speaker)), roles) for raw in rows}:
-        return None
-    groups = [list(group) for _, group in itertools.groupby(rows, lambda raw: raw.get(form.conversation))]
-    if len(groups) > len(rows) / 2 or any(len(v) > 1 for group in groups for v in form.told_of(group).values()):
-        return None
-    return form
+    sides = {role_of(str(raw.get(turns.speaker)), roles) for raw in rows}
+    return Form(turns.conversation, turns.speaker, turns.text) if {"human", "gpt"} <= sides else None
 
 
 def conversations(rows, shown: str, roles: dict[str, str]):
@@ -102,7 +92,7 @@ def _record(rows: list[dict], form: Form) -> dict | Bad:
 
 
 def single_turns(columns: list[str], rows: list[dict]) -> Single | None:
-    """What rows are that hold one turn each and are joined to no conversation; None for others."""
+    """The columns of rows that hold one turn each; None for others."""
     found = [[n for n in columns if plain(n) in keys] for keys in (SPEAKERS, TEXTS)]
     if [len(f) for f in found] != [1, 1]:
         return None

@@ -154,11 +154,9 @@ def _options_of_dict(value: dict) -> list[Option]:
 
 def _under(letter: str, value) -> Option:
     """An option under its letter: a text, or an object of it, which may be marked (`{"text": …, "is_correct": …}`)."""
-    return (
-        _option_of_dict(value, 0, [value])._replace(letter=letter)
-        if isinstance(value, dict)
-        else Option(letter, option_text(value))
-    )
+    if isinstance(value, dict):
+        return _option_of_dict(value, 0, [value])._replace(letter=letter)
+    return Option(letter, option_text(value))
 
 
 def _named(label: str, text, position: int, marked: bool | None = None) -> Option:
@@ -214,9 +212,8 @@ def split_stem(text: str) -> tuple[str, list[Option]]:
                 run += 1
             if run == start:
                 continue
-            due = (
-                run + 1 - start
-            )  # place of the letter that would be next: it is before the others or passed over, or one is twice
+            # The letter that is due next stands before the others or is passed over, or one of them comes twice.
+            due = run + 1 - start
             after, before = letters[run + 1 : run + 2], letters[max(0, start - 1) : start]
             if set(after) & {LETTERS[due + 1], *LETTERS[1:due]} or before == [LETTERS[due]]:
                 return text, []
