@@ -45,11 +45,12 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import hold, read_json, sha256, write_json, write_text
+from common.hashes import model_sha256, text_sha256
 from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import asking, baselines, contamination, engines, judge, predict, row_files, summary, tasks
+from scoring import asking, baselines, contamination, engines, judge, packing, predict, row_files, summary, tasks
 from scoring.asking import Asked
 from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
@@ -160,8 +161,8 @@ def named(args: Args) -> str:
 def judge_sha256(args: Args) -> str:
     """Who marks, and beside whose answers: marks of two judges do not compare."""
     against = Path(args.judge_against, "predictions.jsonl") if args.judge_against else None
-    named = [args.judge, args.judge_model, engines.fingerprint(args.judge), sha256(against) if against else None]
-    return engines.text_sha256(json.dumps(named))
+    named = [args.judge, args.judge_model, model_sha256(args.judge), sha256(against) if against else None]
+    return text_sha256(json.dumps(named))
 
 
 def judge_answers(args: Args, asked: Asked, records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
@@ -217,8 +218,8 @@ def settings_of(args: Args, asked: Asked) -> dict:
     return {k: v for k, v in dataclasses.asdict(args).items() if k not in files} | {
         "protocol": asked.protocol,
         "data_sha256": asked.data_sha256,
-        "model_sha256": engines.fingerprint(args.model),
-        "shots_sha256": engines.text_sha256(json.dumps(asked.shots)),
+        "model_sha256": model_sha256(args.model),
+        "shots_sha256": text_sha256(json.dumps(asked.shots)),
         "train_sha256": sha256(args.train_data) if args.train_data else None,
     }
 
@@ -229,7 +230,7 @@ TAKEN = "batch_tokens_taken"
 def batch_tokens(args: Args, engine, output_dir: Path) -> int:
     """Tokens a forward pass. What a run chose by the memory that was free stays, so that what goes on draws the same answers."""
     noted = read_json(output_dir / "settings.json")
-    taken = args.batch_tokens or noted.get(TAKEN) or getattr(engine, "batch_tokens", engines.BATCH_TOKENS)
+    taken = args.batch_tokens or noted.get(TAKEN) or getattr(engine, "batch_tokens", packing.BATCH_TOKENS)
     write_json(output_dir / "settings.json", noted | {TAKEN: taken})
     return taken
 
@@ -304,8 +305,8 @@ def score(args: Args, asked: Asked) -> None:
         "max_new_tokens": predict.new_tokens(protocol, args, task, engine.window) if protocol in tasks.FREE else None,
         "data_sha256": asked.data_sha256,
         "template_sha256": engine.template_sha256,
-        "rows_sha256": engines.text_sha256("\n".join(str(r["id"]) for r in records)),
-        "prompts_sha256": engines.text_sha256(json.dumps([args.permutations, messages], ensure_ascii=False)),
+        "rows_sha256": text_sha256("\n".join(str(r["id"]) for r in records)),
+        "prompts_sha256": text_sha256(json.dumps([args.permutations, messages], ensure_ascii=False)),
         "model_sha256": settings["model_sha256"],
         **({"judge_sha256": judge_sha256(args)} if protocol == "judge" else {}),
         "seconds_a_row": seconds,

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from annotation.sources import Answer, Question, without_thinking
 from common.errors import UserError
 from common.files import hold, read_json, whole_lines, write_json, write_text
+from common.hashes import model_sha256
 from common.machine import quiet
 from llamacpp.files import is_gguf
 from llamacpp.server import start_server
-from scoring.engines import fingerprint
 from scoring.engines_url import Url, is_url
 
 
@@ -43,7 +43,7 @@ def write_answers(models: list[str], questions: list[Question], sampling: Sampli
 
 
 def _written(models: list[str], questions: list[Question], sampling: Sampling, digest: str, folder: Path) -> list[Answer]:
-    states = [fingerprint(model) for model in models]  # one trained again at the same place is another
+    states = [model_sha256(model) for model in models]  # one trained again at the same place is another
     settings = {"models": models, "model_sha256": states, "data_sha256": digest, **sampling._asdict()}
     noted, path = folder / "generation.json", folder / "answers.jsonl"
     if noted.is_file() and (before := read_json(noted)) != settings:

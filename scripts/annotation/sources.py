@@ -5,7 +5,6 @@ in its text are hidden on the page (`hide_names`). What is exported is the answe
 """
 
 import collections
-import hashlib
 import itertools
 import json
 import re
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
+from common.hashes import text_sha256
 from scoring import asking, tasks
 from scoring.outputs import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
 
@@ -256,4 +256,4 @@ def shown(text: str, names: re.Pattern, hidden: str) -> tuple[str, int]:
 
 def material_sha256(material: Material) -> str:
     """Hash of all questions and answers, which tells one collection of votes from another."""
-    return hashlib.sha256(json.dumps([material.questions, sorted(material.answers)]).encode()).hexdigest()
+    return text_sha256(json.dumps([material.questions, sorted(material.answers)]))

@@ -9,7 +9,6 @@ vote (value as JSON: see annotation/modes.py).
 """
 
 import contextlib
-import hashlib
 import itertools
 import json
 import random
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from annotation.sources import Material
 from common.errors import UserError
 from common.files import reading
+from common.hashes import text_sha256
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -85,7 +85,7 @@ class AnswerRow(NamedTuple):
 
 
 def hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return text_sha256(token)
 
 
 class Store:

@@ -1,13 +1,12 @@
-"""Blocks of a comparison: scores, differences, baselines, groups, and the questions that flipped. Used by both pages."""
-
-import hashlib
-import json
+"""Blocks of a comparison: scores, differences, baselines and groups. Used by both pages."""
 
 from reporting import sentences
-from reporting.blocks import Chart, Details, Dot, Heading, Mark, Part, Table, Text
+from reporting.asked_blocks import protocol_blocks
+from reporting.blocks import Chart, Dot, Heading, Mark, Table, Text
+from reporting.flip_blocks import flip_blocks
 from reporting.language import Language
 from scoring.comparing import Comparison, Result
-from scoring.evaluations import Evaluation, part_of
+from scoring.evaluations import Evaluation
 from scoring.pairing import share_interval
 from scoring.statistics import Interval
 
@@ -251,116 +250,3 @@ def first_seed(result: Result, say: Language) -> list:
     """Said below what shows one seed of several."""
     several = any(len(e.metrics) > 1 for e in result.evaluations)
     return [Text(say("Of several seeds this shows the first."), "soft")] if several else []
-
-
-def protocol_blocks(result: Result, say: Language) -> list:
-    """Protocol, test set, and one prompt whole."""
-    text = say(
-        "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.",
-        task=result.first.get("task"),
-        protocol=result.first.get("protocol"),
-        n=result.first["n"],
-        hash=str(result.first.get("data_sha256"))[:12],
-        alpha=say.number(result.settings.alpha, "g"),
-    )
-    found = [Heading(say("How it was asked")), Text(text)]
-    mass = [(e.name, e.first["option_mass"]) for e in result.evaluations if e.first.get("option_mass") is not None]
-    if mass:
-        each = "; ".join(f"{name} {say.percent(share)}" for name, share in mass)
-        found.append(Text(say("Probability that falls on the options at all, mean over rows: {each}.", each=each)))
-    shown = next((row["prompt"] for row in result.evaluations[0].rows[0].values() if row.get("prompt")), None)
-    if shown:
-        found.append(Details(say("One prompt, whole"), [Part(result.evaluations[0].name, shown)], whole=True))
-    contamination = say("Whether a model met these rows in its pre-training was not measured.")
-    return [*found, Text(contamination, "soft"), *signs_of_contamination(result, say)]
-
-
-def signs_of_contamination(result: Result, say: Language) -> list:
-    """What was looked for and seen in each model (scoring/contamination.py): a sign is warned of, none proves nothing."""
-    found = []
-    for e in result.evaluations:
-        looked = e.first.get("contamination") or {}
-        if order := looked.get("order"):
-            text = (
-                "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "
-                "{n} of {of} questions ({share}; {chance} by chance, exact binomial test {p})."
-            )
-            sign = order["p_value"] < result.settings.alpha
-            counts = {"n": order["own_first"], "of": order["n"], "share": say.percent(order["share"])}
-            chance = {"chance": say.percent(order["chance"]), "p": say.p(order["p_value"])}
-            said = [say(text, model=e.name, **counts, **chance)]
-            said += [say("It met them, or they stand in an order of their own.")] if sign else []
-            found.append(Text(" ".join(said), "warn" if sign else "soft"))
-        if written := looked.get("continuation"):
-            text = "{model}, given the first half of a question, writes the next {words} words exactly in {n} of {of}."
-            counts = {"words": written["words"], "n": written["exact"], "of": written["n"]}
-            found.append(Text(say(text, model=e.name, **counts), "warn" if written["exact"] else "soft"))
-    if found:
-        found.append(Text(say("These are signs that were looked for; a model without them may have met the rows too."), "soft"))
-    return found
-
-
-# ---------------------------------------------------------------------------------------------- questions
-
-
-def by_hash(ids: list) -> list:
-    """Ids in an order that nobody chose: by the hash of their text."""
-    return sorted(ids, key=lambda i: hashlib.sha256(str(i).encode()).hexdigest())
-
-
-def flip_blocks(result: Result, most: int, say: Language) -> list:
-    """Questions won and lost, whole, with what each model answered."""
-    by_name = {e.name: e.rows for e in result.evaluations}
-    found = [Heading(say("Questions that flipped"))]
-    found.append(Text(say("Drawn by the hash of their ids, so that nobody chose them."), "soft"))
-    for c in result.comparisons:
-        found.append(Heading(f"{c.baseline} → {c.candidate}", 3))
-        for word, ids, tone in (("won", c.won_ids, "good"), ("lost", c.lost_ids, "bad")):
-            shown = by_hash(ids)[:most]
-            found.append(Text(say("{word}: {n}, of which {shown} are shown", word=say(word), n=len(ids), shown=len(shown)), tone))
-            pairs = [[[of_seed[i] for of_seed in by_name[name]] for name in (c.baseline, c.candidate)] for i in shown]
-            found += [_flip(c, one, two, tone, say) for one, two in pairs]
-    return found
-
-
-def _flip(c: Comparison, before: list[dict], after: list[dict], tone: str, say: Language) -> Details:
-    """One question; each model's answers to it, one a seed."""
-    row, change = before[0], " → ".join(" · ".join(_given(one, c.measure, say) for one in seeds) for seeds in (before, after))
-    if c.measure == "bits_per_byte":
-        return Details(f"{row['id']}: {change} {say('bits per byte')}", [], tone)
-    if c.measure in ("rouge_l", "judged"):
-        summary = f"{row['id']}: {say(sentences.MEASURE_NAMES[c.measure])} {change}"
-    else:
-        summary = f"{row['id']}: {change}, {say('key')} {row['gold']}"
-    return Details(
-        summary,
-        [
-            Part(say("question, as it was asked"), row.get("prompt", "")),
-            *_options(row, say),
-            Part(say("key"), str(row.get("gold"))),
-            Part(c.baseline, "\n\n".join(map(_output, before))),
-            Part(c.candidate, "\n\n".join(map(_output, after))),
-        ],
-        tone,
-    )
-
-
-def _options(row: dict, say: Language) -> list[Part]:
-    """The options, where the prompt does not list them: labels that training alone has taught."""
-    options, prompt = row.get("options") or [], row.get("prompt", "")
-    return [] if all(option in prompt for option in options) else [Part(say("options"), " · ".join(options))]
-
-
-def _given(row: dict, measure: str, say: Language) -> str:
-    """What a model gave to one row, in a word or a number."""
-    if measure == "bits_per_byte":
-        bits, size = part_of(row, measure)
-        return say.number(bits / size, ".4f")
-    if measure in ("rouge_l", "judged"):
-        return say.number(100 * (row.get(measure) or 0), ".0f")
-    return say("no valid answer") if row["prediction"] is None else str(row["prediction"])
-
-
-def _output(row: dict) -> str:
-    """What a model gave: its text, or its scores."""
-    return str(row["output"]) if row.get("output") is not None else json.dumps(row.get("scores"), ensure_ascii=False)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.files import read_json, read_rows, sha256
+from common.hashes import by_hash
 from common.synthetic import names_of
 from reporting import sentences
 from reporting.blocks import Curve, Details, Heading, Part, Pre, Table, Text
-from reporting.comparison_blocks import by_hash
 from reporting.language import Language
 from scoring.comparing import Result
 from scoring.results import read_comparison

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
-from scoring import engines, judge, row_files, statistics, tasks
+from common.hashes import text_sha256
+from scoring import judge, row_files, statistics, tasks
 from scoring.engines_url import is_url
 from scoring.evaluations import predictions_of
 from scoring.pairing import Settings
@@ -48,7 +49,7 @@ def rows_of(data: str) -> tuple[list[dict], str]:
     if data != "general" and not row_files.data_files(data)[0].endswith(".csv"):
         return row_files.rubric_rows(data) if row_files.has_rubrics(data) else read_rows(data, tasks.check_row), sha256(data)
     rows = row_files.general_rows() if data == "general" else row_files.request_rows(data)
-    return rows, engines.text_sha256(json.dumps(rows))
+    return rows, text_sha256(json.dumps(rows))
 
 
 def protocol_of(args, task: str) -> str:

@@ -10,9 +10,9 @@ without a chat template:
 A model that shows neither may have met the rows all the same.
 """
 
-import hashlib
 import re
 
+from common.hashes import by_hash
 from scoring import predict, statistics
 
 WORDS = 8  # that a continuation must have right; chance does not write them
@@ -25,7 +25,7 @@ def look(engine, rows: list[dict], count: int, batch_tokens: int) -> dict | None
     if not hasattr(engine, "first_token"):
         print("note: signs of contamination are not looked for: a URL takes no plain text and gives no likelihoods of texts")
         return None
-    drawn = sorted(rows, key=lambda row: hashlib.sha256(str(row["id"]).encode()).hexdigest())[:count]
+    drawn = by_hash(rows, lambda row: str(row["id"]))[:count]
     return {"order": order(engine, drawn, batch_tokens), "continuation": continuation(engine, drawn, batch_tokens)}
 
 

@@ -12,66 +12,17 @@ the longest sequence it takes, `reserve(tokens)` makes room for the longest that
 files are in engines_llama.py, URLs in engines_url.py.
 """
 
-import hashlib
-import os
-
 from common import models, processor
 from common.errors import UserError
+from common.hashes import text_sha256
 from common.models import adapter_config, has_cuda, is_adapter, load_tokenizer, virtual_tokens_of
-from scoring.packing import pack, shared_beginning
+from scoring.packing import BATCH_TOKENS, pack, shared_beginning, tokens_that_fit
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
 
 # Nats a token, on average over the options, that two ways to compute one score may differ by in rounding. Seen on
 # SmolLM2-135M: 5e-6 in float32, 0.05 in bfloat16; where the mask is not honoured, 0.8 to 1.0.
 TOLERANCE = {"torch.float32": 1e-3, "torch.float16": 0.1, "torch.bfloat16": 0.4}
-
-
-BATCH_TOKENS = 2048  # a forward pass on a processor: larger ones are no quicker there (RESULTS-scoring.md)
-MOST_TOKENS = 1 << 16
-
-
-def tokens_that_fit(config, free: float) -> int:
-    """Tokens of prompts and options that so many bytes take through a model in 16 bits, BATCH_TOKENS at least.
-
-    A token's keys and values, which a shared beginning is copied into once more; a layer's activations; and float32 logits
-    at one position in eight, where options are looked at. A guess with room: a batch that is too much is taken in halves.
-    """
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    keys = 2 * 2 * (getattr(config, "num_key_value_heads", None) or config.num_attention_heads) * width * config.num_hidden_layers
-    layer = 2 * (3 * config.intermediate_size + 8 * config.hidden_size)
-    logits = 2 * 4 * config.vocab_size / 8
-    return max(BATCH_TOKENS, min(MOST_TOKENS, int(free / (2 * keys + layer + logits))))
-
-
-def text_sha256(text: str) -> str:
-    """SHA-256 of a text, hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def fingerprint(model: str) -> str:
-    """Hash that tells one state of a model from another: adapters whole, large files by size and ends."""
-    digest = hashlib.sha256(os.path.basename(model).encode())
-    paths = (
-        [model]
-        if os.path.isfile(model)
-        else [
-            os.path.join(model, name)
-            for name in sorted(os.listdir(model) if os.path.isdir(model) else [])
-            if name.endswith((".safetensors", ".bin", ".jinja", "config.json", "tokenizer.json"))
-        ]
-    )
-    for path in paths:
-        size = os.path.getsize(path)
-        with open(path, "rb") as file:
-            digest.update(f"{os.path.basename(path)} {size}".encode())
-            if size < 1 << 28:
-                digest.update(file.read())
-            else:
-                digest.update(file.read(1 << 20))
-                file.seek(-(1 << 20), os.SEEK_END)
-                digest.update(file.read())
-    return digest.hexdigest()
 
 
 def window_of(model: str) -> float:

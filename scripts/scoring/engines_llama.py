@@ -12,9 +12,9 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import reading
+from common.hashes import text_sha256
 from common.machine import quiet
 from llamacpp import library
-from scoring.engines import text_sha256
 from scoring.evaluations import model_name
 from scoring.packing import shared_beginning
 from tokenizers import AddedToken

@@ -1,9 +1,11 @@
-"""A batch of prompts with all their options as one forward pass: ids, positions and the tree mask. Used by engines.py."""
+"""A batch of prompts with all their options as one forward pass: its size, ids, positions and the tree mask. For engines.py."""
 
 import itertools
 from typing import Any, NamedTuple
 
 LEAST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
+BATCH_TOKENS = 2048  # a forward pass on a processor: larger ones are no quicker there (RESULTS-scoring.md)
+MOST_TOKENS = 1 << 16
 
 
 class Packed(NamedTuple):
@@ -57,3 +59,16 @@ def shared_beginning(prompts: list[list[int]]) -> list[int]:
     equal = itertools.takewhile(lambda two: two[0] == two[1], zip(lowest, highest, strict=False))
     found = [token for token, _ in equal][: min(map(len, prompts)) - 1]
     return found if len(prompts) > 1 and len(found) >= LEAST_PREFIX else []
+
+
+def tokens_that_fit(config, free: float) -> int:
+    """Tokens of prompts and options that so many bytes take through a model in 16 bits, BATCH_TOKENS at least.
+
+    A token's keys and values, which a shared beginning is copied into once more; a layer's activations; and float32 logits
+    at one position in eight, where options are looked at. A guess with room: a batch that is too much is taken in halves.
+    """
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    keys = 2 * 2 * (getattr(config, "num_key_value_heads", None) or config.num_attention_heads) * width * config.num_hidden_layers
+    layer = 2 * (3 * config.intermediate_size + 8 * config.hidden_size)
+    logits = 2 * 4 * config.vocab_size / 8
+    return max(BATCH_TOKENS, min(MOST_TOKENS, int(free / (2 * keys + layer + logits))))

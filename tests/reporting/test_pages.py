@@ -8,8 +8,9 @@ import compare
 import numpy
 import pytest
 import report
+from common.hashes import by_hash
 from conftest import run_script
-from reporting import comparison_blocks, language, pages, run_blocks, sentences
+from reporting import asked_blocks, comparison_blocks, flip_blocks, language, pages, run_blocks, sentences
 from reporting.blocks import Details, Page, Part
 from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
@@ -268,8 +269,8 @@ def test_a_page_in_markdown_ends_its_lists_and_shows_the_prompt(tmp_path):
 
 def test_options_that_the_prompt_does_not_list_stand_beside_a_question():
     row = {"id": "1", "options": ["Anatomy", "Dental"], "prompt": "Which? Anatomy or Dental"}
-    assert not comparison_blocks._options(row, Language())
-    (part,) = comparison_blocks._options({**row, "prompt": "Subject:"}, Language())
+    assert not flip_blocks._options(row, Language())
+    (part,) = flip_blocks._options({**row, "prompt": "Subject:"}, Language())
     assert part == ("options", "Anatomy · Dental")
 
 
@@ -287,12 +288,12 @@ def test_the_page_names_the_signs_of_contamination_and_what_they_do_not_say(tmp_
     for name, seen in (("a", met), ("b", new)):
         evaluation(tmp_path / name, [i % 2 == 0 for i in range(40)], contamination=seen)
     result = comparing.compare(read_evaluations([str(tmp_path / "a"), str(tmp_path / "b")], [], []), comparing.Settings())
-    blocks = comparison_blocks.signs_of_contamination(result, Language())
+    blocks = asked_blocks.signs_of_contamination(result, Language())
     assert [b.tone for b in blocks] == ["warn", "warn", "soft", "soft"]
     assert "40 of 40 questions (100.0 %; 25.0 % by chance, exact binomial test p < 0.0001). It met them, or" in blocks[0].text
     assert blocks[1].text == "a, given the first half of a question, writes the next 8 words exactly in 3 of 40."
     assert "11 of 40" in blocks[2].text and "It met" not in blocks[2].text and "may have met the rows too" in blocks[3].text
-    assert "Ou já as viu" in comparison_blocks.signs_of_contamination(result, Language("pt-BR"))[0].text
+    assert "Ou já as viu" in asked_blocks.signs_of_contamination(result, Language("pt-BR"))[0].text
     assert "40 of 40" in "".join(summary.signs_of_contamination(met)) and len(summary.signs_of_contamination(new)) == 1
 
 
@@ -363,7 +364,7 @@ def test_questions_are_drawn_by_hash_and_shown_whole(tmp_path):
     page = pages.render(compare.page_of(result, 3, say), say, "html")
     won = [f"r{i}" for i in range(1, 60, 2)]
     shown = re.findall(r"<summary class=\"good\">(r\d+):", page)
-    assert shown == comparison_blocks.by_hash(won)[:3] and shown != sorted(won)[:3]
+    assert shown == by_hash(won)[:3] and shown != sorted(won)[:3]
     assert page.count("question, as it was asked") == 3
 
 

@@ -9,7 +9,7 @@ import evaluate
 import pytest
 from common.errors import UserError
 from conftest import ROOT
-from scoring import baselines, engines, measures, predict, summary, tasks
+from scoring import baselines, engines, measures, packing, predict, summary, tasks
 from scoring.engines_url import Url
 from scripted_server import reply
 
@@ -223,14 +223,14 @@ def test_a_forward_pass_follows_the_memory_that_is_free(engine, monkeypatch, tmp
 
     sizes = {"hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28, "num_attention_heads": 16}
     config = Qwen3Config(**sizes, num_key_value_heads=8, head_dim=128, vocab_size=151936)
-    small, large = engines.tokens_that_fit(config, 3e9), engines.tokens_that_fit(config, 12e9)
+    small, large = packing.tokens_that_fit(config, 3e9), packing.tokens_that_fit(config, 12e9)
     assert 2048 < small < large < 60_000 and large == pytest.approx(4 * small, abs=4)
-    assert engines.tokens_that_fit(config, 0) == 2048 and engines.tokens_that_fit(config, 1e15) == engines.MOST_TOKENS
+    assert packing.tokens_that_fit(config, 0) == 2048 and packing.tokens_that_fit(config, 1e15) == packing.MOST_TOKENS
     assert engine.batch_tokens == 2048
     monkeypatch.setattr(engines, "has_cuda", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (24e9, 24e9))
     chosen = engine.batch_tokens
-    assert chosen == engines.tokens_that_fit(engine.model.config, 12e9) > 2048
+    assert chosen == packing.tokens_that_fit(engine.model.config, 12e9) > 2048
     # What was begun goes on with the batches that it began with.
     data = write_rows(tmp_path / "t.jsonl", medmcqa_rows(4))
     arguments = ("--model", "models/tiny-qwen3", "--data", data, "--question_hidden", "false", "--output_dir", tmp_path / "e")

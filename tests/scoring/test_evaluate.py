@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 import evaluate
 from bench_scoring import agreement, medmcqa_rows, write_rows
 from common.errors import UserError
+from common.hashes import text_sha256
 from scoring import answers, engines, engines_llama, measures, packing, predict, refusals, row_files, statistics, summary, tasks
 
 LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
@@ -463,7 +464,7 @@ def test_general_set_is_fixed_and_not_medical():
     # 200 rows, as they were, ruled a loss of 2 points out only where the two models differed in none.
     assert statistics.rows_to_rule_out(statistics.Spread(1, 0.05, 1.0, 0.0), 0.02, 0.05, True) < len(rows)
     assert -statistics.tango(1, 1, 200, 0.05).low > 0.02
-    assert engines.text_sha256(json.dumps(rows)).startswith(GENERAL)
+    assert text_sha256(json.dumps(rows)).startswith(GENERAL)
 
 
 GENERAL = "9fedf8bc2cd52382"

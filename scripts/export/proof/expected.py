@@ -1,9 +1,9 @@
 """What a GGUF's header must say, read from config.json, the generation config and the tokenizer, not from the converter."""
 
-import hashlib
 import json
 from pathlib import Path
 
+from common.hashes import text_sha256
 from export.proof.record import Expected, Vocabulary
 
 # GGUF's name (ggml/docs/gguf.md), and the names that transformers' configs have for it; the first that is there holds.
@@ -88,7 +88,7 @@ def rope_factors(config, rope: dict) -> list[float]:
 
 
 def digest(parts) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return text_sha256("\n".join(parts))
 
 
 def vocabulary_of(folder: Path, tokenizer, model, turn_end: int | None, opener: int | None) -> Vocabulary:

@@ -1,0 +1,39 @@
+"""SHA-256 of texts and models, and an order that nobody chose."""
+
+import hashlib
+import os
+
+
+def text_sha256(text: str) -> str:
+    """SHA-256 of a text, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def by_hash(items: list, of=str) -> list:
+    """The items in an order that nobody chose: by the hash of a text of each."""
+    return sorted(items, key=lambda item: text_sha256(of(item)))
+
+
+def model_sha256(model: str) -> str:
+    """Hash that tells one state of a model from another: adapters whole, large files by size and ends."""
+    digest = hashlib.sha256(os.path.basename(model).encode())
+    paths = (
+        [model]
+        if os.path.isfile(model)
+        else [
+            os.path.join(model, name)
+            for name in sorted(os.listdir(model) if os.path.isdir(model) else [])
+            if name.endswith((".safetensors", ".bin", ".jinja", "config.json", "tokenizer.json"))
+        ]
+    )
+    for path in paths:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
+            digest.update(f"{os.path.basename(path)} {size}".encode())
+            if size < 1 << 28:
+                digest.update(file.read())
+            else:
+                digest.update(file.read(1 << 20))
+                file.seek(-(1 << 20), os.SEEK_END)
+                digest.update(file.read())
+    return digest.hexdigest()
