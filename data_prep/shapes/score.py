@@ -13,13 +13,14 @@ from data_prep.shapes.unused import (
     explains,
     is_case,
     is_passage,
+    is_round,
     must_not_go_unused,
     put_aside,
     repeats,
     sorts,
     splits,
 )
-from data_prep.words.names import ROUNDS, plain
+from data_prep.words.names import plain
 
 
 def take(rule: Rule, fields: dict[str, str], free: dict[str, Column]) -> None:
@@ -56,7 +57,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             or must_not_go_unused(c, len(sample), with_options)
             or (rule.shape in ("qa", "text") and put_aside(c))
             or ("split" not in reading.fields and splits(c))
-            or (rule.shape == "qa" and plain(c.name) in ROUNDS and c.kind == "number" and c.distinct > 1)
+            or (rule.shape == "qa" and is_round(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )

@@ -9,11 +9,11 @@ from data_prep.shapes.fitting import candidates, fits, numbered_texts, option_co
 from data_prep.shapes.nested import intents, items_of
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF, STORED, Candidate
-from data_prep.shapes.unused import explains, is_case, joined_labels, put_aside, sorts, splits
+from data_prep.shapes.unused import explains, is_case, is_round, joined_labels, put_aside, sorts, splits
 from data_prep.tables.turn_rows import Single, single_turns
 from data_prep.values.strict import is_missing
 from data_prep.values.turns import role_of
-from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, plain, words_of
+from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, is_telling, plain, words_of
 from data_prep.words.phrases import meanings
 
 MOST_SPEAKERS = 8  # whose sides are asked about; more are names of people, not of sides
@@ -59,7 +59,9 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
         ways.insert(0, pasted(best.reading, best.unused[1:], {"split": one}))
     fields = best.reading.fields
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
-    if best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
+    if is_round(columns[one]):
+        told += f"; {one} counts the exchanges of a conversation, of which a later one means little alone"
+    elif best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
     elif best.reading.shape in ("text", "qa") and _may_sort(columns[one]) and not to_split:
         text = fields.get("text") or fields.get("question")
@@ -76,6 +78,8 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     if best.reading.shape == "qa" and answer and share(columns[answer].values, lambda v: LETTER.fullmatch(str(v))) >= 0.9:
         told += f"; and {answer} holds letters alone, as keys of options do, which would be learnt as answers without them"
+    if best.reading.shape in ("qa", "text") and (single := _single_options(columns)):
+        told += f"; and {single}"
     return (
         f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
         f"labels, roles or splits: {told}. Paste one:\n" + "\n       or\n".join(ways)
@@ -181,6 +185,8 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
     The lines are to be mended; with a column's name in each place they say how, and run as they stand.
     """
     free = [c for c in free if "prompt" not in words_of(c.name)] or free  # what a model was asked is no answer
+    if "question" in lacking:  # and what it said asks nothing
+        free = [c for c in free if not OF_A_MODEL & set(words_of(c.name))]
     longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
     asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
     if "question" in lacking and asking and lacking[0] == "question":
@@ -204,7 +210,7 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
             return f"Its texts stand under running numbers. Paste:\n{alone}"
         return f"{KEYED} paste one:\n{keyed}\n       or\n{alone}"
     labels = [c.name for c in columns.values() if c.name not in texts or c.length <= 30]
-    labels = [c for c in labels if not _is_id(c) and _sorts_few(columns[c])]
+    labels = [c for c in labels if not _is_id(c) and _sorts_few(columns[c]) and not is_round(columns[c])]
     long = [c for c in texts if c not in labels and columns[c].length > 20 and not explains(columns[c])]
     sums = [c for c in long if SUMS_UP & set(words_of(c))]
     others = sorted((c for c in long if c not in sums), key=lambda c: -columns[c].length)
@@ -244,6 +250,12 @@ def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
     told = {c.name: key for c in columns.values() if c.kind == "list" and (key := _told_in(c))}
     if len(asked) == 1 and len(told) == 1:
         [(listed, answer)] = told.items()
+        if keys := [c.name for c in columns.values() if c.name not in (*asked, listed) and _may_name_one(c)]:
+            fields = {"question": asked[0], "options": listed, "answer": keys[0]}
+            return (
+                f"{listed} may list options, of which {keys[0]} names the right one; as answers the wrong ones would be learnt. "
+                f"Give each its text under the name text, and paste:\n{pasted(Reading('mcq', fields))}"
+            )
         more = [n for n in texts if n not in asked and columns[n].length >= 20]
         fields = {"question": asked[0], "answer": answer}
         lines = pasted(Reading("qa", fields, explode=listed), [], {"context": more[0]} if len(more) == 1 else {})
@@ -255,6 +267,11 @@ def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
     keys = [c.name for c in columns.values() if c.kind == "number" and 2 <= c.distinct <= 10 and c.length <= 2]
     fields = {"question": asking[0], "options": lists[0], "answer": keys[0] if len(keys) == 1 else "YOUR_FIELD"}
     return f"{lists[0]} holds lists, as options are. Paste, and say which column is the key:\n{pasted(Reading('mcq', fields))}"
+
+
+def _may_name_one(column: Column) -> bool:
+    """Whether a column can be a key that names one of the things a list holds: called so, and a number or a letter."""
+    return is_telling(column.name) and column.kind in ("number", "text") and 0 < column.length <= 2
 
 
 def _told_in(column: Column) -> str:
@@ -286,6 +303,27 @@ def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str
     return shape, needs, fields
 
 
+FEWEST_QUESTIONS = 5  # whose options stand a row each
+
+
+def _single_options(columns: dict[str, Column]) -> str:
+    """What to say of rows that are one option each, one of which a mark names for each question; "" of other rows."""
+    whole = [c for c in columns.values() if c.filled == 1]
+    marks = [c for c in whole if is_telling(c.name) and {str(v).casefold() for v in c.values} in ({"true", "false"}, {"0", "1"})]
+    for mark in marks:
+        for of in (c for c in whole if c is not mark and c.length <= 40):
+            right: dict[str, list[bool]] = {}
+            for question, said in zip(of.values, mark.values, strict=True):
+                right.setdefault(str(question), []).append(str(said).casefold() in ("true", "1"))
+            groups = list(right.values())[:-1]  # the last may go on below what was looked at
+            if len(groups) >= FEWEST_QUESTIONS and share(groups, lambda g: 2 <= len(g) <= 10 and sum(g) == 1) >= 0.9:
+                return (
+                    f"its rows are single options, of which {mark.name} marks one for each {of.name}, and what is asked stands "
+                    "elsewhere: bring each question and its options into one row"
+                )
+    return ""
+
+
 LONG_NAME = 60  # characters: a cell of a file without a line of names
 
 
@@ -293,8 +331,17 @@ def short(name: str) -> str:
     return name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}..."
 
 
+def _quoted_whole(column: Column) -> bool:
+    """Whether cells hold what would be two and more of them: `label,"a text, with a comma"`."""
+    return share([column.name, *column.values], lambda v: bool(re.search(r'^[^"]+,"|","', str(v)))) >= 0.9
+
+
 def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(short(str(c)) for c in columns) or "none"
+    if wish.shape == "auto" and (single := _single_options(columns)):
+        return f"{shown}: no shape fits its fields ({has}): {single}."
+    if wish.shape == "auto" and len(columns) == 1 and _quoted_whole(*columns.values()):
+        return f"{shown}: each of its lines stands in quotes as a whole, so that it has one column; take the outer quotes off."
     if wish.shape == "auto" and any(len(str(c)) > LONG_NAME for c in columns):  # lines would make a cell the name of a field
         return f"{shown}: no shape fits its fields ({has}). Give it a line of names, where its first line is a row."
     options = bool(option_columns(columns) or candidates("options", columns) or len(numbered_texts(columns)) >= 3)
@@ -325,6 +372,10 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         if shape != "mcq" and set(needs) - fields.keys():
             why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
             return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
+        if shape == "qa" and (rounds := [c.name for c in columns.values() if is_round(c)]):
+            bare += (
+                f" {rounds[0]} counts the exchanges of a conversation: a later one asks of those before, and means little alone."
+            )
         return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
     why = (
         f"needs {', '.join(lacking)}"

@@ -13,6 +13,7 @@ from data_prep.words.names import (
     IDS,
     OPTION_PREFIXES,
     PROVENANCE,
+    ROUNDS,
     SOURCES,
     SPLITS,
     is_telling,
@@ -87,6 +88,11 @@ def splits(column: Column) -> bool:
     """Whether a column, whatever its name, puts rows into those to train on and others, which must not be mixed again."""
     said = {str(v).strip().casefold() for v in column.values}
     return column.kind == "text" and len(said) > 1 and said <= SPLITS.keys() and "train" in {SPLITS[v] for v in said}
+
+
+def is_round(column: Column) -> bool:
+    """Whether a column counts the exchanges of a conversation, one a row."""
+    return plain(column.name) in ROUNDS and column.kind == "number" and column.distinct > 1
 
 
 def joined_labels(column: Column) -> str:

@@ -15,6 +15,7 @@ from data_prep.values.turns import ROLE_KEYS, is_turns, role_of, said_lines
 from data_prep.words.names import SPLITS, is_telling, plain, words_of
 from data_prep.words.phrases import meanings
 
+MANY_GROUPS = 20  # of so many groups one may be called as an answer or a verdict is
 MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused
 
 
@@ -146,9 +147,13 @@ def _by_split(value: dict) -> list[dict | Bad] | None:
 def _by_group(value: dict) -> list[dict] | None:
     """{"2022": [...], "2023": [...]}: rows of one form, the name of their group in `_key`.
 
-    A name that is a verdict (wrong, unsafe) is no mere group: such a file is asked about.
+    A name that is a verdict (wrong, unsafe) is no mere group, unless it is one of many (`ANS`): such a file is asked about.
     """
-    if len(value) < 2 or any(is_telling(k) for k in value) or not all(isinstance(v, list) and v for v in value.values()):
+    if (
+        len(value) < 2
+        or sum(map(is_telling, value)) * MANY_GROUPS > len(value)
+        or not all(isinstance(v, list) and v for v in value.values())
+    ):
         return None
     rows = [row for v in value.values() for row in v]
     if not all(isinstance(row, dict) for row in rows) or any(is_turns(v) for v in value.values()):

@@ -68,7 +68,7 @@ def _options_of(value) -> list[Option]:
         stem, options = split_stem(value)
         if options and not stem.strip():
             return options
-        parts = [p.strip() for p in re.split(r"\n|\s\|\s|\|", value) if p.strip()]
+        parts = [p.strip() for p in re.split(r"\n|\||/{3,}", value) if p.strip()]
         if len(parts) > 1:
             _check_letters(parts)
             return _options_of_list(parts)
@@ -178,6 +178,8 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     text = next((names[n] for n in OPTION_TEXTS if n in names), None)
     if text is None:
         text = next((k for n, k in names.items() if n.endswith(("text", "texto"))), None)
+    if text is None and "a" in names and "b" not in names and isinstance(value[names["a"]], str):  # {"id": 1, "a": "aspirin"}
+        text = names["a"] if len(value) > 1 else None
     in_a_language = [k for k in value if plain(without_language(k)) in OPTION_TEXTS]
     if text is None and len(in_a_language) == 1:  # `textIt`, and not in Russian as well
         text = in_a_language[0]

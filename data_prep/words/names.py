@@ -34,6 +34,12 @@ def bare_name(name) -> str:
     return unaccented(re.sub(r"[\s_-]", "", str(name)).casefold())
 
 
+# What a column is called that gives the right answer, or marks one as right, wrong or good, beside English, Portuguese and Spanish.
+CORRECT = (
+    "corretta corretto esatta esatto korrekt richtig juste correcte exacte poprawna prawidłowa doğru benar juist rätt riktig rigtig oikein "
+    "správně helyes corect corectă правильно верно صحيح 正确 正確 是否正确 是否正確 对错 正誤 정답여부"
+)
+WRONG_OR_GOOD = "sbagliata errata falsch fausse yanlış salah błędna неправильно bewertung valutazione punteggio punktzahl puntaje ocena puan nilai"
 NAMES = {  # our name -> how raw files call it, the likeliest first
     "question": "question query prompttext pergunta perguntas preguntas questao questão enunciado stem qtext questiontext sent1 harmfulmedicalrequest patientquestion "
     "medicalquestion userquestion consulta consulta_texto pregunta frage domanda vraag pytanie 问题 题目 题干 题目内容 问题内容 问 問題 題目 題幹 設問 질문 문제 soru pertanyaan câuhỏi вопрос السؤال سؤال प्रश्न questions openendedverifiablequestion questionstem itemtext itemstem itemstemtext problem problemtext perguntatexto textoquestao textodaquestao textopergunta textodapergunta textopregunta enunciadodaquestao enunciadoquestao enunciadodapergunta questiontitle questionwithoptions statement reactivo dúvida dúvidas quest "
@@ -51,7 +57,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "respuestacorrecta opcioncorrecta opcióncorrecta alternativacorrecta letracorrecta clave réponse reponse bonneréponse richtigeantwort rispostacorretta rispostecorrette risposta soluzione correctkey réponsecorrecte réponsescorrectes bonnesréponses 答案 正确答案 答 正確答案 正解 正答 答え 정답 답변 cevap gab resp doğrucevap jawaban jawabanbenar đápán câutrảlời ответ الإجابة الجواب جواب उत्तर istrue "
     "corect răspunscorect răspuns variantacorectă σωστήαπάντηση απάντηση rättsvar riktigsvar korrektsvar svar oikeavastaus vastaus správnáodpověď odpověď "
     "helyesválasz válasz правильнавідповідь відповідь правильныйответ верныйответ poprawnaodpowiedź prawidłowaodpowiedź odpowiedź točanodgovor odgovor "
-    "kuncijawaban kunci klucz juisteantwoord antwoord คำตอบ เฉลย תשובה پاسخ الإجابةالصحيحة सहीउत्तर a",
+    "kuncijawaban kunci klucz juisteantwoord antwoord คำตอบ เฉลย תשובה پاسخ الإجابةالصحيحة सहीउत्तर rispostaesatta korrekteantwort a",
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
@@ -69,9 +75,9 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "chosen": "chosen escolhida preferred preferredoutput chosenresponse responsechosen",
     "rejected": "rejected rejeitada dispreferred nonpreferredoutput rejectedresponse responserejected",
     "completion": "completion completions responses respostabruta rawresponse modelanswer modelresponse modeloutput answermodel",
-    "score": "correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted",
-    "explanation": "explanation exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário comentarios comentários comentariodoprofessor justificativa justificación resolucao resolução resolución fundamentacao fundamentação fundamentación retroalimentación retroalimentação 解析 解説 詳解 해설 açıklama penjelasan "
-    "explicație explicaţie εξήγηση erklärung begründung spiegazione uitleg förklaring forklaring selitys vysvětlení magyarázat wyjaśnienie пояснення "
+    "score": f"correta correct score reward rating grade nota iscorrect mark quality helpful helpfulness accepted {CORRECT}",
+    "explanation": "explanation explain exp answerexplanation answerrationale explanationquestion explicacao explicação explicación explication rationale solution comentario comentário comentarios comentários comentariodoprofessor justificativa justificación resolucao resolução resolución fundamentacao fundamentação fundamentación retroalimentación retroalimentação 解析 解説 詳解 해설 açıklama penjelasan "
+    "explicație explicaţie εξήγηση erklärung begründung spiegazione begruendung erklaerung uitleg förklaring forklaring selitys vysvětlení magyarázat wyjaśnienie пояснення "
     "пояснение объяснение objašnjenje pembahasan giảithích คำอธิบาย הסבר توضیح شرح व्याख्या",
     "thought": "complexcot think cot reasoning reasoningcontent thinking thought thoughts chainofthought raciocinio raciocínio",
     "topic": "topic subjectname medicalspecialty specialty especialidade subject topico tópico disciplina sectionheader qtype "
@@ -146,12 +152,13 @@ OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be
 # Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.
 TELLING = re.compile(
     r"^(?:answers?|answered|ans|resp|responses?|respostas?|respuestas?|repl(?:y|ies)|outputs?|completions?|solutions?|gold|gabaritos?|"
-    r"truth|correct[ao]?s?|corret[ao]s?|cert[ao]|incorrect[ao]?s?|right|wrong|keys?|label(?:s|led)?|rotulos?|class|classe|target|options?|choices?|"
+    r"truth|correct[aeo]?s?|corret[ao]s?|corrett[ei]|korrekte[rs]?|richtige[rs]?|poprawn[ey]|cert[ao]|incorrect[ao]?s?|right|wrong|keys?|label(?:s|led)?|rotulos?|class|classe|target|options?|choices?|"
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
     r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
-    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected)$",
+    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected|"
+    rf"{'|'.join(unaccented(f'{CORRECT} {WRONG_OR_GOOD}').split())})$",
     re.I,
 )
 # Words after which a column is about such a thing, and is none itself.
@@ -215,6 +222,7 @@ OPTION_MARKS = (
     "certa",
     "certo",
     "istrue",
+    *map(plain, CORRECT.split()),
 )
 
 ROLES = {  # plain word of a speaker -> whose turn it is
@@ -284,7 +292,7 @@ RIGHT = set(
 )  # words of what gives it
 OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
     "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
-    "submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado "
+    "generation generations submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado "
     "modelo ia ai bot chatgpt gemini claude llama deepseek".split()
 )
 LANGUAGES = {

@@ -908,3 +908,124 @@ def test_letters_beside_what_a_model_said_are_asked_about_as_keys_without_their_
     with pytest.raises(UserError, match="correct holds letters alone, as keys of options do") as asked:
         find_reading(rows, Wish(), "x.json")
     assert "label: predicted" not in str(asked.value)
+
+
+@pytest.mark.parametrize(
+    "mark", ["korrekt", "Richtig", "corretta", "juste", "doğru", "poprawna", "benar", "правильно", "正确", "صحيح"]
+)
+def test_a_mark_in_another_language_says_which_answers_are_wrong(mark):
+    rows = [
+        {
+            "question": f"Was hilft dem Patienten {i} bei Fieber?",
+            "answer": f"Er nimmt {i} Tabletten am Tag.",
+            mark: int(i % 3 > 0),
+        }
+        for i in range(40)
+    ]
+    reading, found = read(rows)
+    assert reading.shape == "graded" and reading.fields["score"] == mark
+    assert [row["score"] for row in found[:3]] == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("key", ["corretta", "korrekt", "esatta", "juste"])
+def test_the_key_is_known_by_its_name_in_another_language(key):
+    rows = [
+        {"domanda": f"Quale farmaco si dà al paziente {i}?", "risposte": OPTIONS, key: "ABC"[i % 3], "id": i} for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert reading.fields["answer"] == key and [row["answer"] for row in found[:3]] == ["A", "B", "C"]
+
+
+def test_options_are_marked_in_another_language():
+    rows = [
+        {
+            "frage": f"Was bekommt Patient {i}?",
+            "antworten": [{"text": t, "richtig": "ABC"[i % 3] == x} for x, t in OPTIONS.items()],
+        }
+        for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert reading.base == "marked" and [row["answer"] for row in found[:3]] == ["A", "B", "C"]
+
+
+def test_a_key_is_the_number_of_one_of_the_objects_that_its_question_lists():
+    def listed(text):
+        return [{"id": n, "position": x.lower(), text: t} for n, (x, t) in enumerate(OPTIONS.items(), 7)]
+
+    rows = [
+        {"question": f"Que fármaco toma o paciente {i}?", "answers": listed("a"), "idCorrectAnswer": 7 + i % 3} for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert reading.base == "id" and [row["answer"] for row in found[:3]] == ["A", "B", "C"] and found[0]["options"] == OPTIONS
+    rows = [row | {"answers": listed("said_answer")} for row in rows]
+    with pytest.raises(UserError, match="answers may list options, of which idCorrectAnswer names the right one") as asked:
+        find_reading(rows, Wish(), "x.json")
+    assert "explode" not in str(asked.value)
+
+
+def test_one_of_many_groups_may_be_called_like_a_verdict_and_options_be_cut_by_slashes():
+    def group(name):
+        return [
+            {"problem": f"{name} {i}: which drug?", "choices": "///".join(OPTIONS.values()), "answer": OPTIONS["ABC"[i % 3]]}
+            for i in range(4)
+        ]
+
+    names = [f"Topic {i}" for i in range(19)]
+    rows = records_of({name: group(name) for name in (*names, "ANS by AI")})
+    assert len(rows) == 80 and rows[-1]["_key"] == "ANS by AI"
+    assert read(rows)[1][1]["options"] == OPTIONS and read(rows)[1][1]["answer"] == "B"
+    assert "_key" not in records_of({name: group(name) for name in (*names[:3], "wrong")})[0]
+
+
+@pytest.mark.parametrize("of, text", [("question_id", "text"), ("pregunta", "opcion_dicha")])
+def test_options_in_rows_of_their_own_are_said_to_be_such(of, text):
+    rows = [{of: i // 4, text: f"Fármaco {i} na dose {i}", "is_correct": i % 4 == i // 4 % 4} for i in range(80)]
+    with pytest.raises(UserError, match=f"its rows are single options, of which is_correct marks one for each {of}"):
+        find_reading(rows, Wish(), "x.json")
+    rows = [row | {"is_correct": i % 2 == 0} for i, row in enumerate(rows)]
+    with pytest.raises(UserError) as asked:
+        find_reading(rows, Wish(), "x.json")
+    assert "single options" not in str(asked.value)
+
+
+def test_later_exchanges_of_a_conversation_are_said_to_hang_on_those_before():
+    rows = [
+        {"q_text": f"E como se trata o caso {i}?", "a_text": f"Com {i} dias de repouso.", "round": i % 3 + 1} for i in range(30)
+    ]
+    for names in (("q_text", "a_text"), ("question", "answer"), ("problema_x", "saida_y")):
+        named = [dict(zip((*names, "round"), row.values(), strict=True)) for row in rows]
+        with pytest.raises(UserError, match="round counts the exchanges of a conversation") as asked:
+            find_reading(named, Wish(), "x.json")
+        assert "score: round" not in str(asked.value)
+
+
+def test_what_a_model_said_is_not_offered_as_the_question():
+    rows = [
+        {"raw_generation": f"O paciente {i} melhora com repouso e água.", "reference_answer": f"Repouso por {i} dias e líquidos."}
+        for i in range(30)
+    ]
+    with pytest.raises(UserError) as asked:
+        find_reading(rows, Wish(), "x.json")
+    assert "question: raw_generation" not in str(asked.value)
+
+
+def test_lines_in_quotes_as_a_whole_are_told(tmp_path, capsys):
+    path = tmp_path / "sintomas.csv"
+    path.write_text(
+        "".join(f'"Gripe {i},""febre alta, tosse e dor no corpo há {i} dias"""\n' for i in range(30)), encoding="utf-8"
+    )
+    with pytest.raises(UserError, match="each of its lines stands in quotes as a whole"):
+        prepare(Args(inputs=[str(path)], output_dir=str(tmp_path / "out")))
+
+
+@pytest.mark.parametrize("first, told", [(1.0, True), (0.7, True), (0.3, False)])
+def test_keys_that_are_mostly_one_letter_are_told(tmp_path, capsys, first, told):
+    rows = [
+        {"question": f"Which drug is given to patient {i * 37}, aged {i + 20}?", "options": OPTIONS}
+        | {"answer": "A" if i < first * 40 else "ABC"[i % 3]}
+        for i in range(40)
+    ]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    prepare(Args(inputs=[str(path)], output_dir=str(tmp_path / "out"), test_size=0))
+    assert ("keys that were looked at are A" in capsys.readouterr().out) is told
