@@ -26,7 +26,7 @@ from typing import Literal
 
 from common.arguments import parse_args
 from common.entry import run_main
-from common.errors import CheckFailed
+from common.errors import CheckFailed, UserError
 from common.files import write_json, write_text
 from reporting import run_blocks, sentences
 from reporting.blocks import Bullets, Heading, Link, Page, Table, Text
@@ -92,6 +92,22 @@ class Side:
         """Whether it can show a loss: rows enough, and a first model that has something to lose."""
         known = sentences.clear_of_chance(self.result.evaluations[0]) and self.last.baseline_value > 0
         return self.last.n >= FIRST_LOOK and known
+
+
+def sides_of(folder: Path, result: Result) -> list[Side]:
+    """The comparisons beside the main one. Raises UserError where one is of another state of a model of the same name."""
+    found = [Side(n, read_result(folder / f"compare_{n}")) for n in SIDES if (folder / f"compare_{n}/comparison.json").is_file()]
+    states = {e.name: {m.get("model_sha256") for m in e.metrics} for e in result.evaluations}
+    problems = [
+        f"compare_{side.name}: {e.name} was another model when it was scored for this than in comparison/; score it again, or "
+        "move the folder away"
+        for side in found
+        for e in side.result.evaluations
+        if e.name in states and states[e.name].isdisjoint({m.get("model_sha256") for m in e.metrics})
+    ]
+    if problems:
+        raise UserError(problems)
+    return found
 
 
 def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language) -> list[str]:
@@ -214,7 +230,7 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     folder, say = Path(args.run), Language(args.language)
     run, result = run_blocks.read_run(folder), read_result(folder / "comparison")
-    sides = [Side(n, read_result(folder / f"compare_{n}")) for n in SIDES if (folder / f"compare_{n}/comparison.json").is_file()]
+    sides = sides_of(folder, result)
     failed = [c for c in deciding(result, sides) if not c.passes]
     page = page_of(run, result, sides, args.flips, say)
     write_text(folder / "report.html", render(page, say, "html"))

@@ -27,14 +27,14 @@ def protected(args: Args) -> Protected | None:
     rows, ids, keys, unread = [], {}, {}, collections.Counter()
     for name in args.eval_files:
         for file in input_files(name):
-            everything = list(file_records(file))
+            everything = list(file_records(file, roles=args.roles))
             records = [r for r in everything if not r.bad]
             keys |= {int(own[1], 16): f"{file.shown}:{r.line}" for r in records if (own := OWN_ID.search(str(r.raw.get("id"))))}
             unread.update(r.bad for r in everything if r.bad)
             if records and set(records[0].raw) == {"_key", "_value"}:
                 ids |= {str(r.raw["_key"]): f"{file.shown}:{r.line}" for r in records}
             elif records:
-                rows += _questions_of(records, file.shown, unread, args.personal_data == "mask")
+                rows += _questions_of(records, file.shown, unread, args)
     if not rows and not ids:
         raise UserError(f"eval_files: {', '.join(args.eval_files)} hold no question that could be read")
     print(f"protected: {len(rows) + len(ids):,} evaluation rows" + (f", {len(ids):,} of them by their ids alone" if ids else ""))
@@ -44,15 +44,16 @@ def protected(args: Args) -> Protected | None:
     return Protected(rows, args.leak_threshold, ids, keys)
 
 
-def _questions_of(records: list[Record], shown: str, unread: collections.Counter, masked: bool) -> list[tuple[str, str, str]]:
+def _questions_of(records: list[Record], shown: str, unread: collections.Counter, given: Args) -> list[tuple[str, str, str]]:
     """(place, question, the rest) of each evaluation row. Columns that go unused do not matter here.
 
     Rows of a test.jsonl are plain rows already, and may be of several tasks; a reading is for the others. `unread` counts
-    why rows could not be read. `masked`: as our own rows are, which are compared with these and quoted beside them.
+    why rows could not be read. They are masked as our own rows are, which are compared with these and quoted beside them.
     """
     args = Args(good_score=1.0, images="ignore")  # a question is protected whether or not it can be answered here
+    wish = Wish(good_score=1.0, roles=dict(given.roles))
     foreign = [r.raw for r in records if not _is_scoring_row(r.raw)]
-    reading = find_reading(foreign[:SAMPLE], Wish(good_score=1.0), shown, strict=False) if foreign else None
+    reading = find_reading(foreign[:SAMPLE], wish, shown, strict=False) if foreign else None
     found = []
     for record in records:
         if _is_scoring_row(record.raw):
@@ -64,7 +65,7 @@ def _questions_of(records: list[Record], shown: str, unread: collections.Counter
                 unread[same_for_all(row)] += 1
                 continue
             asked, rest, _ = key_parts(row)
-            if masked:
+            if given.personal_data == "mask":
                 known: dict = {}
                 asked, rest = (privacy.mask(text, known, privacy.TYPES) for text in (asked, rest))
             found.append((f"{shown}:{record.line}", asked, rest))

@@ -143,7 +143,7 @@ def read(
     source = load(folder)
     values = choose_values(source, path, rehearse, variables or {}, choose)
     places = values | {"recipe": str(folder), "out": str(out)}
-    problems, stages, made, lacking, writers = [], [], set(), [], {}
+    problems, stages, made, left_out, lacking, writers = [], [], set(), set(), [], {}
     for number, raw in enumerate(source.stages, 1):
         where = f"{path}: stage {number}"
         if not isinstance(raw, dict) or not {"name", "command"} <= set(raw) <= STAGE_KEYS:
@@ -153,6 +153,7 @@ def read(
             problems.append(f"{where}: {wrong}")
             continue
         if not fill(raw.get("when", "always"), places):
+            left_out |= {Path(fill(p, places)) for p in raw.get("outputs", [])}
             continue
         stage = make_stage(raw, places, source.folders)
         if stage.name in {s.name for s in stages}:
@@ -169,7 +170,9 @@ def read(
                 for place, other in writers.items()
                 if other != stage.name and (place in (whole := Path(output).resolve()).parents or whole in place.parents)
             ]
-        lacking += [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, made)]
+        # What a stage that is left out would have made is done without, unless this stage's command names it.
+        known = made | {p for p in left_out if str(p) not in " ".join(stage.command)}
+        lacking += [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, known)]
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
     if problems := problems + missing_inputs(lacking, values, path):

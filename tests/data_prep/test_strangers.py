@@ -558,6 +558,23 @@ def test_speakers_that_only_the_user_knows_make_conversations(tmp_path, columns)
     assert len(made) == 60 and all([t["from"] for t in row["conversations"]] == ["human", "gpt"] * 2 for row in made)
 
 
+@pytest.mark.parametrize("turns", ["one a row", "a list"])
+def test_speakers_that_only_the_user_knows_are_known_in_what_is_protected(tmp_path, turns):
+    """--roles did not reach --eval_files: it was asked about, and the answer was not taken."""
+    talks = [[("Zé", f"A dor {n} no peito vem de onde?"), ("Tia Ana", f"Da angina {n}, talvez.")] for n in range(20)]
+    rows = [{"conv": n, "who": who, "fala": text} for n, talk in enumerate(talks) for who, text in talk]
+    if turns == "a list":
+        rows = [{"conversations": [{"from": who, "value": text} for who, text in talk]} for talk in talks]
+    (tmp_path / "held.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    others = [("Quantas doses de vacina toma um bebê?", "Depende do calendário de cada estado.")]
+    pairs = [{"question": q, "answer": a} for q, a in [(talk[0][1], talk[1][1]) for talk in talks] + others]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, pairs)))
+    given = {"inputs": [str(tmp_path / "t.jsonl")], "eval_files": [str(tmp_path / "held.jsonl")]}
+    roles = {"Zé": "human", "Tia Ana": "gpt"}
+    counts = prepare(Args(**given, roles=roles, test_size=0, near_duplicates="off", output_dir=str(tmp_path / "out")))["counts"]
+    assert counts["leak"] == 20
+
+
 def test_a_table_without_a_line_of_names_is_asked_for_one(tmp_path):
     asked = "What is the finding that is looked for first in case number {} of this list?,a,b,c,d,A\n"
     with pytest.raises(UserError, match="line of names"):

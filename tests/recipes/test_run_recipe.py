@@ -80,6 +80,28 @@ def test_runs_again_what_no_longer_stands(recipe, change, expected):
     assert ran(recipe()) == expected
 
 
+def test_what_a_stage_that_is_left_out_would_have_made_is_done_without(recipe):
+    path = recipe.folder / "recipe.yaml"
+    more = """    inputs: ["{out}/b.txt", "{out}/aside.txt"]
+    outputs: ["{out}/c.txt"]
+"""
+    aside = f"""  - name: aside
+    when: "{{beside}}"
+    command: python {recipe.folder / "step.py"} {{out}}/b.txt {{out}}/aside.txt
+    inputs: ["{{out}}/b.txt"]
+    outputs: ["{{out}}/aside.txt"]
+"""
+    head, second = path.read_text().split("  - name: second\n")
+    second = second.split("    inputs:")[0]
+    path.write_text('variables: {beside: ""}' + head + aside + "  - name: second\n" + second + more)
+    assert ran(recipe()) == ["a.txt", "b.txt"] and ran(recipe()) == []
+    assert ran(recipe("--variables", "{beside: yes}")) == ["b.txt", "b.txt"], "its making has the next one run again"
+    # A stage whose command names it cannot go without.
+    path.write_text(path.read_text().replace("{out}/b.txt {out}/c.txt", "{out}/aside.txt {out}/c.txt"))
+    (recipe.folder / "out/aside.txt").unlink()
+    assert "aside.txt is not there and no earlier stage makes it" in recipe(code=2).stderr
+
+
 def test_stage_run_again_starts_from_a_clean_place(recipe):
     script = recipe.folder / "step.py"
     script.write_text(STEP.replace("target.write_text", "assert not target.exists(); target.write_text"))

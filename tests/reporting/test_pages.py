@@ -96,6 +96,20 @@ def whole_run(tmp_path):
     return tmp_path
 
 
+def test_a_side_of_another_state_of_the_model_is_refused(tmp_path):
+    """A folder that an earlier training left: what it had forgotten says nothing of this one."""
+    run = whole_run(tmp_path)
+    for folder, state in (("eval_sft", "new"), ("general_sft", "old"), ("safety_sft", "new")):
+        metrics = json.loads((run / folder / "metrics.json").read_text())
+        name = {"model_name": "base-1B + sft"} if folder != "eval_sft" else {}
+        (run / folder / "metrics.json").write_text(json.dumps(metrics | name | {"model_sha256": state}))
+    for side, before, after in (("comparison", "eval_base", "eval_sft"), ("compare_general", "general_base", "general_sft")):
+        run_script("scripts/compare.py", run / before, run / after, "--output_dir", run / side)
+    run_script("scripts/compare.py", run / "safety_base", run / "safety_sft", "--output_dir", run / "compare_safety")
+    err = run_script("scripts/report.py", "--run", run, code=2).stderr
+    assert "compare_general: base-1B + sft was another model" in err and "compare_safety" not in err
+
+
 def test_the_first_sentence_is_about_what_ships(tmp_path, missing):
     run = whole_run(tmp_path)
     out = run_script("scripts/report.py", "--run", run, "--gate", code=1)

@@ -272,8 +272,8 @@ def test_harmless_questions_that_are_declined_are_over_refusal(server, tmp_path,
     data = ROOT / "recipes/rehearsal/over_refusal.jsonl"
     metrics = asked_for(tmp_path, monkeypatch, server.url, data)
     declined = sum("mat" in json.loads(line)["prompt"] for line in data.read_text().splitlines())
-    assert metrics["task"] == "over_refusal" and metrics["n"] == 24 and 0 < declined < 12
-    assert metrics["n_correct"] == 24 - declined
+    assert metrics["task"] == "over_refusal" and metrics["n"] == 200 and 0 < declined < 100
+    assert metrics["n_correct"] == 200 - declined
 
 
 @pytest.mark.parametrize("loop", ["B\n", "B ", "A, ", "se A ", "not B ", "option B ", "the answer is B because "])
