@@ -248,7 +248,7 @@ def links(args: Args, store: Store, address: str) -> dict[str, str]:
 
 def serve(args: Args, store: Store) -> None:
     """The page, until Ctrl-C."""
-    import uvicorn
+    from common.web_server import server_of
 
     try:
         family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
@@ -272,8 +272,7 @@ def serve(args: Args, store: Store) -> None:
     for name, done, given in store.counts():
         print(f"{name}: {done} of {given} voted")
     print("ready. Ctrl-C ends it; every vote is kept, and the same command goes on.")
-    config = uvicorn.Config(web.make_app(store, settings), log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    server_of(web.make_app(store, settings), log_level="warning", access_log=False).run(sockets=[listening])
     for name, done, given in store.counts():
         print(f"{name}: {done} of {given} voted")
 

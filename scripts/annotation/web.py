@@ -17,6 +17,7 @@ from annotation.words import WORDS
 
 HERE = Path(__file__).parent
 MAX_BODY = 64_000  # bytes of a vote
+PATIENCE = 60.0  # seconds that it may take
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -86,16 +87,15 @@ class Pages:
 
     async def post(self, request):
         """POST /r/TOKEN/vote or /r/TOKEN/language: a form, bounded, from a page of ours."""
+        from common.web_server import body_of
         from starlette.concurrency import run_in_threadpool
 
         origin, host = request.headers.get("origin"), request.headers.get("host", "")
         if origin is not None and urllib.parse.urlsplit(origin).netloc.lower() not in (host.lower(), *self.settings.origins):
             return refuse(403, "This vote came from another page")
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                return refuse(413, "Too large")
+        body = await body_of(request, MAX_BODY, PATIENCE)
+        if isinstance(body, int):
+            return refuse(body, "Too large" if body == 413 else "Too slow")
         try:
             form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=64))
         except ValueError:

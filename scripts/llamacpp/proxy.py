@@ -4,7 +4,6 @@ llama.cpp checks neither Host nor Origin, reads a body of any length, and knows 
 kept behind a key that nobody has, and requests come through here (Starlette under uvicorn, passed on by httpx).
 """
 
-import asyncio
 import itertools
 import json
 import re
@@ -120,19 +119,10 @@ def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
     return chosen, json.dumps(asked).encode()  # written anew: what was looked at is what llama.cpp reads
 
 
-async def body_of(request, most: int) -> bytes | None:
-    """The body; None where it is longer than `most` bytes, whatever its header says."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            return None
-    return body
-
-
 def make_app(models: Sequence[Served], rules: Rules):
     """The web application. `models`: at least one; the first answers where a request names none."""
     import httpx
+    from common.web_server import body_of
     from llamacpp.passing import Passed
     from starlette.applications import Starlette
     from starlette.responses import HTMLResponse, JSONResponse
@@ -152,11 +142,10 @@ def make_app(models: Sequence[Served], rules: Rules):
             return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("__MODELS__", names.replace("<", "\\u003c")))
         if path in ("/v1/models", "/models") and len(models) > 1:
             return JSONResponse({"object": "list", "data": [{"id": m.name, "object": "model"} for m in models]})
-        try:
-            body = await asyncio.wait_for(body_of(request, rules.largest_body), rules.patience)
-        except TimeoutError:
+        body = await body_of(request, rules.largest_body, rules.patience)
+        if body == 408:
             return error(408, f"the request did not come within {rules.patience:g} s")
-        if body is None:
+        if body == 413:
             return error(413, f"the request is longer than {rules.largest_body} bytes")
         chosen = models[0]
         if request.method == "POST":
@@ -189,9 +178,9 @@ def serve_in_background(app, sock) -> None:
     """Answer on this listening socket from a thread; returns when it does. Raises RuntimeError where it does not begin."""
     import time
 
-    import uvicorn
+    from common.web_server import server_of
 
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none", server_header=False))
+    server = server_of(app, log_level="error", lifespan="off", ws="none")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     while not server.started:

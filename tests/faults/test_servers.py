@@ -17,6 +17,7 @@ import pytest
 from annotation import modes, web
 from annotation.sources import Answer, Material, Question
 from annotation.store import Store
+from common import web_server
 from conftest import ROOT
 from llamacpp.proxy import Rules, Served, make_app, serve_in_background
 
@@ -129,6 +130,27 @@ def test_200_connections_are_all_answered_beside_slow_and_broken_ones(proxy):
         assert list(pool.map(lambda _: chat(proxy), range(MANY))) == [(200, ANSWER)] * MANY
     for connection in slow:
         connection.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-More: "])
+def test_a_header_that_never_ends_is_not_waited_for(upstream, monkeypatch, sent):
+    """Each half of one held a file descriptor for good; also after a first, whole request."""
+    app = background(make_app([Served("one", upstream.url)], Rules(frozenset({"127.0.0.1"}), 2_000_000, "secret")))
+    with hold(app, b"GET / HTTP/1.1\r\nHost: evil\r\n\r\n") as connection, connection.makefile("rb") as answer:
+        assert b"403" in answer.readline()
+        monkeypatch.setattr(web_server, "HEADER_SECONDS", 0.2)
+        connection.sendall(sent)
+        assert answer.read().endswith(b"}")
+    with hold(app, sent) as connection:
+        assert connection.recv(100) == b""
+
+
+def test_a_vote_that_never_ends_is_not_waited_for(votes, monkeypatch):
+    url, store, tokens = votes
+    monkeypatch.setattr(web, "PATIENCE", 0.2)
+    with hold(url, head(url, f"/r/{tokens[0]}/vote", 100) + b"place=1") as connection:
+        assert b"408" in connection.recv(100)
+    assert not store.votes()
 
 
 def test_long_deep_and_broken_bodies_are_told(proxy, upstream):
