@@ -24,6 +24,7 @@ from chain.stages import Stage
 from common.errors import UserError
 from common.machine import cores
 from scoring import tasks
+from scoring.row_files import general_rows
 from training import adapters, recipe_memory
 from training.data_files import files_of
 
@@ -48,6 +49,7 @@ NO_CARD = "RTX 4060"  # what is taken where there is none: the small card that t
 # Operations a second and core in training and in scoring: 134 tokens/s of the quickstart, 95 GFLOP/s in RESULTS-scoring.md, both
 # on two cores without AVX-512; 43 % of 818 GFLOP/s in RESULTS-training.md and 71 tokens in 0.037 s on two with avx512_bf16.
 PLAIN_CORE, BF16_CORE = (36e9, 47e9), (176e9, 260e9)
+FILE_CORE = 60e9  # llama.cpp: 470 tokens/s of the 135M model's q4_k_m on two cores with avx512_bf16, which it does not use
 ROW_TOKENS = 350  # a question and its answer, where the rows are not there to be counted
 SCORED_TOKENS = 200  # a question with its options
 CHARACTERS = 3.5  # of Portuguese or English text a token, in Qwen's vocabulary
@@ -67,6 +69,8 @@ class Rate:
     """where they come from"""
     recomputes: bool = True
     """whether training repeats the forward pass"""
+    files: float = 0.0
+    """operations a second of llama.cpp, on a processor"""
 
 
 @dataclass
@@ -104,10 +108,10 @@ def processor() -> Rate:
         wide = "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         wide = False
-    training, scoring = (cores() * rate for rate in (BF16_CORE if wide else PLAIN_CORE))
-    speed = f"{training / 1e9:.0f} GFLOP/s in training, {scoring / 1e9:.0f} in scoring"
+    training, scoring, files = (cores() * rate for rate in (*(BF16_CORE if wide else PLAIN_CORE), FILE_CORE))
+    speed = f"{training / 1e9:.0f} GFLOP/s in training, {scoring / 1e9:.0f} in scoring, {files / 1e9:.0f} by llama.cpp"
     of = f"{cores()} cores {'with' if wide else 'without'} avx512_bf16: {speed}, as two such did with a 135M model"
-    return Rate("this processor", training, scoring, of, recomputes=False)
+    return Rate("this processor", training, scoring, of, recomputes=False, files=files)
 
 
 @functools.cache
@@ -135,6 +139,9 @@ def rows_of(
     data: list[str] | str, weights: list[float] | None, assumed: int, stages: list[Stage]
 ) -> tuple[int | None, float, str]:
     """Rows that a stage reads, tokens a row, and where both come from."""
+    if data == "general":
+        general = [len(json.dumps(row, ensure_ascii=False)) for row in general_rows()]
+        return len(general), sum(general) / len(general) / CHARACTERS, "counted"
     files = [Path(path) for path in files_of(data)]
     first = files[0] if files else Path()
     if files and all(path.is_file() for path in files):
@@ -203,7 +210,7 @@ def scored_by_likelihood(method: str, args) -> bool:
         return False
     path = Path(args.data)
     if path.suffix != ".jsonl" or not path.is_file():
-        return args.data != "general" and path.suffix == ".jsonl"
+        return args.data == "general" or path.suffix == ".jsonl"
     with open(path, encoding="utf-8") as file:
         return tasks.task_of(json.loads(file.readline())) in tasks.CHOICE
 
@@ -219,7 +226,8 @@ def work_of(stage: Stage, args, stages: list[Stage]) -> Work:
             rows = min(rows or args.limit, args.limit)
             which = f"{rows:,} rows"
         times = args.permutations + args.question_hidden
-        return Work((rows or usual) * times * min(tokens, args.max_length), f"{which}, {times} times", counted)
+        often = f", {times} times" if times > 1 else ""
+        return Work((rows or usual) * times * min(tokens, args.max_length), which + often, counted)
     read = (rows or usual) * args.num_train_epochs
     if args.max_steps > 0:  # instead of the epochs, as transformers has it
         read = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
@@ -230,7 +238,7 @@ def work_of(stage: Stage, args, stages: list[Stage]) -> Work:
 def seconds_a_token(stage: Stage, args, weights: float, rate: Rate) -> float:
     """What a machine needs, by the operations a weight and token."""
     if not stage.trains:
-        return 2 * weights / rate.scoring
+        return 2 * weights / (rate.files if str(args.model).endswith(".gguf") else rate.scoring)
     return ((6 if args.adapter == "full" else 4) + 2 * rate.recomputes) * weights / rate.training
 
 

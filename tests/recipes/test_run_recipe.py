@@ -226,7 +226,11 @@ def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkey
     scored[3] = f"{tmp_path}/ships/model.gguf"  # llama.cpp stays off the GPU
     exported = ["python", "scripts/export_gguf.py", "--model", "Qwen/Qwen3-1.7B", "--output_dir", f"{tmp_path}/ships"]
     of_a_file = recipes.Recipe("T", [recipes.Stage("export", exported), recipes.Stage("score", scored)], {})
-    assert re.search(r"about [\d.]+ (?:hours|minutes) on this processor for", estimate.hours(of_a_file, tmp_path)[0])
+    minutes = estimate.in_words(2 * weights * 300 * 200 * 3 / (estimate.cores() * estimate.FILE_CORE))
+    assert f"about {minutes} on this processor for" in estimate.hours(of_a_file, tmp_path)[0]
+    scored[5] = "general"
+    assert "for 1,196 rows, 3 times (counted)" in estimate.hours(of_a_file, tmp_path)[0]
+    scored[5] = str(rows)
     scored[3] = "Qwen/Qwen3-1.7B"
     monkeypatch.setattr(estimate, "card", lambda: None)
     lengths, read = estimate.lengths, []
