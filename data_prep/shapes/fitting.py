@@ -108,7 +108,9 @@ def is_numbering(column: Column) -> bool:
     return share(column.values, lambda v: ITEM_NUMBER.fullmatch(str(v))) >= 0.95
 
 
-NOTE = re.compile(r"\s+[-–—]\s.*$")  # "Answer 1 - max 75 characters"
+NOTE = re.compile(  # "Answer 1 - max 75 characters", "Answer 3\n(Optional)"
+    r"\s+[-–—]\s.*$|\s*\n.*$|\s*\((?:optional|opcional|opzionale|facultatif)\)\s*$", re.I | re.S
+)
 
 
 def option_columns(columns: dict[str, Column]) -> list[str]:

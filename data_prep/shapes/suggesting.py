@@ -13,7 +13,7 @@ from data_prep.shapes.unused import explains, is_case, is_round, joined_labels, 
 from data_prep.tables.turn_rows import Single, single_turns
 from data_prep.values.strict import is_missing
 from data_prep.values.turns import role_of
-from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, is_telling, plain, words_of
+from data_prep.words.names import IDS, MARKS_WRONG, OF_A_MODEL, RIGHT, is_telling, plain, words_of
 from data_prep.words.phrases import meanings
 
 MOST_SPEAKERS = 8  # whose sides are asked about; more are names of people, not of sides
@@ -61,6 +61,8 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
     asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
     if is_round(columns[one]):
         told += f"; {one} counts the exchanges of a conversation, of which a later one means little alone"
+    elif MARKS_WRONG & set(words_of(one)) and fits("score", columns[one]):
+        told += f"; {one} seems to mark what is wrong: to grade answers, give its opposite in a column of its own (`correct`)"
     elif best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
     elif best.reading.shape in ("text", "qa") and _may_sort(columns[one]) and not to_split:
@@ -78,6 +80,8 @@ def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     if best.reading.shape == "qa" and answer and share(columns[answer].values, lambda v: LETTER.fullmatch(str(v))) >= 0.9:
         told += f"; and {answer} holds letters alone, as keys of options do, which would be learnt as answers without them"
+    elif best.reading.shape == "qa" and answer and len(best.unused) > 1 and columns[answer].kind == "number":
+        told += f"; and {answer} holds numbers alone, as keys of options do, which would be learnt as answers without them"
     if best.reading.shape in ("qa", "text") and (single := _single_options(columns)):
         told += f"; and {single}"
     return (
@@ -271,7 +275,8 @@ def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
 
 def _may_name_one(column: Column) -> bool:
     """Whether a column can be a key that names one of the things a list holds: called so, and a number or a letter."""
-    return is_telling(column.name) and column.kind in ("number", "text") and 0 < column.length <= 2
+    called = is_telling(column.name) or (ANSWER_WORDS | RIGHT) & set(words_of(column.name))
+    return bool(called) and column.kind in ("number", "text") and 0 < column.length <= 2
 
 
 def _told_in(column: Column) -> str:

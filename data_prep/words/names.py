@@ -46,7 +46,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "întrebare întrebări întrebarea ερώτηση fråga spørsmål spørgsmål kysymys otázka kérdés питання запитання въпрос pitanje vprašanje soal soalan "
     "คำถาม שאלה سوال پرسش q",
     "question_title": "questiontitle",
-    "options": "options choices alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses risposte chooses "
+    "options": "options choices propositions şıklar alternativas opcoes opções alternatives opciones answerchoices answeroptions candidates opzioni optionen 选项 選項 選択肢 선택지 보기 seçenekler pilihan варианты answers respostas respuestas réponses risposte chooses "
     "răspunsuri variante variantederăspuns απαντήσεις επιλογές antworten antwortmöglichkeiten antwoorden keuzes svarsalternativ alternativer svarmuligheder "
     "vaihtoehdot možnosti odpovědi odpowiedzi válaszok варіанти отговори odgovori opsi opsijawaban lựachọn phươngán ตัวเลือก אפשרויות گزینهها الخيارات "
     "خيارات اختيارات विकल्प o",
@@ -152,12 +152,15 @@ OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be
 # Words that make a column one that must not go unused: it looks like an answer, an option, a mark, a label or a role.
 TELLING = re.compile(
     r"^(?:answers?|answered|ans|resp|responses?|respostas?|respuestas?|repl(?:y|ies)|outputs?|completions?|solutions?|gold|gabaritos?|"
-    r"truth|correct[aeo]?s?|corret[ao]s?|corrett[ei]|korrekte[rs]?|richtige[rs]?|poprawn[ey]|cert[ao]|incorrect[ao]?s?|right|wrong|keys?|label(?:s|led)?|rotulos?|class|classe|target|options?|choices?|"
+    r"truth|correct[aeo]?s?|corret[ao]s?|corrett[ei]|korrekte[rs]?|richtige[rs]?|poprawn[ey]|cert[ao]s?|incorrect[ao]?s?|incorret[ao]s?|errad[ao]s?|equivocad[ao]s?|errone[ao]s?|right|wrong|keys?|label(?:s|led)?|rotulos?|class|classe|target|options?|choices?|"
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
     r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
     r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
-    r"diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected|"
+    r"aceit[ao]s?|aceptad[ao]s?|rejeitad[ao]s?|rechazad[ao]s?|reprovad[ao]s?|valid[ao]s?|invalid[ao]?s?|inadequad[ao]|(?:in)?adecuad[ao]|"
+    r"(?:in)?apropiad[ao]|(?:in)?apropriad[ao]|(?:in)?segur[ao]|nociv[ao]|danos[ao]|toxic[ao]|perigos[ao]|peligros[ao]|confiavel|confiable|util|"
+    r"useful|relevante?|vered(?:ito|icto)|acerto|acierto|acertad[ao]|calificacion|julgamentos?|juizo|juicio|bom|boa|ruim|buen[ao]|mal[ao]|"
+    r"melhor|pior|mejor|peor|diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected|"
     rf"{'|'.join(unaccented(f'{CORRECT} {WRONG_OR_GOOD}').split())})$",
     re.I,
 )
@@ -187,7 +190,7 @@ SOURCES = set("source sources fonte origem domain dataset collection journal sec
 
 OPTION_PREFIXES = (
     "op opt option options choice choices alternativa alternativas alternative alternatives alt opcao opcaoo opção item ending "
-    "answer answers ans resposta respuesta resp risposta reponse antwort opcion opzione proposicao proposicion inciso literal letra optiontext textodaalternativa textoalternativa textodaopcao textoopcao textodelaopcion 選項 选项 選択肢 선택지 보기"
+    "answer answers ans resposta respuesta resp risposta reponse antwort opcion opzione proposicao proposicion inciso literal letra optiontext textodaalternativa textoalternativa textodaopcao textoopcao textodelaopcion proposition opsi pilihan jawaban odpowiedz secenek sik optie antwoord alternativ varianta đapan phuongan 選項 选项 選択肢 선택지 보기"
 ).split()
 OPTION_TEXTS = (
     "text",
@@ -204,6 +207,16 @@ OPTION_TEXTS = (
     "alternativa",
     "resposta",
     "respuesta",
+    "texte",
+    "testo",
+    "tresc",  # treść
+    "libelle",
+    "antwort",
+    "risposta",
+    "reponse",
+    "odpowiedz",
+    "jawaban",
+    "cevap",
 )
 OPTION_LETTERS = ("letter", "letra", "label", "key", "id", "option", "aid", "index", "idx", "identifier", "choice")
 OPTION_MARKS = (
@@ -290,6 +303,12 @@ RIGHT = set(
     "correct gold truth groundtruth reference target key correta correto correcta gabarito clave expected esperada esperado ideal "
     "padrao oficial official definitiva definitivo referencia certa certo".split()
 )  # words of what gives it
+MARKS_WRONG = set(  # words of a mark whose 1 says that something is wrong
+    "wrong incorrect incorrecta incorrecto incorreta incorreto errada errado equivocada equivocado erronea erroneo falsa falso falsch sbagliata "
+    "errata fausse yanlis salah rejected harmful unsafe toxic hallucination hallucinated flagged "
+    "reprovada reprovado rejeitada rejeitado rechazada rechazado inadequada inadequado inadecuada inadecuado inapropiada inapropriada insegura "
+    "inseguro nociva nocivo danosa danoso toxica toxico perigosa perigoso peligrosa peligroso invalid invalida invalido ruim mala malo pior peor".split()
+)
 OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
     "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
     "generation generations submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado "

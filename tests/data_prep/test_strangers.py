@@ -1046,3 +1046,72 @@ def test_keys_that_are_mostly_one_letter_are_told(tmp_path, capsys, first, told)
     path.write_text(json.dumps(rows), encoding="utf-8")
     prepare(Args(inputs=[str(path)], output_dir=str(tmp_path / "out"), test_size=0))
     assert ("keys that were looked at are A" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize("mark", ["errada", "incorreta", "inadequada", "reprovado", "inválida", "rechazada", "falsch"])
+def test_a_mark_of_what_is_wrong_is_asked_about_and_not_offered_as_one_of_what_is_right(mark):
+    rows = [
+        {"pergunta": f"Como se trata a gripe do paciente {i}?", "resposta": f"Com {i} dias de repouso.", mark: i % 3 == 0}
+        for i in range(40)
+    ]
+    with pytest.raises(UserError, match=f"{mark} seems to mark what is wrong") as asked:
+        find_reading(rows, Wish(), "x.json")
+    assert f"score: {mark}" not in str(asked.value)
+
+
+@pytest.mark.parametrize("mark", ["acerto", "adequada", "aceita", "útil", "segura", "veredito", "válida", "boa", "ruim"])
+def test_a_mark_of_an_answer_is_not_passed_over(mark):
+    rows = [
+        {
+            "pergunta": f"Como se trata a gripe do paciente {i}?",
+            "resposta": f"Com {i} dias de repouso.",
+            mark: "sim" if i % 3 else "não",
+        }
+        for i in range(40)
+    ]
+    with pytest.raises(UserError, match=f"would go unused.*{mark}"):
+        find_reading(rows, Wish(), "x.json")
+
+
+def test_groups_that_are_called_right_and_wrong_are_no_mere_groups():
+    rows = [{"pergunta": f"Como se trata a gripe do paciente {i}?", "resposta": f"Com {i} dias de repouso."} for i in range(20)]
+    assert "_key" in records_of({"2023": rows, "2024": rows[:7]})[0]
+    assert "_key" not in records_of({"certas": rows, "erradas": rows[:7]})[0]
+
+
+@pytest.mark.parametrize(
+    "option", ["Proposition {}", "Opsi {}", "Odpowiedź {}", "Jawaban {}", "Seçenek {}", "Answer {}\n(Optional)"]
+)
+@pytest.mark.parametrize("names", ["ABC", "123"])
+def test_columns_of_options_in_other_languages_and_with_a_note_below(option, names):
+    rows = [
+        {"Question Text": f"Which drug is given to patient {i}?", "Correct Answer(s)\n(Only include Answer #)": names[i % 3]}
+        | {option.format(n): text for n, text in zip(names, OPTIONS.values(), strict=True)}
+        for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert reading.shape == "mcq" and found[1]["options"] == OPTIONS and [row["answer"] for row in found[:3]] == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("listed, text, mark", [("reponses", "texte", "juste"), ("opzioni", "testo", "corretta")])
+@pytest.mark.parametrize("question", ["question", "domanda"])
+def test_marked_options_with_names_of_other_languages(question, listed, text, mark):
+    rows = [
+        {question: f"Quel médicament pour le patient {i} ?"}
+        | {listed: [{text: t, mark: "ABC"[i % 3] == x} for x, t in OPTIONS.items()]}
+        for i in range(30)
+    ]
+    reading, found = read(rows)
+    assert reading.base == "marked" and [row["answer"] for row in found[:3]] == ["A", "B", "C"]
+
+
+def test_the_id_of_the_answer_is_a_key_where_the_options_have_ids():
+    rows = [
+        {"question": f"Which drug for patient {i}?", "answerId": 5 + i % 3}
+        | {"options": [{"id": n, "text": t} for n, t in enumerate(OPTIONS.values(), 5)]}
+        for i in range(30)
+    ]
+    assert [row["answer"] for row in read(rows)[1][:3]] == ["A", "B", "C"]
+    rows = [row | {"answerId": 900 + i} for i, row in enumerate(rows)]
+    with pytest.raises(UserError, match="no column holds the key"):
+        find_reading(rows, Wish(), "x.json")
