@@ -16,7 +16,7 @@ from common.hashes import text_sha256
 from common.machine import quiet
 from llamacpp import library
 from scoring.evaluations import model_name
-from scoring.packing import shared_beginning
+from scoring.packing import BATCH_TOKENS, shared_beginning
 from tokenizers import AddedToken
 
 from data_prep.chat_template import Renderer, TemplateError, set_template
@@ -115,7 +115,8 @@ class Gguf:
     def reserve(self, tokens: int) -> None:
         """Room in the cache for so many tokens: a prompt and all its options, or a prompt and its answer."""
         library, settings = self.file.library, self.file.library.LlamaContextParams()
-        settings.n_ctx = settings.n_batch = tokens + 64
+        self.room = max(tokens, BATCH_TOKENS)  # several answers are written at a time
+        settings.n_ctx = settings.n_batch = self.room + 64
         settings.n_seq_max, settings.kv_unified = SEQUENCES, True
         settings.n_threads = settings.n_threads_batch = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
         with quiet(self.log):
@@ -147,12 +148,18 @@ class Gguf:
             batch.add(*token)
         self.context.decode(batch)
 
+    def _logits(self, index: int):
+        """The logits at batch position `index`, numpy float64 [vocabulary]."""
+        import numpy
+
+        # cyllama gives a list; array reads it four times as fast as numpy.
+        return numpy.frombuffer(array.array("f", self.context.get_logits_ith(index)), numpy.float32).astype(numpy.float64)
+
     def _log_probabilities(self, index: int):
         """log softmax of the logits at batch position `index`, numpy float64 [vocabulary]."""
         import numpy
 
-        # cyllama gives a list; array reads it four times as fast as numpy.
-        logits = numpy.frombuffer(array.array("f", self.context.get_logits_ith(index)), numpy.float32).astype(numpy.float64)
+        logits = self._logits(index)
         top = logits.max()
         return logits - top - numpy.log(numpy.exp(logits - top).sum())
 
@@ -194,24 +201,49 @@ class Gguf:
         """Continuation, greedy at temperature 0: (text without control tokens, whether it ended by itself)."""
         import numpy
 
-        answers, generator = [], numpy.random.default_rng(seed)
+        generator = numpy.random.default_rng(seed)
+
+        def draw(logits) -> int:
+            if temperature > 0:  # the largest of scores with Gumbel noise is a draw from their softmax
+                logits = logits / temperature + generator.gumbel(size=len(logits))
+            return int(logits.argmax())
+
         with quiet(self.log):
-            for prompt in prompts:
-                self.context.kv_cache_clear()
-                self._decode([(t, i, [0], i == len(prompt) - 1) for i, t in enumerate(prompt)])
-                said, index, ended = [], len(prompt) - 1, False
-                while len(said) < max_new_tokens and not ended:
-                    scores = self._log_probabilities(index)
-                    if temperature > 0:  # the largest of scores with Gumbel noise is a draw from their softmax
-                        scores = scores / temperature + generator.gumbel(size=len(scores))
-                    token = int(scores.argmax())
-                    ended = self.vocab.is_eog(token)
-                    if not ended:
-                        said.append(token)
-                        self._decode([(token, len(prompt) + len(said) - 1, [0], True)])
-                        index = 0
-                answers.append((self.decode(said), ended))
-        return answers
+            groups = self._groups(prompts, max_new_tokens)
+            return [answer for group in groups for answer in self._write(group, max_new_tokens, draw)]
+
+    def _groups(self, prompts, max_new_tokens: int):
+        """The prompts in their order, as many at a time as the cache has sequences and room for."""
+        group, taken = [], 0
+        for prompt in prompts:
+            needed = len(prompt) + max_new_tokens
+            if group and (len(group) == SEQUENCES or taken + needed > self.room):
+                yield group
+                group, taken = [], 0
+            group.append(prompt)
+            taken += needed
+        yield group
+
+    def _write(self, prompts, max_new_tokens: int, draw) -> list[tuple[str, bool]]:
+        """Answers to these prompts, a token of each at a time: one pass over the weights serves them all.
+
+        Which prompts stand together sways the last digits, as it does in torch; the same batch writes the same.
+        """
+        self.context.kv_cache_clear()
+        said, ended = [[] for _ in prompts], [False] * len(prompts)
+        tokens = [(t, i, [s], i == len(prompt) - 1) for s, prompt in enumerate(prompts) for i, t in enumerate(prompt)]
+        places = {s: end - 1 for s, end in enumerate(itertools.accumulate(map(len, prompts)))}  # of each one's last logits
+        while tokens:
+            self._decode(tokens)
+            tokens, chosen = [], {s: draw(self._logits(place)) for s, place in places.items()}
+            for s, token in chosen.items():
+                ended[s] = self.vocab.is_eog(token)
+                if not ended[s]:
+                    said[s].append(token)
+                if not ended[s] and len(said[s]) < max_new_tokens:
+                    tokens.append((token, len(prompts[s]) + len(said[s]) - 1, [s], True))
+            places = {sequences[0]: place for place, (_, _, sequences, _) in enumerate(tokens)}
+        return [(self.decode(ids), done) for ids, done in zip(said, ended, strict=True)]
 
     def decode(self, ids: list[int]) -> str:
         return (

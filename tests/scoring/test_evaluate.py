@@ -526,6 +526,35 @@ def test_a_gguf_renders_and_masks_as_hugging_face_does(gguf, smollm2):
     assert gguf.encode(messages[:1]) == twin.encode_prompt(messages[:1])
 
 
+def test_a_gguf_writes_several_answers_at_a_time_and_mixes_none(gguf, monkeypatch):
+    """Each answer is as likely after its own prompt as the one that it gets alone; after another's it is not."""
+    asked = ["What is the capital of France?", "Count from 1 to 9.", "Qual é a cor do céu?", "Name an animal.", "Say hello."]
+    prompts = [gguf.encode([{"role": "user", "content": text}]) for text in asked]
+    gguf.reserve(300)
+    steps, decode = [], gguf._decode
+    monkeypatch.setattr(gguf, "_decode", lambda tokens: steps.append(len(tokens)) or decode(tokens))
+    together = gguf.generate(prompts, 12)
+    assert steps[0] == sum(map(len, prompts)) and 5 in steps and len(steps) <= 12, "one pass serves them all"
+    alone = [gguf.generate([prompt], 12)[0] for prompt in prompts]
+
+    def cost(prompt, text):
+        ids = gguf.option(text)
+        return sum(gguf.token_nats(prompt + ids)[len(prompt) - 1 :]) / len(ids)
+
+    for i, prompt in enumerate(prompts):
+        assert cost(prompt, together[i][0]) <= cost(prompt, alone[i][0]) + 0.3
+        assert cost(prompts[i - 1], together[i][0]) > cost(prompt, together[i][0]) + 0.3
+    assert gguf.generate(prompts, 12) == together, "the same batch writes the same"
+    assert all(len(gguf.option(text)) == 1 for text, _ in gguf.generate(prompts, 1))
+
+
+def test_a_gguf_s_answers_are_as_many_at_a_time_as_there_is_room_for(gguf):
+    gguf.reserve(100)
+    groups = [[len(prompt) for prompt in group] for group in gguf._groups([[0] * n for n in (900, 900, 900, 3000, 1)], 100)]
+    assert groups == [[900, 900], [900], [3000], [1]]
+    assert [len(group) for group in gguf._groups([[0]] * 40, 8)] == [16, 16, 8]
+
+
 def test_a_gguf_s_perplexity_general_and_safety_rows(gguf, monkeypatch, tmp_path):
     def run(data, name, *more):
         return here(monkeypatch, gguf, *command(embedded_gguf(), data, tmp_path / name, *more))
