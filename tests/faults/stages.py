@@ -70,6 +70,7 @@ WRITER = ["--generator", "{writer}", "--generator_model", "writer", "--base", "{
 ITEMS = ["--kinds", "qa,mcq,dialogue,cot", "--count", "2", "--eval_files", "{inputs}/protected.jsonl"]
 BY_RULES = ["--rules", "{inputs}/rules.yaml", "--task", "preference", "--output", "{out}/rows.jsonl"]
 CHEAP = [
+    Stage("make_model", ["scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", "{out}/model"], [], ["model/*"]),
     Stage(
         "synthesize",
         ["data_prep/synthesize.py", "--data", "{inputs}/passages.jsonl", *WRITER, *ITEMS, "--output_dir", "{out}"],
