@@ -132,4 +132,5 @@ class Tally:
         same = self.kinds["leak"] >= MOSTLY * self.read
         pictures = all(reason.startswith(NO_IMAGE) for reason in self.reasons) and self.reasons
         hint = SAME_FILE if same else AS_TEXT if pictures else ""
-        return f"no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part) + hint
+        names = [*self.files][:3] + ([f"{len(self.files) - 3:,} more"] if len(self.files) > 3 else [])
+        return f"{', '.join(names)}: no row of {self.read} is left: " + "; ".join(part for part in (why, others) if part) + hint

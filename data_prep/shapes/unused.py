@@ -17,6 +17,7 @@ from data_prep.words.names import (
     SOURCES,
     SPLITS,
     is_telling,
+    last_word,
     plain,
     words_of,
 )
@@ -73,7 +74,7 @@ def sorts(column: Column) -> bool:
 
 def _may_sort(column: Column) -> bool:
     named = {"topic", "language", "split", *PROVENANCE} & set(meanings(column.name))
-    about = ABOUT.match(words_of(column.name)[-1]) or SOURCES & set(words_of(column.name))
+    about = ABOUT.match(last_word(column.name)) or SOURCES & set(words_of(column.name))
     return column.kind in ("text", "bool") and not named and not about
 
 
@@ -129,13 +130,13 @@ CASES = set(  # words of its name
 
 def is_case(column: Column) -> bool:
     """Whether a text is what the questions are about, as a patient's story is: around them, or called so in any row at all."""
-    called = CASES & set(words_of(column.name)) and not ABOUT.match(words_of(column.name)[-1])
+    called = CASES & set(words_of(column.name)) and not ABOUT.match(last_word(column.name))
     return column.kind == "text" and column.length >= 40 and bool(column.around or called)
 
 
 def about_the_item(column: Column) -> bool:
     """Whether, beside a known key, a column grades the item by number: no key and no option."""
-    last = words_of(column.name)[-1]
+    last = last_word(column.name)
     return last in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
 
 

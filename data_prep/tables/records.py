@@ -148,6 +148,7 @@ def arrow_file(path: Path, shown: str):
         batches = source if opened is pa.ipc.open_stream else (source.get_batch(i) for i in range(source.num_record_batches))
     number = 0
     for batch in batches:
+        batch.validate(full=True)  # places that a damaged file names lie anywhere: read unlooked at, they end the process
         if len(set(batch.schema.names)) < len(batch.schema.names):
             raise UserError(f"{shown}: two columns have the same name")
         for row in batch.to_pylist():

@@ -336,6 +336,11 @@ def words_of(name) -> list[str]:
     return [w.casefold() for w in re.split(r"[\W_]+", text) if w]
 
 
+def last_word(name) -> str:
+    """The word that says what a column's name is about; "" for a name of signs (`№`, `?`)."""
+    return (words_of(name) or [""])[-1]
+
+
 def side_named(name) -> str:
     """human, gpt or system where a name says whose text it is (`user_content`, `bot_reply`, `patient`); "" for any other name."""
     words = words_of(name)

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import re
 
 import openpyxl
+import pyarrow
 import pytest
 from conftest import ROOT
 
@@ -573,6 +575,32 @@ def test_speakers_that_only_the_user_knows_are_known_in_what_is_protected(tmp_pa
     roles = {"Zé": "human", "Tia Ana": "gpt"}
     counts = prepare(Args(**given, roles=roles, test_size=0, near_duplicates="off", output_dir=str(tmp_path / "out")))["counts"]
     assert counts["leak"] == 20
+
+
+@pytest.mark.parametrize("sign", ["?", "№", "%", "😀", "_"])
+def test_a_column_that_is_called_by_a_sign_alone_ends_in_no_traceback(tmp_path, sign):
+    """Found where one bit of a file's names was turned."""
+    rows = [{"comment": f"A dor {i} no peito vem da angina, talvez.", sign: ["sim", "não"][i % 2]} for i in range(40)]
+    with pytest.raises(UserError, match=r"t\.jsonl: (?s:.*)" + re.escape(sign)):
+        written(tmp_path, "t.jsonl", "\n".join(map(json.dumps, rows)))
+    rows = [{"question": f"Dose {i}?", "A": "1 mg", "B": f"{i} g", "answer": "B", sign: i % 3} for i in range(40)]
+    assert len(written(tmp_path, "u.jsonl", "\n".join(map(json.dumps, rows)))) == 40
+
+
+def test_an_arrow_file_whose_places_lie_outside_it_is_one_error(tmp_path):
+    """They were read all the same: the process ended by a signal, or the row held what lay elsewhere in memory."""
+    table = pyarrow.table({"question": ["Qual a dose?"] * 9, "answer": [f"São {i} mg." for i in range(9)]})
+    path = tmp_path / "t.arrow"
+    with pyarrow.OSFile(str(path), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    length = len("São 0 mg.".encode())
+    last = b"".join((length * i).to_bytes(4, "little") for i in (8, 9))  # where the last answer begins and ends
+    content = path.read_bytes()
+    assert content.count(last) == 1
+    for end in (length * 9 + 64, 2**31 - 1, length):
+        path.write_bytes(content.replace(last, last[:4] + end.to_bytes(4, "little")))
+        with pytest.raises(UserError, match=r"t\.arrow: cannot be read as \.arrow"):
+            prepare(Args(inputs=[str(path)], test_size=0, output_dir=str(tmp_path / "out")))
 
 
 def test_a_table_without_a_line_of_names_is_asked_for_one(tmp_path):
