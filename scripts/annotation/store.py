@@ -111,7 +111,8 @@ class Store:
             if write:
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError and not first:  # its kinds are others' faults: a lock, a wrong value
+            lacks = str(error).startswith("no such ")  # a table or column of ours: a name is damaged
+            if type(error) is not sqlite3.DatabaseError and not first and not lacks:  # its kinds: a lock, a wrong value
                 raise
             raise UserError(f"{self.path}: {error}; is it a copy that was cut short? Take the last whole one") from error
         finally:

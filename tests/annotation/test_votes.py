@@ -345,6 +345,17 @@ def test_evaluations_of_requests_in_csv_files_and_of_the_general_set_are_read_wi
         sources.read_material([str(tmp_path / "of_requests")], None)
 
 
+def test_votes_whose_tables_have_lost_a_name_are_one_error_that_names_the_file(tmp_path):
+    """One bit of a column's name: SQLite finds such a file whole."""
+    store = Store(tmp_path)
+    store.create(Material([Question("q", [{"role": "user", "content": "?"}], "", "pt")], [], False), "score", {}, 1.0, 1)
+    connection = sqlite3.connect(tmp_path / "votes.sqlite")
+    connection.execute("ALTER TABLE question RENAME COLUMN id TO ie")
+    connection.close()
+    with pytest.raises(sources.UserError, match=r"votes\.sqlite: no such column: id"):
+        store.questions()
+
+
 def test_test_rows_are_not_exported_for_training_unless_asked(tmp_path):
     questions = [{"id": f"q{i}", "task": "open", "question": q, "answer": "-"} for i, q in enumerate(QUESTIONS)]
     data = write_rows(tmp_path / "test.jsonl", questions)

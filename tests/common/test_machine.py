@@ -19,9 +19,13 @@ run_main(main)
 """
 
 
-def begin(then: str, **more) -> subprocess.Popen:
-    code, pipe = CODE.format(scripts=str(ROOT / "scripts"), then=then), subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True, cwd=ROOT, **more)
+def begin(then: str, ignored: tuple = ()) -> subprocess.Popen:
+    def as_a_terminal_starts_it():  # under nohup whatever is started ignores SIGHUP, tests too
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
+    code, pipes = CODE.format(scripts=str(ROOT / "scripts"), then=then), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", code], **pipes, text=True, cwd=ROOT, preexec_fn=as_a_terminal_starts_it)
 
 
 @pytest.mark.parametrize("number", ["SIGABRT", "SIGSEGV", "SIGFPE"])
@@ -41,7 +45,7 @@ def test_it_ends_as_its_child_does(then, code):
 def test_ctrl_c_that_is_ignored_reaches_a_child_that_is_not():
     """As serve.py's, which is started by nohup or a shell's `&`."""
     listens = "signal.signal(signal.SIGINT, lambda *_: sys.exit(4)); print('now', flush=True); time.sleep(1000)"
-    process = begin(listens, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    process = begin(listens, ignored=(signal.SIGINT,))
     process.stdout.readline(), process.stdout.readline()
     process.send_signal(signal.SIGINT)
     process.communicate()
