@@ -29,6 +29,12 @@ def piped(lines: str, *args, code=0):
     return done
 
 
+def own_terminal() -> None:
+    """In a child before it begins: Ctrl-C and a hang-up are this terminal's, also where pytest ignores them (nohup)."""
+    fcntl.ioctl(0, termios.TIOCSCTTY)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """The chat in a pseudo-terminal, as a person has it."""
 
@@ -38,7 +44,7 @@ class Terminal:
             [sys.executable, "scripts/chat.py", *map(str, args)],
             dict.fromkeys(("stdin", "stdout", "stderr"), slave),
         )
-        own = {"start_new_session": True, "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY)}  # Ctrl-C is the terminal's
+        own = {"start_new_session": True, "preexec_fn": own_terminal}
         self.process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **streams, **own)
         os.close(slave)
         self.shown = ""
