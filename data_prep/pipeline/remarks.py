@@ -9,6 +9,14 @@ from data_prep.pipeline.gather import Rows
 from data_prep.pipeline.tally import Tally
 
 MANY, OF_ALL = 20, 0.1  # questions, and the share of all, from which on one answer to them is told
+ONE_PLACE, OF_OPTIONS = 0.6, 3  # share of keys from which on one place of them is told, and options that a question has at least
+LOOKED_AT, ONE_LENGTH = 2000, 16  # rows, evenly spread, and the characters between the shortest and the longest: a last word
+
+
+def looked_at(rows: Rows, kind: str) -> list[dict]:
+    """Rows of a kind that are left, evenly spread: all of a small file."""
+    of_kind = np.flatnonzero(rows.alive & (rows.kinds == kind))
+    return [rows.store.get(int(i))[0] for i in of_kind[:: len(of_kind) // LOOKED_AT + 1]]
 
 
 def one_answer_to_many(rows: Rows) -> str:
@@ -36,14 +44,9 @@ def nameless_labels(rows: Rows) -> str:
     )
 
 
-ONE_PLACE, OF_OPTIONS = 0.6, 3  # share of keys from which on one place of them is told, and options that a question has at least
-
-
 def keys_at_one_place(rows: Rows) -> str:
     """What to say where most keys are one letter, as in files whose right option stands first until an app moves it."""
-    asked = np.flatnonzero(rows.alive & (rows.kinds == "mcq"))
-    some = [rows.store.get(int(i))[0] for i in asked[:: len(asked) // LOOKED_AT + 1]]
-    letters = collections.Counter(row["answer"] for row in some if len(row["options"]) >= OF_OPTIONS)
+    letters = collections.Counter(row["answer"] for row in looked_at(rows, "mcq") if len(row["options"]) >= OF_OPTIONS)
     if letters.total() < MANY or (most := letters.most_common(1)[0])[1] < ONE_PLACE * letters.total():
         return ""
     letter, times = most
@@ -53,13 +56,9 @@ def keys_at_one_place(rows: Rows) -> str:
     )
 
 
-LOOKED_AT, ONE_LENGTH = 2000, 16  # rows, evenly spread, and the characters between the shortest and the longest: a last word
-
-
 def cut_at_one_length(rows: Rows) -> str:
     """What to say where many questions or answers end in dots at one length, as a page's list shows the beginnings of texts."""
-    open_rows = np.flatnonzero(rows.alive & (rows.kinds == "open"))
-    some = [rows.store.get(int(i))[0] for i in open_rows[:: len(open_rows) // LOOKED_AT + 1]]
+    some = looked_at(rows, "open")
     for name in ("question", "answer"):
         ends = sorted(len(row[name]) for row in some if row[name].endswith(("...", "…")))
         if len(ends) >= max(MANY, OF_ALL * len(some)) and ends[-1] - ends[len(ends) // 20] <= ONE_LENGTH:

@@ -62,7 +62,8 @@ def find_key(
 def _may_be_key(column: str, reading: Reading) -> bool:
     taken = {reading.fields.get("question"), reading.fields.get("options"), *reading.option_columns, *reading.mark_columns}
     called = {"answer", "label"} & set(meanings(column))
-    of_answer = is_telling(" ".join(words[:-1])) if (words := words_of(column))[-1:] == ["id"] else False  # answerId
+    *words, last = words_of(column) or [""]
+    of_answer = last == "id" and is_telling(" ".join(words))  # answerId
     return column not in taken and column != "_key" and (bool(called) or is_telling(column) or of_answer)
 
 

@@ -178,8 +178,9 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     text = next((names[n] for n in OPTION_TEXTS if n in names), None)
     if text is None:
         text = next((k for n, k in names.items() if n.endswith(("text", "texto"))), None)
-    if text is None and "a" in names and "b" not in names and isinstance(value[names["a"]], str):  # {"id": 1, "a": "aspirin"}
-        text = names["a"] if len(value) > 1 else None
+    alone = "a" in names and "b" not in names and len(value) > 1
+    if text is None and alone and isinstance(value[names["a"]], str):  # {"id": 1, "a": "aspirin"}
+        text = names["a"]
     in_a_language = [k for k in value if plain(without_language(k)) in OPTION_TEXTS]
     if text is None and len(in_a_language) == 1:  # `textIt`, and not in Russian as well
         text = in_a_language[0]

@@ -60,7 +60,7 @@ class Task(NamedTuple):
     @property
     def seen(self) -> str:
         """Tells a page of this task from one of another; made of what the page shows, so it tells raters nothing more."""
-        return hashed(json.dumps([self.messages, [text for _, text in self.answers]]))[:16]
+        return text_sha256(json.dumps([self.messages, [text for _, text in self.answers]]))[:16]
 
 
 class Vote(NamedTuple):
@@ -82,10 +82,6 @@ class AnswerRow(NamedTuple):
     question: str
     text: str
     systems: list[str]
-
-
-def hashed(token: str) -> str:
-    return text_sha256(token)
 
 
 class Store:
@@ -175,10 +171,10 @@ class Store:
             rows = dict(connection.execute("SELECT name, token FROM rater"))
             for name in [*rows, *(n for n in names if n not in rows)]:
                 token = known.get(name)
-                if not token or rows.get(name) != hashed(token):
+                if not token or rows.get(name) != text_sha256(token):
                     token = secrets.token_urlsafe(24)
                     update = "ON CONFLICT (name) DO UPDATE SET token = excluded.token"
-                    added = (name, hashed(token), language)
+                    added = (name, text_sha256(token), language)
                     connection.execute(f"INSERT INTO rater (name, token, language) VALUES (?, ?, ?) {update}", added)
                 tokens[name] = token
             if set(tokens) - set(rows):
@@ -190,7 +186,7 @@ class Store:
     def rater(self, token: str) -> Rater | None:
         """The rater of a token, or None."""
         with self.connect() as connection:
-            found = connection.execute("SELECT id, name, language FROM rater WHERE token = ?", (hashed(token),)).fetchone()
+            found = connection.execute("SELECT id, name, language FROM rater WHERE token = ?", (text_sha256(token),)).fetchone()
         return Rater(*found) if found else None
 
     def set_language(self, rater: Rater, language: str) -> None:

@@ -16,7 +16,7 @@ import itertools
 import json
 import math
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chain.recipe import Recipe, command_args
@@ -69,8 +69,6 @@ class Rate:
     """where they come from"""
     recomputes: bool = True
     """whether training repeats the forward pass"""
-    files: float = 0.0
-    """operations a second of llama.cpp, on a processor"""
 
 
 @dataclass
@@ -108,10 +106,16 @@ def processor() -> Rate:
         wide = "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         wide = False
-    training, scoring, files = (cores() * rate for rate in (*(BF16_CORE if wide else PLAIN_CORE), FILE_CORE))
-    speed = f"{training / 1e9:.0f} GFLOP/s in training, {scoring / 1e9:.0f} in scoring, {files / 1e9:.0f} by llama.cpp"
+    training, scoring = (cores() * rate for rate in (BF16_CORE if wide else PLAIN_CORE))
+    files = cores() * FILE_CORE / 1e9
+    speed = f"{training / 1e9:.0f} GFLOP/s in training, {scoring / 1e9:.0f} in scoring, {files:.0f} by llama.cpp"
     of = f"{cores()} cores {'with' if wide else 'without'} avx512_bf16: {speed}, as two such did with a 135M model"
-    return Rate("this processor", training, scoring, of, recomputes=False, files=files)
+    return Rate("this processor", training, scoring, of, recomputes=False)
+
+
+def of_files() -> Rate:
+    """What this processor does where llama.cpp scores a file, which is asked to stay off the GPU."""
+    return replace(processor(), scoring=cores() * FILE_CORE)
 
 
 @functools.cache
@@ -184,7 +188,7 @@ def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> 
         if known:
             each, of = in_words(work.tokens / known[0]), f"{work.counted}; {known[1]}"
         else:
-            able = [processor()] if str(args.model).endswith(".gguf") else here  # llama.cpp is asked to stay off the GPU
+            able = [of_files()] if str(args.model).endswith(".gguf") else here
             each = ", ".join(f"{in_words(work.tokens * seconds_a_token(stage, args, weights, r))} on {r.name}" for r in able)
             of = work.counted
         lines.append(f"  {stage.name:16} about {each} for {work.rows} ({of})")
@@ -238,7 +242,7 @@ def work_of(stage: Stage, args, stages: list[Stage]) -> Work:
 def seconds_a_token(stage: Stage, args, weights: float, rate: Rate) -> float:
     """What a machine needs, by the operations a weight and token."""
     if not stage.trains:
-        return 2 * weights / (rate.files if str(args.model).endswith(".gguf") else rate.scoring)
+        return 2 * weights / rate.scoring
     return ((6 if args.adapter == "full" else 4) + 2 * rate.recomputes) * weights / rate.training
 
 

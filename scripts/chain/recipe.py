@@ -170,9 +170,7 @@ def read(
                 for place, other in writers.items()
                 if other != stage.name and (place in (whole := Path(output).resolve()).parents or whole in place.parents)
             ]
-        # What a stage that is left out would have made is done without, unless this stage's command names it.
-        known = made | {p for p in left_out if str(p) not in " ".join(stage.command)}
-        lacking += [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, known)]
+        lacking += inputs_lacking(stage, made, left_out)
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
     if problems := problems + missing_inputs(lacking, values, path):
@@ -222,6 +220,16 @@ def stage_problems(stage: Stage) -> list[str]:
     else:
         problems += command_problems(stage.command)
     return problems
+
+
+def inputs_lacking(stage: Stage, made: set[Path], left_out: set[Path]) -> list[str]:
+    """Inputs that are not there and that no earlier stage makes.
+
+    What a stage that is left out would have made is done without, unless this one's command names it.
+    """
+    command = " ".join(stage.command)
+    known = made | {p for p in left_out if str(p) not in command}
+    return [p for p in stage.inputs if not Path(p).exists() and not is_elsewhere(p) and not is_made(p, known)]
 
 
 def is_made(path: str, made: set[Path]) -> bool:

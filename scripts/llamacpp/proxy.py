@@ -143,10 +143,9 @@ def make_app(models: Sequence[Served], rules: Rules):
         if path in ("/v1/models", "/models") and len(models) > 1:
             return JSONResponse({"object": "list", "data": [{"id": m.name, "object": "model"} for m in models]})
         body = await body_of(request, rules.largest_body, rules.patience)
-        if body == 408:
-            return error(408, f"the request did not come within {rules.patience:g} s")
-        if body == 413:
-            return error(413, f"the request is longer than {rules.largest_body} bytes")
+        if isinstance(body, int):
+            late, long = f"did not come within {rules.patience:g} s", f"is longer than {rules.largest_body} bytes"
+            return error(body, f"the request {late if body == 408 else long}")
         chosen = models[0]
         if request.method == "POST":
             try:

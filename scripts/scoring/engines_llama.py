@@ -6,14 +6,13 @@ of a row run in one batch, the prompt's tokens belonging to every option's seque
 
 import array
 import itertools
-import os
 import re
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import reading
 from common.hashes import text_sha256
-from common.machine import quiet
+from common.machine import cores, quiet
 from llamacpp import library
 from scoring.evaluations import model_name
 from scoring.packing import BATCH_TOKENS, shared_beginning
@@ -118,7 +117,7 @@ class Gguf:
         self.room = max(tokens, BATCH_TOKENS)  # several answers are written at a time
         settings.n_ctx = settings.n_batch = self.room + 64
         settings.n_seq_max, settings.kv_unified = SEQUENCES, True
-        settings.n_threads = settings.n_threads_batch = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        settings.n_threads = settings.n_threads_batch = cores()
         with quiet(self.log):
             try:
                 self.context = library.LlamaContext(self.file.model, settings)

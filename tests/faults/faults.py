@@ -39,7 +39,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from power import built, power_trial, preload
-from stages import ALL, CHEAP, ROOT, STAGES, Stage, make_inputs, run
+from stages import ALL, MAKE_MODEL, ROOT, STAGES, Stage, make_inputs, run
 from trial import GOOD, Span, Trial, lines_of, measured
 from warm import alive_in, import_all, kill_session, started, used, wait_until
 
@@ -224,7 +224,7 @@ def campaign(
     try:
         print("making the inputs, each stage once left alone", flush=True)
         if warm:
-            import_all(models=any(s.name in stages for s in (CHEAP[0], *STAGES[1:])))
+            import_all(models=any(s.name in stages for s in (MAKE_MODEL, *STAGES[1:])))
         alone = make_inputs(root / "inputs", stages, warm)
         chosen = [s for s in ALL if s.name in stages]
         plan = [(k, s) for s in chosen for k in kinds if (k != "disk" or os.getuid() == 0) and (k != "damage" or s.reads)]

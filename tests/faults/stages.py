@@ -69,8 +69,11 @@ ADAPTER = [f"sft/{name}" for name in ADAPTER]
 WRITER = ["--generator", "{writer}", "--generator_model", "writer", "--base", "{writer}", "--base_model", "base"]
 ITEMS = ["--kinds", "qa,mcq,dialogue,cot", "--count", "2", "--eval_files", "{inputs}/protected.jsonl"]
 BY_RULES = ["--rules", "{inputs}/rules.yaml", "--task", "preference", "--output", "{out}/rows.jsonl"]
+MAKE_MODEL = Stage(
+    "make_model", ["scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", "{out}/model"], [], ["model/*"]
+)
 CHEAP = [
-    Stage("make_model", ["scripts/make_model.py", "--name", "tiny_qwen3", "--output_dir", "{out}/model"], [], ["model/*"]),
+    MAKE_MODEL,
     Stage(
         "synthesize",
         ["data_prep/synthesize.py", "--data", "{inputs}/passages.jsonl", *WRITER, *ITEMS, "--output_dir", "{out}"],
