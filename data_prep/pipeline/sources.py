@@ -16,8 +16,8 @@ from data_prep.shapes.aside import ASIDE, is_of_names_alone, is_of_numbers
 from data_prep.shapes.detect import find_reading
 from data_prep.shapes.known import LANGTEST
 from data_prep.shapes.nested import exploded, rows_of
+from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import PASTED, Reading, Wish, read_readings, under_its_name
-from data_prep.shapes.suggesting import pasted
 from data_prep.tables.databases import SUFFIXES
 from data_prep.tables.unpack import say_encoding
 from data_prep.values.strict import is_missing

@@ -9,9 +9,11 @@ from data_prep.shapes.columns import Column, share
 from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, no_prose, turns_in
 from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
+from data_prep.shapes.leftover import graded_by, left_out
+from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate
-from data_prep.shapes.suggesting import graded_by, left_out, no_shape, pasted
+from data_prep.shapes.suggesting import no_shape
 from data_prep.shapes.unused import joined_labels
 from data_prep.words.names import plain, words_of
 

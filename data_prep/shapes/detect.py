@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from data_prep.common.errors import UserError
 from data_prep.shapes.asking import choose
+from data_prep.shapes.asking_rows import ask_of_intents, ask_of_pairs, ask_of_turns
 from data_prep.shapes.candidate import candidate_of
 from data_prep.shapes.columns import Column, profile, with_empty
 from data_prep.shapes.known import Known, recognise, spelt_as
@@ -30,7 +31,6 @@ from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import RULE_OF, RULES, Candidate, Rule
 from data_prep.shapes.speakers import with_marks, with_roles
 from data_prep.shapes.spelling import quoted_columns, respelt, spellings, without_quotes
-from data_prep.shapes.suggesting import ask_of_intents, ask_of_pairs, ask_of_turns
 from data_prep.shapes.tongues import ask_of_tongues, tongues_of
 from data_prep.shapes.unused import is_constant_so_far
 from data_prep.words.language import language_of

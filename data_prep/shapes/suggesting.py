@@ -1,164 +1,18 @@
-"""What is asked, with the lines to paste: of unused columns, of intents, pairs and turns, of files that fit no shape."""
+"""What is said of a file that fits no shape: what it can be by its names, lengths and lists, and the lines to paste."""
 
 import re
 
-from data_prep.common.errors import UserError
-from data_prep.shapes.columns import Column, objects_in, share
-from data_prep.shapes.contents import LETTER, MARKED_WORD
+from data_prep.shapes.columns import Column, share
+from data_prep.shapes.contents import MARKED_WORD
 from data_prep.shapes.fitting import candidates, fits, numbered_texts, option_columns
-from data_prep.shapes.nested import intents, items_of
+from data_prep.shapes.leftover import single_options
+from data_prep.shapes.nested import items_of
+from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
-from data_prep.shapes.rules import RULE_OF, STORED, Candidate
-from data_prep.shapes.unused import explains, is_case, is_round, joined_labels, put_aside, sorts, splits
-from data_prep.tables.turn_rows import Single, single_turns
-from data_prep.values.strict import is_missing
-from data_prep.values.turns import role_of
-from data_prep.words.names import IDS, MARKS_WRONG, OF_A_MODEL, RIGHT, is_telling, plain, words_of
+from data_prep.shapes.rules import RULE_OF
+from data_prep.shapes.unused import explains, is_round
+from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, is_telling, plain, words_of
 from data_prep.words.phrases import meanings
-
-MOST_SPEAKERS = 8  # whose sides are asked about; more are names of people, not of sides
-
-
-def pasted(reading: Reading, ignore: list[str] = (), further: dict[str, str] | None = None) -> str:
-    needs = STORED.get(reading.shape, tuple(n[0] for n in RULE_OF[reading.shape].needs))
-    more = ("options", "answer") if reading.shape == "mcq" and reading.base != "apart" else ("answer",) if reading.base else ()
-    fields = {
-        n: reading.fields.get(n, "YOUR_FIELD") for n in (*needs, *more) if n in reading.fields or n not in ("options", "answer")
-    }
-    lines = [yaml_line("shape", reading.shape), yaml_line("fields", fields | (further or {}))]
-    lines += [yaml_line(name, value) for name in ("explode", "pairs") if (value := getattr(reading, name))]
-    if ignore:
-        lines.append(yaml_line("ignore", ignore))
-    return to_paste(*lines)
-
-
-def graded_by(found: list[Candidate], columns: dict[str, Column]) -> Reading | None:
-    """Questions whose answers a column of 0 and 1 may mark as right and wrong, where one reading answers and one sorts by it."""
-    marks = {c.reading.fields["label"] for c in found if c.reading.shape == "classification"}
-    answered = [c.reading.fields for c in found if c.reading.shape == "qa"]
-    marks = [c for c in marks if fits("score", columns[c]) and columns[c].distinct == 2]
-    if len(marks) != 1 or len(answered) != 1 or "answer" not in answered[0]:
-        return None
-    return Reading("graded", {"question": answered[0]["question"], "completion": answered[0]["answer"], "score": marks[0]})
-
-
-# What is put aside in an object -> the shape that it makes of a text, and what the text is then.
-ASIDE = (("options", "mcq", "question"), ("label", "classification", "text"), ("answer", "qa", "question"))
-
-
-def left_out(best: Candidate, columns: dict[str, Column], shown: str) -> str:
-    """A column that matters goes nowhere: the lines that leave it out on purpose, and those that use it."""
-    told = "; ".join(f"{c} ({columns[c].told}, for instance {str(columns[c].values[0])[:40]!r})" for c in best.unused[:6])
-    told += "".join(f"; {c} holds several labels in one cell" for c in best.unused if joined_labels(columns[c]))
-    ways = [pasted(best.reading, best.unused)]
-    one = best.unused[0]
-    if best.reading.shape in ("mcq", "qa") and ("text" in meanings(one) or is_case(columns[one])):
-        ways.insert(0, pasted(best.reading, best.unused[1:], {"context": one}))
-    to_split = splits(columns[one])
-    if to_split:
-        ways.insert(0, pasted(best.reading, best.unused[1:], {"split": one}))
-    fields = best.reading.fields
-    asked, answer = (fields.get("question") or fields.get("instruction")), fields.get("answer") or fields.get("output")
-    if is_round(columns[one]):
-        told += f"; {one} counts the exchanges of a conversation, of which a later one means little alone"
-    elif MARKS_WRONG & set(words_of(one)) and fits("score", columns[one]):
-        told += f"; {one} seems to mark what is wrong: to grade answers, give its opposite in a column of its own (`correct`)"
-    elif best.reading.shape in ("qa", "alpaca") and fits("score", columns[one]) and not RIGHT & set(words_of(answer)):
-        ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": one}), best.unused[1:]))
-    elif best.reading.shape in ("text", "qa") and _may_sort(columns[one]) and not to_split:
-        text = fields.get("text") or fields.get("question")
-        ways.append(pasted(Reading("classification", {"text": text, "label": one}), best.unused[1:]))
-    text = fields.get("text") or fields.get("question") or "YOUR_FIELD"
-    for column in (columns[c] for c in best.unused):
-        if (aside := put_aside(column)) and best.reading.shape in ("qa", "text"):
-            shape, asked = next(way for name, *way in ASIDE if name in aside)
-            ways.append(pasted(Reading(shape, {asked: text, **aside}), []))
-        elif column.kind == "object" and best.reading.shape == "text" and (parts := _parts(column)):
-            ways += [pasted(Reading("qa", {"question": text, "answer": f"{column.name}.{part}"})) for part in parts[:4]]
-        elif column.kind in ("list", "object") and fits("options", column):
-            key = fields.get("answer", "YOUR_FIELD")
-            ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
-    if best.reading.shape == "qa" and answer and share(columns[answer].values, lambda v: LETTER.fullmatch(str(v))) >= 0.9:
-        told += f"; and {answer} holds letters alone, as keys of options do, which would be learnt as answers without them"
-    elif best.reading.shape == "qa" and answer and len(best.unused) > 1 and columns[answer].kind == "number":
-        told += f"; and {answer} holds numbers alone, as keys of options do, which would be learnt as answers without them"
-    if best.reading.shape in ("qa", "text") and (single := _single_options(columns)):
-        told += f"; and {single}"
-    return (
-        f"{shown}: read as {best.reading.shape}, these columns would go unused, though they look like answers, options, marks, "
-        f"labels, roles or splits: {told}. Paste one:\n" + "\n       or\n".join(ways)
-    )
-
-
-def _may_sort(column: Column) -> bool:
-    """Whether a column can be the classes of its texts; what a model said of them is none."""
-    return fits("label", column) and column.comes_again and not OF_A_MODEL & set(words_of(column.name))
-
-
-def _parts(column: Column) -> list[str]:
-    """The names in a column's objects that all of them have, with a text each."""
-    objects = objects_in(column.values[:20])
-    return [k for k in objects[0] if all(isinstance(o.get(k), str) and o[k].strip() for o in objects)] if objects else []
-
-
-def ask_of_intents(columns: dict[str, Column], shown: str) -> None:
-    """Raises UserError where the rows are intents of a chatbot, several answers to each of which are in reach."""
-    if not (found := intents(columns)):
-        return
-    text, tag, answers = found["text"], found["label"], found["answer"]
-    sorts = pasted(Reading("classification", {"text": text, "label": tag}, explode=text), [answers])
-    pairs = pasted(Reading("qa", {"question": text, "answer": answers}, explode=text))
-    raise UserError(
-        f"{shown}: its rows are intents, whose {text} have several {answers} to choose from. Paste one: to sort texts into the "
-        f"intents, or to learn the answers of those that have one alone (the others are left out and counted):\n{sorts}"
-        f"\n       or\n{pairs}"
-    )
-
-
-def ask_of_pairs(pairs: dict[str, str], shown: str) -> UserError:
-    """What to ask of numbered questions with their answers in one row."""
-    return UserError(
-        f"{shown}: its rows hold several questions with their answers ({', '.join(pairs)}). Where each stands by itself, paste "
-        f"the line below; where a later one goes on with those before, bring them into turns (messages):\n"
-        + to_paste(yaml_line("pairs", pairs))
-    )
-
-
-def ask_of_turns(columns: dict[str, Column], sample: list[dict], wish: Wish, shown: str) -> None:
-    """Raises UserError where the rows are single turns that are joined to no conversation: why not, and the lines."""
-    turns = single_turns(list(columns), sample)
-    if turns is None:
-        return
-    speaker, text, differ = turns.speaker, turns.text, turns.differ
-    labels = [c for c in dict.fromkeys((*differ, speaker, *columns)) if c != text and c in columns and sorts(columns[c])]
-    lines = [pasted(Reading("classification", {"text": text, "label": c}), [o for o in labels if o != c]) for c in labels]
-    lines = lines or [pasted(Reading("text", {"text": text}))]
-    if sides := _unknown_sides(turns, sample, wish):
-        ways = [to_paste(yaml_line("roles", sides)), *lines]
-        raise UserError(
-            f"{shown}: its rows are single turns ({speaker} says {text}) of conversations ({turns.conversation}). Whose "
-            f"are those of {', '.join(map(repr, sides))}? For conversations paste the roles, with the right sides (human, gpt, "
-            "system, third, drop), for single sentences with a label another:\n" + "\n       or\n".join(ways)
-        )
-    why = (
-        f"{', '.join(differ)} differ from turn to turn of one conversation, and a conversation has one value of each. For "
-        "conversations leave these columns out of the file"
-        if differ
-        else "no column says which conversation a turn belongs to, or the sides of its speakers are not known. For "
-        "conversations give it conversation_id, and speakers such as patient and doctor"
-    )
-    raise UserError(
-        f"{shown}: its rows are single turns ({speaker} says {text}), and {why}. For single sentences with a label paste one:\n"
-        + "\n       or\n".join(lines)
-    )
-
-
-def _unknown_sides(turns: Single, sample: list[dict], wish: Wish) -> dict[str, str]:
-    """The speakers of conversations that only lack their sides, as a line to paste; {} for other rows, or for many speakers."""
-    if not turns.conversation or turns.differ:
-        return {}
-    speakers = {str(v): role_of(str(v), wish.roles) for raw in sample if not is_missing(v := raw.get(turns.speaker))}
-    return {s: "human" for s, side in speakers.items() if side is None} if len(speakers) <= MOST_SPEAKERS else {}
 
 
 def _is_id(name) -> bool:
@@ -308,27 +162,6 @@ def _nearest(columns: dict[str, Column], wish: Wish, options: bool) -> tuple[str
     return shape, needs, fields
 
 
-FEWEST_QUESTIONS = 5  # whose options stand a row each
-
-
-def _single_options(columns: dict[str, Column]) -> str:
-    """What to say of rows that are one option each, one of which a mark names for each question; "" of other rows."""
-    whole = [c for c in columns.values() if c.filled == 1]
-    marks = [c for c in whole if is_telling(c.name) and {str(v).casefold() for v in c.values} in ({"true", "false"}, {"0", "1"})]
-    for mark in marks:
-        for of in (c for c in whole if c is not mark and c.length <= 40):
-            right: dict[str, list[bool]] = {}
-            for question, said in zip(of.values, mark.values, strict=True):
-                right.setdefault(str(question), []).append(str(said).casefold() in ("true", "1"))
-            groups = list(right.values())[:-1]  # the last may go on below what was looked at
-            if len(groups) >= FEWEST_QUESTIONS and share(groups, lambda g: 2 <= len(g) <= 10 and sum(g) == 1) >= 0.9:
-                return (
-                    f"its rows are single options, of which {mark.name} marks one for each {of.name}, and what is asked stands "
-                    "elsewhere: bring each question and its options into one row"
-                )
-    return ""
-
-
 LONG_NAME = 60  # characters: a cell of a file without a line of names
 
 
@@ -343,7 +176,7 @@ def _quoted_whole(column: Column) -> bool:
 
 def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(short(str(c)) for c in columns) or "none"
-    if wish.shape == "auto" and (single := _single_options(columns)):
+    if wish.shape == "auto" and (single := single_options(columns)):
         return f"{shown}: no shape fits its fields ({has}): {single}."
     if wish.shape == "auto" and len(columns) == 1 and _quoted_whole(*columns.values()):
         return f"{shown}: each of its lines stands in quotes as a whole, so that it has one column; take the outer quotes off."

@@ -3,9 +3,10 @@
 from data_prep.common.errors import UserError
 from data_prep.shapes.columns import Column
 from data_prep.shapes.fitting import option_columns
+from data_prep.shapes.leftover import graded_by
 from data_prep.shapes.nested import items_of
+from data_prep.shapes.pasting import pasted
 from data_prep.shapes.rules import ASKED, Candidate
-from data_prep.shapes.suggesting import graded_by, pasted
 from data_prep.words.names import OPTION_TEXTS, name_and_language, plain
 from data_prep.words.phrases import meanings
 
