@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from data_prep.documents.written import NO_ROW, RULE, cells_of
 from data_prep.tables.records import Bad
 from data_prep.values.turns import ROLE_KEYS, TEXT_KEYS, role_of
-from data_prep.words.names import ROUNDS, plain, side_named
+from data_prep.words.names import ROUNDS, plain
+from data_prep.words.said import side_named
 
 BOT = re.compile(r"\w+(?:chat|gpt|bot|llm|glm)", re.I)  # a model by its name: HuatuoGPT
 

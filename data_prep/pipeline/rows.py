@@ -14,8 +14,9 @@ from data_prep.shapes.convert import convert
 from data_prep.shapes.reading import Reading
 from data_prep.values.strict import cell
 from data_prep.words.language import language_of_row
-from data_prep.words.names import MADE_BY, PROVENANCE, SPLITS
+from data_prep.words.names import MADE_BY, PROVENANCE
 from data_prep.words.phrases import asks_nothing
+from data_prep.words.said import SPLITS
 
 AS_WRITTEN = ("label", "answer", "score", "good", "language", "task", *PROVENANCE)  # of rows that are not open: names, no prose
 

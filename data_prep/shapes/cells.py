@@ -8,7 +8,8 @@ from data_prep.values.choices import Option, option_text, options_of, split_ques
 from data_prep.values.strict import Unreadable, cell, is_missing, is_ticked, text_of
 from data_prep.values.turns import Turn, apart
 from data_prep.words.alphabets import canonical, is_letter
-from data_prep.words.names import LANGUAGES, LETTERS, NO, PROVENANCE, holds_any
+from data_prep.words.names import LANGUAGES, LETTERS, PROVENANCE, holds_any
+from data_prep.words.said import NO
 
 
 class Cells:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from data_prep.values.strict import Unreadable, from_literal, is_missing
 from data_prep.values.turns import is_turns
-from data_prep.words.names import TRUTH
+from data_prep.words.said import TRUTH
 
 LOOKED_AT = 200  # values of a column
 

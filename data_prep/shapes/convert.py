@@ -12,7 +12,7 @@ from data_prep.templates.marks import marked_turns
 from data_prep.values.choices import Option, fold_text, is_option_text, key_letters
 from data_prep.values.strict import Unreadable, answer_text, is_missing, mark_of, text_of
 from data_prep.values.turns import Customs, Turn, apart, blocks_of, exchange, is_turns, messages_of, tagged_turns, told
-from data_prep.words.names import ANNULLED, YES
+from data_prep.words.said import ANNULLED, YES
 
 
 def convert(raw: dict, reading: Reading, args) -> dict | str:

@@ -10,13 +10,10 @@ from data_prep.values.turns import messages_of, speakers_of
 from data_prep.words import alphabets
 from data_prep.words.names import (
     NAMES,
-    NO,
     OF_A_LETTER,
     OF_A_MODEL,
     OPTION_MARKS,
     OPTION_PREFIXES,
-    SPLITS,
-    YES,
     is_picture,
     name_and_language,
     plain,
@@ -24,6 +21,7 @@ from data_prep.words.names import (
     words_of,
 )
 from data_prep.words.phrases import ITEM_NUMBER, NUMBERED, meanings
+from data_prep.words.said import NO, SPLITS, YES
 
 
 def _talks(value) -> bool:

@@ -9,8 +9,9 @@ from data_prep.shapes.columns import Column
 from data_prep.shapes.reading import Reading, to_paste, yaml_line
 from data_prep.values.choices import Option, is_option_text, key_letters, key_text
 from data_prep.values.strict import Unreadable, cell, from_literal, is_count, is_missing
-from data_prep.words.names import ANNULLED, OF_A_MODEL, RIGHT, is_telling, words_of
+from data_prep.words.names import OF_A_MODEL, RIGHT, is_telling, words_of
 from data_prep.words.phrases import meanings
+from data_prep.words.said import ANNULLED
 
 FOUND = 0.5  # share of keys that must name an option for a column to be the key at all
 

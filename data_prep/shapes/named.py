@@ -7,8 +7,9 @@ from data_prep.shapes.fitting import candidates
 from data_prep.shapes.rules import STRONG_LABELS
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.words.names import CLASSES, IDS, MEANINGS, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, side_named, words_of
+from data_prep.words.names import CLASSES, IDS, MEANINGS, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, words_of
 from data_prep.words.phrases import asks, meanings, of_phrase
+from data_prep.words.said import side_named
 
 OTHERS = (
     "answer",

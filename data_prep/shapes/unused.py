@@ -15,13 +15,13 @@ from data_prep.words.names import (
     PROVENANCE,
     ROUNDS,
     SOURCES,
-    SPLITS,
     is_telling,
     last_word,
     plain,
     words_of,
 )
 from data_prep.words.phrases import meanings
+from data_prep.words.said import SPLITS
 
 
 def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:

@@ -12,8 +12,9 @@ from data_prep.tables.records import Bad
 from data_prep.tables.unpack import lines_of, whole_text
 from data_prep.values.strict import is_missing
 from data_prep.values.turns import ROLE_KEYS, is_turns, role_of, said_lines
-from data_prep.words.names import SPLITS, is_telling, plain, words_of
+from data_prep.words.names import is_telling, plain, words_of
 from data_prep.words.phrases import meanings
+from data_prep.words.said import SPLITS
 
 MANY_GROUPS = 20  # of so many groups one may be called as an answer or a verdict is
 MOST_BAD, BAD_SHARE, BAD_AT_ALL = 10, 0.01, 0.2  # so many bad lines, of so large a share, and the file is refused

@@ -7,7 +7,8 @@ import itertools
 import re
 from typing import NamedTuple
 
-from data_prep.words.names import ROLE_OF, plain
+from data_prep.words.names import plain
+from data_prep.words.said import ROLE_OF
 
 WORDS = {  # of templates alone; in a plain text they can begin any line
     **dict.fromkeys("instruction instrução instrucción input entrada prompt context contexto".split(), "human"),

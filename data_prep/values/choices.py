@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from data_prep.values.strict import Unreadable, from_literal, is_count, is_missing, mark_of, number_text
 from data_prep.words import alphabets
-from data_prep.words.names import BLANK_OPTION, LETTERS, OPTION_LETTERS, OPTION_MARKS, OPTION_TEXTS, plain, without_language
+from data_prep.words.names import LETTERS, OPTION_LETTERS, OPTION_MARKS, OPTION_TEXTS, plain, without_language
+from data_prep.words.said import BLANK_OPTION
 
 
 class Option(NamedTuple):

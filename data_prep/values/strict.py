@@ -6,7 +6,7 @@ import math
 import re
 
 from data_prep.common.once import RepeatedName, load_json
-from data_prep.words.names import MARKS, MISSING
+from data_prep.words.said import MARKS, MISSING
 
 
 class Unreadable(ValueError):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from data_prep.templates.marks import marked_turns
 from data_prep.values.strict import Unreadable, from_literal, is_missing, text_of
-from data_prep.words.names import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, plain, side_named
+from data_prep.words.names import plain
+from data_prep.words.said import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, side_named
 
 SPEAKER = re.compile(
     r"^\s*(?:(?:\*\*|__)\s*)?"

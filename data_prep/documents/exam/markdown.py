@@ -12,7 +12,7 @@ from data_prep.tables.records import Bad
 from data_prep.tables.unpack import suffix_of, whole_text
 from data_prep.values.choices import LINE, split_stem
 from data_prep.values.strict import is_count
-from data_prep.words.names import ANNULLED
+from data_prep.words.said import ANNULLED
 
 QUESTION_HEAD = re.compile(r"^(?:#{1,6}[ \t]*|\*\*[ \t]*)(?:Quest[ãa]o|Question|Pregunta)[ \t]+(\d+)\b[^\n]*$", re.M | re.I)
 KEY_LINE = re.compile(

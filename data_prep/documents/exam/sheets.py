@@ -8,8 +8,9 @@ from typing import NamedTuple
 from data_prep.documents.exam.files import EXAM_NAME, KEY_NAME
 from data_prep.tables.records import LOOKED_AT, Bad
 from data_prep.values.strict import is_missing
-from data_prep.words.names import ANNULLED, OF_A_MODEL, words_of
+from data_prep.words.names import OF_A_MODEL, words_of
 from data_prep.words.phrases import ITEM_NUMBER, meanings
+from data_prep.words.said import ANNULLED
 
 LETTER = re.compile(r"\(?[A-Ja-j]\)?")
 SHEET = r"(?:sheet|planilha|folha|hoja|aba|tab) ?\d*"
