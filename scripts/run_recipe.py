@@ -12,7 +12,7 @@ Input   a folder with recipe.yaml: `title`; `stages`, a list of {name, command, 
         and their values (a list: names of the same data, tried in turn; a mapping: a value for each `settings`);
         `rehearsal`, the values that --rehearse takes instead; `seeds`; `extends`, a folder whose recipe this one changes.
         In commands and paths {name} is a variable, {recipe} that folder and {out} the output folder. A stage whose `when`
-        comes out empty is left out. A relative path starts at the project's root.
+        comes out empty, or as no or false, is left out. A relative path starts at the project's root.
 Output  what the stages write; manifest.json (command, time, peak memory, the GPUs' energy where they count it, versions and
         hashes of every stage, the commit of every hub id); logs/STAGE.log (what it printed); previous/ (what a stage run
         again had written before); seeds/SEED/ (the further seeds).
@@ -38,7 +38,7 @@ from typing import ClassVar
 
 from chain import estimate, hub, process, records
 from chain.fingerprint import Fingerprint, fingerprint, why_run
-from chain.recipe import Recipe, command_args, read
+from chain.recipe import Recipe, command_args, read, text_of
 from chain.stages import Stage
 from common import runs
 from common.arguments import parse_args
@@ -61,7 +61,7 @@ class Args:
     """where the stages write; without it runs/NAME, or runs/NAME-rehearsal"""
     rehearse: bool = False
     """run every stage with a tiny random model and a few rows: proves that the chain works, says nothing of scores"""
-    variables: dict[str, str | int | float] = field(default_factory=dict)
+    variables: dict[str, str | int | float | bool | list | dict | None] = field(default_factory=dict)
     """values for the recipe's variables, for instance '{model: Qwen/Qwen3-0.6B}'"""
     seeds: int | list[int] = 0
     """train and score with so many seeds, or with these, for instance '[1, 2, 3]'; 0: as the recipe says, else one"""
@@ -82,6 +82,11 @@ class Args:
         found = []
         if not (Path(self.recipe) / "recipe.yaml").is_file():
             found.append(f"recipe: {self.recipe} holds no recipe.yaml; recipes/ has the ready ones")
+        found += [
+            f"variables: {name}: {value} is a list; name one file, or a folder with all of them"
+            for name, value in self.variables.items()
+            if isinstance(value, list)
+        ]
         if isinstance(self.seeds, int) and self.seeds < 0:
             found.append(f"seeds: {self.seeds} is no number of seeds")
         if self.tokens_per_second is not None and self.tokens_per_second <= 0:
@@ -115,7 +120,7 @@ def prepare(args: Args, folder: Path, out: Path) -> Run:
     if args.update_hub:
         manifest.revisions, manifest.chosen = {}, {}
     chooser = hub.Chooser(manifest.chosen, manifest.revisions, {}, [], [])
-    recipe = read(folder, out, args.rehearse, {k: str(v) for k, v in args.variables.items()}, args.seeds, chooser)
+    recipe = read(folder, out, args.rehearse, {k: text_of(v) for k, v in args.variables.items()}, args.seeds, chooser)
     said, problems = hub.check(recipe, manifest.revisions, {p for s in recipe.stages for p in s.outputs})
     problems = [*chooser.problems, *problems]
     manifest.chosen = chooser.chosen

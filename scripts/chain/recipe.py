@@ -8,6 +8,8 @@ output folder.
 
 import functools
 import itertools
+import json
+import os
 import re
 import shlex
 import sys
@@ -24,6 +26,7 @@ from data_prep.common.once import load_yaml
 
 KEYS = {"title", "extends", "variables", "rehearsal", "stages", "seeds"}
 STAGE_KEYS = {"name", "command", "inputs", "outputs", "when"}
+LEAVES_OUT = ("", "no", "false", "off", "none", "null", "não", "0")  # of `when`: YAML's own words for no, as text or read
 FOLDERS = ("models", "runs", "recipes", "data", "scripts", "data_prep")  # of the project: what lies in one is no hub id
 ENDINGS = tuple(".jsonl .json .csv .tsv .txt .yaml .yml .gguf .parquet .xlsx .pdf".split())
 
@@ -108,7 +111,16 @@ def choose_values(source: Source, path: Path, rehearse: bool, variables: dict, c
         has = ", ".join(source.variables) or "none"
         raise UserError(f"{path}: there is no variable {', '.join(unknown)}; it has {has}")
     values = {k: by_settings(k, v, values, path) if isinstance(v, dict) else v for k, v in values.items()}
-    return {k: str(choose(k, [str(v) for v in value])) if isinstance(value, list) else str(value) for k, value in values.items()}
+    return {
+        k: str(choose(k, [str(v) for v in value])) if isinstance(value, list) else text_of(value) for k, value in values.items()
+    }
+
+
+def text_of(value) -> str:
+    """A variable's value as it stands in a command: YAML's words for yes and no, nothing for null, a mapping as JSON."""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def by_settings(name: str, value: dict, values: dict, path: Path):
@@ -152,7 +164,7 @@ def read(
         if wrong := wrong_kinds(raw):
             problems.append(f"{where}: {wrong}")
             continue
-        if not fill(raw.get("when", "always"), places):
+        if fill(raw.get("when", "always"), places).strip().casefold() in LEAVES_OUT:
             left_out |= {Path(fill(p, places)) for p in raw.get("outputs", [])}
             continue
         stage = make_stage(raw, places, source.folders)
@@ -193,6 +205,24 @@ def wrong_kinds(raw: dict) -> str:
     return "; ".join(found)
 
 
+def words_of(command: str, values: dict[str, str]) -> list[str]:
+    """A command's words, filled in after they are told apart, so that a path with spaces stays one.
+
+    A variable that stands for itself may bring several words (flags, file names), unless it is the name of a file or folder.
+    """
+
+    def bring(hit: re.Match) -> str:
+        value = values.get(hit[1], hit[0])
+        return shlex.quote(value) if hit[1] in ("out", "recipe") or os.path.exists(value) else value
+
+    for _ in range(3):
+        command = re.sub(r"(?<!\S)\{(\w+)\}(?!\S)", bring, command)
+    try:
+        return [fill(word, values) for word in shlex.split(command)]
+    except ValueError as error:
+        raise UserError(f"{' '.join(command.split())[:200]}: {error}") from None
+
+
 def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
     """A stage of recipe.yaml, filled in; a file of {recipe} that is not there is looked for in what the recipe extends."""
 
@@ -203,7 +233,7 @@ def make_stage(raw: dict, values: dict[str, str], folders: list[Path]) -> Stage:
             return word
         return next((str(p) for folder in folders[1:] if (p := folder / word[len(f"{folders[0]}/") :]).exists()), word)
 
-    command = [place(word) for word in shlex.split(fill(raw["command"], values))]
+    command = [place(word) for word in words_of(raw["command"], values)]
     named = [value for flag, value in itertools.pairwise(command) if flag == "--config"]
     inputs = [place(fill(p, values)) for p in raw.get("inputs", [])]
     return Stage(

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+import run_recipe
 from chain import estimate
 from chain import recipe as recipes
 from common import models
+from common.errors import UserError
 from conftest import OWN_ROWS, ROOT, run_script
 from training import adapters, memory, peak
 
@@ -142,6 +144,42 @@ def nvmlDeviceGetTotalEnergyConsumption(card):
     run_script("scripts/run_recipe.py", recipe.folder, "--output_dir", recipe.folder / "out", env=env)
     stages = json.loads((recipe.folder / "out/manifest.json").read_text())["stages"]
     assert [s["energy_wh"] for s in stages] == [2.0, 2.0]
+
+
+def test_folders_and_files_with_spaces_are_one_word_and_flags_are_several(tmp_path):
+    """A file's name with spaces had been two files, an output folder with spaces two words of every command."""
+    folder, out, rows = tmp_path / "minha receita", tmp_path / "saída d'água", tmp_path / "prova 2024.csv"
+    folder.mkdir()
+    rows.touch()
+    (folder / "recipe.yaml").write_text("""
+variables: {rows: none.csv, fields: "{}", flags: "--limit 6 --data {out}/x.jsonl"}
+stages:
+  - name: a
+    command: python data_prep/prepare.py {rows} --fields '{fields}' --output_dir {out}/a
+    inputs: ["{rows}"]
+    outputs: ["{out}/a"]
+  - {name: b, command: "python scripts/evaluate.py --model m --output_dir {out} {flags}"}
+""")
+    given = {"rows": str(rows), "fields": "{question: a pergunta}"}
+    first, second = recipes.read(folder, out, variables=given).stages
+    assert first.command[2:] == [str(rows), "--fields", "{question: a pergunta}", "--output_dir", f"{out}/a"]
+    assert second.command[4:] == ["--output_dir", str(out), "--limit", "6", "--data", f"{out}/x.jsonl"]
+    with pytest.raises(UserError, match="No closing quotation"):
+        recipes.read(folder, out, variables=given | {"flags": "--limit '6"})
+
+
+@pytest.mark.parametrize("value", ["no", "", "false", '"no"', "null", "Não"])
+def test_no_leaves_a_stage_out_and_is_no_other_value(recipe, value):
+    """jsonargparse gave `no`, null and a mapping the whole text of --variables as their value: the stage ran."""
+    path = recipe.folder / "recipe.yaml"
+    path.write_text('variables: {beside: "yes", more: ""}' + path.read_text() + '    when: "{beside}"\n')
+    assert ran(recipe("--variables", f"{{beside: {value}, more: 1}}")) == ["a.txt"]
+
+
+def test_variables_on_the_command_line_are_what_was_written(recipe):
+    args = run_recipe.parse_args(run_recipe.Args, "", [str(recipe.folder), "--variables", "{a: yes, b: {c: d e}, f: , g: 7}"])
+    assert [recipes.text_of(value) for value in args.variables.values()] == ["true", '{"c": "d e"}', "", "7"]
+    assert "name one file" in recipe("--variables", "{beside: [a, b]}", code=2).stderr
 
 
 def test_broken_chain_is_told_before_anything_runs(recipe):
