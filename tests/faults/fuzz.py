@@ -25,11 +25,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="a target, of the clock")
     parser.add_argument("--runs", type=int, default=sys.maxsize, help="at most so many executions a target")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="targets whose name holds this")
+    parser.add_argument("--only", default="", help="the target of this name, or those whose names hold it")
     args = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as folder:
-        for target in (t for t in targets(Path(folder)) if args.only in t.name):
+        every = targets(Path(folder))
+        for target in [t for t in every if t.name == args.only] or [t for t in every if args.only in t.name]:
             end = time.monotonic() + args.seconds
             while time.monotonic() < end and target.tried < args.runs and len(target.failed) < 20:
                 target.once(random.Random(f"{args.seed} {target.name} {target.tried}"))
