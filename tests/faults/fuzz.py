@@ -29,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as folder:
-        every = targets(Path(folder))
+        every = list(targets(Path(folder)))
         for target in [t for t in every if t.name == args.only] or [t for t in every if args.only in t.name]:
             end = time.monotonic() + args.seconds
             while time.monotonic() < end and target.tried < args.runs and len(target.failed) < 20:
