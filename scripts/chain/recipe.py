@@ -183,6 +183,9 @@ def read(
                 if other != stage.name and (place in (whole := Path(output).resolve()).parents or whole in place.parents)
             ]
         lacking += inputs_lacking(stage, made, left_out)
+        if Path(stage.script).name == "report.py" and not Path(compared := f"{out}/comparison").exists():
+            if not is_made(compared, made):
+                problems.append(f"{where} ({stage.name}): report.py reads {compared}, which no earlier stage writes")
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
     if problems := problems + missing_inputs(lacking, values, path):

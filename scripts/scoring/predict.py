@@ -8,11 +8,14 @@ import time
 import zlib
 from pathlib import Path
 
+from common.errors import UserError
 from common.files import reading, whole_lines, write_text
 from scoring import answers, measures, refusals, tasks
 from scoring.outputs import plain
 
 from data_prep.chat_template import to_messages
+
+PROBE = 32  # tokens of a prompt that are looked at before all
 
 
 def make_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
@@ -219,6 +222,18 @@ def cut_batches(engine, fits: list[int], prompts, beside: dict[int, int], protoc
     return [[fits[j] for j in batch] for batch in make_batches(cost, args.batch_tokens)]
 
 
+def check_numbers(engine, prompt: list) -> None:
+    """Raises UserError for a model whose probabilities are no numbers: it would be scored, with nothing right."""
+    if getattr(engine, "concurrency", 0):
+        return  # a server's; it gives none of a prompt
+    ids = prompt[:PROBE] or [engine.first_token, *engine.option("0 1 2 3")]
+    if not math.isfinite(sum(engine.token_nats(ids))):
+        raise UserError(
+            f"model: {engine.name} gives probabilities that are no numbers ({engine.precision}): its weights are broken, or too "
+            "large for 16 bits (then --dtype float32 gives numbers)"
+        )
+
+
 def show_progress(what: str, records: list[dict], rows: int, task: str, left: float) -> None:
     """A line of how far it is; `task` is empty where nothing is right or wrong yet, `left` is in seconds."""
     right = f", {sum(r['correct'] for r in records)} of them {tasks.CALLED.get(task, 'right')}" if task else ""
@@ -234,6 +249,7 @@ def run_batches(
     if fits:
         windowed = int(min(args.max_length, engine.window)) + 1
         engine.reserve(windowed if protocol == "perplexity" else max(len(prompts[i]) + beside[i] for i in fits))
+        check_numbers(engine, prompts[fits[0]])
         if protocol in tasks.LIKELIHOOD:
             turned = (tasks.rotated(rows[i], by) for i in fits for by in range(1, args.permutations))
             more = [engine.encode(tasks.messages_of(row, shots)) for row in turned]

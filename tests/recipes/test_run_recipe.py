@@ -168,6 +168,20 @@ stages:
         recipes.read(folder, out, variables=given | {"flags": "--limit '6"})
 
 
+def test_a_page_without_the_comparison_that_it_reads_is_told_before_anything_runs(tmp_path):
+    """It was told by the last stage, after hours, in words that blamed the run."""
+    text = """
+stages:
+  - {name: a, command: "python scripts/compare.py {out}/x {out}/y --output_dir {out}/comparação", outputs: ["{out}/comparação"]}
+  - {name: b, command: "python scripts/report.py --run {out}"}
+"""
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"stage 2 \(b\): report.py reads .*/comparison, which no earlier stage writes"):
+        recipes.read(tmp_path, tmp_path / "out")
+    (tmp_path / "recipe.yaml").write_text(text.replace("comparação", "comparison"))
+    assert len(recipes.read(tmp_path, tmp_path / "out").stages) == 2
+
+
 @pytest.mark.parametrize("value", ["no", "", "false", '"no"', "null", "Não"])
 def test_no_leaves_a_stage_out_and_is_no_other_value(recipe, value):
     """jsonargparse gave `no`, null and a mapping the whole text of --variables as their value: the stage ran."""

@@ -421,6 +421,19 @@ def test_scores_that_are_no_numbers_are_an_invalid_answer():
     assert found["n_invalid"] == 1 and found["accuracy"] == 0.5 and sum(b["n"] for b in found["calibration"]["bins"]) == 1
 
 
+@pytest.mark.parametrize("protocol", ["letter", "generate"])
+def test_a_model_whose_weights_are_no_numbers_is_no_model_that_knows_nothing(engine, monkeypatch, mcq, tmp_path, protocol):
+    """It was scored, 0 % with exit code 0: float16 overflows on a T4, a training went wrong."""
+    weights = engine.model.model.norm.weight.data
+    before = weights[0].clone()
+    weights[0] = float("inf")
+    try:
+        with pytest.raises(UserError, match="no numbers"):
+            here(monkeypatch, engine, *command("models/tiny-qwen3", mcq, tmp_path / "e", "--protocol", protocol))
+    finally:
+        weights[0] = before
+
+
 def test_precision_and_recall_have_intervals():
     records = [{"gold": g, "prediction": p} for g, p in [("a", "a")] * 8 + [("a", "b")] * 2 + [("b", "a")] * 2 + [("c", None)]]
     found = measures.classes(records)["per_class"]
