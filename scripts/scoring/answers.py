@@ -14,7 +14,8 @@
   5 a letter that opens the text, set off by ")", ".", ":", "-" or a line's end; a list of several options is no answer
   6 the one line that is an option's letter and text, after a colon
   7 one single letter that stands by itself; "vitamin C", "B cells" and the words "A" and "E" are not letters
-  8 the text of exactly one option, in the first or the last sentence of a text that is not broken off
+  8 the text of exactly one option, in the first or the last sentence of a text that is not broken off; numbers count whole
+    ("2.5 mg" is not "5 mg"); then "yes", "no" and the like where they open the text
 `capitulo_letter` is the case study's own rule, kept with its faults for comparison: the first A to E anywhere.
 
 By hand: what evaluation harnesses bring are single patterns for one prompt of their own ("The answer is (X)").
@@ -67,6 +68,13 @@ ITEM = re.compile(
 OPENING = re.compile(
     r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+(?!\w)|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
     r"\s+(?=\S))"
+)
+# "A: 10%, B: 70%": how sure it is of each letter.
+SHARE = re.compile(r"(?<!\w)[\(\[]?([A-J])[\)\]]?\s*(?:[:=–—-]\s*|\()\s*(\d{1,3}(?:[.,]\d+)?)\s*%")
+LETTERS_ONLY = re.compile(r"[^\w\n]*(?:[A-J][^\w\n]+)+[A-J]?[^\w\n]*")
+# Options that answer whether: what opens with one has said it, whatever follows.
+WHETHER = re.compile(
+    r"(?:sim|não|yes|no|sí|true|false|verdadeir[oa]|fals[oa]|cierto|correto|incorreto|correct|incorrect)\Z", re.I
 )
 # A letter that is a word by itself.
 LONE = re.compile(r"(?<![\w'’-])([\(\[\"'“‘]?)([A-Ja-j])(?!\w|['’]\w|-\w)")
@@ -142,12 +150,39 @@ def _by_list(text: str, options: dict[str, str]) -> str | None:
     return right[0] if len(right) == 1 and len(verdicts) > 1 else None
 
 
+def _by_shares(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
+    """Whether several letters have a percentage each, which is no option's own text, and the letter with the largest."""
+    shares = {hit[1]: float(hit[2].replace(",", ".")) for hit in SHARE.finditer(text) if hit[1] in options}
+    if len(shares) < 2 or any(re.search(r"\d\s*%", options[letter]) for letter in shares):
+        return False, None
+    best = [letter for letter, value in shares.items() if value == max(shares.values())]
+    return True, best[0] if len(best) == 1 else None
+
+
+def _whether(text: str, options: dict[str, str]) -> str | None:
+    """The option yes, no, true or false that opens a text, set off from what follows."""
+    opens = [key for key, option in options.items() if WHETHER.match(option.strip()) and own_end(text, option)]
+    return opens[0] if len(opens) == 1 and re.match(r"\s*(?:[.,;:!\n–—-]|$)", text[own_end(text, options[opens[0]]) :]) else None
+
+
+def _only_options(text: str, options: dict[str, str]) -> bool:
+    """Whether a text is several options with their own texts and nothing else, on one line or many."""
+    at, seen = 0, set()
+    while mark := re.compile(r"[^\w(\[]*[\(\[]?([A-J])[\)\].:-]+").match(text, at):
+        if mark[1] not in options or not (own := own_end(text[mark.end() :], options[mark[1]])):
+            return False
+        at, seen = mark.end() + own, {*seen, mark[1]}
+    return len(seen) > 1 and not re.search(r"\w", text[at:])
+
+
 def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     """Whether a letter opens the text, and which; a list of options is none."""
     start = OPENING.match(text)
     letter = start[1].upper() if start else ""
     if letter not in options:
         return False, None
+    if (LETTERS_ONLY.fullmatch(text) and len(set(LONE.findall(text))) > 1) or _only_options(text, options):
+        return True, None
     rest = text[start.end(1) :]
     said = same(rest.split("\n")[0])
     if said != same(options[letter]) and said in [same(option) for key, option in options.items() if key != letter]:
@@ -259,7 +294,8 @@ def extract(output: str, options: dict[str, str]) -> str | None:
         return answer
     text = ANSWER_MARK.sub(" ", text).strip()
     if not all(len(key) == 1 for key in options):
-        return by_text(text, options, True) or _by_cue(text, options) or by_text(text, options, False)
+        named = by_text(text, options, True) or _by_cue(text, options) or by_text(text, options, False)
+        return named or _whether(text, options)
     if len(same(text)) > 1 and (exact := by_text(text, options, True)):
         return exact
     return _by_letter(text, options)
@@ -271,6 +307,9 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
     final, strong, weak = named_by(phrases, text, options)
     if named := final or own_lines(strong, text, options) or strong:
         return agreed(named, text)
+    shared, likeliest = _by_shares(text, options)
+    if shared:
+        return likeliest
     opens, opening = _by_opening(text, options)
     if one := _by_list(text, options):
         return one if opening in (None, one) else None
@@ -281,7 +320,7 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
     if one := _by_line(text, options):
         return one
     found, answer = _by_itself(text, options, phrases)
-    return answer if found else _concluded(text, options)
+    return answer if found else _concluded(text, options) or _whether(text, options)
 
 
 def capitulo_letter(output: str) -> str | None:

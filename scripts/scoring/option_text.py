@@ -11,6 +11,14 @@ DENIAL = (
 # What denies the option's text that follows.
 NOT_TEXT = re.compile(r"\b(?:not|never|não|nao|nunca|nem|except|exceto|excepto|salvo)(?: (?:a|an|the|o|la|el))?$")
 
+# What makes a number before or after it another one: "2.5 mg" is not "5 mg", nor are "2-5 mg", "2 to 5 mg", "-5 mg" and ">5 mg".
+PART_BEFORE = re.compile(r"\d(?:[.,/:·]|\s?[–—−-]\s?|\s+(?:to|and|or|a|e|ou|y|o|até|hasta)\s+)$|(?:^|[\s(=:])[−-]$", re.I)
+PART_AFTER = re.compile(r"(?:[.,/:·](?=\d)|\s?[–—−-]\s?(?=\d)|\s+(?:to|a|até|hasta)\s+(?=\d))", re.I)
+SIGN = re.compile(r"(<=|>=|[<>≤≥±])\s*=?\s*$")
+SIGNS = {"<=": "≤", ">=": "≥"}
+# What may stand between two digits; any of one line is as good as another: "1,5" and "1.5", "1, 2" and "1,2".
+ALIKE = (".,·;", "–—−-", "/:")
+
 
 def same(text: str) -> str:
     """Text for comparing: lower case, no accents dropped, runs of anything but letters and digits as one space."""
@@ -22,9 +30,9 @@ def by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
     said = f" {same(text)} "
     there = {key: f" {same(value)} " for key, value in options.items() if same(value)}
     if whole:
-        found = [key for key, value in there.items() if value == said]
+        found = [key for key, value in there.items() if value == said and not other_number(text, options[key])]
     else:
-        hit = {key: value for key, value in there.items() if value in said}
+        hit = {key: value for key, value in there.items() if value in said and not other_number(text, options[key])}
         found = [key for key, value in hit.items() if not any(value in other and value != other for other in hit.values())]
         around = {key: said.partition(there[key]) for key in found}
         found = [
@@ -35,11 +43,48 @@ def by_text(text: str, options: dict[str, str], whole: bool) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def other_number(text: str, option: str) -> bool:
+    """Whether the option's words, wherever they stand in a text, are a part of another number, or have another sign."""
+    if not re.search(r"\d", option):
+        return False
+    own, found = _sign(option[: re.search(r"\w", option).start()]), False
+    for hit in _words(option).finditer(text):
+        before, said, after = text[max(0, hit.start() - 20) : hit.start()], hit.group(), text[hit.end() : hit.end() + 20]
+        found = (
+            (option[:1] not in "-−" and PART_BEFORE.search(before))
+            or _sign(before) not in ("", own)
+            or PART_AFTER.match(after)
+            or any(a and b and a != b for a, b in zip(_joints(said), _joints(option), strict=False))
+        )
+        if not found:
+            return False
+    return bool(found)
+
+
+def _sign(before: str) -> str:
+    """The sign of comparison that a text ends with."""
+    hit = SIGN.search(before)
+    return SIGNS.get(hit[1], hit[1]) if hit else ""
+
+
+def _joints(text: str) -> list[str]:
+    """What stands between digits of a text, place by place; empty for what is none of ALIKE."""
+    found = [re.sub(r"[\s\w]", "", gap) for gap in re.findall(r"(?<=\d)[\W_]+(?=\d)", text)]
+    return [next((kind for kind in ALIKE if gap and gap in kind), "") for gap in found]
+
+
+@functools.lru_cache(64)
+def _words(option: str) -> re.Pattern:
+    """An option's words, whatever stands between them, anywhere in a text."""
+    return re.compile(r"(?<!\w)" + r"[\W_]+".join(map(re.escape, same(option).split())) + r"(?!\w)", re.I)
+
+
 @functools.lru_cache(64)
 def _pattern(option: str) -> re.Pattern:
     """An option's words, whatever stands between them; nothing where it has none."""
     words = r"[\W_]+".join(map(re.escape, same(option).split()))
-    return re.compile(rf"[\W_]*{words}(?!\w)" if words else "(?!)", re.I)
+    ends = r"(?!\w|[.,/:]\d)" if words[-1:].isdigit() else r"(?!\w)"  # "10.5" does not begin with 10
+    return re.compile(rf"[\W_]*{words}{ends}" if words else "(?!)", re.I)
 
 
 def own_end(rest: str, option: str) -> int:

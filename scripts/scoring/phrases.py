@@ -19,16 +19,16 @@ FILLER = (
 # The three kinds of phrases, the strongest first.
 FINAL = r"\b(?:final[ _]answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
-    r"(?:(?<!不)(?:答案|选择|选|正解|答え|정답)(?:应该|应当|应)?(?:是|为|は|은|는)?|\b(?:answer|answers|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
+    r"(?:(?<!不)(?:答案|选择|选|正解|答え|정답)(?:应该|应当|应)?(?:是|为|は|은|는)?|\b(?:answer|answers|ans\b\.?|resp\b\.?|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
     r"escolho|escolheria|marco|marcaria|assinalo|assinale|elijo|escojo|selecciono|sino|mas sim|e sim|but rather|"
-    r"choose|select|pick|go with|"
+    r"choose|select|pick|go with|minha (?:escolha|opção)|my choice|mi elección|"
     r"(?:correct|right|best|most appropriate|most likely) (?:answer|option|choice|alternative|one|letter)|"
     r"(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|afirmativa|melhor alternativa|melhor opção|mejor opción) "
     r"(?:mais |más )?(?:correc?ta|certa|adequada|adecuada|provável|probable|apropriada|apropiada|indicada)|correta|correto|"
     r"correcta|correcto|certa|"
     r"restando|resta|queda(?= la\b)|me quedo con|sobra|sobrando|restou|ficamos com|fico com|leaving|leaves|"
     r"we are left with|only remaining(?: option)?|"
-    r"(?:therefore|thus|hence|so|portanto|logo|então|assim),? (?:it is|it's|é)?))"
+    r"(?:therefore|thus|hence|so|portanto|logo|então|assim|por (?:lo )?tanto|así que),? (?:it is|it's|é|es)?))"
 )
 WEAK = r"(?:选项|\b(?:alternativa|opção|opcao|opción|opcion|option|choice|alternative|letra|letter|item)\b)"
 CUES = [re.compile(rf"(?:{kind}){FILLER}{LETTER}", re.I) for kind in (FINAL, STRONG, WEAK)]
@@ -36,8 +36,9 @@ CUES = [re.compile(rf"(?:{kind}){FILLER}{LETTER}", re.I) for kind in (FINAL, STR
 CALLED_RIGHT = re.compile(
     rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|a|la|the)\s+){LETTER}"
     r"(?!\s+(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|option|choice|answer)\b)\s*(?:[^.\n]{0,60}?\s)??"
-    r"(?:is|é|está|esta|es)\s+(?:the |a |o |la |el )?(?:\w+ )?(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|"
-    r"alternativa)\b(?! (?:em|ao|in|that|que)\b)",
+    r"(?:(?:is|would be|é|está|esta|es|seria|sería)\s+(?:the |a |o |la |el )?(?:\w+ )?(?:correct|right|best|correc?ta|certa|"
+    r"answer|resposta|respuesta|alternativa)\b(?! (?:em|ao|in|that|que)\b)|(?:fits best|best fits)\b|"
+    r"(?:é|es)\s+(?:a|la)\s+(?:alternativa|opção|opción|resposta|respuesta)\s+que\s+(?:melhor|mais|mejor|más)\b)",
     re.I,
 )
 # "a hipótese é a B) asma", where the option's own text follows.
@@ -68,7 +69,7 @@ VERDICT = re.compile(r"(?:corre|cert)\w+\W*\n", re.I)  # "... correta.", at whos
 # "Neither A nor B is correct", "A is partially correct".
 NOT_WHOLLY = re.compile(r"\b(?:neither|nor|none|nem|nenhuma?|ni|ningun[oa]?|partially|partly|parcialmente|em parte)\b", re.I)
 # ... where "Therefore B" is no phrase of its own, but a step of an argument.
-THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim)\b", re.I)
+THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim|por (?:lo )?tanto|así que)\b", re.I)
 # "B is not", "B, C and D are clearly wrong", "B. Não é"; but not "B. Not ...", an option's text, nor "is not the only option".
 DENIED_AFTER = re.compile(
     r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never|no|tampoco)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem|y|o|ni)\s*[\(\[]?(?-i:[A-J])[\)\]]?){0,9}"

@@ -155,6 +155,77 @@ def test_a_table_of_real_and_nasty_outputs_is_read_without_a_wrong_letter():
     assert len(unread) <= 0.03 * len(named), unread
 
 
+DOSES = {"A": "< 130/80 mmHg", "B": "5 mg", "C": "0.5 mg", "D": "150 mmHg"}
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("The dose is 2.5 mg.", None),
+        ("A dose é de 1,5 mg.", None),
+        ("10.5 mg", None),
+        ("2-5 mg", None),
+        ("2 a 5 mg", None),
+        ("5 mg a 10 mg", None),
+        ("-5 mg", None),
+        ("> 130/80 mmHg", None),
+        ("≥ 150 mmHg", None),
+        ("\\boxed{2.5 mg}", None),
+        ("5 mg", "B"),
+        ("- 5 mg", "B"),
+        ("0,5 mg", "C"),
+        ("<130/80 mmHg", "A"),
+        ("Com 150 mmHg.", "D"),
+    ],
+)
+def test_a_number_in_an_answer_counts_whole(output, expected):
+    """ "2.5 mg" had been read as the option "5 mg", "> 130/80" as "< 130/80"."""
+    assert answers.extract(output, DOSES) == expected
+
+
+def test_numbers_of_a_list_are_told_from_decimals_by_their_words():
+    lists = {"A": "1, 2 e 3", "B": "1,2,4", "C": "10", "D": "> 140/90", "E": "140/90"}
+    found = [answers.extract(text, lists) for text in ("1,2 e 3", "1, 2, 4", "Answer: 10.5", "Answer: 10.", "> 140/90")]
+    assert found == ["A", "B", None, "C", "D"]
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("A: 10%, B: 70%, C: 10%, D: 10%", "B"),
+        ("A - 10%\nB - 70%\nC - 10%\nD - 10%", "B"),
+        ("B (80%), C (15%), A (5%)", "B"),
+        ("A: 25%, B: 25%, C: 25%, D: 25%", None),
+        ("A. B. C. D.", None),
+        ("Ans. is 'c' i.e., Warfarin", "C"),
+        ("Resp. C", "C"),
+        ("Not A (no fever), not B. C fits best.", "C"),
+        ("B é a alternativa que melhor responde à questão.", "B"),
+        ("La A no es correcta. La B tampoco. Por tanto la C.", "C"),
+        ("Primeiro, A: cedo demais. Segundo, B: confirma. Assim, minha escolha: B.", "B"),
+    ],
+)
+def test_shares_of_letters_and_more_ways_to_name_one(output, expected):
+    assert answers.extract(output, OPTIONS) == expected
+
+
+def test_percentages_that_are_the_options_own_are_no_shares():
+    options = {"A": "10%", "B": "70%", "C": "20%"}
+    assert answers.extract("A: 10%, B: 70%, C: 20%", options) is None
+    assert answers.extract("C: 20%", options) == "C"
+    assert (
+        answers.extract("A) Aspirin, B) Vitamin B12, C) Warfarin, D) Heparin", OPTIONS) is None
+    )  # the options again, in one line
+    assert answers.extract("C) Warfarin, not A) Aspirin", OPTIONS) == "C"
+
+
+def test_yes_or_no_that_opens_an_answer_is_the_answer():
+    said = {"A": "Sim", "B": "Não"}
+    texts = ("Sim, pois ela não tem contraindicação.", "Não. Sim seria sem o sangramento.", "No caso, sim ou não?")
+    assert [answers.extract(text, said) for text in texts] == ["A", "B", None]
+    assert answers.extract("Não, pois sim seria outro caso.", {label: label for label in ("Sim", "Não")}) == "Não"
+
+
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
