@@ -158,6 +158,9 @@ def named(args: Args) -> str:
 # ---------------------------------------------------------------------------------------------- who answers and marks
 
 
+JUDGED = "judge.partial.jsonl"
+
+
 def judge_sha256(args: Args) -> str:
     """Who marks, and beside whose answers: marks of two judges do not compare."""
     against = Path(args.judge_against, "predictions.jsonl") if args.judge_against else None
@@ -167,9 +170,10 @@ def judge_sha256(args: Args) -> str:
 
 def judge_answers(args: Args, asked: Asked, records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
     """The records with the judge's marks, and metrics.json's `judge`."""
+    judge_file = output_dir / JUDGED
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
     judging = judge.Judge(
-        load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens, args.judge_model
+        load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens, args.judge_model, judge_file
     )
     marked = judge.mark_all(judging, {row["id"]: row for row in asked.rows}, records, asked.others)
     found = {"judge": judge.summary(judging, marked, asked.rows, asked.marks)}
@@ -268,6 +272,7 @@ def score(args: Args, asked: Asked) -> None:
     settings = settings_of(args, asked)
     partial = output_dir / "predictions.partial.jsonl"
     if check_folder(output_dir, settings):
+        (output_dir / JUDGED).unlink(missing_ok=True)
         partial.unlink(missing_ok=True)  # killed between the last two steps
         print(f"already done: {output_dir}")
         return summary.show(read_json(output_dir / "metrics.json"))
@@ -321,6 +326,7 @@ def score(args: Args, asked: Asked) -> None:
     )
     write_json(output_dir / "metrics.json", metrics)
     partial.unlink()
+    (output_dir / JUDGED).unlink(missing_ok=True)
     summary.show(metrics)
     print(f"done: {output_dir} (metrics.json, predictions.jsonl)")
 

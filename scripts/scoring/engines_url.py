@@ -101,12 +101,15 @@ class Url:
         import openai
 
         try:
-            return self.client.chat.completions.create(model=self.served, messages=messages, **how).choices[0]
+            answer = self.client.chat.completions.create(model=self.served, messages=messages, **how)
+            if not getattr(answer, "choices", None):  # a page, an error with status 200
+                raise ValueError(f"no answer, but {str(answer)[:120]!r}")
+            return answer.choices[0]
         except openai.APIStatusError as error:
             if error.status_code in (400, 413) and TOO_LONG.search(str(error)):
                 return None
             reason = f"HTTP {error.status_code} {' '.join(str(error).split())[:200]}"
-        except (openai.OpenAIError, IndexError, TypeError, ValueError) as error:
+        except (openai.OpenAIError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise UserError(
             f"model: {self.address} does not answer ({reason}); what was scored is kept: start the same command again to go on"

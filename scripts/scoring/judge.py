@@ -13,10 +13,15 @@ answer count as one, their mean), agreement is Cohen's kappa with a bootstrap in
 """
 
 import json
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.errors import UserError
+from common.files import reading, whole_lines, write_text
+from common.hashes import text_sha256
 from scoring.evaluations import model_name
 from scoring.outputs import plain
 from scoring.predict import make_batches
@@ -68,6 +73,10 @@ class Judge:
     batch_tokens: int = 2048
     served: str = "default"
     """its name at a server"""
+    kept: Path | None = None
+    """file of the replies so far, by the hash of what was asked: a judge may be paid for"""
+    reply: str = ""
+    """its last one, to be shown where none can be read"""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,15 +89,36 @@ class Judge:
         lengths = {i: len(p) for i, p in enumerate(prompts) if len(p) <= min(self.max_length, self.engine.window - NEW_TOKENS)}
         if len(lengths) < len(prompts):
             print(f"note: {len(prompts) - len(lengths)} of the judge's prompts are too long for it (--max_length)")
-        replies: list[str | None] = [None] * len(prompts)
+        known, keys = self.known(), [text_sha256(text) for text in texts]
+        replies: list[str | None] = [known.get(key) for key in keys]
+        lengths = {i: length for i, length in lengths.items() if replies[i] is None}
         if lengths:
             self.engine.reserve(max(lengths.values()) + NEW_TOKENS)
         fits = list(lengths)
         for batch in make_batches([lengths[i] + 64 for i in fits], self.batch_tokens):
             mine = [fits[j] for j in batch]
             for i, (reply, _) in zip(mine, self.engine.generate([prompts[i] for i in mine], NEW_TOKENS), strict=True):
-                replies[i] = reply
+                replies[i], self.reply = reply, reply or self.reply
+            self.keep({keys[i]: replies[i] for i in mine})
         return [read_object(reply) for reply in replies]
+
+    def known(self) -> dict[str, str]:
+        """The replies that an earlier start was given."""
+        if not self.kept:
+            return {}
+        lines = whole_lines(self.kept)
+        write_text(self.kept, b"".join(lines).decode())  # what a kill cut would stand before the next
+        with reading(self.kept):
+            return {row["asked"]: row["reply"] for row in map(json.loads, lines)}
+
+    def keep(self, replies: dict[str, str | None]) -> None:
+        """Append what can be read; the rest is asked for again."""
+        lines = [json.dumps({"asked": key, "reply": reply}) + "\n" for key, reply in replies.items() if read_object(reply)]
+        if self.kept:
+            with open(self.kept, "a", encoding="utf-8") as file:
+                file.write("".join(lines))
+                file.flush()
+                os.fsync(file.fileno())
 
 
 class Marks(NamedTuple):
@@ -199,6 +229,12 @@ def mark_all(judge: Judge, rows: dict, records: list[dict], others: dict) -> lis
         mark, details = marks.get(record["id"], Marks(None, []))
         done.append({**record, "judged": mark or 0.0, "judge_read": mark is not None, "judge_details": details})
         done[-1]["correct"] = (mark or 0.0) >= 0.5
+    if asked and all(marked.mark is None for marked in found):
+        said = " ".join(judge.reply.split())[:200]
+        raise UserError(
+            f"judge: {judge.name} gave no mark that can be read, so there is no score; its last reply: {said!r} (one that "
+            f"thinks needs more than its {NEW_TOKENS} tokens, or thinking switched off)"
+        )
     return done
 
 

@@ -360,6 +360,10 @@ def test_a_busy_server_is_asked_again_and_a_short_one_told_from_a_broken_one(ser
     server.answer = lambda body: (401, {"error": {"message": "wrong key"}})
     with pytest.raises(UserError, match="HTTP 401"):
         engine.generate([[{"role": "user", "content": "?"}]], 8)
+    for told in ("<html>please log in</html>", {"error": {"message": "quota"}}, {**reply("B")[1], "choices": []}):
+        server.answer = lambda body, told=told: (200, told)  # a page, an error that calls itself an answer: a traceback before
+        with pytest.raises(UserError, match="does not answer"):
+            engine.generate([[{"role": "user", "content": "?"}]], 8)
 
 
 def asked_by_letter(server, tmp_path, monkeypatch, top: list, name: str) -> dict:

@@ -116,6 +116,35 @@ def test_three_qualities_make_the_mark_of_a_row_without_rubric():
         assert judge.by_qualities(judge.read_object(bad)).mark is None
 
 
+RECORDS = [{"id": row["id"], "output": f"answer {row['id']}"} for row in ROWS]
+
+
+@pytest.mark.parametrize("said", ["<think>Let me see", "I cannot help with that.", "", '{"met": "yes"}'])
+def test_a_judge_that_cannot_be_read_at_all_gives_no_score(said):
+    """It was 0.0 of 100 with exit code 0, and two models judged so were equal."""
+    with pytest.raises(UserError, match="no mark that can be read"):
+        judge.mark_all(judge.Judge(Scripted(lambda text: said), "j"), {row["id"]: row for row in ROWS}, RECORDS, {})
+
+
+def test_what_a_judge_said_before_it_failed_is_not_asked_for_again(tmp_path):
+    """The error says that it is kept; the marks, which may be paid for, were lost."""
+
+    def failing(text):
+        if "answer q2" in text:
+            raise UserError("the server is gone")
+        return met(True) if "answer q0" in text else "not readable"
+
+    rows, kept = {row["id"]: row for row in ROWS}, tmp_path / "judge.jsonl"
+    with pytest.raises(UserError, match="gone"):
+        judge.mark_all(judge.Judge(Scripted(failing), "j", batch_tokens=1, kept=kept), rows, RECORDS, {})
+    with open(kept, "a") as file:
+        file.write('{"asked": "cut')
+    again = Scripted(lambda text: met("blames" not in text))
+    marked = judge.mark_all(judge.Judge(again, "j", batch_tokens=1, kept=kept), rows, RECORDS, {})
+    assert not any("answer q0" in text for text in again.asked) and len(again.asked) == 6, "what could not be read is asked again"
+    assert [record["judged"] for record in marked] == [0.5, 1.0, 1.0] and len(kept.read_text().splitlines()) == 9
+
+
 class Counted(Scripted):
     """A prompt is as many tokens as characters; one that is too long would be cut."""
 
