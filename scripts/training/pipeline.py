@@ -99,10 +99,20 @@ def run(args, method: Method) -> None:
 
     model = method.load_model(args, tokenizer, plan) if method.load_model else trainer.load_model(args, plan)
     show_attention()
-    fitted = method.make_trainer(args, model, tokenizer, data.rows, held_out)
+    fitted = make_trainer(method, args, model, tokenizer, data.rows, held_out)
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
     counted = data.counts.record() | {"synthetic_rows": read.synthetic} | ({"rows_by_file": read.taken} if read.taken else {})
     loop.finish(fitted, tokenizer, started, args, counted | metrics, plan)
+
+
+def make_trainer(method: Method, args, *parts):
+    """The method's trainer. What TRL refuses of the user's own fields is told as such."""
+    try:
+        return method.make_trainer(args, *parts)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        if not args.trainer:
+            raise
+        raise UserError(f"trainer: {', '.join(args.trainer)}: {' '.join(str(error).split())}") from None
 
 
 def sequences(args, data) -> int:

@@ -13,7 +13,7 @@ from common.arguments import parse_args
 from common.errors import UserError
 from common.files import sha256
 from conftest import ROOT, run_script
-from training import data_files, pairs
+from training import data_files, pairs, pipeline
 
 
 def write(path, rows):
@@ -137,3 +137,16 @@ def test_rows_that_say_the_opposite_of_another_are_told(tiny_model):
         assert not any("opposite" in line for line in make(rows, tokenizer, args, "x").summary)
         (told,) = [line for line in make([*rows, rows[4] | opposite], tokenizer, args, "x").summary if "opposite" in line]
         assert told.startswith("warning: 2 of 7 rows") and "row4" in told
+
+
+@pytest.mark.parametrize("fields", [{"assistant_only_loss": True}, {}])
+def test_what_trl_refuses_of_the_user_s_own_fields_is_one_error(fields):
+    """`--trainer '{assistant_only_loss: true}'` ended in a traceback; a fault of ours must still be one."""
+
+    def refuse(args, *parts):
+        raise ValueError("only for conversational\n datasets")
+
+    method = pipeline.Method("sft", None, None, refuse)
+    with pytest.raises(UserError if fields else ValueError, match="only for conversational") as told:
+        pipeline.make_trainer(method, SimpleNamespace(trainer=fields), "model")
+    assert not fields or str(told.value) == "trainer: assistant_only_loss: only for conversational datasets"
