@@ -3,6 +3,7 @@
 Importing this file imports no torch.
 """
 
+import json
 import math
 import random
 from collections import Counter
@@ -72,6 +73,33 @@ def read(args, check: Callable[[dict], list[str]]) -> Read:
     if wrong:
         raise UserError(wrong)
     return Read(rows, taken, len(rows), synthetic_rows(rows))
+
+
+TAUGHT = ("conversations", "prompt", "chosen", "rejected", "completion", "label", "text", "question", "answer")
+
+
+def _content(row: dict) -> str:
+    """What a row teaches, without its id and where it comes from."""
+    return json.dumps({key: row[key] for key in TAUGHT if key in row}, sort_keys=True)
+
+
+def trained_too(rows: list[dict], held_out: list[dict], path: str | None) -> list[str]:
+    """A warning where held-out rows are trained on: their figures then say nothing of others, and stop nothing early."""
+    known = set(map(_content, rows)) if held_out else set()
+    twice = [row for row in held_out if _content(row) in known]
+    if not twice:
+        return []
+    first = f"the first: {twice[0].get('id', 'no id')}"
+    return [
+        f"warning: {len(twice)} of the {len(held_out)} rows of {path} are trained on, too ({first}); the held-out figures say "
+        "little of other rows: prepare.py holds rows out"
+    ]
+
+
+def lack_thoughts(rows: list[dict]) -> bool:
+    """Whether rows that hold answers hold no thought in any."""
+    answers = [row for row in rows if {"conversations", "chosen", "completion"} & row.keys()]
+    return bool(answers) and not any("<think>" in _content(row) for row in answers)
 
 
 def count(files: list[str], check: Callable[[dict], list[str]]) -> Read:

@@ -88,7 +88,9 @@ def run(args, method: Method) -> None:
         raise UserError(f"model: {args.model}: {error}") from None
     if args.enable_thinking and "enable_thinking" not in str(tokenizer.chat_template) and method.name != "cpt":
         print(f"note:  enable_thinking: the chat template of {args.model} knows none, so nothing changes")
-    print("\n".join(data.summary))
+    elif args.enable_thinking and data_files.lack_thoughts(read.rows):
+        print("warning: enable_thinking: no row holds a thought (<think> in its answer), so all teach to leave thoughts empty")
+    print("\n".join([*data.summary, *data_files.trained_too(read.rows, eval_rows, args.eval_data)]))
     if read.synthetic:
         print(f"data:  {told(read.synthetic, read.count)}")
     for line in args.warnings(sequences(args, data)):

@@ -52,6 +52,8 @@ def ids_of(rows: list[dict]) -> list:
 def sample(encoded: dict, tokenizer) -> list[str]:
     """Lines that show one row as it is trained: what is given, and what is learnt."""
     pairs = list(zip(encoded["input_ids"], encoded["labels"], strict=True))
+    while pairs and pairs[-1][1] == IGNORED:
+        pairs.pop()  # the line break after the last answer, which would seem to stand before it
     given, learnt = ([t for t, label in pairs if (label == IGNORED) == masked] for masked in (True, False))
     return [f"given: {excerpt(given, tokenizer, last=True)}", f"trained: {excerpt(learnt, tokenizer)}"]
 

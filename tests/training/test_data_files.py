@@ -14,6 +14,7 @@ from common.errors import UserError
 from common.files import sha256
 from conftest import ROOT, run_script
 from training import data_files, pairs, pipeline
+from training.rows import sample
 
 
 def write(path, rows):
@@ -150,3 +151,25 @@ def test_what_trl_refuses_of_the_user_s_own_fields_is_one_error(fields):
     with pytest.raises(UserError if fields else ValueError, match="only for conversational") as told:
         pipeline.make_trainer(method, SimpleNamespace(trainer=fields), "model")
     assert not fields or str(told.value) == "trainer: assistant_only_loss: only for conversational datasets"
+
+
+def test_held_out_rows_that_are_trained_on_are_told():
+    """The same file for both went unsaid: the held-out loss falls with the other, and early stopping never stops."""
+    trained = [{"id": str(i), **conversation(f"row {i}")} for i in range(4)]
+    [said] = data_files.trained_too(trained, [{**trained[1], "id": "x"}, {"id": "y", **conversation("new")}], "held.jsonl")
+    assert said.startswith("warning: 1 of the 2 rows of held.jsonl are trained on, too (the first: x)")
+    assert not data_files.trained_too(trained, [{"id": "1", **conversation("new")}], "held.jsonl")
+    assert not data_files.trained_too(trained, [], None)
+
+
+def test_rows_without_a_thought_are_told_where_thinking_is_on():
+    thought = {"conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "<think>hm</think>yes"}]}
+    assert data_files.lack_thoughts([conversation("a")]) and not data_files.lack_thoughts([conversation("a"), thought])
+    assert not data_files.lack_thoughts([{"prompt": "?"}]), "rows to be answered hold none"
+
+
+def test_the_row_that_is_shown_ends_where_its_answer_begins():
+    """The template's line break after the answer stood before it, as if the prompt ended in two."""
+    words = SimpleNamespace(decode=lambda ids: " ".join(map(str, ids)))
+    encoded = {"input_ids": [1, 2, 3, 4, 5, 9], "labels": [-100, -100, 3, -100, 5, -100]}
+    assert sample(encoded, words) == ["given: '1 2 4'", "trained: '3 5'"]
