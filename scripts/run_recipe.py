@@ -82,6 +82,10 @@ class Args:
         found = []
         if not (Path(self.recipe) / "recipe.yaml").is_file():
             found.append(f"recipe: {self.recipe} holds no recipe.yaml; recipes/ has the ready ones")
+        if signs := sorted(set(self.output_dir or "") & set(",[]{}*?")):
+            found.append(
+                f"output_dir: {self.output_dir} has {' and '.join(signs)}, by which commands tell lists; choose another name"
+            )
         found += [
             f"variables: {name}: {value} is a list; name one file, or a folder with all of them"
             for name, value in self.variables.items()

@@ -87,9 +87,11 @@ def model_name(model: str) -> str:
 
 def folders_of(argument: str) -> list[str]:
     """Folders that one argument names: one, several seeds' with commas between, or a pattern with `*`."""
+    if Path(argument).is_dir():
+        return [argument]  # whatever its name holds
     found = []
     for part in filter(None, argument.split(",")):
-        found += sorted(glob.glob(part)) if any(c in part for c in "*?[") else [part]
+        found += sorted(glob.glob(part)) if any(c in part for c in "*?[") and not Path(part).is_dir() else [part]
     return found
 
 

@@ -193,6 +193,8 @@ def test_no_leaves_a_stage_out_and_is_no_other_value(recipe, value):
 def test_variables_on_the_command_line_are_what_was_written(recipe):
     args = run_recipe.parse_args(run_recipe.Args, "", [str(recipe.folder), "--variables", "{a: yes, b: {c: d e}, f: , g: 7}"])
     assert [recipes.text_of(value) for value in args.variables.values()] == ["true", '{"c": "d e"}', "", "7"]
+    with pytest.raises(UserError, match=r"has \* and ,, by which commands tell lists"):  # compare.py, the last, read two folders
+        run_recipe.parse_args(run_recipe.Args, "", [str(recipe.folder), "--output_dir", "exame *, final"])
     assert "name one file" in recipe("--variables", "{beside: [a, b]}", code=2).stderr
 
 

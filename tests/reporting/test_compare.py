@@ -390,6 +390,13 @@ def test_several_seeds_are_one_model(tmp_path):
     assert "two of these are the same model" in out.stderr
 
 
+def test_a_folder_whose_name_has_a_comma_or_a_bracket_is_one_folder(tmp_path):
+    base = evaluation(tmp_path / "prova, 2024 [nova]", [True, False, True])
+    evaluation(tmp_path / "depois", [True, True, True])
+    result = compared(tmp_path, base, tmp_path / "depois")
+    assert [len(model["folders"]) for model in result["models"]] == [1, 1]
+
+
 def page_in(tmp_path, language, *folders) -> str:
     run_script("scripts/compare.py", *folders, "--output_dir", tmp_path / language, "--language", language)
     return (tmp_path / language / "comparison.html").read_text()
