@@ -117,6 +117,10 @@ def predictions_of(path: Path, metrics: dict) -> dict[str, dict]:
         found = {row["id"]: Read.of(path, row) for row in rows}
         if len(found) < len(rows) or any(type(row[key]) not in (bool, int, float) for row in rows for key in needs):
             raise ValueError("an id stands twice" if len(found) < len(rows) else f"{' or '.join(needs)} is no number")
+        right = sum(row["correct"] for row in rows) if "correct" in needs else metrics.get("n_correct")
+        told, here = (metrics.get("n"), metrics.get("n_correct")), (len(rows), right)
+        if told != here and None not in (*told, *here):
+            raise ValueError(f"{here[1]} of {here[0]} rows are right, by metrics.json beside it {told[1]} of {told[0]}")
     return found
 
 

@@ -397,6 +397,15 @@ def test_a_folder_whose_name_has_a_comma_or_a_bracket_is_one_folder(tmp_path):
     assert [len(model["folders"]) for model in result["models"]] == [1, 1]
 
 
+def test_predictions_that_are_not_those_of_the_metrics_beside_them_are_told(tmp_path):
+    """The page's table said 99 %, the comparison below it 52.5 %, and nothing said that they are of two runs."""
+    base, other = (evaluation(tmp_path / name, [True, False, True]) for name in ("base", "other"))
+    better = evaluation(tmp_path / "better", [True, True, True])
+    shutil.copy(better / "predictions.jsonl", other / "predictions.jsonl")
+    out = run_script("scripts/compare.py", base, other, "--output_dir", tmp_path / "c", code=2)
+    assert "other/predictions.jsonl" in out.stderr and "3 of 3 rows are right, by metrics.json beside it 2 of 3" in out.stderr
+
+
 def page_in(tmp_path, language, *folders) -> str:
     run_script("scripts/compare.py", *folders, "--output_dir", tmp_path / language, "--language", language)
     return (tmp_path / language / "comparison.html").read_text()
