@@ -142,7 +142,7 @@ PORTUGUESE = {
     "{unit}{after} against {before}, {difference} {points} ({level} % interval {low} to {high})": (
         "{unit}{after} contra {before}, {difference} {points} (intervalo de {level} %: {low} a {high})"
     ),
-    "{won} rows won and {lost} lost of {n}": "{won} linhas ganhas e {lost} perdidas de {n}",
+    "{won} of {n} rows won and {lost} lost": "{won} de {n} linhas ganhas e {lost} perdidas",
     ", Holm-corrected for {tests} tests": ", corrigido por Holm para {tests} testes",
     "mean of {n} seeds": "média de {n} sementes",
     "{n} cases, drawn whole": "{n} casos, sorteados inteiros",

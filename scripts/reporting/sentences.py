@@ -82,7 +82,7 @@ def figures(c: Comparison, confidence: float, say: Language) -> str:
             low=low,
             high=high,
         ),
-        say("{won} rows won and {lost} lost of {n}", won=c.won, lost=c.lost, n=c.n),
+        say("{won} of {n} rows won and {lost} lost", won=c.won, lost=c.lost, n=c.n),
         f"{say(TESTS[c.test])} {say.p(c.p_holm)}"
         + (say(", Holm-corrected for {tests} tests", tests=c.tests) if c.tests > 1 else ""),
     ]

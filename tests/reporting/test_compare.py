@@ -541,7 +541,7 @@ def test_open_answers_are_compared_by_rouge(tmp_path):
         "b is better than a: ROUGE-L 49.8 against 30.0, +19.8 points" in out.stdout
         and "sign-flip permutation test p = 0.0002" in out.stdout
     )
-    assert "40 rows won and 0 lost of 40" in out.stdout
+    assert "40 of 40 rows won and 0 lost" in out.stdout
     page = (tmp_path / "c" / "comparison.html").read_text()
     assert "&lt;b&gt;x" in page and "<b>x" not in page
     (two / "predictions.jsonl").write_text((one / "predictions.jsonl").read_text().replace("rouge_l", "other"))
