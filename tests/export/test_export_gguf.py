@@ -14,6 +14,7 @@ from export.proof.gates import GATES
 from export.proof.record import Reference
 from llamacpp.files import read_header
 from llamacpp.tools import CONVERTER_FOLDER, INSTALL, find_converter
+from planted_gguf import Planted
 
 if not list(CONVERTER_FOLDER.glob("*/llama.cpp/convert_hf_to_gguf.py")):
     pytest.skip(f"llama.cpp's converter is not in .tools; run: make setup, or: {INSTALL}", allow_module_level=True)
@@ -174,6 +175,23 @@ def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
     run_script("scripts/verify_gguf.py", "--gguf", path, "--reference", reference, "--output_dir", tmp_path, code=1)
     failed = json.loads((tmp_path / "verification.json").read_text())["files"][0]["failed"]
     assert "49152 tokens, the model has 151936" in failed["metadata"] and "spelled otherwise" in failed["metadata"]
+
+
+@pytest.mark.parametrize("relative", ["gpt-4o", "qwen35"])
+def test_pretokenizer_that_reads_nearly_alike_is_caught(relative, exported, tmp_path):
+    """Other than Qwen's own where capitals stand inside a word (gpt-4o), where signs follow a vowel's mark (qwen35)."""
+    from export.proof.gates import Findings
+    from export.proof.tokens import check_tokens
+    from llamacpp.library import Gguf
+
+    path, reference = exported[0] / "tiny-q8_0.gguf", Reference.load(exported[0] / "work" / "reference")
+    sound, findings = Findings(), Findings()
+    check_tokens(Gguf(path, n_ctx=64), reference, sound)
+    planted = Planted.read(path)
+    planted.set("tokenizer.ggml.pre", relative)
+    planted.write(tmp_path / "tiny-q8_0.gguf")
+    check_tokens(Gguf(tmp_path / "tiny-q8_0.gguf", n_ctx=64), reference, findings)
+    assert not sound.failed and set(findings.failed) == {"tokens"}
 
 
 def test_byte_fallback_tokenizer_is_refused_and_caught(exported, smollm2, tmp_path):

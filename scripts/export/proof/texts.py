@@ -1,5 +1,7 @@
 """What a proof is made on where the user gives no rows: strings that tokenizers stumble over, passages, conversations."""
 
+# The last four tell pre-tokenizers apart that read all others alike: digits behind blanks (gpt-2 for smollm), capitals inside
+# words (llama4 or tekken for qwen2), marks above and beside letters (qwen35 for qwen2), blanks in a row (jais-2 for qwen2).
 NASTY = [
     "",
     " ",
@@ -26,6 +28,10 @@ NASTY = [
     "PaO2/FiO2<200;SpO2≥92%",
     "\x00\x01 control",
     "x" * 300,
+    "\n\n1. Sim\n 2.  12 mg\n\n½ x²",
+    "HbA1c iPhone mL/kg mmHg PaCO2",
+    "1.  हिन्दी(a)_x_ दवा।",
+    "\t\t x     y\t    z",
 ]
 TEXTS = [
     "A 54-year-old woman presents with three days of fever, productive cough and pleuritic chest pain. Her temperature is "
