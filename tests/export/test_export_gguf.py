@@ -177,9 +177,9 @@ def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
     assert "49152 tokens, the model has 151936" in failed["metadata"] and "spelled otherwise" in failed["metadata"]
 
 
-@pytest.mark.parametrize("relative", ["gpt-4o", "qwen35"])
+@pytest.mark.parametrize("relative", ["gpt-4o", "qwen35", "jais-2"])
 def test_pretokenizer_that_reads_nearly_alike_is_caught(relative, exported, tmp_path):
-    """Other than Qwen's own where capitals stand inside a word (gpt-4o), where signs follow a vowel's mark (qwen35)."""
+    """Other than Qwen's own where capitals stand in a word (gpt-4o), signs behind a vowel's mark (qwen35), many blanks."""
     from export.proof.gates import Findings
     from export.proof.tokens import check_tokens
     from llamacpp.library import Gguf

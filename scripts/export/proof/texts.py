@@ -31,7 +31,7 @@ NASTY = [
     "\n\n1. Sim\n 2.  12 mg\n\n½ x²",
     "HbA1c iPhone mL/kg mmHg PaCO2",
     "1.  हिन्दी(a)_x_ दवा।",
-    "\t\t x     y\t    z",
+    "x      y\t\t   z     ",
 ]
 TEXTS = [
     "A 54-year-old woman presents with three days of fever, productive cough and pleuritic chest pain. Her temperature is "
