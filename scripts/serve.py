@@ -8,8 +8,8 @@
 
 Open the printed URL in a browser for the chat page, or use any OpenAI client with base_url URL/v1. Ctrl-C ends it.
 --lora takes adapters that scripts/export_gguf.py --lora_only made of this base. A request names what answers by `model`: an
-adapter's file name, or the base's; without it the first adapter does. The names stand in /v1/models; /compare shows base and
-tuned side by side, from one model in memory.
+adapter's file name, or the base's; without it the first adapter does, and an unknown name is an error. The names stand in
+/v1/models; /compare shows base and tuned side by side, from one model in memory.
 
 Requests are answered where they come by this machine's own name and from no other site's page, and up to --max_body_mb.
 Served on another address than this machine's own, an API key is required: whoever has it may use the model, and nothing

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import platform
+import shlex
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -206,7 +207,8 @@ def export_adapter(plan: Plan, work: Path, steps: Steps) -> None:
         raise CheckFailed(f"{result.file}: {'; '.join(result.failed.values())}")
     proven = f"mean KL to the merged model {result.checks['kl']:.2g}" if merge else "UNPROVEN, as asked"
     print(
-        f"done: {plan.out / result.file} ({proven}); use it: scripts/serve.py --model BASE.gguf --lora {plan.out / result.file}"
+        f"done: {plan.out / result.file} ({proven}); use it: scripts/serve.py --model BASE.gguf --lora "
+        f"{shlex.quote(str(plan.out / result.file))}"
     )
 
 

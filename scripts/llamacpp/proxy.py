@@ -19,6 +19,7 @@ ASKS = ("completion", "completions", "messages", "responses", "infill")  # last 
 HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/@?#\\\[\]]+)(?::\d*)?", re.IGNORECASE)
 QUERY = "/:@!$&'()*+,;=~?%-._"  # what stays as it is in a query
 LONGEST_PATH = 8000  # characters, with the query; llama.cpp ends the connection at 8192
+NAMELESS = ("", "default")  # what clients send that must send something
 MOST_NESTED = 100  # levels; llama.cpp reads schemas and grammars by recursion
 CLOSED = ("lora-adapters", "slots", "props", "models/load", "models/unload")  # POST there would change the server for everyone
 
@@ -110,10 +111,18 @@ def parsed(body: bytes):
 
 
 def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
-    """Which model answers, and the request as llama.cpp takes it: the one that it names, else the first."""
+    """Which model answers, and the request as llama.cpp takes it: the one that it names, the first where it names none.
+
+    Raises LookupError for a name that none of several has: another's answers would be taken for that model's.
+    """
     chosen = models[0]
     if isinstance(asked, dict) and (len(models) > 1 or models[0].lora):
-        chosen = next((m for m in models if m.name == asked.get("model")), models[0])
+        named = asked.get("model")
+        if len(models) > 1 and isinstance(named, str) and named not in NAMELESS:
+            stem = Path(named).name.removesuffix(".gguf")
+            if not (alike := [m for m in models if m.name in (named, stem)]):
+                raise LookupError(f"there is no model {named[:100]!r} here; there are {', '.join(m.name for m in models)}")
+            chosen = alike[0]
         if path.rpartition("/")[2] in ASKS:
             asked.setdefault("lora", list(chosen.lora))
     return chosen, json.dumps(asked).encode()  # written anew: what was looked at is what llama.cpp reads
@@ -152,6 +161,8 @@ def make_app(models: Sequence[Served], rules: Rules):
                 chosen, body = routed(path, parsed(body), models)
             except ValueError as wrong:
                 return error(400, str(wrong))
+            except LookupError as unknown:
+                return error(404, str(unknown))
         keep = ("content-type", "accept", "accept-encoding", "authorization", "x-api-key", "if-none-match")
         headers = {k: v for k, v in request.headers.items() if k in keep}
         if rules.key:

@@ -22,6 +22,9 @@ from data_prep.common.files import on_disk
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
 
 
+NO_NUMBERS = "probability tensor contains either `inf`, `nan`"  # torch.multinomial
+
+
 def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
     """Train, from the last checkpoint where there is one; returns the metrics of the run.
 
@@ -38,6 +41,11 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
     try:
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except (RuntimeError, MemoryError) as error:  # CUDA's is a RuntimeError too
+        if NO_NUMBERS in str(error):  # GRPO and RLOO draw answers before there is a loss
+            raise CheckFailed(
+                "the model's probabilities are no numbers, so it can answer nothing: its weights are broken, or learning_rate is "
+                "too high; start again from a checkpoint before that, or from a model that evaluate.py can score"
+            ) from None
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
         restart_with_smaller_batch(args, log)

@@ -5,13 +5,15 @@ import json
 import re
 import resource
 import shutil
+from types import SimpleNamespace
 
 import kto
 import pytest
 from common import processor
+from common.errors import CheckFailed
 from common.synthetic import learnt
 from conftest import ROOT, ends_the_same_after_a_kill, run_script
-from training import callbacks, pairs
+from training import callbacks, loop, pairs
 
 QUICK = ["--logging_steps", 1, "--save_steps", 0, "--learning_rate", 1e-3, "--gradient_checkpointing", "false"]
 
@@ -273,3 +275,18 @@ def test_killed_dpo_goes_on_and_ends_with_the_same_weights(tiny_model, tmp_path,
 def test_a_last_batch_of_one_row_has_the_answer_before_it_as_its_mismatch():
     rows = [{"prompt_ids": [0], "label": True, "completion_ids": [i]} for i in range(5)]
     assert [row["KL_completion_ids"] for row in kto.with_mismatched(rows, 2)] == [[1], [0], [3], [2], [3]]
+
+
+def test_a_model_that_can_draw_no_answer_is_told_in_words(monkeypatch, tmp_path):
+    """GRPO on weights that are no numbers ended in torch.multinomial's traceback, before there was a loss to look at."""
+
+    torch = importlib.import_module("torch")
+
+    def draw(**_):
+        torch.multinomial(torch.tensor([float("nan"), 1.0]), 1)
+
+    monkeypatch.setattr(loop, "_prepare", lambda *_: None)
+    monkeypatch.setattr(callbacks, "refuse_nan", lambda *_: None)
+    trainer = SimpleNamespace(model=torch.nn.Linear(1, 1), train=draw)
+    with pytest.raises(CheckFailed, match="no numbers, so it can answer nothing"):
+        loop.train(trainer, None, SimpleNamespace(output_dir=tmp_path), [])
