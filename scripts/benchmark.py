@@ -18,6 +18,7 @@ The exit code is 1 where nothing at all was scored. With --limit it is a look, a
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
 from common.files import read_json, read_rows, sha256, write_text
+from common.hashes import model_sha256
 from common.paths import ROOT
 from reporting import score_table
 
@@ -122,6 +124,9 @@ def get_rows(benchmark: Benchmark, args: Args, out: Path) -> tuple[Path | None, 
     folder = out / "rows" / benchmark.name
     rows = folder / "test.jsonl"
     if (folder / "manifest.json").is_file() and rows.is_file():
+        made_of = read_json(folder / "manifest.json").get("inputs") or {}
+        if changed := [path for path, of in made_of.items() if Path(path).is_file() and sha256(path) != of["sha256"]]:
+            return None, f"{folder} was made of another {changed[0]}; delete it, or choose another output_dir"
         return rows, ""
     why = []
     for place in benchmark.rows:
@@ -136,7 +141,7 @@ def get_rows(benchmark: Benchmark, args: Args, out: Path) -> tuple[Path | None, 
             why.append(f"{source} is not there")
             continue
         command = ["data_prep/prepare.py", source, "--test_size", "1", "--personal_data", "keep", "--output_dir", str(folder)]
-        code, said = run([*command, *benchmark.prepare.split()])
+        code, said = run([*command, *shlex.split(benchmark.prepare)])
         if code == 0:
             if benchmark.task == "safety":
                 as_requests(rows)
@@ -159,9 +164,11 @@ def score(model: str, rows: Path, folder: Path, args: Args) -> str | None:
     if (folder / "metrics.json").is_file():
         before = read_json(folder / "run.json")["config"]
         metrics = read_json(folder / "metrics.json")
-        if metrics["data_sha256"] == sha256(rows) and before["limit"] == args.limit:
-            return None
-        return f"{folder} holds scores of other rows; choose another output_dir"
+        if metrics["data_sha256"] != sha256(rows) or before["limit"] != args.limit:
+            return f"{folder} holds scores of other rows; choose another output_dir"
+        if metrics["model_sha256"] != model_sha256(model):
+            return f"{folder} holds scores of {model} as it was before; delete it, or choose another output_dir"
+        return None
     words = ["scripts/evaluate.py", "--model", model, "--data", str(rows), "--output_dir", str(folder)]
     code, said = run([*words, "--limit", str(args.limit), "--batch_tokens", str(args.batch_tokens)])
     return last_error(said) if code else None

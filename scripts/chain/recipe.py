@@ -209,17 +209,19 @@ def wrong_kinds(raw: dict) -> str:
 
 
 def words_of(command: str, values: dict[str, str]) -> list[str]:
-    """A command's words, filled in after they are told apart, so that a path with spaces stays one.
+    """A command's words, filled in so that a path with spaces stays one.
 
-    A variable that stands for itself may bring several words (flags, file names), unless it is the name of a file or folder.
+    A variable may bring several words (flags, file names), unless it stands in quotes or names a file or folder.
     """
 
     def bring(hit: re.Match) -> str:
+        if not hit[1]:
+            return hit[0]  # in quotes: filled in when the words are told apart
         value = values.get(hit[1], hit[0])
         return shlex.quote(value) if hit[1] in ("out", "recipe") or os.path.exists(value) else value
 
     for _ in range(3):
-        command = re.sub(r"(?<!\S)\{(\w+)\}(?!\S)", bring, command)
+        command = re.sub(r"'[^']*'|\"[^\"]*\"|\{(\w+)\}", bring, command)
     try:
         return [fill(word, values) for word in shlex.split(command)]
     except ValueError as error:

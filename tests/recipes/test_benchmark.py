@@ -1,11 +1,14 @@
 """The medical suite with a tiny model: what is at hand is scored, what is not is named, and nothing at all is no success."""
 
 import json
+from types import SimpleNamespace
 
 import benchmark
 import pytest
 import yaml
 from common.errors import UserError
+from common.files import sha256
+from common.hashes import model_sha256
 from conftest import ROOT, run_script
 
 
@@ -44,6 +47,26 @@ def test_what_is_at_hand_is_scored_and_the_rest_is_named(suite, tiny_model):
     before = (suite / "out/scores/models_tiny-qwen3/exam/predictions.jsonl").stat().st_mtime_ns
     go(suite, tiny_model, "--limit", 4)
     assert (suite / "out/scores/models_tiny-qwen3/exam/predictions.jsonl").stat().st_mtime_ns == before
+
+
+def test_scores_of_a_model_and_rows_as_they_were_before_are_not_taken_for_today_s(suite, tmp_path):
+    """A model trained anew in its folder, and a file of questions with another key, kept the scores that stood."""
+    model, rows = tmp_path / "mine", suite / "local/exam/exam.jsonl"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    args = SimpleNamespace(limit=0, batch_tokens=0, local=str(suite / "local"))
+    folder = suite / "out/scores/mine/exam"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"config": {"limit": 0}}))
+    (folder / "metrics.json").write_text(json.dumps({"data_sha256": sha256(rows), "model_sha256": model_sha256(str(model))}))
+    assert benchmark.score(str(model), rows, folder, args) is None
+    (model / "config.json").write_text('{"trained": "anew"}')
+    assert "as it was before" in benchmark.score(str(model), rows, folder, args)
+    exam = benchmark.Benchmark("exam", "pt", "a", ["{local}/exam"])
+    made, why = benchmark.get_rows(exam, args, suite / "out")
+    assert made.is_file() and not why and benchmark.get_rows(exam, args, suite / "out") == (made, "")
+    rows.write_text(rows.read_text().replace("a", "b", 1))
+    assert "was made of another" in benchmark.get_rows(exam, args, suite / "out")[1]
 
 
 def test_nothing_scored_is_no_success(suite, tiny_model):

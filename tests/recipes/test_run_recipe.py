@@ -152,17 +152,25 @@ def test_folders_and_files_with_spaces_are_one_word_and_flags_are_several(tmp_pa
     folder.mkdir()
     rows.touch()
     (folder / "recipe.yaml").write_text("""
-variables: {rows: none.csv, fields: "{}", flags: "--limit 6 --data {out}/x.jsonl"}
+variables: {rows: none.csv, fields: "{}", flags: "--limit 6 --data {out}/x.jsonl", more: "--keys '{a: b c}' "}
 stages:
   - name: a
-    command: python data_prep/prepare.py {rows} --fields '{fields}' --output_dir {out}/a
+    command: python data_prep/prepare.py {rows} --fields '{fields}' {more}--output_dir {out}/a
     inputs: ["{rows}"]
     outputs: ["{out}/a"]
   - {name: b, command: "python scripts/evaluate.py --model m --output_dir {out} {flags}"}
 """)
     given = {"rows": str(rows), "fields": "{question: a pergunta}"}
     first, second = recipes.read(folder, out, variables=given).stages
-    assert first.command[2:] == [str(rows), "--fields", "{question: a pergunta}", "--output_dir", f"{out}/a"]
+    assert first.command[2:] == [
+        str(rows),
+        "--fields",
+        "{question: a pergunta}",
+        "--keys",
+        "{a: b c}",
+        "--output_dir",
+        f"{out}/a",
+    ]
     assert second.command[4:] == ["--output_dir", str(out), "--limit", "6", "--data", f"{out}/x.jsonl"]
     with pytest.raises(UserError, match="No closing quotation"):
         recipes.read(folder, out, variables=given | {"flags": "--limit '6"})
