@@ -14,6 +14,7 @@ from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_number
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.labelled import labelled_records
+from data_prep.documents.marked_text import holds_marked, marked_pairs
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.tabled import tabled_dialogues
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
@@ -175,7 +176,7 @@ def text_file(path: Path, shown: str, key: str = ""):
     if found := headed_dialogues(text):
         yield from ((line, record, 0) for line, record in found)
         return
-    if found := labelled_records(text):
+    if found := labelled_records(text) or marked_pairs(text):
         yield from ((line, row, 0) for line, row in at_lines(text, found))
         return
     lines = [line for line in text.splitlines() if line.strip()]
@@ -185,7 +186,7 @@ def text_file(path: Path, shown: str, key: str = ""):
     tabs = {line.count("\t") for line in lines[:50]}
     if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
         yield from csv_file(path, shown)
-    elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3) and not _is_form(text):
+    elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3) and not _is_no_talk(text):
         found = dialogues_in(text)
         if len(found) == 1 and turns > MOST_TURNS:
             raise UserError(
@@ -207,7 +208,7 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
         yield from ((line, row, 0) for line, row in rows)
     elif exam:
         yield from exam
-    elif rows := pairs_in(text) or faq_in(text) or labelled_records(text):
+    elif rows := pairs_in(text) or faq_in(text) or labelled_records(text) or marked_pairs(text):
         yield from ((line, row, 0) for line, row in at_lines(text, rows))
     else:
         yield 1, {"text": text}, 0
@@ -225,6 +226,11 @@ def _is_form(text: str) -> bool:
     labels = [label for block in blocks for label in block]
     once = all(len(set(block)) == len(block) for block in blocks)
     return once and len(blocks) > 1 and len(labels) >= 3 * len(blocks) and not any(role_of(label, {}) for label in set(labels))
+
+
+def _is_no_talk(text: str) -> bool:
+    """Whether names before a colon are no speakers: labels of a form, or marks of numbered questions, not all of them plain."""
+    return _is_form(text) or holds_marked(text)
 
 
 def dialogues_in(text: str) -> list[tuple[int, str]]:

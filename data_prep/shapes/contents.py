@@ -3,6 +3,7 @@
 import itertools
 import re
 
+from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
 from data_prep.values.strict import Unreadable, cell, is_missing
@@ -73,6 +74,7 @@ def _mostly(line: re.Pattern, text: str) -> bool:
 
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
+    ("questions with their answers, each under a mark", holds_marked),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
@@ -90,6 +92,7 @@ NO_PROSE = (
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
     ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
     ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
+    ("questions, with little beside each", asks_often),
 )
 
 

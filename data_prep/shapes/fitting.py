@@ -11,11 +11,11 @@ from data_prep.words import alphabets
 from data_prep.words.names import (
     NAMES,
     OF_A_LETTER,
-    OF_A_MODEL,
     OPTION_MARKS,
     OPTION_PREFIXES,
     is_picture,
     name_and_language,
+    of_a_model,
     plain,
     without_language,
     words_of,
@@ -85,7 +85,7 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     if not called:  # question_en, choices_pt
         called = [c for c in columns.values() if name in meanings(without_language(c.name)) and fits(name, c)]
         if name in ("answer", "output"):  # `Resposta (aluno)`
-            called = [c for c in called if not OF_A_MODEL & set(words_of(c.name))]
+            called = [c for c in called if not of_a_model(c.name)]
         return [c.name for c in called if c.name != "_key"]
     if "q" not in set(map(plain, columns)):
         called = [c for c in called if plain(c.name) not in OF_A_LETTER]

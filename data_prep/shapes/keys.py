@@ -9,7 +9,7 @@ from data_prep.shapes.columns import Column
 from data_prep.shapes.reading import Reading, to_paste, yaml_line
 from data_prep.values.choices import Option, is_option_text, key_letters, key_text
 from data_prep.values.strict import Unreadable, cell, from_literal, is_count, is_missing
-from data_prep.words.names import OF_A_MODEL, RIGHT, is_telling, words_of
+from data_prep.words.names import RIGHT, is_telling, of_a_model, words_of
 from data_prep.words.phrases import meanings
 from data_prep.words.said import ANNULLED
 
@@ -74,7 +74,7 @@ def _rank(column: str) -> int:
 
 
 def _of_a_model(column: str) -> bool:
-    return bool(set(words_of(column)) & OF_A_MODEL)
+    return of_a_model(column)
 
 
 FIRST = {"preliminar", "preliminary", "provisorio", "provisional"}

@@ -7,7 +7,7 @@ from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading
 from data_prep.shapes.rules import Candidate
 from data_prep.shapes.unused import is_case, is_round, joined_labels, put_aside, splits
-from data_prep.words.names import MARKS_WRONG, OF_A_MODEL, RIGHT, is_telling, words_of
+from data_prep.words.names import MARKS_WRONG, RIGHT, is_telling, of_a_model, words_of
 from data_prep.words.phrases import meanings
 
 # What is put aside in an object -> the shape that it makes of a text, and what the text is then.
@@ -93,7 +93,7 @@ def _of_objects(best: Candidate, columns: dict[str, Column]) -> list[str]:
 
 def _may_sort(column: Column) -> bool:
     """Whether a column can be the classes of its texts; what a model said of them is none."""
-    return fits("label", column) and column.comes_again and not OF_A_MODEL & set(words_of(column.name))
+    return fits("label", column) and column.comes_again and not of_a_model(column.name)
 
 
 def _parts(column: Column) -> list[str]:

@@ -7,7 +7,7 @@ from data_prep.shapes.fitting import candidates
 from data_prep.shapes.rules import STRONG_LABELS
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.words.names import CLASSES, IDS, MEANINGS, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, words_of
+from data_prep.words.names import CLASSES, IDS, MEANINGS, SENT_TO, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, words_of
 from data_prep.words.phrases import asks, meanings, of_phrase
 from data_prep.words.said import side_named
 
@@ -138,6 +138,7 @@ def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     label = next(name for name in columns if name not in texts)
     symptoms = plain(texts[0]) in SYMPTOMS
     called = plain(label) in CLASSES | STRONG_LABELS or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
+    sent_to = symptoms and plain(label) in SENT_TO  # of any other text it may be the topic alone
     listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, of_texts) >= 0.95
-    fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label])
-    return {"text": texts[0], "label": label} if called and fits else {}
+    fits = (columns[texts[0]].kind == "text" or (symptoms and listed)) and sorts(columns[label], topics=sent_to)
+    return {"text": texts[0], "label": label} if (called or sent_to) and fits else {}

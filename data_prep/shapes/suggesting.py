@@ -11,7 +11,7 @@ from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF
 from data_prep.shapes.unused import explains, is_round
-from data_prep.words.names import IDS, OF_A_MODEL, RIGHT, is_telling, plain, words_of
+from data_prep.words.names import IDS, RIGHT, is_telling, of_a_model, plain, words_of
 from data_prep.words.phrases import meanings
 
 
@@ -30,7 +30,7 @@ def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None
     """What to suggest where no name says anything: the only column of long texts as text, with a label where there is but one."""
     long = [c.name for c in columns.values() if c.kind == "text" and c.length >= 100]
     others = [c for c in columns.values() if c.name not in long and not _is_id(c.name)]
-    if len(long) != 1 or OF_A_MODEL & set(words_of(long[0])) or any(c.kind == "text" and c.length >= 30 for c in others):
+    if len(long) != 1 or of_a_model(long[0]) or any(c.kind == "text" and c.length >= 30 for c in others):
         return None
     if len(others) == 1 and fits("label", others[0]) and 1 < others[0].distinct <= others[0].looked_at / 5:
         return "classification", {"text": long[0], "label": others[0].name}
@@ -42,9 +42,10 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
 
     The lines are to be mended; with a column's name in each place they say how, and run as they stand.
     """
+    told_by_models = any(of_a_model(c.name) for c in free)
     free = [c for c in free if "prompt" not in words_of(c.name)] or free  # what a model was asked is no answer
-    if "question" in lacking:  # and what it said asks nothing
-        free = [c for c in free if not OF_A_MODEL & set(words_of(c.name))]
+    if "question" in lacking:  # and what it said asks nothing; what else there is does not answer what it was asked
+        free = [] if told_by_models and "answer" in lacking else [c for c in free if not of_a_model(c.name)]
     longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
     asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
     if "question" in lacking and asking and lacking[0] == "question":
@@ -209,6 +210,8 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
             )
         if shape != "mcq" and set(needs) - fields.keys():
             why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
+            if shape == "qa" and (said := [c for c in texts if of_a_model(c)]):
+                why = f"no column is called an answer but those of models ({', '.join(said[:3])}); if one is right, give --fields"
             return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
         if shape == "qa" and (rounds := [c.name for c in columns.values() if is_round(c)]):
             bare += (

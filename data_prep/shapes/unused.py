@@ -66,10 +66,10 @@ def explains(column: Column) -> bool:
     return bool(set(words_of(column.name)) & EXPLAINS)
 
 
-def sorts(column: Column) -> bool:
-    """Whether a column puts texts into a few classes, and is called neither a topic nor where they come from."""
-    rows = len(column.values)
-    return _may_sort(column) and rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
+def sorts(column: Column, topics: bool = False) -> bool:
+    """Whether a column puts texts into a few classes; without `topics` one that is called a topic, or their source, does not."""
+    rows, may = len(column.values), column.kind == "text" if topics else _may_sort(column)
+    return may and rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
 
 
 def _may_sort(column: Column) -> bool:

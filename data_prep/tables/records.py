@@ -17,6 +17,8 @@ from data_prep.words.names import plain
 from data_prep.words.phrases import meanings
 
 LOOKED_AT = 12  # first lines of a table, among which its header is looked for
+WIDE = "has more cells than the header (the sign between cells in a text without quotes?)"
+MOST_WIDE = 0.1  # the share of rows with more cells than the header from which on a file is refused
 
 
 class Bad(NamedTuple):
@@ -95,15 +97,23 @@ def csv_file(path: Path, shown: str):
             if len(before) < LOOKED_AT and not any(any(map(str.strip, cells)) for _, cells in before):
                 raise UserError(f"{shown}: is empty")
             at, header = begin_of(before, shown)
+            first, wide, lines = "", 0, 0
             for n, (line, cells) in enumerate(itertools.chain(before[at + 1 :], rows)):
                 if not any(cells):
                     continue
+                lines += 1
                 if why := names_again(header, cells, n == 0):
                     yield line, Bad(why, str(cells)), 0
                     continue
                 if len(cells) > len(header) and any(cells[len(header) :]):
-                    raise UserError(f"{shown}:{line}: has {len(cells)} cells, the header {len(header)}; is a quote missing?")
+                    first, wide = first or f"{shown}:{line}: has {len(cells)} cells, the header {len(header)}", wide + 1
+                    if any("\n" in cell for cell in cells):  # lines that are swallowed are in no count
+                        raise UserError(f"{first}; is a quote missing?")
+                    yield line, Bad(WIDE, str(cells)), 0
+                    continue
                 yield line, dict(zip(header, cells, strict=False)), 0
+            if wide > MOST_WIDE * lines:
+                raise UserError(f"{first}; so have {wide} of its {lines} rows; is a quote missing?")
     finally:
         csv.field_size_limit(limit)
 

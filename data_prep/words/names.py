@@ -145,7 +145,14 @@ CLASSES = set(  # names of what a text is sorted into, where a file holds a text
     "intent intents intencao disease diseases doenca diagnosis diagnostico prognosis sentiment emotion icd icd10 icdcode icd10code cid cid10 cidprincipal cie cie10 "
     "risco risk nivelrisco nivelderisco risklevel situacao urgencia urgency triagem triage gravidade severity prioridade priority".split()
 )
-SYMPTOMS = set("symptoms symptom symptomlist symptomslist sintomas sintoma chiefcomplaint queixa queixaprincipal".split())
+SENT_TO = set(  # who sees a patient with such symptoms
+    "specialty medicalspecialty speciality specialite especialidade especialidademedica especialidad fachgebiet department departamento "
+    "setor servico servicio".split()
+)
+SYMPTOMS = set(
+    "symptoms symptom symptomlist symptomslist sintomas sintoma symptomes sintomi chiefcomplaint presentingcomplaint reasonforvisit queixa "
+    "queixaprincipal motivoconsulta motivodeconsulta motivodaconsulta motifdeconsultation".split()
+)
 SENTENCES = set("frase frases phrase phrases sentenca oracao".split())  # beside a class alone
 OF_A_LETTER = {"q", "o", "a"}  # names only where there is a q: an option can be called a
 
@@ -170,6 +177,7 @@ ABOUT = re.compile(
     r"ends?|years?|anos?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
     re.I,
 )
+TONGUES = set("language languages lang langs idioma idiomas lingua".split())
 EXPLAINS = set(
     "explanation explanations explicacion explicacao explication rationale justificativa justificacion comentario comentarios "
     "resolucao resolucion fundamentacao fundamentacion retroalimentacao retroalimentacion".split()
@@ -251,7 +259,7 @@ MARKS_WRONG = set(  # words of a mark whose 1 says that something is wrong
 OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
     "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
     "generation generations submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado "
-    "modelo ia ai bot chatgpt gemini claude llama deepseek".split()
+    "modelo ia ai bot chatbot chatgpt gemini claude llama deepseek qwen mistral mixtral grok".split()
 )
 LANGUAGES = {
     "english": "en", "inglês": "en", "ingles": "en", "portuguese": "pt", "português": "pt", "portugues": "pt", "brazilian": "pt",
@@ -273,6 +281,11 @@ def words_of(name) -> list[str]:
     """The words of a column's name: `answerText`, `answer_text` and `Answer text` are the same."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unaccented(str(name)))
     return [w.casefold() for w in re.split(r"[\W_]+", text) if w]
+
+
+def of_a_model(name) -> bool:
+    """Whether a column's name says that a model, or whoever was examined, gave what it holds: `GPT5.4 Response`."""
+    return any(word in OF_A_MODEL or re.sub(r"\d+$", "", word) in OF_A_MODEL for word in words_of(name))
 
 
 def last_word(name) -> str:
@@ -312,5 +325,7 @@ def is_telling(name) -> bool:
     while words and words[-1].isdigit() and len(words) > 1:
         words = words[:-1]
     if words and (words[0] in ("nbr", "num", "nb", "count") or set(words) & EXPLAINS):  # how many there are, or why one is right
+        return False
+    if set(words) & TONGUES:  # in what language an answer is, and how sure that is
         return False
     return bool(words) and any(TELLING.match(re.sub(r"\d+$", "", w)) for w in words) and not ABOUT.match(words[-1])

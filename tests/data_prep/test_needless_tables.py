@@ -154,3 +154,62 @@ def test_a_table_that_counts_from_its_first_line_on_has_no_line_of_names(tmp_pat
     assert "no line of names" in capsys.readouterr().out
     named = "name\tquestion\tanswer\n" + "".join(f"s{i + 1}\t{asked(i)}\t{told(i)}\n" for i in range(30))
     assert len(written(tmp_path, "y.tsv", named)) == 30
+
+
+def test_in_what_language_an_answer_is_and_how_sure_that_is_are_no_marks():
+    sure = {f"{c}_language_probability": 0.9 for c in ("Question", "Answer")} | {"Answer_token_count": 7, "answer_lang": "pt"}
+    rows = [
+        {"Question": asked(i), "Answer": told(i), **{k: v + i / 900 if v == 0.9 else v for k, v in sure.items()}}
+        for i in range(24)
+    ]
+    assert read(rows)[0].fields == {"question": "Question", "answer": "Answer"}
+    with pytest.raises(UserError, match="Answer_probability"):  # how good it is, perhaps
+        read([row | {"Answer_probability": i / 24} for i, row in enumerate(rows)])
+
+
+def test_a_row_with_more_cells_than_the_header_is_a_reject_and_many_are_refused(tmp_path):
+    def table(wide: int) -> str:
+        return "question,answer\n" + "".join(f'"Dose {i}?",São {i} mg{", e mais" * (i < wide)}\n' for i in range(40))
+
+    assert len(written(tmp_path, "x.csv", table(4))) == 36
+    rejects = (tmp_path / "out" / "rejects.jsonl").read_text().splitlines()
+    assert sum("more cells than the header" in line for line in rejects) == 4 == len(rejects)
+    with pytest.raises(UserError, match=r"x.csv:2: has 3 cells, the header 2; so have 5 of its 40 rows"):
+        written(tmp_path, "x.csv", table(5))
+    open_quote = table(0).replace('"Dose 20?"', '"Dose 20?').replace('"Dose 21?",', 'Dose 21?",x,')
+    with pytest.raises(UserError, match="is a quote missing"):  # a row that swallows the next is in no count
+        written(tmp_path, "x.csv", open_quote)
+
+
+SENT_TO = ("Cardiologia", "Dermatologia", "Ortopedia")
+
+
+@pytest.mark.parametrize(
+    "text, label", [("Sintomas", "Especialidade"), ("motivo_consulta", "especialidad"), ("symptoms", "department")]
+)
+def test_symptoms_beside_who_sees_the_patient_are_sorted(text, label):
+    rows = [{"id": i, text: f"dor há {i} dias", label: SENT_TO[i % 3]} for i in range(48)]
+    reading, made = read(rows)
+    assert reading.shape == "classification" and (made[4]["text"], made[4]["label"]) == ("dor há 4 dias", "Dermatologia")
+    with pytest.raises(UserError):  # two columns sort them
+        read([row | {"urgencia": "alta" if i % 2 else "baixa"} for i, row in enumerate(rows)])
+    with pytest.raises(UserError):  # no classes, as each has its own
+        read([row | {label: f"{row[label]} {i}"} for i, row in enumerate(rows)])
+    longer = [{"text": f"Dor há {i} dias, sem febre. " * 6, "specialty": SENT_TO[i % 3]} for i in range(48)]
+    assert read(longer)[0].shape == "text"  # of a text it may be what it is about
+
+
+def test_what_models_said_is_offered_neither_as_question_nor_as_answer_to_another_s():
+    rows = [
+        {
+            "Cenário": told(i),
+            "Detalhes": told(i + 3),
+            "Prompt (English)": asked(i),
+            "GPT5.4 Response": told(i + 1),
+            "Gemini3 Respnse": told(i + 2),
+        }
+        for i in range(24)
+    ]
+    with pytest.raises(UserError, match="but those of models") as error:
+        read(rows)
+    assert "question:" not in str(error.value)
