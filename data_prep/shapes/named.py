@@ -7,7 +7,7 @@ from data_prep.shapes.fitting import candidates
 from data_prep.shapes.rules import STRONG_LABELS
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.words.names import CLASSES, IDS, MEANINGS, SENT_TO, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, words_of
+from data_prep.words.names import CLASSES, CORRECT, IDS, MEANINGS, SENT_TO, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, words_of
 from data_prep.words.phrases import asks, meanings, of_phrase
 from data_prep.words.said import side_named
 
@@ -102,6 +102,7 @@ WRONG = (
     "distractor",
     "distrator",
 )  # so such words begin
+RIGHTLY = set(map(plain, f"correct correcta correcto correta correto certa certo right {CORRECT}".split()))
 REST = set("altre otras outras other autres andere".split())
 SEVERAL = set(
     "risposte respuestas respostas answers options opzioni opciones opcoes reponses antworten alternativas choices".split()
@@ -114,12 +115,19 @@ def wrong_options(columns: dict[str, Column], right: str = "") -> tuple[list[str
     lists, texts = ([c.name for c in called if c.kind in kinds] for kinds in (("list",), ("text", "number")))
     wrong = lists if len(lists) == 1 and not texts else texts if len(texts) > 1 and not lists else []
     others = {name: c for name, c in columns.items() if name not in wrong}
-    right = right or next(iter(candidates("answer", others)), "")
+    right = right or next(iter(candidates("answer", others)), "") or _called_right(others)
     one = others.get(right)
     if not wrong or not one or one.kind not in ("text", "number") or one.length > 200:  # an essay is no option
         return [], ""
+    if share(one.values, lambda v: re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", str(v))) >= 0.5:  # it names one that stands elsewhere
+        return [], ""
     same = lists or all(columns[c].kind == one.kind for c in wrong)  # `wrong_count` is a number beside a text
     return (wrong, right) if same else ([], "")
+
+
+def _called_right(columns: dict[str, Column]) -> str:
+    """The column that is called right (`correcta`), as a mark is where no wrong ones stand beside it; "" for none."""
+    return next((c.name for c in columns.values() if plain(c.name) in RIGHTLY and c.kind in ("text", "number")), "")
 
 
 def _says_wrong(words: list[str]) -> bool:

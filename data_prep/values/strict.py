@@ -84,6 +84,7 @@ def cell(raw: dict, column: str):
     return value
 
 
+OF_A_PART = {"type", "from", "role", "id", "lang", "language", "format"}  # what is said of a text beside it
 WRAPS = ("contexts", "text", "content", "value")  # of a text: PubMedQA's parquet, SQuAD's answers, parts of messages
 
 
@@ -103,10 +104,15 @@ def text_of(value, what: str = "text") -> str:
         return _joined(value, what)
     if isinstance(value, dict):
         for key in WRAPS:
-            if key in value and not isinstance(value[key], dict):
+            if key in value and not isinstance(value[key], dict) and not _beside(key, value):
                 return text_of(value[key], what)
         raise Unreadable(f"{what} is an object, not a text: its names are '{', '.join(map(str, value))}'"[:200])
     raise Unreadable(f"{what} is of type {type(value).__name__}, not a text")
+
+
+def _beside(key: str, value: dict) -> bool:
+    """Whether an object's value has a name beside it (`{"label": "dose", "value": "5 mg"}`), which the value alone loses."""
+    return key == "value" and any(isinstance(v, str) and name not in OF_A_PART for name, v in value.items() if name != key)
 
 
 def _joined(values: list, what: str) -> str:

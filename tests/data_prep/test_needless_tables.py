@@ -213,3 +213,26 @@ def test_what_models_said_is_offered_neither_as_question_nor_as_answer_to_anothe
     with pytest.raises(UserError, match="but those of models") as error:
         read(rows)
     assert "question:" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "right, wrong", [("correcta", "incorrecta{}"), ("correta", "errada_{}"), ("corretta", "sbagliata{}"), ("correct", "wrong{}")]
+)
+def test_the_one_column_that_is_called_right_is_the_right_option_beside_wrong_ones(right, wrong):
+    rows = [{"pregunta": asked(i), right: f"{i} mg"} | {wrong.format(n): f"{i + 7 * n} g" for n in (1, 2, 3)} for i in range(24)]
+    reading, made = read(rows)
+    assert reading.shape == "mcq" and {row["options"][row["answer"]] for row in made} == {f"{i} mg" for i in range(24)}
+    for name, value in ((right, "{}B"), (f"{right}2", "{} ml")):  # a letter of options that stand elsewhere; a second right one
+        with pytest.raises(UserError):
+            read([row | {name: value.format("" if name == right else i)} for i, row in enumerate(rows)])
+    with pytest.raises(UserError, match=right):  # beside an answer it marks it
+        read([{"pregunta": asked(i), "respuesta": told(i), right: ("no", "si")[i % 2]} for i in range(24)])
+
+
+@pytest.mark.parametrize("value", [True, 4, "5 mg"])
+def test_an_object_s_value_is_no_text_without_the_name_beside_it(value):
+    rows = [{"question": asked(i), "answer": [{"label": f"dose {i}", "value": value}]} for i in range(24)]
+    with pytest.raises(UserError):
+        read(rows)
+    parts = [{"question": asked(i), "answer": [{"value": told(i), "lang": "en"}]} for i in range(24)]
+    assert read(parts)[1][3]["answer"] == told(3)
