@@ -5,7 +5,7 @@ or each heading a question, and its answer beneath it.
 import itertools
 import re
 
-from data_prep.documents.exam.layout import TAGS
+from data_prep.documents.exam.layout import SIGN, TAGS
 from data_prep.tables.records import Bad
 from data_prep.values.choices import split_stem
 from data_prep.words.phrases import asks
@@ -60,6 +60,11 @@ def bare(part: str) -> str:
     return ""
 
 
+LONE = re.compile(  # on a line apart at an answer's end: its last words, or a title
+    r"\n[ \t]*\n[ \t]*(?![-*•\d])[A-ZÀ-Þ][^\n]{1,60}(?<![.!?:;,…)\d])$"
+)
+BLANK = re.compile(r"\n[ \t]*\n\s*")
+MARKS = re.compile(r"^#{1,6} ", re.M)
 HEADS = re.compile(r"^[ \t]{0,3}(#{1,6})[ \t]+(\S[^\n]*?)[ \t#]*$", re.M)
 MOST_BESIDE = 0.3  # of a text, that is no question and no answer
 OF_EXAM = re.compile(  # a box or bracket to tick, a key
@@ -67,6 +72,39 @@ OF_EXAM = re.compile(  # a box or bracket to tick, a key
     re.M | re.I,
 )
 ITEM = re.compile(r"[ \t]*(?:[-*+•]|\(?(?:\d{1,2}|[IVXivx]{1,4}|[A-Ja-j])[).:])[ \t]")
+
+
+MOST_OF_TITLE = 60  # characters
+SET_APART = re.compile(rf"^[ \t]*(?:{SIGN}[ \t]*([^\n]+?)|\*\*([^*\n]+)\*\*|__([^_\n]+)__)[ \t]*$", re.M)
+
+
+def with_heads(signed: str) -> str:
+    """A text whose lines that are set apart by their type are headings, those that ask below the others; sentences stay text."""
+
+    def head(hit: re.Match) -> str:
+        said = next(filter(None, hit.groups())).strip()
+        if asks(said):
+            return f"###### {said}"
+        return hit.group() if len(said) > MOST_OF_TITLE or said.endswith((".", "!", ";", ",")) or ":" in said else f"##### {said}"
+
+    return SET_APART.sub(head, signed).replace(SIGN, "")
+
+
+def set_apart(headed: str) -> list[tuple[int, dict | Bad]]:
+    """`faq_in` of a text whose headings are ours; [] where an answer ends in what may be a title of another type.
+
+    A last answer of several blocks, where no other has any, ends with the first: the others are a page's foot.
+    """
+    found = [
+        (at, row | {"answer": MARKS.sub("", row["answer"])}) if isinstance(row, dict) else (at, row) for at, row in faq_in(headed)
+    ]
+    rows = [row for _, row in found if isinstance(row, dict)]
+    if any(LONE.search(row["answer"]) for row in rows):
+        return []
+    if rows and not any(BLANK.search(row["answer"]) for row in rows[:-1]):
+        rows[-1]["answer"], *below = BLANK.split(rows[-1]["answer"], maxsplit=1)
+        found += [(len(headed) - 1, Bad("no question with its answer", said)) for said in below]
+    return found
 
 
 def faq_in(text: str) -> list[tuple[int, dict | Bad]]:

@@ -5,7 +5,7 @@ import itertools
 import re
 from typing import NamedTuple
 
-from data_prep.documents.asked_text import ASKS, MOST_BESIDE, OF_EXAM, TELLS, bare
+from data_prep.documents.asked_text import ASKS, BLANK, LONE, MOST_BESIDE, OF_EXAM, TELLS, bare
 from data_prep.tables.records import Bad
 from data_prep.values.choices import split_question
 from data_prep.words.phrases import asks
@@ -35,9 +35,7 @@ TOLD = re.compile(  # a letter alone needs a colon, a number or bold type: `A.` 
 )
 BOLD_LINE = re.compile(r"(?:^|\n[ \t]*\n)[ \t]*(?:\*\*[^*\n]+\*\*|__[^_\n]+__)[ \t]*$")
 CAPITALS = re.compile(r"(?:^|\n[ \t]*\n)[ \t]*[A-ZÀ-Þ][^a-zß-ÿ.!?\n]{2,60}$")
-LONE = re.compile(r"\n[ \t]*\n[ \t]*(?![-*•\d])[A-ZÀ-Þ][^\n]{1,60}(?<![.!?:;,…)\d])$")  # a title, or the last words of an answer
 KEY = re.compile(r"\s*(?:(?:a )?(?:letra|alternativa|op[çc][ãa]o|opci[óo]n|item|option)\s*)?[(\"]?[A-Ja-j\d][)\"]?\.?\s*", re.I)
-BLANK = re.compile(r"\n[ \t]*\n\s*")
 MARKED = re.compile(rf"{START}\[?(?:{ASKS}|{TELLS})[ \t]*\d{{0,3}}[ \t]*[:：\]]", re.M | re.I)
 
 
@@ -67,7 +65,7 @@ def asks_often(text: str) -> bool:
     """Whether many lines of a text ask, with little beside each: of a leaflet's parts, whose titles ask, each is long."""
     lines = [line for line in text.splitlines() if line.strip()]
     asking = sum(bool(QUESTION.search(line)) for line in lines)
-    return asking >= 5 and asking >= 0.3 * len(lines) and len(text) <= MOST_BESIDE_EACH * asking
+    return asking >= 5 and asking >= 0.2 * len(lines) and len(text) <= MOST_BESIDE_EACH * asking
 
 
 def _found(pattern: re.Pattern, text: str, asking: bool) -> list[Mark]:

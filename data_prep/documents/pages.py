@@ -2,12 +2,15 @@
 
 import codecs
 import collections
+import copy
 import re
 from pathlib import Path
 
 from data_prep.common.errors import UserError
+from data_prep.documents.asked_text import set_apart
 from data_prep.documents.classed import classed_pairs
 from data_prep.documents.exam.layout import SIGN
+from data_prep.documents.marked_text import asks_often
 from data_prep.documents.scripted import rows_in_scripts
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.documents.written import at_lines
@@ -22,6 +25,7 @@ DECLARED = re.compile(
 ASIDE = "nav|footer|aside|script|style|noscript|template|select|button|iframe|svg|head".split("|")
 RIGHT = re.compile(r"(?:^|[\s_-])(?:correct|right|certa|correta|correto)(?:$|[\s_-])", re.I)  # classes of an option
 APART = BLOCKS | {"li", "br", "td", "th"}
+HEADS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 STRESSED = {"b", "strong", "u", "mark", "ins"}
 
 
@@ -45,12 +49,27 @@ def html_file(path: Path, shown: str, key: str = ""):
             f"{shown}: is mostly navigation: {linked} of its {len(text.split())} words are links. Save its content as .txt or .md"
         )
     rows = list(written_or_text(text, shown, exam_rows(text, key)))
+    if (
+        rows == [(1, {"text": text}, 0)]
+        and asks_often(text)
+        and (found := set_apart(heads := text_of_tree(_headed(root)).replace(SIGN, "")))
+    ):
+        rows = [(line, row, 0) for line, row in at_lines(heads, found)]
     if rows == [(1, {"text": text}, 0)] and (n := _groups_to_tick(root)) > 1:
         raise UserError(
             f"{shown}: holds {n} groups of options to tick, and does not say which are right, so that its questions would be "
             "plain text. Bring them into a table of questions, options and answers; or, where text is meant, save it as .txt"
         )
     yield from rows
+
+
+def _headed(root):
+    """The page with the signs of Markdown's headings before its own, and before terms and what unfolds its details."""
+    root = copy.deepcopy(root)
+    for node in root.iter("h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"):
+        if node.tag in HEADS or next(node.iter(*HEADS), None) is None:
+            node.text = f"{'#' * (int(node.tag[1]) if node.tag in HEADS else 6)} {(node.text or '').lstrip()}"
+    return root
 
 
 def _groups_to_tick(root) -> int:

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 
 from data_prep.common.errors import UserError
-from data_prep.documents.asked_text import faq_in, pairs_in
+from data_prep.documents.asked_text import faq_in, pairs_in, set_apart, with_heads
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, key_of, keys_in, question_row
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.labelled import labelled_records
-from data_prep.documents.marked_text import holds_marked, marked_pairs
+from data_prep.documents.marked_text import asks_often, holds_marked, marked_pairs
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.tabled import tabled_dialogues
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
@@ -210,6 +210,8 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
         yield from exam
     elif rows := pairs_in(text) or faq_in(text) or labelled_records(text) or marked_pairs(text):
         yield from ((line, row, 0) for line, row in at_lines(text, rows))
+    elif asks_often(text) and (rows := set_apart(heads := with_heads(signed))):  # a leaflet, whose parts are long, stays a text
+        yield from ((line, row, 0) for line, row in at_lines(heads, rows))
     else:
         yield 1, {"text": text}, 0
 

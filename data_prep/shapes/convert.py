@@ -79,6 +79,8 @@ TELLS = re.compile(
 
 
 def right_letters(cells: Cells, options: list[Option]) -> list[str]:
+    if not options:
+        raise Unreadable("a question without options")
     letters = key_letters(cells.value("answer"), options, cells.reading.base)
     if not letters:
         raise Unreadable(

@@ -2,6 +2,7 @@
 
 import json
 
+import docx
 import pytest
 from test_strangers import read, written
 
@@ -64,11 +65,7 @@ def test_marked_questions_are_rows_and_titles_between_them_belong_to_no_answer(f
 
 @pytest.mark.parametrize("name", ["faq.md", "faq.txt"])
 def test_such_a_file_is_read_whatever_its_suffix(tmp_path, name):
-    rows = written(tmp_path, name, faq(FORMS[0]))
-    said = [
-        [turn["value"] for turn in r["conversations"]] if "conversations" in r else [r["question"], r["answer"]] for r in rows
-    ]
-    assert sorted(map(tuple, said)) == sorted(PAIRS)
+    assert answers(written(tmp_path, name, faq(FORMS[0]))) == dict(PAIRS)
 
 
 def test_titles_in_capitals_are_told_by_the_one_above_the_first_pair():
@@ -169,7 +166,7 @@ def test_questions_with_little_beside_each_are_no_plain_text(form):
 
 def test_a_leaflet_whose_titles_ask_and_prose_stay_text():
     prose = "Febre alta e dor. " * 30 + "E se piorar? Volte ao serviço. " + "O repouso ajuda. " * 30
-    lines = "Beba água.\nDescanse.\nVolte ao serviço se piorar.\n" * 8 + "E a dor?\n" * 6
+    lines = "Beba água.\nDescanse.\nVolte ao serviço se piorar.\n" * 12 + "E a dor?\n" * 6
     for text in (
         LEAFLET,
         prose,
@@ -185,3 +182,63 @@ def test_titles_with_signs_belong_to_no_answer_of_labelled_records_either(tmp_pa
     form = "Pergunta: {q}\nResposta: {a}"
     rows = written(tmp_path, "faq.md", faq(form, before={4: "--- EXAMES ---\n\n"}))
     assert not any("EXAMES" in json.dumps(row) for row in rows) and len(rows) == len(PAIRS)
+
+
+def page(form: str, before=None) -> str:
+    return f"<html><body><h1>Dúvidas</h1>{faq(form, between='', before=before)}</body></html>"
+
+
+SET_APART = [
+    ("md", "**{q}**\n{a}\n\n", "**EXAMES**\n\n"),
+    ("txt", "**{i}. {q}**\n\n{a}\n\n", "**Exames**\n\n"),
+    ("html", "<h3>{q}</h3><p>{a}</p>", "<h2>Exames</h2>"),
+    ("html", "<dt><strong>{q}</strong></dt><dd>{a}</dd>", ""),
+    ("html", "<details><summary>{q}</summary><p>{a}</p></details>", "<h2>Exames</h2>"),
+    ("html", "<details><summary><h4>{q}</h4></summary>{a}</details>", "<h2>Exames</h2>"),
+]
+
+
+@pytest.mark.parametrize("suffix, form, title", SET_APART)
+def test_short_questions_that_are_set_apart_by_their_type_are_rows(tmp_path, suffix, form, title):
+    text = page(form, {4: title}) if suffix == "html" else faq(form, between="", before={4: title})
+    assert answers(written(tmp_path, f"faq.{suffix}", text)) == dict(PAIRS)
+
+
+def answers(rows: list[dict]) -> dict[str, str]:
+    said = [[t["value"] for t in r["conversations"]] if "conversations" in r else [r["question"], r["answer"]] for r in rows]
+    return dict(said)
+
+
+def test_a_document_s_bold_questions_are_rows_and_its_bold_sentences_stay_in_the_answers(tmp_path):
+    document = docx.Document()
+    for i, (q, a) in enumerate(PAIRS):
+        for said, bold in ((q, True), (a, False), *([("Atenção: leve um documento.", True)] if i == 1 else [])):
+            document.add_paragraph().add_run(said).bold = bold
+    document.save(tmp_path / "faq.docx")
+    rows = written(tmp_path, "faq.docx", (tmp_path / "faq.docx").read_bytes())
+    assert answers(rows) == dict(PAIRS) | {PAIRS[1][0]: f"{PAIRS[1][1]}\n\nAtenção: leve um documento."}
+
+
+def test_heads_within_answers_lose_their_signs_and_a_page_s_foot_is_a_reject(tmp_path):
+    sub = {3: "<h4>Documentos</h4><ul><li>RG</li></ul>"}
+    text = page("<h3>{q}</h3><p>{a}</p>", sub).replace("</body>", "<div><p>Atualizada em março.</p></div></body>")
+    assert answers(written(tmp_path, "faq.html", text))[PAIRS[1][0]] == f"{PAIRS[1][1]}\nDocumentos\n- RG"
+    [reject] = map(json.loads, (tmp_path / "out/rejects.jsonl").read_text().splitlines())
+    assert reject["reason"] == "no question with its answer" and "março" in json.dumps(reject, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["<h3>{q}</h3>", "<h3>{q}</h3><ul><li>um</li><li>dois</li></ul>", "<h3>{q}</h3><p>a) um</p><p>b) dois</p><p>c) três</p>"],
+)
+def test_a_page_of_questions_without_plain_answers_is_asked_about(tmp_path, form):
+    with pytest.raises(UserError):
+        written(tmp_path, "x.html", page(form))
+
+
+def test_a_title_of_another_type_belongs_to_no_answer(tmp_path):
+    with pytest.raises(UserError, match="questions, with little beside each"):
+        written(tmp_path, "x.md", faq("**{q}**\n{a}\n\n", between="", before={4: "Exames\n\n"}))
+    long = page("<h3>{q}</h3><p>" + "{a} " * 40 + "</p>")
+    assert "text" in written(tmp_path, "x.html", long)[0]  # parts of a leaflet, whose titles ask
+    assert "text" in written(tmp_path, "x.md", faq("**{q}**\n" + "{a} " * 40))[0]

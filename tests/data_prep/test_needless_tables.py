@@ -236,3 +236,13 @@ def test_an_object_s_value_is_no_text_without_the_name_beside_it(value):
         read(rows)
     parts = [{"question": asked(i), "answer": [{"value": told(i), "lang": "en"}]} for i in range(24)]
     assert read(parts)[1][3]["answer"] == told(3)
+
+
+def test_an_open_question_among_multiple_choice_is_told_as_one():
+    lines = "\n1) {0} mg\n2) {1} mg\n3) {2} mg"
+    rows = [
+        {"question": asked(i) + lines.format(i, i + 1, i + 2) * (i % 5 < 4), "answer": f"2) {i + 1} mg" if i % 5 < 4 else told(i)}
+        for i in range(40)
+    ]
+    reading, made = read(rows)
+    assert reading.shape == "mcq" and {row for row in made if isinstance(row, str)} == {"a question without options"}
