@@ -52,7 +52,8 @@ def marked_pairs(text: str) -> list[tuple[int, dict | Bad]]:
     Questions and answers take turns, and the numbers follow one another, from 1 again at most. What stands above the first,
     and below the last where no other answer has a second block, is Bad; titles are nothing.
     """
-    return next((rows for marks in (_by_marks, _by_bare_marks, _by_numbers) if (rows := _pairs(text, marks(text)))), [])
+    ways = (_by_marks, _by_bare_marks, _by_numbers, _by_asking_marks)
+    return next((rows for marks in ways if (rows := _pairs(text, marks(text)))), [])
 
 
 def holds_marked(text: str) -> bool:
@@ -65,7 +66,7 @@ def asks_often(text: str) -> bool:
     """Whether many lines of a text ask, with little beside each: of a leaflet's parts, whose titles ask, each is long."""
     lines = [line for line in text.splitlines() if line.strip()]
     asking = sum(bool(QUESTION.search(line)) for line in lines)
-    return asking >= 5 and asking >= 0.2 * len(lines) and len(text) <= MOST_BESIDE_EACH * asking
+    return asking >= 4 and asking >= 0.2 * len(lines) and len(text) <= MOST_BESIDE_EACH * asking
 
 
 def _found(pattern: re.Pattern, text: str, asking: bool) -> list[Mark]:
@@ -92,6 +93,14 @@ def _by_numbers(text: str) -> list[Mark]:
     before = [0, *(m.start for m in told)]
     asked = [max((m for m in numbered if a <= m.start < b), default=None) for a, b in itertools.pairwise(before)]
     return sorted([*asked, *told]) if asked and None not in asked and asked[0].number == 1 else []
+
+
+def _by_asking_marks(text: str) -> list[Mark]:
+    """Marked questions (`Q1. …?`) of a line each, where nothing marks the answers: what stands beneath each is its answer."""
+    asked = _found(ASKED, text, True)
+    ends = [end if (end := text.find("\n", m.end)) >= 0 else len(text) for m in asked]
+    plain = all(asks(text[m.end : end].strip(" \t*_")) for m, end in zip(asked, ends, strict=True))
+    return sorted([*asked, *(Mark(end, end, False, 0) for end in ends)]) if plain and not TOLD.search(text) else []
 
 
 def _titles_of(above: str) -> list[re.Pattern]:

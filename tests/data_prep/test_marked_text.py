@@ -51,6 +51,8 @@ FORMS = [
     "{i}) {q}\nResposta: {a}",
     "{i}.- {q}\nR.- {a}",
     "P: {q}\nR: {a}",
+    "Q{i}. {q}\n{a}",
+    "**Pregunta {i}:** {q}\n\n{a}",
 ]
 
 
@@ -131,6 +133,9 @@ def test_an_exam_and_a_conversation_stay_what_they_are(tmp_path):
         faq("P{i}: {q}\nR{i}: {a}").replace("R3:", "R4:"),  # an answer to another question
         faq(FORMS[0]).replace("P4:", "P:"),  # a question whose number is lost, within the answer above
         faq(FORMS[0]).replace(TOLD[2], TOLD[2] + "\nPergunta: e se eu comer antes?"),
+        faq("Q{i}. {q}\n{a}").replace(ASKED[2], "Preciso de\njejum?"),  # a question that goes on in the next line
+        faq("Q{i}. {q}\n{a}").replace(TOLD[2], ""),
+        faq("Q{i}. {q}\n{a}").replace(TOLD[2], f"Resposta - {TOLD[2]}"),  # one answer is marked: are the others answers?
         faq("P: {q}\nR: {a}", between="\n"),  # turns of one conversation
         faq("P: {q}\n\nR: {a}"),
     ],
@@ -171,6 +176,7 @@ def test_a_leaflet_whose_titles_ask_and_prose_stay_text():
         LEAFLET,
         prose,
         lines,
+        "Onde dói?\nDesde quando?\nComo dorme?\n",
         "https://x.org/a?b=1\n" * 8,
         "Os quartis foram:\nQ1: 23,4\nQ2: 31,0\nQ3: 45,9\nA média foi 33.",
     ):
