@@ -120,10 +120,10 @@ def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
     parts = [hit for hit in heads if len(hit[1]) <= level]
     if len(asked) < 0.8 * sum(len(hit[1]) == level for hit in parts):
         return []
-    found, beside = [], [(0, text[: parts[0].start()])]
+    found, beside, places = [], [(0, text[: parts[0].start()])], {hit.start() for hit in asked}
     for hit, following in itertools.pairwise([*parts, None]):
         body = RULE.sub("", text[hit.end() : following.start() if following else None]).strip()
-        if hit in asked:
+        if hit.start() in places:
             question = re.sub(r"^\d{1,3}[.)][ \t]+", "", hit[2].strip("*_ "))
             found.append((hit.start(), {"question": question, "answer": body}))
         else:

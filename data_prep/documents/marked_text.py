@@ -17,7 +17,7 @@ QUESTION = re.compile(r"[^\W\d_][)\"'’”]?[?？؟](?=[\W_]|$)")
 BOLD = r"(?:\*\*|__)?"
 START = rf"^[ \t>]*(?:[-*•][ \t]+)?{BOLD}"
 TOLD_WORD = rf"(?:{TELLS}|rta|resp|ans)"
-NUMBER = r"(?:n?[º°]?\.?[ \t]*)(\d{1,3})"
+NUMBER = r"(?:(?:n[º°]?\.?|[º°]\.?|\.)[ \t]*)?(\d{1,3})"
 SIGN = rf"[ \t]*(?:(?:[:：.)\]]|[–—-](?=[ \t]))+{BOLD}[:：]?)[ \t]*"
 ASKED = re.compile(
     rf"{START}\[?(?:{ASKS}|d[úu]vida|consulta)(?:[ \t]*{NUMBER}{SIGN}|\.[ \t]?(\d{{1,3}})[ \t]+(?=[^\W\d]))", re.M | re.I
@@ -89,10 +89,10 @@ def _by_bare_marks(text: str) -> list[Mark]:
 
 def _by_numbers(text: str) -> list[Mark]:
     """The numbered line that stands last before each answer: those before it are a list in the answer above."""
-    told, numbered = _found(TOLD, text, False), _found(NUMBERED, text, True)
-    before = [0, *(m.start for m in told)]
-    asked = [max((m for m in numbered if a <= m.start < b), default=None) for a, b in itertools.pairwise(before)]
-    return sorted([*asked, *told]) if asked and None not in asked and asked[0].number == 1 else []
+    marks = sorted(_found(TOLD, text, False) + _found(NUMBERED, text, True))
+    asked = [a for a, b in itertools.pairwise(marks) if a.asks and not b.asks]
+    told = [mark for mark in marks if not mark.asks]
+    return sorted([*asked, *told]) if len(asked) == len(told) and asked and asked[0].number == 1 else []
 
 
 def _by_asking_marks(text: str) -> list[Mark]:
