@@ -28,7 +28,7 @@ from pathlib import Path
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
-from common.files import into_place, read_json, read_rows, reading, write_json, write_text
+from common.files import into_place, read_json, read_rows, reading, sha256, write_json, write_text
 from common.machine import end_with_parent
 from common.models import check_model_name
 from common.paths import ROOT
@@ -79,6 +79,9 @@ def sound_files(folder: Path) -> list[Path]:
         print(f"note: {left_out} is left out: it failed its proof, or is an adapter alone")
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise UserError(f"gguf_dir: {folder} lacks {', '.join(missing)}, which its verification.json names; export again")
+    proven = {f["file"]: f.get("sha256") for f in record["files"]}
+    if changed := [name for name in names if proven[name] and sha256(folder / name) != proven[name]]:
+        raise UserError(f"gguf_dir: {folder}: {', '.join(changed)} is not the file that was proven; export again")
     if not names:
         raise UserError(f"gguf_dir: {folder} holds no model that passed its proof")
     return sorted((folder / name for name in names), key=lambda path: path.stat().st_size)

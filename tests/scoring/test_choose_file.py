@@ -7,6 +7,7 @@ import choose_file
 import evaluate
 import pytest
 from common.errors import UserError
+from common.files import sha256
 from test_beside_the_score import write_rows
 
 ROWS = 600
@@ -99,3 +100,16 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
     )
     with pytest.raises(UserError, match=r"(?s)verification\.json.*no file d.*margin: 0"):
         choose_file.main()
+
+
+def test_a_file_that_was_exchanged_since_its_proof_does_not_ship(tmp_path):
+    """Quantised anew by hand under the same name, it shipped as proven."""
+    folder = exported(tmp_path / "gguf")
+    record = json.loads((folder / "verification.json").read_text())
+    for file in record["files"]:
+        file["sha256"] = sha256(folder / file["file"])
+    (folder / "verification.json").write_text(json.dumps(record))
+    assert len(choose_file.sound_files(folder)) == 3
+    (folder / "x-q5_k_m.gguf").write_bytes(b"GGUFgguf")
+    with pytest.raises(UserError, match=r"x-q5_k_m\.gguf is not the file that was proven"):
+        choose_file.sound_files(folder)
