@@ -288,6 +288,11 @@ def score(args: Args, asked: Asked) -> None:
     messages = [] if protocol == "perplexity" else [tasks.messages_of(row, asked.shots) for row in rows]
     prompts = [engine.encode(one) for one in messages] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)
+    if is_url(args.model) and protocol in tasks.FREE and not any(record.get("output") for record in records):
+        raise UserError(
+            f"model: {args.model} wrote nothing in all of {len(records)} answers, so there is no score: its thoughts took all "
+            f"tokens (--max_new_tokens), or it calls tools; delete {output_dir} to ask again"
+        )
     judged = {}
     if protocol == "judge":
         records, judged = judge_answers(args, asked, records, output_dir)

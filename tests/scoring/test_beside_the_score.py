@@ -333,6 +333,18 @@ def test_a_server_is_asked_side_by_side(server, tmp_path, monkeypatch):
     assert all(body["max_tokens"] == 512 and body["temperature"] == 0 for body in server.asked)
 
 
+def test_a_server_that_writes_nothing_has_no_score(server, tmp_path, monkeypatch):
+    """Thoughts that took all tokens, or calls of tools: 0 % with exit code 0."""
+    row = {"question": "Q?", "options": {"A": "alpha", "B": "beta"}, "answer": "A"}
+    data = write_rows(tmp_path / "rows.jsonl", [{**row, "id": f"q{i}"} for i in range(3)])
+    words = ["e", "--model", server.url, "--data", data, "--output_dir", tmp_path / "e"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
+    server.answer = lambda body: reply(None, finish_reason="tool_calls")
+    with pytest.raises(UserError, match="wrote nothing in all of 3 answers"):
+        evaluate.main()
+    assert not (tmp_path / "e/metrics.json").exists()
+
+
 def test_letters_are_scored_by_a_server_that_gives_logprobs(server, tmp_path, monkeypatch):
     top = [{"token": t, "logprob": p, "bytes": None} for t, p in ((" C", -0.2), ("A", -2.0), ("x", -5.0))]
     content = [{"token": " C", "logprob": -0.2, "bytes": None, "top_logprobs": top}]
