@@ -165,6 +165,10 @@ def make_app(models: Sequence[Served], rules: Rules):
                 return error(404, str(unknown))
         keep = ("content-type", "accept", "accept-encoding", "authorization", "x-api-key", "if-none-match")
         headers = {k: v for k, v in request.headers.items() if k in keep}
+        # llama.cpp gives every adapter's answers the base's name: whoever reads it would think that the base had answered.
+        renamed = (models[-1].name, chosen.name) if chosen.lora and chosen is not models[-1] else None
+        if renamed:
+            headers["accept-encoding"] = "identity"
         if rules.key:
             headers["authorization"] = f"Bearer {rules.key}"
         # Quoted again, so that llama.cpp reads the path that was looked at: %2523 is %23 here and must not become # there.
@@ -178,7 +182,7 @@ def make_app(models: Sequence[Served], rules: Rules):
         drop = ("transfer-encoding", "connection", "keep-alive", "server", "date")
         kept = {k: v for k, v in answer.headers.items() if k not in drop and not k.startswith("access-control")}
         kept["x-frame-options"] = "DENY"
-        return Passed(answer, kept, rules.patience)
+        return Passed(answer, kept, rules.patience, renamed)
 
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
     return Starlette(routes=[Route("/{path:path}", forward, methods=methods)])

@@ -188,13 +188,17 @@ def test_adapters_are_chosen_by_name(tmp_path):
 
         def answer(model):
             body = json.dumps({"messages": ASK, "temperature": 0, "max_tokens": 8} | ({"model": model} if model else {}))
-            return json.loads(asked(server.url, "/v1/chat/completions", body.encode())[1])["choices"][0]["message"]["content"]
+            told = json.loads(asked(server.url, "/v1/chat/completions", body.encode())[1])
+            assert model not in names or told["model"] == model, "every adapter's answers had the base's name"
+            return told["choices"][0]["message"]["content"]
 
         strong, none, base = map(answer, names)
         assert strong != base and none == base and answer(None) == answer("default") == strong and answer("none.gguf") == none
         # A misspelt name had the first adapter's answers, which evaluate.py took for those of the model that it had named.
         status, told = asked(server.url, "/v1/chat/completions", json.dumps({"messages": ASK, "model": "nome"}).encode())
         assert status == 404 and f"there are strong, none, {GGUF.stem}" in told
+        streamed = json.dumps({"messages": ASK, "max_tokens": 2, "stream": True}).encode()
+        assert '"model":"strong"' in asked(server.url, "/v1/chat/completions", streamed)[1]
         page = asked(server.url, "/compare")[1]
         assert "Not for clinical use" in page and json.dumps([GGUF.stem, "strong"]) in page
     finally:
