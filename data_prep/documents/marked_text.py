@@ -62,6 +62,18 @@ def holds_marked(text: str) -> bool:
     return min(told, len(ASKED.findall(text))) >= FEWEST or len(_by_numbers(text)) >= 2 * FEWEST
 
 
+def asked_in_a_row(text: str) -> int:
+    """How many questions follow one another with their answers, all under bare marks (`Pergunta:`, `A:`); 0 of other texts.
+
+    Such marks name questions and answers and no people, so nothing says whether each stands by itself or they are one talk.
+    """
+    marks = sorted(_found(ASKED_BARE, text, True) + _found(TOLD, text, False))
+    if len(marks) < 2 * FEWEST or any(m.asks == bool(n % 2) for n, m in enumerate(marks)):
+        return 0
+    asking = sum(asks(text[a.end : b.start]) for a, b in itertools.pairwise(marks) if a.asks)
+    return asking if asking >= 0.8 * len(marks) / 2 else 0
+
+
 def asks_often(text: str) -> bool:
     """Whether many lines of a text ask, with little beside each: of a leaflet's parts, whose titles ask, each is long."""
     lines = [line for line in text.splitlines() if line.strip()]

@@ -14,7 +14,7 @@ from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_number
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.labelled import labelled_records
-from data_prep.documents.marked_text import asks_often, holds_marked, marked_pairs
+from data_prep.documents.marked_text import asked_in_a_row, asks_often, holds_marked, marked_pairs
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.tabled import tabled_dialogues
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
@@ -192,6 +192,12 @@ def text_file(path: Path, shown: str, key: str = ""):
             raise UserError(
                 f"{shown}: is one dialogue of {turns:,} turns, or several whose ends nothing marks; put an empty line between "
                 "dialogues, and none within one"
+            )
+        if len(found) == 1 and (asked := asked_in_a_row(text)):
+            raise UserError(
+                f"{shown}: is one conversation, or {asked} questions that have nothing to do with each other: marks like "
+                "Question: and Answer: do not tell. Put an empty line between questions that stand by themselves; where it is "
+                "one conversation, write who speaks (Patient:, Doctor:)"
             )
         yield from ((line, {"dialogue": block}, 0) for line, block in found)
     elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):

@@ -150,6 +150,20 @@ def test_thousands_of_turns_are_no_single_dialogue(tmp_path):
     assert len(written(tmp_path, "y.txt", turns.replace("Patient", "\nPatient"))) == 150
 
 
+@pytest.mark.parametrize("marks", ["PERGUNTA RESPOSTA", "Pregunta Respuesta", "Question Answer", "Q A", "P R"])
+@pytest.mark.parametrize("title", ["", "Dengue em perguntas\n\n"])
+def test_questions_in_a_row_are_one_conversation_or_many_by_nobodys_guess(tmp_path, marks, title):
+    asks, tells = marks.split()
+    pairs = [f"{asks}: O que fazer no dia {i}?\n{tells}: Repouso por {i} horas." for i in range(6)]
+    (tmp_path / "x.txt").write_text(title + "\n".join(pairs))
+    with pytest.raises(UserError, match="one conversation, or 6 questions"):
+        prepare(Args(inputs=[str(tmp_path / "x.txt")], output_dir=str(tmp_path / "out")))
+    rows = written(tmp_path, "y.txt", "\n\n".join(pairs))
+    assert [len(row["conversations"]) for row in rows] == [2] * 6
+    people = "\n".join(pairs).replace(f"{asks}:", "Paciente:").replace(f"{tells}:", "Médico:")
+    assert [len(row["conversations"]) for row in written(tmp_path, "z.txt", people)] == [12]
+
+
 def test_an_option_that_tells_the_key_is_no_option():
     rows = [{"stem": f"Case {i}?", "options": {"A": "gout", "B": f"lupus {i}"}, "answer": "AB"[i % 2]} for i in range(30)]
     rows[4]["options"] = {"A": "gout", "B": "lupus Correct: A"}
