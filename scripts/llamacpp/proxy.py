@@ -166,7 +166,9 @@ def make_app(models: Sequence[Served], rules: Rules):
         keep = ("content-type", "accept", "accept-encoding", "authorization", "x-api-key", "if-none-match")
         headers = {k: v for k, v in request.headers.items() if k in keep}
         # llama.cpp gives every adapter's answers the base's name: whoever reads it would think that the base had answered.
-        renamed = (models[-1].name, chosen.name) if chosen.lora and chosen is not models[-1] else None
+        # Answers alone: the page itself is there in gzip only.
+        asks = request.method == "POST" and path.rpartition("/")[2] in ASKS
+        renamed = (models[-1].name, chosen.name) if asks and chosen.lora and chosen is not models[-1] else None
         if renamed:
             headers["accept-encoding"] = "identity"
         if rules.key:

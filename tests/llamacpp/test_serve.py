@@ -199,6 +199,9 @@ def test_adapters_are_chosen_by_name(tmp_path):
         assert status == 404 and f"there are strong, none, {GGUF.stem}" in told
         streamed = json.dumps({"messages": ASK, "max_tokens": 2, "stream": True}).encode()
         assert '"model":"strong"' in asked(server.url, "/v1/chat/completions", streamed)[1]
+        packed = urllib.request.Request(server.url, headers={"Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(packed, timeout=500) as page:
+            assert page.headers["content-encoding"] == "gzip", "llama.cpp has its page in no other form"
         page = asked(server.url, "/compare")[1]
         assert "Not for clinical use" in page and json.dumps([GGUF.stem, "strong"]) in page
     finally:
