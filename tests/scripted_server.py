@@ -51,10 +51,11 @@ class Handler(BaseHTTPRequestHandler):
             server.now -= 1
         self.send(told, status)
 
-    def send(self, told: dict, status: int = 200):
-        data = json.dumps(told).encode()
+    def send(self, told: dict | bytes, status: int = 200):
+        """An object as JSON; bytes as the page that a proxy may send."""
+        data = told if isinstance(told, bytes) else json.dumps(told).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/html" if isinstance(told, bytes) else "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

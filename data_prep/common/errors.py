@@ -1,6 +1,8 @@
 """The two errors that reach a user, and the exit code of each. Both rooms raise these."""
 
 import errno
+import os
+import select
 import sys
 from pathlib import Path
 
@@ -52,8 +54,20 @@ def _one_line(kind, error, trace, otherwise=sys.excepthook) -> None:
 sys.excepthook = _one_line
 
 
+def _unread() -> bool:
+    """Whether nobody reads what is printed any more (`| head`); what waits to be printed is dropped then."""
+    gone = []
+    for stream in (sys.stdout, sys.stderr):
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)  # of errors alone
+        gone += [stream.fileno()] if poll.poll(0) else []
+    for number in gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)  # the flush at the end would fail once more
+    return bool(gone)
+
+
 def exit_on_error(main) -> None:
-    """Call a script's main; its errors become exit codes: 2 wrong input, 1 a check failed, 130 interrupted."""
+    """Call a script's main; its errors become exit codes: 2 wrong input, 1 a check failed, 130 interrupted, 141 unread."""
     try:
         main()
     except UserError as error:
@@ -74,6 +88,9 @@ def exit_on_error(main) -> None:
         sys.exit(UserError.exit_code)
     except Exception as error:
         problem = disk_problem(error)
+        if isinstance(error, BrokenPipeError) and _unread():
+            print("stopped: what read the output has ended; write it to a file, or run without `| head`", file=sys.stderr)
+            sys.exit(141)  # as a shell says of SIGPIPE
         if problem is None:
             raise
         print(

@@ -141,7 +141,7 @@ class Args:
     """engine datatrove: where its tasks run"""
     tasks: int = 2
     """engine datatrove: how many tasks the rows are split into"""
-    executor_args: dict[str, str | int | dict[str, str | int]] = field(default_factory=dict)
+    executor_args: dict[str, str | int | float | bool | list | dict | None] = field(default_factory=dict)
     """engine datatrove: arguments of its executor, for instance {workers: 4}; for slurm {partition: cpu, time: "4:00:00"}, and
     sbatch_args: {account: NAME} for what else sbatch takes"""
     seed: int = 3407

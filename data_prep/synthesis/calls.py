@@ -143,9 +143,19 @@ class Caller:
         except openai.OpenAIError as error:
             said = " ".join(str(error).split())[:200]
             raise UserError(f"generator: {model.url} does not answer ({said}); finished calls are kept: start again") from None
-        if not answer.choices:
-            raise UserError(f"generator: {model.url} answered without a choice; is it an OpenAI-compatible server?")
-        text = answer.choices[0].message.content or ""
+        except ValueError as error:  # bytes that are no JSON
+            raise UserError(
+                f"generator: {model.url} answered with no JSON ({error}); is it an OpenAI-compatible server?"
+            ) from None
+        message = getattr((getattr(answer, "choices", None) or [None])[0], "message", None)  # a page is a text, an error has none
+        if message is None:
+            raise UserError(
+                f"generator: {model.url} answered without a choice ({' '.join(str(answer).split())[:120]}); is it an "
+                "OpenAI-compatible server?"
+            )
+        text = message.content or ""
+        if not isinstance(text, str):
+            raise UserError(f"generator: {model.url} answered with parts in the place of a text ({str(text)[:120]})")
         if answer.usage is None:  # a server that does not count: four characters a token
             return text, len(prompt) // 4, len(text) // 4, False
         return text, answer.usage.prompt_tokens, answer.usage.completion_tokens, True

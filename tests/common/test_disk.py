@@ -1,6 +1,9 @@
 """A disk that takes no more, and a file that is not whole, are one clear error, whichever library met them."""
 
+import os
 import resource
+import subprocess
+import sys
 
 import pytest
 from common.models import damaged_files
@@ -28,6 +31,18 @@ def test_training_says_that_the_disk_is_full(tiny_model, tiny_rows, tmp_path, mo
     command = ["scripts/sft.py", "--model", tiny_model, "--data", tiny_rows / "train.jsonl", *TRAIN, "--output_dir", tmp_path]
     said = run_script(*command, code=2, preexec_fn=small_files(most)).stderr
     assert "start the same command again" in said and "Traceback" not in said, said
+
+
+def test_output_that_nobody_reads_any_more_is_no_traceback(tmp_path):
+    """As `prepare.py ... | head -0` and `... 2>&1 | head -0` have it."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "data_prep/prepare.py", ROOT / "recipes/rehearsal/exam.jsonl", "--output_dir", tmp_path / "out"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writes, stderr=subprocess.PIPE, text=True)
+    assert subprocess.run(command, cwd=ROOT, stdout=writes, stderr=writes).returncode == 141
+    os.close(writes)
+    assert done.returncode == 141 and done.stderr.strip().startswith("stopped: what read the output has ended"), done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_only_a_disk_is_taken_for_one():

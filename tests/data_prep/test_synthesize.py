@@ -71,6 +71,20 @@ def test_precision_and_recall_on_planted_items(server, plan, tmp_path):
     assert "evidence that is not in the passage" in page and "kept" in page
 
 
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        ((200, b"<html><body>Sign in</body></html>"), "without a choice (<html><body>Sign in"),
+        ((200, {"error": {"message": "no such model"}}), "without a choice"),
+        (reply([{"type": "text", "text": "x"}]), "parts in the place of a text"),
+    ],
+)
+def test_what_is_no_answer_ends_in_one_line(answer, said, plan, tmp_path):
+    with ScriptedServer(lambda body: answer) as server:
+        done = run_script(*flags(server, plan, tmp_path), code=2)
+    assert said in done.stderr and server.url in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_rows_train(server, plan, tmp_path, tiny_model):
     run_script(*flags(server, plan, tmp_path, "--limit", 6))
     run_script(
