@@ -156,7 +156,7 @@ def test_slurm_jobs_give_the_same_files(options, expected, tmp_path):
 
 def test_arguments_of_the_executor_keep_their_kinds():
     """One that none of the named kinds fitted made a text of all of them."""
-    given = "{skip_completed: false, randomize_start_duration: 0.5, depends: null, sbatch_args: {account: a}}"
+    given = "{workers: 2, randomize_start_duration: 0.5, start_method: null}"
     flags = [str(ROOT / "recipes/rehearsal/exam.jsonl"), "--engine", "datatrove", "--executor_args", given]
     read = parse_args(Args, "", flags).executor_args
     assert read == {"workers": 2, "randomize_start_duration": 0.5, "start_method": None}
