@@ -50,7 +50,7 @@ from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, begun_with, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import asking, baselines, contamination, engines, judge, packing, predict, row_files, summary, tasks
+from scoring import asking, baselines, contamination, engines, judge, judge_trust, packing, predict, row_files, summary, tasks
 from scoring.asking import Asked
 from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
@@ -176,7 +176,7 @@ def judge_answers(args: Args, asked: Asked, records: list[dict], output_dir: Pat
         load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens, args.judge_model, judge_file
     )
     marked = judge.mark_all(judging, {row["id"]: row for row in asked.rows}, records, asked.others)
-    found = {"judge": judge.summary(judging, marked, asked.rows, asked.marks)}
+    found = {"judge": judge_trust.summary(judging, marked, asked.rows, asked.marks)}
     judging.engine.close()
     return marked, found
 
@@ -266,6 +266,15 @@ def main() -> None:
         score(args, asked)
 
 
+def refuse_silence(args: Args, records: list[dict]) -> None:
+    """UserError for a server that wrote nothing at all: 0 right would be a score of its settings."""
+    if not any(record.get("output") for record in records):
+        raise UserError(
+            f"model: {args.model} wrote nothing in all of {len(records)} answers, so there is no score: its thoughts took all "
+            f"tokens (--max_new_tokens), or it calls tools; delete {args.output_dir} to ask again"
+        )
+
+
 def score(args: Args, asked: Asked) -> None:
     """From the model's loading to the written scores."""
     rows, task, protocol, output_dir = asked.rows, asked.task, asked.protocol, Path(args.output_dir)
@@ -288,11 +297,8 @@ def score(args: Args, asked: Asked) -> None:
     messages = [] if protocol == "perplexity" else [tasks.messages_of(row, asked.shots) for row in rows]
     prompts = [engine.encode(one) for one in messages] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)
-    if is_url(args.model) and protocol in tasks.FREE and not any(record.get("output") for record in records):
-        raise UserError(
-            f"model: {args.model} wrote nothing in all of {len(records)} answers, so there is no score: its thoughts took all "
-            f"tokens (--max_new_tokens), or it calls tools; delete {output_dir} to ask again"
-        )
+    if is_url(args.model) and protocol in tasks.FREE:
+        refuse_silence(args, records)
     judged = {}
     if protocol == "judge":
         records, judged = judge_answers(args, asked, records, output_dir)

@@ -88,6 +88,12 @@ def _sync(path: Path) -> None:
         os.close(number)
 
 
+def flush_to_disk(file) -> None:
+    """When this returns, what was written to an open file is on the disk: an answer may be paid for, and come no second time."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def write_text(path: Path, text: str) -> None:
     temporary(path).write_text(text, encoding="utf-8", errors="backslashreplace")
     into_place(temporary(path), path)

@@ -67,11 +67,8 @@ def asked_in_a_row(text: str) -> int:
 
     Such marks name questions and answers and no people, so nothing says whether each stands by itself or they are one talk.
     """
-    marks = sorted(_found(ASKED_BARE, text, True) + _found(TOLD, text, False))
-    if len(marks) < 2 * FEWEST or any(m.asks == bool(n % 2) for n, m in enumerate(marks)):
-        return 0
-    asking = sum(asks(text[a.end : b.start]) for a, b in itertools.pairwise(marks) if a.asks)
-    return asking if asking >= 0.8 * len(marks) / 2 else 0
+    marks, asking = _bare_marks(text)
+    return asking if _take_turns(marks) and asking >= 0.8 * len(marks) / 2 else 0
 
 
 def asks_often(text: str) -> bool:
@@ -89,13 +86,24 @@ def _by_marks(text: str) -> list[Mark]:
     return sorted(_found(ASKED, text, True) + _found(TOLD, text, False))
 
 
+def _bare_marks(text: str) -> tuple[list[Mark], int]:
+    """Marks without a number, and how many of those that ask have a question behind them."""
+    marks = sorted(_found(ASKED_BARE, text, True) + _found(TOLD, text, False))
+    asking = sum(asks(text[a.end : b.start]) for a, b in itertools.pairwise(marks) if a.asks)
+    return marks, asking
+
+
+def _take_turns(marks: list[Mark]) -> bool:
+    """Whether questions and answers, several of each, follow one another."""
+    return len(marks) >= 2 * FEWEST and all(m.asks != bool(n % 2) for n, m in enumerate(marks))
+
+
 def _by_bare_marks(text: str) -> list[Mark]:
     """Marks without a number, where each pair stands apart from the next and is one block: else they are one conversation."""
-    marks = sorted(_found(ASKED_BARE, text, True) + _found(TOLD, text, False))
+    marks, asking = _bare_marks(text)
     begins = [m for m in marks if m.asks]
     apart = all(not text[: m.start].strip() or re.search(r"\n[ \t]*\n[ \t]*$", text[: m.start]) for m in begins)
     whole = all("\n\n" not in text[a.end : b.start] for a, b in itertools.pairwise(marks) if a.asks and not b.asks)
-    asking = sum(asks(text[a.end : b.start]) for a, b in itertools.pairwise(marks) if a.asks)
     return marks if apart and whole and asking >= 0.8 * len(begins) else []
 
 
@@ -136,7 +144,7 @@ def _bare(part: str, titles: list[re.Pattern]) -> str:
 
 
 def _pairs(text: str, marks: list[Mark]) -> list[tuple[int, dict | Bad]]:
-    if len(marks) < 2 * FEWEST or len(marks) % 2 or any(m.asks == bool(n % 2) for n, m in enumerate(marks)):
+    if len(marks) % 2 or not _take_turns(marks):
         return []
     numbers = [m.number for m in marks[::2]]
     if any(b not in (a + 1, min(a, 1)) for a, b in itertools.pairwise(numbers)) or numbers[0] > 1:

@@ -187,24 +187,29 @@ def text_file(path: Path, shown: str, key: str = ""):
     if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
         yield from csv_file(path, shown)
     elif (turns := sum(_speaks(line) for line in lines)) >= max(2, len(lines) / 3) and not _is_no_talk(text):
-        found = dialogues_in(text)
-        if len(found) == 1 and turns > MOST_TURNS:
-            raise UserError(
-                f"{shown}: is one dialogue of {turns:,} turns, or several whose ends nothing marks; put an empty line between "
-                "dialogues, and none within one"
-            )
-        if len(found) == 1 and (asked := asked_in_a_row(text)):
-            raise UserError(
-                f"{shown}: is one conversation, or {asked} questions that have nothing to do with each other: marks like "
-                "Question: and Answer: do not tell. Put an empty line between questions that stand by themselves; where it is "
-                "one conversation, write who speaks (Patient:, Doctor:)"
-            )
-        yield from ((line, {"dialogue": block}, 0) for line, block in found)
+        yield from ((line, {"dialogue": block}, 0) for line, block in told_apart(text, shown, turns))
     elif len(lines) >= 5 and (cells := next((c for c in "|\t" if sum(c in line for line in lines) >= 0.95 * len(lines)), "")):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
     else:
         yield from written_or_text(text, shown, exam)
+
+
+def told_apart(text: str, shown: str, turns: int) -> list[tuple[int, str]]:
+    """`dialogues_in`. Raises UserError where nothing in a text says whether it is one conversation."""
+    found = dialogues_in(text)
+    if len(found) == 1 and turns > MOST_TURNS:
+        raise UserError(
+            f"{shown}: is one dialogue of {turns:,} turns, or several whose ends nothing marks; put an empty line between "
+            "dialogues, and none within one"
+        )
+    if len(found) == 1 and (asked := asked_in_a_row(text)):
+        raise UserError(
+            f"{shown}: is one conversation, or {asked} questions that have nothing to do with each other: marks like Question: "
+            "and Answer: do not tell. Put an empty line between questions that stand by themselves; where it is one "
+            "conversation, write who speaks (Patient:, Doctor:)"
+        )
+    return found
 
 
 def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, int]]):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.common.errors import UserError
-from data_prep.common.files import json_line
+from data_prep.common.files import flush_to_disk, json_line
 
 
 class Model(NamedTuple):
@@ -121,8 +121,7 @@ class Caller:
         record |= {"completion_tokens": completion_tokens, "counted_by": "server" if counted else "estimate"}
         with self.lock:
             self.file.write(json_line(record))
-            self.file.flush()
-            os.fsync(self.file.fileno())
+            flush_to_disk(self.file)
             self._keep(record)
         return text
 
@@ -147,7 +146,8 @@ class Caller:
             raise UserError(
                 f"generator: {model.url} answered with no JSON ({error}); is it an OpenAI-compatible server?"
             ) from None
-        message = getattr((getattr(answer, "choices", None) or [None])[0], "message", None)  # a page is a text, an error has none
+        choices = getattr(answer, "choices", None)  # a page is a text, an error has none
+        message = getattr(choices[0], "message", None) if choices else None
         if message is None:
             raise UserError(
                 f"generator: {model.url} answered without a choice ({' '.join(str(answer).split())[:120]}); is it an "

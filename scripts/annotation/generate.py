@@ -5,19 +5,20 @@ llama.cpp's server in this process, a URL as evaluate.py asks one.
 """
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from annotation.sources import Answer, Question, without_thinking
 from common.errors import UserError
-from common.files import hold, read_json, whole_lines, write_json, write_text
+from common.files import hold, lines_to_follow, read_json, write_json
 from common.hashes import model_sha256
 from common.machine import quiet
 from llamacpp.files import is_gguf
 from llamacpp.server import start_server
 from scoring.engines_url import Url, is_url
+
+from data_prep.common.files import flush_to_disk
 
 
 class Sampling(NamedTuple):
@@ -52,9 +53,7 @@ def _written(models: list[str], questions: list[Question], sampling: Sampling, d
     write_json(noted, settings)
     names = [Path(model).name if not model.startswith("http") else sampling.url_model for model in models]
     names = names if len(set(names)) == len(names) else models
-    lines = whole_lines(path)
-    rows = [json.loads(line) for line in lines]
-    write_text(path, b"".join(lines).decode())
+    rows = [json.loads(line) for line in lines_to_follow(path)]
     done = {(row["system"], row["id"]) for row in rows}
     for model, name in zip(models, names, strict=True):
         left = [q for q in questions if (name, q.name) not in done]
@@ -65,8 +64,7 @@ def _written(models: list[str], questions: list[Question], sampling: Sampling, d
             for number, (question, texts) in enumerate(zip(left, sampled(model, left, sampling, folder), strict=True), 1):
                 row = {"id": question.name, "system": name, "answers": texts}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                file.flush()
-                os.fsync(file.fileno())  # an answer may be paid for, and drawn again it would be another
+                flush_to_disk(file)
                 rows.append(row)
                 if number % max(1, len(left) // 10) == 0:
                     print(f"{number}/{len(left)} questions")

@@ -171,21 +171,11 @@ def read(
         if stage.name in {s.name for s in stages}:
             problems.append(f"{where}: the name {stage.name} stands twice")
         problems += [f"{where} ({stage.name}): {problem}" for problem in stage_problems(stage)]
-        for output in stage.outputs:
-            if (writer := writers.setdefault(Path(output).resolve(), stage.name)) != stage.name:
-                problems.append(
-                    f"{where} ({stage.name}): output {output} is that of stage {writer}; one would overwrite the other"
-                )
-            problems += [
-                f"{where} ({stage.name}): output {output} and that of stage {other}, {place}, lie one within the other and would "
-                "go together when one runs again"
-                for place, other in writers.items()
-                if other != stage.name and (place in (whole := Path(output).resolve()).parents or whole in place.parents)
-            ]
+        problems += [f"{where} ({stage.name}): {problem}" for problem in output_problems(stage, writers)]
         lacking += inputs_lacking(stage, made, left_out)
-        if Path(stage.script).name == "report.py" and not Path(compared := f"{out}/comparison").exists():
-            if not is_made(compared, made):
-                problems.append(f"{where} ({stage.name}): report.py reads {compared}, which no earlier stage writes")
+        compared = f"{out}/comparison"  # report.py reads it, and names it in no flag
+        if Path(stage.script).name == "report.py" and not Path(compared).exists() and not is_made(compared, made):
+            problems.append(f"{where} ({stage.name}): report.py reads {compared}, which no earlier stage writes")
         made |= {Path(p) for p in stage.outputs}
         stages.append(stage)
     if problems := problems + missing_inputs(lacking, values, path):
@@ -255,6 +245,22 @@ def stage_problems(stage: Stage) -> list[str]:
     else:
         problems += command_problems(stage.command)
     return problems
+
+
+def output_problems(stage: Stage, writers: dict[Path, str]) -> list[str]:
+    """Outputs that another stage writes too, or that lie within those of another; `writers` learns of this one's."""
+    found = []
+    for output in stage.outputs:
+        whole = Path(output).resolve()
+        if (writer := writers.setdefault(whole, stage.name)) != stage.name:
+            found.append(f"output {output} is that of stage {writer}; one would overwrite the other")
+        found += [
+            f"output {output} and that of stage {other}, {place}, lie one within the other and would go together when one runs "
+            "again"
+            for place, other in writers.items()
+            if other != stage.name and (place in whole.parents or whole in place.parents)
+        ]
+    return found
 
 
 def inputs_lacking(stage: Stage, made: set[Path], left_out: set[Path]) -> list[str]:

@@ -126,6 +126,13 @@ def whole_lines(path: str | Path) -> list[bytes]:
     return lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
 
 
+def lines_to_follow(path: Path) -> list[bytes]:
+    """`whole_lines` of a file that is to be appended to, which holds nothing else then: the next would follow what a kill cut."""
+    lines = whole_lines(path)
+    write_text(path, b"".join(lines).decode())
+    return lines
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with open(path, "rb") as file:

@@ -1,31 +1,27 @@
-"""A model as judge of free answers, and how far it can be trusted. Used by evaluate.py's protocol judge.
+"""A model as judge of free answers. Used by evaluate.py's protocol judge; how far it can be trusted: judge_trust.py.
 
 Rows with a rubric: each criterion is asked by itself, and the mark is the points met over the points above zero, between 0
 and 1, as HealthBench does it (Arora et al. 2025, arXiv 2505.08775). Rows without: helpful, honest, harmless, from 1 to 5
 each, the mark their mean brought to 0 to 1. Against another model's answers: which is better, asked in both orders; a judge
 that changes its mind with the order has called a tie (Zheng et al. 2023, arXiv 2306.05685).
 
-What cannot be read as a mark counts as 0 and is counted. Biases: by length, by position, and, where people's marks name the
-model that wrote each answer, by whose answer it is, the judge's own among them (Panickssery et al. 2024, arXiv 2404.13076).
-Where people marked some of the answers (several marks of one
-answer count as one, their mean), agreement is Cohen's kappa with a bootstrap interval, and the mean is prediction-powered
-(Angelopoulos et al. 2023, arXiv 2301.09633; tuned as in arXiv 2311.01453): its interval holds whatever the judge's bias.
+What cannot be read as a mark counts as 0 and is counted.
 """
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import UserError
-from common.files import reading, whole_lines, write_text
+from common.files import lines_to_follow, reading
 from common.hashes import text_sha256
-from scoring.evaluations import model_name
 from scoring.outputs import plain
 from scoring.predict import make_batches
 from scoring.tasks import is_text, user_text
+
+from data_prep.common.files import flush_to_disk
 
 CRITERION = """You check one criterion of an answer to a medical question.
 
@@ -106,8 +102,7 @@ class Judge:
         """The replies that an earlier start was given."""
         if not self.kept:
             return {}
-        lines = whole_lines(self.kept)
-        write_text(self.kept, b"".join(lines).decode())  # what a kill cut would stand before the next
+        lines = lines_to_follow(self.kept)
         with reading(self.kept):
             return {row["asked"]: row["reply"] for row in map(json.loads, lines)}
 
@@ -117,8 +112,7 @@ class Judge:
         if self.kept:
             with open(self.kept, "a", encoding="utf-8") as file:
                 file.write("".join(lines))
-                file.flush()
-                os.fsync(file.fileno())
+                flush_to_disk(file)
 
 
 class Marks(NamedTuple):
@@ -144,14 +138,6 @@ def check_mark(row: dict) -> list[str]:
     fine = is_text(row.get("output")) and isinstance(row.get("mark"), int | float) and 0 <= row["mark"] <= 1
     named = isinstance(row.get("id"), str | int) and (row.get("model") is None or is_text(row["model"]))
     return [] if fine and named else ["needs id, output (text) and mark (a number from 0 to 1); model, where given, is text"]
-
-
-def marks_of_each(human: list[dict]) -> dict[tuple, list[float]]:
-    """The marks of each answer, by its row's id and its text: a mark given twice is no second answer."""
-    marks: dict[tuple, list[float]] = {}
-    for row in human:
-        marks.setdefault((row["id"], row["output"]), []).append(row["mark"])
-    return marks
 
 
 def question_of(row: dict) -> str:
@@ -236,138 +222,3 @@ def mark_all(judge: Judge, rows: dict, records: list[dict], others: dict) -> lis
             f"thinks needs more than its {NEW_TOKENS} tokens, or thinking switched off)"
         )
     return done
-
-
-# ---------------------------------------------------------------------------------------------- can it be trusted?
-
-
-def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dict]) -> dict:
-    """metrics.json's `judge`: score, what could not be read, biases, agreement with people."""
-    marks = [r["judged"] for r in records]
-    read = [r for r in records if r["judge_read"]]
-    found = {
-        "model": judge.name,
-        "score": round(sum(marks) / len(marks), 6),
-        "n_unread": len(records) - len(read),
-        "length_correlation": rank_correlation([len(r["output"] or "") for r in read], [r["judged"] for r in read]),
-    }
-    pairs = [r["judge_details"] for r in read if len(r["judge_details"]) == 2]
-    if pairs and all(isinstance(v, int) and not isinstance(v, bool) for pair in pairs for v in pair):
-        firsts = [v == 1 for pair in pairs for v in pair if v]
-        found["first_position_share"] = round(sum(firsts) / len(firsts), 6) if firsts else None
-    if human:
-        by_id = {row["id"]: row for row in rows}
-        marks = marks_of_each([h for h in human if h["id"] in by_id])
-        wrote = {(h["id"], h["output"]): h.get("model") for h in human}
-        answers = [{"id": k[0], "output": k[1], "mark": sum(v) / len(v), "model": wrote[k]} for k, v in marks.items()]
-        found["people"] = agreement(judge, records, by_id, answers)
-        found["people"]["n_marks"] = sum(map(len, marks.values()))
-        found["people"]["n_disputed"] = sum(len(set(given)) > 1 for given in marks.values())
-    return found
-
-
-def rank_correlation(one: list[float], two: list[float]) -> float | None:
-    """Spearman's correlation; None where one does not vary."""
-    from scipy.stats import spearmanr
-
-    if len(set(one)) < 2 or len(set(two)) < 2:
-        return None
-    return round(float(spearmanr(one, two).statistic), 4)
-
-
-def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) -> dict:
-    """The judge on the answers that people marked: kappa, its bias, and the mean of all answers by both together."""
-    known = [h for h in human if h["id"] in rows]
-    marked = mark_outputs(judge, [rows[h["id"]] for h in known], [h["output"] for h in known])
-    both = [(h["mark"], m.mark, len(h["output"])) for h, m in zip(known, marked, strict=True) if m.mark is not None]
-    if len(both) < 2:
-        return {"n": len(both), "n_unread": len(known) - len(both)}
-    people, machine = [b[0] for b in both], [b[1] for b in both]
-    decided = [(p > 0.5, m >= 0.5) for p, m, _ in both if p != 0.5]  # half for, half against: no verdict to agree with
-    agreed = {}
-    if len(decided) > 1:
-        kappa, low, high = kappa_interval(*zip(*decided, strict=True))
-        agreed = {"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": [low, high]}
-    # What could not be read counts as 0 among the records, so it does here: the judge must be the same on both sides.
-    # The others are answers that no person marked: an answer on both sides would make the interval too narrow.
-    seen = {(h["id"], h["output"]) for h in known}
-    others = [r["judged"] for r in records if (r["id"], r["output"]) not in seen]
-    mean = ppi_mean([h["mark"] for h in known], [m.mark or 0.0 for m in marked], others)
-    return {
-        "n": len(both),
-        "n_unread": len(known) - len(both),
-        **agreed,
-        **own_style(
-            judge, [(h.get("model"), m.mark - h["mark"]) for h, m in zip(known, marked, strict=True) if m.mark is not None]
-        ),
-        "judge_minus_people": round(sum(machine) / len(both) - sum(people) / len(both), 6),
-        "error_by_length": rank_correlation([b[2] for b in both], [m - p for p, m, _ in both]),
-        "prediction_powered_mean": mean[0],
-        "prediction_powered_ci95": [mean[1], mean[2]],
-    }
-
-
-def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: int = 2000, seed: int = 3407) -> dict:
-    """Judge less people by the model that wrote the answer, and of the judge's own answers beside those of others.
-
-    Empty where fewer than two models are named; no `own_style` where none of them is the judge.
-    """
-    import numpy
-
-    by_model: dict[str, list[float]] = {}
-    for model, error in errors:
-        if model:
-            by_model.setdefault(model, []).append(error)
-    if len(by_model) < 2:
-        return {}
-    means = {name: {"n": len(v), "judge_minus_people": round(sum(v) / len(v), 6)} for name, v in by_model.items()}
-    own = {name for name in by_model if model_name(name) in map(model_name, judge.names)}
-    mine, others = (
-        numpy.array([e for name, v in by_model.items() if (name in own) is wanted for e in v]) for wanted in (True, False)
-    )
-    if not len(mine) or not len(others):
-        return {"error_by_model": means}
-    generator = numpy.random.default_rng(seed)
-    drawn = [generator.choice(mine, len(mine)).mean() - generator.choice(others, len(others)).mean() for _ in range(resamples)]
-    low, high = numpy.quantile(drawn, [0.025, 0.975])
-    more = {
-        "n": len(mine),
-        "difference": round(float(mine.mean() - others.mean()), 6),
-        "ci95": [round(float(low), 6), round(float(high), 6)],
-    }
-    return {"error_by_model": means, "own_style": more}
-
-
-def kappa_interval(one: list[bool], two: list[bool], resamples: int = 2000, seed: int = 3407) -> tuple[float, float, float]:
-    """Cohen's kappa (scikit-learn) with its 95 % percentile bootstrap interval over answers."""
-    import numpy
-    from sklearn.metrics import cohen_kappa_score
-
-    def kappa(a, b) -> float:
-        if (a == b).all():
-            return 1.0
-        return float(cohen_kappa_score(a, b))
-
-    a, b, generator = numpy.array(one), numpy.array(two), numpy.random.default_rng(seed)
-    drawn = [kappa(a[pick], b[pick]) for pick in generator.integers(0, len(a), (resamples, len(a)))]
-    low, high = numpy.quantile(drawn, [0.025, 0.975])
-    return round(kappa(a, b), 4), round(float(low), 4), round(float(high), 4)
-
-
-def ppi_mean(people: list[float], machine: list[float], machine_alone: list[float]) -> tuple[float, float, float]:
-    """Mean mark with 95 % interval from few answers marked by people and machine and many by the machine alone.
-
-    The weight of the machine's marks is the one of least variance, between 0 (people alone) and 1.
-    """
-    import numpy
-
-    y, f, more = (numpy.array(v, float) for v in (people, machine, machine_alone))
-    if not len(more):  # people marked every answer, so the machine adds nothing
-        f, more = 0 * f, numpy.zeros(1)
-    n, many = len(y), len(more)
-    spread = numpy.var(numpy.concatenate([f, more]))
-    covariance = float(numpy.mean((y - y.mean()) * (f - f.mean())))
-    weight = min(1.0, max(0.0, covariance / ((1 + n / many) * spread))) if spread > 0 else 0.0
-    mean = weight * more.mean() + (y - weight * f).mean()
-    error = (weight**2 * more.var() / many + (y - weight * f).var(ddof=1) / n) ** 0.5
-    return tuple(round(float(v), 6) for v in (mean, mean - 1.959964 * error, mean + 1.959964 * error))

@@ -3,7 +3,6 @@
 import collections
 import json
 import math
-import os
 import time
 import zlib
 from pathlib import Path
@@ -14,6 +13,7 @@ from scoring import answers, measures, refusals, tasks
 from scoring.outputs import plain
 
 from data_prep.chat_template import to_messages
+from data_prep.common.files import flush_to_disk
 
 PROBE = 32  # tokens of a prompt that are looked at before all
 
@@ -269,9 +269,10 @@ def run_batches(
             )
             records += found
             file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in found))
-            file.flush()
             if getattr(engine, "concurrency", 0):  # a server, whose answers may be paid for
-                os.fsync(file.fileno())
+                flush_to_disk(file)
+            else:
+                file.flush()
             if number % max(1, len(batches) // 10) == 0 or number == len(batches):
                 left = (time.monotonic() - clock) / (len(records) - before) * (len(fits) - len(records))
                 show_progress(

@@ -20,8 +20,6 @@ from data_prep.common.files import on_disk
 
 # Words of torch's out-of-memory errors, CUDA's and the processor's; the last is oneDNN's.
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
-
-
 NO_NUMBERS = "probability tensor contains either `inf`, `nan`"  # torch.multinomial
 
 

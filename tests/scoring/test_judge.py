@@ -12,7 +12,7 @@ from annotation import sources
 from common.errors import UserError
 from common.files import sha256
 from conftest import ROOT
-from scoring import asking, judge, summary, tasks
+from scoring import asking, judge, judge_trust, summary, tasks
 from scripted_server import reply
 from test_beside_the_score import write_rows
 
@@ -262,7 +262,7 @@ def test_unread_marks_do_not_move_the_estimate():
         for right, odd in kinds
     ]
     records = [{"id": "other", "output": "", "judged": float(right and not odd)} for right, odd in kinds * 5]
-    found = judge.agreement(judge.Judge(Scripted(rule), "j"), records, {"q0": ROWS[0]}, human)
+    found = judge_trust.agreement(judge.Judge(Scripted(rule), "j"), records, {"q0": ROWS[0]}, human)
     assert (found["n"], found["n_unread"], found["kappa"]) == (40, 40, 1.0)
     assert found["prediction_powered_mean"] == pytest.approx(0.5, abs=0.01)
 
@@ -272,7 +272,7 @@ def test_marks_of_one_answer_count_once(capsys):
         human = [{"id": "q0", "output": output, "mark": mark} for output, mark in marks]
         record = {"id": "q1", "output": "y", "judged": 1.0, "judge_read": True, "judge_details": [True]}
         judging = judge.Judge(Scripted(lambda text: met("good" in text and "blames" not in text)), "j")
-        return judge.summary(judging, [record], ROWS, human)
+        return judge_trust.summary(judging, [record], ROWS, human)
 
     marks = [("good", 1.0), ("good too", 1.0), ("bad", 0.0)]
     once, often = measured(*marks), measured(*marks, *[("good", 1.0)] * 9)
@@ -289,12 +289,12 @@ def test_answers_on_which_people_are_halved_are_no_verdict_to_agree_with(monkeyp
     human = [{"id": f"q{i}", "output": f"o{i}", "mark": (1.0, 0.0, 0.5)[i % 3]} for i in range(30)]
     rows = {h["id"]: {"id": h["id"]} for h in human}
     said = {f"o{i}": judge.Marks((1.0, 0.0, 0.0)[i % 3], []) for i in range(30)}
-    monkeypatch.setattr(judge, "mark_outputs", lambda _, __, outputs: [said[o] for o in outputs])
+    monkeypatch.setattr(judge_trust, "mark_outputs", lambda _, __, outputs: [said[o] for o in outputs])
     records = [{"id": h["id"], "output": h["output"], "judged": said[h["output"]].mark} for h in human]
-    found = judge.agreement(None, records, rows, human)
+    found = judge_trust.agreement(None, records, rows, human)
     assert (found["n"], found["n_kappa"], found["kappa"]) == (30, 20, 1.0)
     assert found["judge_minus_people"] == pytest.approx(-1 / 6, abs=1e-6)
-    found = judge.agreement(None, records, rows, [h for h in human if h["mark"] == 0.5])
+    found = judge_trust.agreement(None, records, rows, [h for h in human if h["mark"] == 0.5])
     assert found["n"] == 10 and "kappa" not in found
 
 
@@ -309,13 +309,13 @@ def test_agreement_with_people_is_kappa_and_bias():
     records = [
         {"id": f"r{i}", "output": "x" * 300, "judged": 1.0, "judge_read": True, "judge_details": [True] * 3} for i in range(500)
     ]
-    found = judge.agreement(by_length, records, {"q0": ROWS[0]}, human)
+    found = judge_trust.agreement(by_length, records, {"q0": ROWS[0]}, human)
     low, high = found["kappa_ci95"]
     assert found["n"] == 60 and low <= found["kappa"] <= high and abs(found["kappa"]) < 0.35 and found["error_by_length"] > 0.3
     people = sum(h["mark"] for h in human) / 60
     assert found["prediction_powered_mean"] == pytest.approx(people, abs=0.12)  # the judge alone says 1.0
-    assert judge.kappa_interval([True, False] * 10, [True, False] * 10)[0] == 1.0
-    assert judge.kappa_interval([True, True, False, False] * 20, [True, False] * 40)[0] == pytest.approx(0, abs=0.01)
+    assert judge_trust.kappa_interval([True, False] * 10, [True, False] * 10)[0] == 1.0
+    assert judge_trust.kappa_interval([True, True, False, False] * 20, [True, False] * 40)[0] == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize(("name", "served"), [("models/vain-7b", "default"), ("http://127.0.0.1:9/v1", "vain-7b")])
@@ -330,15 +330,15 @@ def test_a_judge_that_likes_its_own_answers_is_found_out(name, served, capsys):
         lambda text: met("blames" not in text and ("vain-7b" in text or bool(int(re.search(r"answer (\d+)", text)[1]) % 2)))
     )
     vain = judge.Judge(rule, name, served=served)
-    people = judge.agreement(vain, [], {"q0": ROWS[0]}, human)
+    people = judge_trust.agreement(vain, [], {"q0": ROWS[0]}, human)
     assert people["error_by_model"]["vain-7b"] == {"n": 60, "judge_minus_people": 0.5}
     assert people["error_by_model"]["other-8b"]["judge_minus_people"] == 0.0
     own = people["own_style"]
     assert own["n"] == 60 and own["difference"] == 0.5 and 0.3 < own["ci95"][0] < 0.5 < own["ci95"][1] < 0.7
-    stranger = judge.agreement(judge.Judge(rule, "x/stranger"), [], {"q0": ROWS[0]}, human)
+    stranger = judge_trust.agreement(judge.Judge(rule, "x/stranger"), [], {"q0": ROWS[0]}, human)
     assert "own_style" not in stranger and stranger["error_by_model"] == people["error_by_model"]
     nameless = [{k: v for k, v in h.items() if k != "model"} for h in human]
-    assert "error_by_model" not in judge.agreement(vain, [], {"q0": ROWS[0]}, nameless)
+    assert "error_by_model" not in judge_trust.agreement(vain, [], {"q0": ROWS[0]}, nameless)
     told = {"model": "vain-7b", "score": 0.5, "n_unread": 0, "people": people}
     summary.show({"task": "open", "n": 120, "judge": told})
     assert "its own answers: it marks 60 of them +0.500" in capsys.readouterr().out
@@ -351,7 +351,7 @@ def test_a_biased_judge_cannot_move_the_estimate():
     for _ in range(400):
         truth = generator.random(1060) < 0.4
         kind = truth | (generator.random(1060) < 0.3)
-        _, low, high = judge.ppi_mean(truth[:60], kind[:60], kind[60:])
+        _, low, high = judge_trust.ppi_mean(truth[:60], kind[:60], kind[60:])
         covered += low <= 0.4 <= high
         widths.append(high - low)
     assert covered / 400 >= 0.92
@@ -363,7 +363,7 @@ def test_prediction_powered_inference_agrees_with_the_package():
     generator = numpy.random.default_rng(3)
     truth = (generator.random(800) < 0.4).astype(float)
     kind = numpy.maximum(truth, generator.random(800) < 0.3).astype(float)
-    _, low, high = judge.ppi_mean(truth[:100], kind[:100], kind[100:])
+    _, low, high = judge_trust.ppi_mean(truth[:100], kind[:100], kind[100:])
     theirs = package.ppi_mean_ci(truth[:100], kind[:100], kind[100:], alpha=0.05)
     assert (low, high) == pytest.approx([float(v[0]) for v in theirs], abs=0.003)
 
@@ -389,7 +389,7 @@ def test_a_judge_of_known_agreement_is_reported_as_it_is():
     marked = judge.mark_all(judging, rows, records, {})
     read = generator.permutation(1000)[:200]
     human = [{"id": str(i), "output": f"This is answer {i}.", "mark": truth[i]} for i in read]
-    found = judge.summary(judging, marked, list(rows.values()), human)
+    found = judge_trust.summary(judging, marked, list(rows.values()), human)
     people = found["people"]
     assert found["score"] == pytest.approx(opinion.mean(), abs=1e-6) and opinion.mean() < truth.mean() - 0.04
     assert people["n"] == 200 and people["n_unread"] == 0
@@ -405,13 +405,13 @@ def test_a_judge_of_known_agreement_is_reported_as_it_is():
 
 
 def test_where_people_marked_every_answer_the_judge_adds_nothing():
-    mean, low, high = judge.ppi_mean([1, 0, 1, 1] * 25, [0, 0, 1, 1] * 25, [])
+    mean, low, high = judge_trust.ppi_mean([1, 0, 1, 1] * 25, [0, 0, 1, 1] * 25, [])
     assert mean == 0.75 and (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 99) ** 0.5, abs=1e-4)
     human = [{"id": "q0", "output": f"answer {i}.", "mark": float(i % 4 > 0)} for i in range(40)]
     records = [{"id": "q0", "output": h["output"], "judged": h["mark"]} for h in human]
     rule = Scripted(lambda text: met(int(re.search(r"answer (\d+)\.", text)[1]) % 4 > 0))
     same = [{"id": "q0", "question": "Q?", "rubric": RUBRIC[:1]}]
-    found = judge.agreement(judge.Judge(rule, "j"), records, {"q0": same[0]}, human)
+    found = judge_trust.agreement(judge.Judge(rule, "j"), records, {"q0": same[0]}, human)
     low, high = found["prediction_powered_ci95"]
     assert found["prediction_powered_mean"] == 0.75 and found["kappa"] == 1.0
     assert (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 39) ** 0.5, abs=1e-4)  # by a root of two too narrow, once

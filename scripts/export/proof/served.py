@@ -7,6 +7,8 @@ from export.proof.record import Reference, read_log_probs
 from export.proof.texts import CONVERSATIONS, INJECTED
 from llamacpp.server import request, start_server, stream_chat
 
+WEAK = 0.02  # of what an adapter does: below it a difference may be the rounding of the merged model to 16 bits
+
 
 def check_served(path: str, reference: Reference, findings: Findings) -> None:
     """Gates `template` and `stop`."""
@@ -41,9 +43,6 @@ def check_stop(server, reference: Reference, findings: Findings) -> None:
     passed = set(forced.values()) <= {"stop"} and (not ended or "eos" in ended)
     say = f"the server did not stop (forced end tokens: {forced}; where the model ends its answer: {ended})"
     findings.gate("stop", passed, figure, say)
-
-
-WEAK = 0.02  # of what an adapter does: below it a difference may be the rounding of the merged model to 16 bits
 
 
 def check_lora(base: str, lora: str, folder: Path, bound: float, findings: Findings) -> None:
