@@ -10,8 +10,8 @@ from data_prep.tables.records import Bad
 from data_prep.values.choices import split_stem
 from data_prep.words.phrases import asks
 
-ASKS = r"pergunta|quest[ãa]o|question|pregunta|frage|domanda|p|q"
-TELLS = r"resposta|answer|respuesta|r[ée]ponse|antwort|risposta|r|a"
+ASKS = r"pergunta|quest[ãa]o|question|pregunta|frage|domanda|вопрос|[问問]|p|q"
+TELLS = r"resposta|answer|respuesta|r[ée]ponse|antwort|risposta|ответ|答|r|a"
 NUMBER = r"(?:[ \t]*(?:n?[º°]\.?[ \t]*)?(\d{1,4}))?"
 HEADING = re.compile(rf"^[ \t]*#{{1,6}}[ \t]*(?:({ASKS})|({TELLS})){NUMBER}[ \t]*(?:[:.–—-][ \t]*(.*))?$", re.M | re.I)
 BOLD = re.compile(

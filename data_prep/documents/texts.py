@@ -25,7 +25,7 @@ from data_prep.tables.json_records import jsonl
 from data_prep.tables.records import Bad, csv_file
 from data_prep.tables.unpack import SAID, open_bytes, whole_bytes, whole_text
 from data_prep.values.strict import from_literal
-from data_prep.values.turns import SPEAKER, role_of
+from data_prep.values.turns import SPEAKER, looks_named, role_of
 from data_prep.words.names import plain
 
 # ---------------------------------------------------------------------------------------------- XML
@@ -229,7 +229,7 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
 
 def _speaks(line: str) -> bool:
     hit = SPEAKER.match(line)
-    return bool(hit) and (bool(hit[1]) or role_of(hit[2], {}) is not None or bool(re.fullmatch(r"[A-Z]\w*(?:_\w+)?", hit[2])))
+    return bool(hit) and (bool(hit[1]) or role_of(hit[2], {}) is not None or (" " not in hit[2] and looks_named(hit[2])))
 
 
 def _is_form(text: str) -> bool:

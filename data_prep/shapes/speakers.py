@@ -8,7 +8,7 @@ from data_prep.common.errors import UserError
 from data_prep.shapes.known import Known
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.values.strict import Unreadable, cell, mark_of
-from data_prep.values.turns import NAMED, in_singles, is_turns, role_of, speakers_of
+from data_prep.values.turns import in_singles, is_turns, looks_named, role_of, speakers_of
 from data_prep.words.names import plain
 
 
@@ -50,7 +50,7 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
     roles, unknown = {}, []
     for speaker, times in seen.most_common():
         role = role_of(speaker, wish.roles, both)
-        if role is None and (not written or (NAMED.fullmatch(speaker) and times >= max(2, len(sample) // 100))):
+        if role is None and (not written or (looks_named(speaker) and times >= max(2, len(sample) // 100))):
             unknown.append(speaker)
         elif role is not None:
             roles[speaker] = role

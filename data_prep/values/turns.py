@@ -12,7 +12,7 @@ from data_prep.words.said import PAIRS_OF_SINGLES, ROLE_OF, SINGLE, TITLED, side
 
 SPEAKER = re.compile(
     r"^\s*(?:(?:\*\*|__)\s*)?"
-    r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([A-Za-zÀ-ÿ一-鿿][\w .'()-]{0,40}?)\s{0,4}(?:\*\*|__)?\s{0,4}[:：](?!//))(?:\*\*|__)?\s*(.*)$"
+    r"(?:\[([^\[\]\n]{1,40})\]\s*:?|([^\W\d_][\wऀ-๿ .'()-]{0,40}?)\s{0,4}(?:\*\*|__)?\s{0,4}[:：](?!//))(?:\*\*|__)?\s*(.*)$"
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
 ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor", "participant")
@@ -25,7 +25,15 @@ SIDE_OF_PART = {  # a turn and its answer as one object, by the names of its par
     **dict.fromkeys("output answer response resposta respuesta saida".split(), "gpt"),
 }
 SIDES = ("human", "gpt", "system", "tool", "third", "drop", "text")  # text: no speaker, the line goes on with the turn
-NAMED = re.compile(r"[A-ZÀ-Ý][\w.'-]*(?:[ _-][\w.'()-]+){0,2}")  # how a speaker's name looks at the start of a line
+NAMED = re.compile(r"[^\W\d_一-鿿][\wऀ-๿.'-]*(?:[ _-][\wऀ-๿.'()-]+){0,2}")  # ऀ-๿: vowels of Indic scripts are no \w
+
+
+def looks_named(words: str) -> bool:
+    """Whether words before a colon look as a speaker's name does: few, the first with no small letter (scripts without any too).
+
+    Chinese is left out, where any phrase before a colon would.
+    """
+    return bool(NAMED.fullmatch(words)) and not words[0].islower()
 
 
 class Turn(NamedTuple):
@@ -181,7 +189,7 @@ def blocks_of(text: str, roles: dict[str, str]) -> list[Turn]:
     for line, hit in zip(lines, hits, strict=True):
         name = (hit[1] or hit[2]).strip() if hit else ""
         role = role_of(name, roles, both) if name else None
-        if name and role is None and (hit[1] or NAMED.fullmatch(name)) and not hit[3].startswith("//"):
+        if name and role is None and (hit[1] or looks_named(name)) and not hit[3].startswith("//"):
             raise Unreadable(f"an unknown role (say whose turn it is: --roles '{{NAME: human}}', or text): '{name}'")
         if role not in (None, "text"):
             turns.append((name, [hit[3].strip()]))

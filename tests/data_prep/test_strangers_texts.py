@@ -150,7 +150,7 @@ def test_thousands_of_turns_are_no_single_dialogue(tmp_path):
     assert len(written(tmp_path, "y.txt", turns.replace("Patient", "\nPatient"))) == 150
 
 
-@pytest.mark.parametrize("marks", ["PERGUNTA RESPOSTA", "Pregunta Respuesta", "Question Answer", "Q A", "P R"])
+@pytest.mark.parametrize("marks", ["PERGUNTA RESPOSTA", "Pregunta Respuesta", "Question Answer", "Q A", "P R", "问 答"])
 @pytest.mark.parametrize("title", ["", "Dengue em perguntas\n\n"])
 def test_questions_in_a_row_are_one_conversation_or_many_by_nobodys_guess(tmp_path, marks, title):
     asks, tells = marks.split()
@@ -162,6 +162,18 @@ def test_questions_in_a_row_are_one_conversation_or_many_by_nobodys_guess(tmp_pa
     assert [len(row["conversations"]) for row in rows] == [2] * 6
     people = "\n".join(pairs).replace(f"{asks}:", "Paciente:").replace(f"{tells}:", "Médico:")
     assert [len(row["conversations"]) for row in written(tmp_path, "z.txt", people)] == [12]
+
+
+@pytest.mark.parametrize("sides", ["Пациент Врач", "Ασθενής Γιατρός", "المريض الطبيب", "मरीज़ डॉक्टर", "환자 의사"])
+def test_speakers_of_any_alphabet_are_asked_about(tmp_path, sides):
+    asks, tells = sides.split()
+    (tmp_path / "x.txt").write_text("\n\n".join(f"{asks}: Dor {i}.\n{tells}: Repouso {i}." for i in range(4)))
+    with pytest.raises(UserError, match=f"whose turns are those of '{asks}'.*'{tells}'"):
+        prepare(Args(inputs=[str(tmp_path / "x.txt")], output_dir=str(tmp_path / "out")))
+    roles = {asks: "human", tells: "gpt"}
+    prepare(Args(inputs=[str(tmp_path / "x.txt")], output_dir=str(tmp_path / "out"), roles=roles))
+    rows = [json.loads(line) for name in ("train", "validation", "test") for line in (tmp_path / f"out/{name}.jsonl").open()]
+    assert len(rows) == 4 and all([t["from"] for t in row["conversations"]] == ["human", "gpt"] for row in rows)
 
 
 def test_an_option_that_tells_the_key_is_no_option():
