@@ -110,19 +110,12 @@ def multimodal(folder: Path) -> bool:
 
 
 def tokenizer_problems(folder: Path) -> list[str]:
-    """What llama.cpp would read otherwise: a byte-level tokenizer that says byte_fallback (GGUF imports do), a SentencePiece one
-    that puts its space before the first text only (llama.cpp puts one after every control token)."""
+    """What llama.cpp would read otherwise: a byte-level tokenizer that says byte_fallback (GGUF imports do)."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         return [f"model: {folder} holds no tokenizer.json; save the tokenizer beside the model"]
     text = path.read_bytes()  # searched, not parsed: Qwen's is 11 MB; inside a token these quotes would be escaped
     pieces = re.search(rb'"byte_fallback"\s*:\s*true', text)
-    if pieces and re.search(rb'"prepend_scheme"\s*:\s*"first"', text):
-        return [
-            f"model: {path} puts a space before a text's first word only (prepend_scheme first), and llama.cpp puts one after "
-            "every control token too, so no GGUF reads what the model was trained on; scripts/export_gguf.py --merge_only saves "
-            "safetensors"
-        ]
     if pieces and re.search(rb'"type"\s*:\s*"ByteLevel"', text):
         return [
             f"model: {path} works on bytes but says byte_fallback, so llama.cpp would read another tokenizer and abort; this "

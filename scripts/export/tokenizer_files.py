@@ -96,6 +96,8 @@ def for_converter(model: Path, links: Path) -> Path:
     if (model / "tokenizer.model").is_file():
         more["added_tokens_decoder"] = {str(t["id"]): t for t in tokenizer.get("added_tokens", [])}
     more = {key: value for key, value in more.items() if key not in config}
+    if spaces_first(tokenizer):
+        more["add_prefix_space"] = False
     byte_level = "ByteLevel" in json.dumps([tokenizer.get("pre_tokenizer"), tokenizer.get("decoder")])
     if byte_level and config.get("tokenizer_class") == "TokenizersBackend" and is_phi(model):
         more["tokenizer_class"] = "GPT2Tokenizer"
@@ -104,6 +106,12 @@ def for_converter(model: Path, links: Path) -> Path:
     link_all_but(model, "tokenizer_config.json", links)
     write_text(links / "tokenizer_config.json", json.dumps(config | more, ensure_ascii=False, indent=2))
     return links
+
+
+def spaces_first(tokenizer: dict) -> bool:
+    """Whether a SentencePiece tokenizer.json puts its space before a text's first word only."""
+    before = tokenizer.get("pre_tokenizer") or {}
+    return bool(tokenizer["model"].get("byte_fallback")) and before.get("prepend_scheme") == "first"
 
 
 def is_phi(model: Path) -> bool:

@@ -20,12 +20,18 @@ def test_a_window_that_llama_cpp_does_not_compute_is_refused(tmp_path):
     assert not short_sighted(tmp_path), "whose windows llama.cpp computes"
 
 
-@pytest.mark.parametrize(("scheme", "pieces", "wrong"), [("first", True, 1), ("always", True, 0), ("first", False, 0)])
-def test_a_space_before_the_first_word_alone_is_refused(scheme, pieces, wrong, tmp_path):
-    made = {"model": {"byte_fallback": pieces}, "pre_tokenizer": {"type": "Metaspace", "prepend_scheme": scheme}}
-    (tmp_path / "tokenizer.json").write_text(json.dumps(made, indent=2))
-    found = tokenizer_problems(tmp_path)
-    assert len(found) == wrong and all("prepend_scheme first" in f for f in found)
+@pytest.mark.parametrize(("scheme", "pieces", "told"), [("first", True, True), ("always", True, False), ("first", False, False)])
+def test_the_converter_is_told_of_a_space_before_the_first_word_alone(scheme, pieces, told, tmp_path):
+    model, links = tmp_path / "m", tmp_path / "links"
+    model.mkdir()
+    before = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": False}
+    made = {"model": {"byte_fallback": pieces}, "pre_tokenizer": before, "post_processor": {"single": ["SpecialToken"]}}
+    (model / "tokenizer.json").write_text(json.dumps(made))
+    (model / "tokenizer_config.json").write_text(json.dumps({"add_prefix_space": True}))
+    assert tokenizer_problems(model) == []
+    folder = for_converter(model, links)
+    assert (folder == links) == told
+    assert json.loads((folder / "tokenizer_config.json").read_text())["add_prefix_space"] is not told
 
 
 PHI3 = ["<unk>", "<s>", "</s>", "<|endoftext|>"]

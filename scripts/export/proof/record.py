@@ -32,7 +32,7 @@ class Tokenised:
     text: str
     special: list[int]
     plain: list[int]
-    decomposed: bool  # not in the Unicode form that the tokenizer brings it to, which llama.cpp does not
+    otherwise: bool  # llama.cpp cannot read it as the tokenizer does; the ids are what it should read instead
 
 
 @dataclass
@@ -88,6 +88,7 @@ class Reference:
     conversations: dict[str, Rendered]
     vocabulary: Vocabulary
     expected: Expected
+    remark: str = ""  # what llama.cpp reads otherwise, where a user can do something about it
 
     def save(self, folder: Path) -> None:
         write_json(folder / "reference.json", dataclasses.asdict(self))

@@ -5,7 +5,6 @@ python -m ... export.proof.reference MODEL FOLDER MAX_TOKENS [DATA [TRAIN_DATA]]
 
 import json
 import sys
-import unicodedata
 from pathlib import Path
 
 from common.entry import run_main
@@ -15,6 +14,7 @@ from common.machine import import_less, release_memory
 from common.models import load_tokenizer, local_folder
 from export.proof.record import LOG_PROBS, Document, Reference, Rendered, Tokenised
 from export.proof.texts import CONVERSATIONS, NASTY, TEXTS
+from export.tokenizer_files import spaces_first
 
 from data_prep.chat_template import Renderer, TemplateError, scoring_prompt, to_messages
 
@@ -118,15 +118,18 @@ def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: 
     release_memory()  # before the rows of a training, which may be many
     trained = [text_of(row) for row in read_rows(train)[:50]] if train else []
     read = NASTY + [tokenizer.decode(d.ids) for d in found] + trained
+    source = json.loads(tokenizer.backend_tokenizer.to_str())
+    theirs, remark = as_llama_cpp(source)
     Reference(
         model=model_name,
         data=data,
         data_sha256=sha256(data) if data else None,
         documents=found,
-        texts=tokenised(tokenizer, read),
+        texts=tokenised(tokenizer, source, theirs, read),
         conversations=rendered(renderer) if renderer else {},
         vocabulary=vocabulary,
         expected=expected,
+        remark=remark,
     ).save(folder)
 
 
@@ -150,28 +153,41 @@ def write_log_probs(model, found: list[Document], folder: Path, ends: set[int]) 
             row += len(document.ids) - document.first
 
 
-def tokenised(tokenizer, strings: list[str]) -> list[Tokenised]:
-    """Token ids of each string, read both ways.
+def as_llama_cpp(tokenizer: dict) -> tuple[dict, str]:
+    """A tokenizer.json as llama.cpp can read it, and what its user ought to know of the difference.
 
-    llama.cpp has no Unicode normaliser, so where the tokenizer has one (Qwen: NFC), text that is not in that form is read
-    without it here, and marked `decomposed`.
+    llama.cpp has no Unicode normaliser (Qwen's: NFC). Of SentencePiece's space before a text (src/llama-vocab.cpp) it knows
+    two kinds: before every piece between control tokens, whatever that begins with, or none.
     """
+    changed, remark = dict(tokenizer), ""
+    if (tokenizer["normalizer"] or {}).get("type") == "NFC":
+        changed["normalizer"] = None
+    if spaces_first(tokenizer):
+        changed["pre_tokenizer"] = tokenizer["pre_tokenizer"] | {"prepend_scheme": "never"}
+        remark = "llama.cpp puts no space before the first word of a text outside of the chat template; write one there"
+    elif tokenizer["model"].get("byte_fallback") and (tokenizer["pre_tokenizer"] or {}).get("prepend_scheme") == "always":
+        spaces = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+        changed["pre_tokenizer"] = None
+        changed["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, spaces]}
+    return changed, remark
+
+
+def tokenised(tokenizer, source: dict, theirs: dict, strings: list[str]) -> list[Tokenised]:
+    """Token ids of each string, read both ways. `source`: its tokenizer.json; `theirs`: `as_llama_cpp` of that."""
     from tokenizers import Tokenizer
 
-    source = json.loads(tokenizer.backend_tokenizer.to_str())
-    normalizes = (source["normalizer"] or {}).get("type") == "NFC"
-    as_is = Tokenizer.from_str(json.dumps({**source, "normalizer": None})) if normalizes else None
+    as_theirs = Tokenizer.from_str(json.dumps(theirs)) if theirs != source else None
     found = []
     for text in strings:
-        decomposed = normalizes and unicodedata.normalize("NFC", text) != text
-        reads = {}
+        reads, otherwise = {}, False
         for way in ("special", "plain"):
-            if decomposed:
-                as_is.encode_special_tokens = way == "plain"
-                reads[way] = as_is.encode(text, add_special_tokens=False).ids
-            else:
-                reads[way] = tokenizer(text, add_special_tokens=False, split_special_tokens=way == "plain")["input_ids"]
-        found.append(Tokenised(text=text, decomposed=decomposed, **reads))
+            reads[way] = tokenizer(text, add_special_tokens=False, split_special_tokens=way == "plain")["input_ids"]
+            if as_theirs:
+                as_theirs.encode_special_tokens = way == "plain"
+                ids = as_theirs.encode(text, add_special_tokens=False).ids
+                otherwise |= ids != reads[way]
+                reads[way] = ids
+        found.append(Tokenised(text=text, otherwise=otherwise, **reads))
     return found
 
 

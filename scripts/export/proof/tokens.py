@@ -24,12 +24,13 @@ def check_tokens(model, reference: Reference, findings: Findings) -> None:
     figure = {
         "strings": 2 * len(reference.texts),
         "different": len(wrong),
-        "not_normalised_by_llama_cpp": sum(t.decomposed for t in reference.texts),
+        "cannot_be_read_alike": sum(t.otherwise for t in reference.texts),
         "control_tokens_of_llama_cpp_only": taken["special"] + taken["plain"],
         "read_otherwise_for_that": excused,
     }
     say = f"{len(wrong)} differ, first {wrong[0][0][:60]!r} read as {wrong[0][1]}" if wrong else ""
     findings.gate("tokens", not wrong, figure, say)
+    findings.remarks += [reference.remark] if reference.remark else []
     wrong = [
         name
         for name, conversation in reference.conversations.items()
