@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from common.models import adapter_config, check_model_name, is_adapter
+from export.weight_files import read_index, read_raw
 
 # PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for
 # peanut, LN_TUNING for norms.
@@ -80,8 +81,17 @@ def lora_problems(model: str | Path) -> list[str]:
         "one with whole layers trained beside it": config.get("modules_to_save") or config.get("trainable_token_indices"),
         "one with trained biases": config.get("bias", "none") != "none",
     }
+    if not any(wrong.values()) and adds_nothing(Path(model)):
+        return [f"model: {model} adds nothing to its base: every lora_B is zero; was it trained?"]
     return [
         f"lora_only: {model} is {what}, which llama.cpp cannot load beside a model; leave --lora_only out: merged it exports"
         for what, found in wrong.items()
         if found
     ]
+
+
+def adds_nothing(adapter: Path) -> bool:
+    """Whether a LoRA's second matrices, which begin as zeros, are zeros still."""
+    files = list(adapter.glob("adapter_model.safetensors"))
+    seconds = [t for path in files for name, t in read_index(path).items() if ".lora_B." in name]
+    return bool(seconds) and not any(any(read_raw(tensor)) for tensor in seconds)

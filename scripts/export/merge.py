@@ -26,18 +26,10 @@ from common.entry import run_main
 from common.errors import CheckFailed
 from common.files import folder_beside, write_json
 from common.machine import import_less, release_memory
-from common.models import adapter_config, is_adapter, load_tokenizer, local_folder, quiet_libraries, with_adapter
+from common.models import is_adapter, load_tokenizer, local_folder, quiet_libraries
 from export.adapter_folder import adapter_problems, base_of, folder_problems
-from export.proof.float32 import (
-    as_before,
-    compute_in_float32,
-    hollow_model,
-    load_16bit,
-    log_probs,
-    materialised,
-    mean_kl,
-    open_in_float32,
-)
+from export.proof.adapted import hollow_adapted, whole_adapted
+from export.proof.float32 import as_before, compute_in_float32, log_probs, materialised, mean_kl, open_in_float32
 from export.proof.reference import renderer_of
 from export.proof.texts import TEXTS
 from export.tokenizer_files import save_tokenizer
@@ -110,27 +102,10 @@ def base_layers(model) -> dict[str, object] | None:
     return found
 
 
-def layer_by_layer(config: dict) -> bool:
-    """Whether an adapter adds to layers one by one: no whole layers, norms, tokens or biases, nothing begun from the base."""
-    whole = (
-        config.get("peft_type") == "LN_TUNING"
-        or config.get("modules_to_save")
-        or config.get("trainable_token_indices")
-        or config.get("bias", "none") != "none"
-    )
-    begun = str(config.get("init_lora_weights", True)).lower()
-    return not whole and not config.get("target_parameters") and begun in ("true", "false", "gaussian")
-
-
-def hollow_adapted(adapter: str, base: Path, vocabulary: int):
+def hollow_layers(adapter: str, base: Path, vocabulary: int):
     """(base + adapter on disk, its layers by weight), or None where the model must be loaded whole."""
-    if not layer_by_layer(adapter_config(adapter)):
-        return None
-    model = hollow_model(base)
-    if model is None or vocabulary > model.get_input_embeddings().weight.shape[0]:
-        return None
-    model = with_adapter(model, adapter)
-    layers = base_layers(model)
+    model = hollow_adapted(adapter, base, vocabulary)
+    layers = base_layers(model) if model is not None else None
     return (model, layers) if layers else None
 
 
@@ -183,11 +158,8 @@ def merge_whole(adapter: str, base: str, folder: Path, vocabulary: int, ids: lis
     import torch
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    model = load_16bit(base)
-    dtype = model.dtype
-    if vocabulary > model.get_input_embeddings().num_embeddings:  # tokens were added in training
-        model.resize_token_embeddings(vocabulary)
-    model = compute_in_float32(with_adapter(model, adapter))
+    model = compute_in_float32(whole_adapted(adapter, base, vocabulary))
+    dtype = model.config.dtype
     answers = answers_of(model, ids)
     touched = 0
     for module in model.modules():
@@ -230,7 +202,7 @@ def merge(adapter: str, base: str, folder: Path) -> Merged:
     cut = save_tokenizer(tokenizer, adapter, place, folder)
     ids = tokenizer("\n".join(TEXTS), add_special_tokens=True)["input_ids"][:TOKENS]
     vocabulary, template = len(tokenizer) - len(cut), bool(tokenizer.chat_template)
-    hollow = hollow_adapted(adapter, place, vocabulary) if place else None
+    hollow = hollow_layers(adapter, place, vocabulary) if place else None
     layered = hollow is not None
     if layered:
         model, layers = hollow

@@ -96,7 +96,9 @@ def plan_needs(plan: Plan, folder: Path) -> Needs:
     if plan.kind == "merged":
         return needs_of(folder, ["bf16"], proof_tokens=0, merged=False, untuned=False, whole=whole)
     if plan.kind == "adapter":
-        return needs_of(folder, ["bf16"] if plan.verify else ["q4_0"], proof_tokens=tokens, merged=plan.verify, untuned=False)
+        return needs_of(
+            folder, ["bf16"] if plan.verify else ["q4_0"], proof_tokens=tokens, merged=False, untuned=False, whole=whole
+        )
     return needs_of(folder, plan.quantizations, proof_tokens=tokens, merged=adapter, untuned=plan.compares(), whole=whole)
 
 

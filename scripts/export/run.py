@@ -50,10 +50,10 @@ def merge_step(plan: Plan, work: Path, steps: Steps) -> Merge:
     return Merge(folder, json.loads((folder / "merge.json").read_text(encoding="utf-8")))
 
 
-def reference_step(plan: Plan, folder: Path, work: Path, steps: Steps) -> Path:
-    """What the proof compares with, in work/reference."""
+def reference_step(plan: Plan, folder: Path, work: Path, steps: Steps, base: str = "") -> Path:
+    """What the proof compares with, in work/reference. `base`: what `folder` is an adapter on, which stays unmerged."""
     reference = work / "reference"
-    words = [folder, reference, plan.max_tokens, plan.rows() or "", plan.training_rows() or ""]
+    words = [folder, reference, plan.max_tokens, plan.rows() or "", plan.training_rows() or "", base]
     steps.run("reference", part_command("export.proof.reference", *words))
     return reference
 
@@ -183,8 +183,7 @@ def move(path: Path, out: Path, result: Checked) -> None:
 def export_adapter(plan: Plan, work: Path, steps: Steps) -> None:
     """The adapter alone as a GGUF, proven beside its base. Raises CheckFailed where the proof fails."""
     tools, config = Tools(find_converter(plan.llama_cpp), None), adapter_config(plan.model)
-    merge = merge_step(plan, work, steps) if plan.verify else None
-    reference = reference_step(plan, merge.folder, work, steps) if merge else None
+    reference = reference_step(plan, Path(plan.model), work, steps, plan.base) if plan.verify else None
     source = Path(plan.model)
     if config.get("use_rslora"):
         # llama.cpp scales by alpha / rank and knows no other way, so the alpha that makes the same scale is written.
@@ -193,19 +192,19 @@ def export_adapter(plan: Plan, work: Path, steps: Steps) -> None:
     path = work / f"{plan.name}-lora-f16.gguf"
     words = [source, "--outtype", "f16", "--outfile", path, "--base", model]
     steps.run("convert the adapter", converter_command(tools.converter / "convert_lora_to_gguf.py", *words))
-    if merge:
-        base = work / "base.gguf"
-        tools.convert(steps, "the base to ", model, base, plan.name, sixteen_bits(model))
+    if reference:
+        base, kind = work / "base.gguf", sixteen_bits(model)
+        tools.convert(steps, "the base to ", model, base, plan.name, kind)
         print("verify ...")
-        result = verify_adapter(path, base, reference, merge.figures["bound"], steps.log)
+        result = verify_adapter(path, base, kind, reference, steps.log, plan.gates)
     else:
         result = unproven(path, "f16")
     (plan.out / "verification.json").unlink(missing_ok=True)
     move(path, plan.out, result)
-    write_report(plan, steps, [result], merge and merge.figures, None)
+    write_report(plan, steps, [result], None, None)
     if result.failed:
         raise CheckFailed(f"{result.file}: {'; '.join(result.failed.values())}")
-    proven = f"mean KL to the merged model {result.checks['kl']:.2g}" if merge else "UNPROVEN, as asked"
+    proven = f"mean KL to base + adapter {result.checks['kl']:.2g}" if reference else "UNPROVEN, as asked"
     print(
         f"done: {plan.out / result.file} ({proven}); use it: scripts/serve.py --model BASE.gguf --lora "
         f"{shlex.quote(str(plan.out / result.file))}"

@@ -39,6 +39,13 @@ def read_index(path: Path) -> dict[str, Stored]:
         raise UserError(f"model: {path} is no whole safetensors file; was it copied to its end?") from None
 
 
+def read_raw(stored: Stored) -> bytes:
+    """A tensor's bytes as they lie in its file."""
+    with open(stored.path, "rb") as file:
+        file.seek(stored.begin)
+        return file.read(stored.count * WIDTHS[stored.dtype])
+
+
 def weight_files(folder: str | Path) -> list[Path]:
     """The safetensors files that a model folder's index names, else those that lie there."""
     index = Path(folder) / "model.safetensors.index.json"

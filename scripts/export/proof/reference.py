@@ -1,6 +1,7 @@
 """Write down what a Hugging Face model does, for GGUF files to be compared with. Used by verify_gguf.py and export/merge.py.
 
-python -m ... export.proof.reference MODEL FOLDER MAX_TOKENS [DATA [TRAIN_DATA]]          (a step of export_gguf.py)
+python -m ... export.proof.reference MODEL FOLDER MAX_TOKENS [DATA [TRAIN_DATA [BASE]]]   (a step of export_gguf.py)
+With BASE, MODEL is an adapter on it that is not merged.
 """
 
 import json
@@ -93,19 +94,24 @@ def renderer_of(tokenizer, model_name: str) -> Renderer | None:
         raise UserError(f"model: {model_name}: {error}") from None
 
 
-def make_reference(model_name: str, folder: Path, data: str | None, max_tokens: int, train: str | None = None) -> None:
+def make_reference(
+    model_name: str, folder: Path, data: str | None, max_tokens: int, train: str | None = None, base: str | None = None
+) -> None:
     """Write down what the Hugging Face model does: tokens, template, log probabilities (float16), facts of its config.
 
     Args:
         data: held-out rows; on them probabilities are compared. train: training rows; of the first 50 the tokens are.
+        base: what `model_name` is an adapter on, which stays unmerged.
     """
+    from export.proof.adapted import open_adapted
     from export.proof.expected import expected_fields, vocabulary_of
     from export.proof.float32 import open_in_float32
 
     rows = read_rows(data)[:200] if data else []
     tokenizer = load_tokenizer(model_name)
     renderer = renderer_of(tokenizer, model_name)
-    model, place = open_in_float32(model_name), local_folder(model_name)
+    model = open_adapted(model_name, base, len(tokenizer)) if base else open_in_float32(model_name)
+    place = local_folder(base or model_name)
     turn_end = tokenizer.convert_tokens_to_ids(renderer.end) if renderer else None
     vocabulary = vocabulary_of(place, tokenizer, model, turn_end, opener(renderer) if renderer else None)
     expected = expected_fields(place, model)
@@ -206,4 +212,5 @@ def rendered(renderer: Renderer) -> dict[str, Rendered]:
 if __name__ == "__main__":
     import_less()
     named, where, most, *rows = sys.argv[1:]
-    run_main(lambda: make_reference(named, Path(where), (rows or [""])[0] or None, int(most), (rows[1:] or [""])[0] or None))
+    data, train, base = ([*rows, "", "", ""][n] or None for n in range(3))
+    run_main(lambda: make_reference(named, Path(where), data, int(most), train, base))

@@ -7,8 +7,6 @@ from export.proof.record import Reference, read_log_probs
 from export.proof.texts import CONVERSATIONS, INJECTED
 from llamacpp.server import request, start_server, stream_chat
 
-WEAK = 0.02  # of what an adapter does: below it a difference may be the rounding of the merged model to 16 bits
-
 
 def check_served(path: str, reference: Reference, findings: Findings) -> None:
     """Gates `template` and `stop`."""
@@ -46,7 +44,7 @@ def check_stop(server, reference: Reference, findings: Findings) -> None:
 
 
 def check_lora(base: str, lora: str, folder: Path, bound: float, findings: Findings) -> None:
-    """What the base answers with the adapter beside it, next to the merged model: mean KL at the end of some passages.
+    """What llama.cpp answers with the adapter beside its base, next to PEFT: mean KL at the end of some passages.
 
     The same with the adapter at scale 0 is what it does to the base. Read from llama.cpp's server, for cyllama 0.2.18 attaches
     no adapter.
@@ -61,12 +59,7 @@ def check_lora(base: str, lora: str, folder: Path, bound: float, findings: Findi
         for scale, into in ((1.0, found), (0.0, effects)):
             into.append(_kl(theirs, _next_token(server, document.ids[:end], size, scale)))
     kl, effect = sum(found) / len(found), sum(effects) / len(effects)
-    say = f"base + adapter is not the merged model: mean KL {kl:.3g}, allowed {bound:.3g}, and {effect:.3g} from base to merged"
-    if kl < WEAK * effect:
-        say += (
-            ". That may be the merge's rounding alone, which takes something from an adapter of little training (0.0077 of 1.9 "
-            "seen): train on, or take --verify false, and score what serve.py makes of it"
-        )
+    say = f"llama.cpp answers otherwise than base + adapter: mean KL {kl:.3g}, allowed {bound:.3g}, and {effect:.3g} without it"
     findings.gate("kl", kl <= bound, kl, say)
     findings.gate("kl_to_base", True, effect)
     findings.gate("passages", True, len(found))
@@ -85,8 +78,9 @@ def _next_token(server, ids: list[int], size: int, scale: float):
 
 
 def _kl(theirs, ours) -> float:
-    """KL of one distribution to another, in nats, over the tokens that both have."""
+    """KL of one distribution to another, in nats, over the tokens that both have; neither adds up to one by itself."""
     import numpy
 
     seen = numpy.isfinite(ours)
-    return float((numpy.exp(theirs[seen]) * (theirs[seen] - ours[seen])).sum())
+    p, q = (part - numpy.logaddexp.reduce(part) for part in (theirs[seen].astype(float), ours[seen]))
+    return float((numpy.exp(p) * (p - q)).sum())

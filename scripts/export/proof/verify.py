@@ -49,13 +49,17 @@ def unproven(path: str | Path, quantization: str) -> Checked:
     return result
 
 
-def verify_adapter(adapter: Path, base: Path, reference: Path, bound: float, log: Path) -> Checked:
-    """Check a LoRA GGUF beside its base GGUF, in a process of its own; `bound`: the largest mean KL to the merged model."""
+def verify_adapter(
+    adapter: Path, base: Path, kind: str, reference: Path, log: Path, gates: dict[str, dict[str, float]] | None = None
+) -> Checked:
+    """Check a LoRA GGUF beside its base GGUF, in a process of its own; `kind`: the base's 16-bit type, whose gate holds."""
+    gate, loosened = gate_of(kind, gates)
     out = reference / "check-adapter.json"
     out.unlink(missing_ok=True)
-    task = Task(str(base), "f16", str(reference), str(out), lora=str(adapter), bound=bound)
+    task = Task(str(base), kind, str(reference), str(out), lora=str(adapter), bound=gate.kl)
     code = run_measured(part_command("export.proof.check", json.dumps(dataclasses.asdict(task))), log)[0]
-    result = Checked(adapter.name, "f16", adapter.stat().st_size, sha256(adapter), {"kl": bound})
+    result = Checked(adapter.name, "f16", adapter.stat().st_size, sha256(adapter), {"kl": gate.kl})
+    result.loosened = [name for name in loosened if name == "kl"]
     found = read_findings(out) or Findings(failed={"loads": died(code, log)})
     result.checks, result.failed = found.checks, found.failed
     return result
