@@ -73,7 +73,6 @@ def fits(name: str, column: Column) -> bool:
 
 def candidates(name: str, columns: dict[str, Column]) -> list[str]:
     """Columns that are called like `name` and can be it: the very name first, then in the order of the aliases."""
-    order = list(map(plain, NAMES[name].split()))
     called = [c for c in columns.values() if name in meanings(c.name) and c.name != "_key" and fits(name, c)]
     if not called and name in ("question", "answer"):
         called = [c for c in columns.values() if name in meanings(_first_of_one(c.name, columns)) and fits(name, c)]
@@ -91,7 +90,7 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
         called = [c for c in called if plain(c.name) not in OF_A_LETTER]
     if name == "question" and not all(map(is_numbering, called)):  # `Questão` beside `Enunciado`
         called = [c for c in called if not is_numbering(c)]
-    rank = {alias: i for i, alias in enumerate(order)}
+    rank = {plain(alias): i for i, alias in enumerate(NAMES[name].split())}
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), rank.get(plain(c.name), len(rank))))]
 
 
