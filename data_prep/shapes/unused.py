@@ -158,7 +158,7 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
         or (rows >= 20 and column.distinct == 1 and not (with_options and _corrects(column)))
-        or (column.kind == "bool" and set(column.values) == {True} and CHECKED & set(words_of(column.name)))
+        or (column.kind == "bool" and all(v is True for v in column.values) and CHECKED & set(words_of(column.name)))
         or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
     ):
         return False

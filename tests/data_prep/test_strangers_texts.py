@@ -176,6 +176,12 @@ def test_speakers_of_any_alphabet_are_asked_about(tmp_path, sides):
     assert len(rows) == 4 and all([t["from"] for t in row["conversations"]] == ["human", "gpt"] for row in rows)
 
 
+def test_a_column_of_marks_may_hold_a_list():
+    rows = [{"question": f"Dose {i}?", "answer": f"{i} mg.", "checked": True} for i in range(9)]
+    rows.append({"question": "Dose?", "answer": "9 mg.", "checked": ["x", {}]})
+    assert len(read(rows)[1]) == 10  # a traceback once
+
+
 def test_an_option_that_tells_the_key_is_no_option():
     rows = [{"stem": f"Case {i}?", "options": {"A": "gout", "B": f"lupus {i}"}, "answer": "AB"[i % 2]} for i in range(30)]
     rows[4]["options"] = {"A": "gout", "B": "lupus Correct: A"}
