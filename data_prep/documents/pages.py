@@ -11,7 +11,7 @@ from data_prep.documents.asked_text import set_apart
 from data_prep.documents.classed import classed_pairs
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.marked_text import asks_often
-from data_prep.documents.scripted import rows_in_scripts
+from data_prep.documents.scripted import rows_in_scripts, scripts_of
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.documents.written import at_lines
 from data_prep.tables.records import one_header
@@ -49,18 +49,37 @@ def html_file(path: Path, shown: str, key: str = ""):
             f"{shown}: is mostly navigation: {linked} of its {len(text.split())} words are links. Save its content as .txt or .md"
         )
     rows = list(written_or_text(text, shown, exam_rows(text, key)))
-    if (
-        rows == [(1, {"text": text}, 0)]
-        and asks_often(text)
-        and (found := set_apart(heads := text_of_tree(_headed(root)).replace(SIGN, "")))
-    ):
+    alone = [(1, {"text": text.replace(SIGN, "")}, 0)]
+    if rows == alone and asks_often(text) and (found := set_apart(heads := text_of_tree(_headed(root)).replace(SIGN, ""))):
         rows = [(line, row, 0) for line, row in at_lines(heads, found)]
-    if rows == [(1, {"text": text}, 0)] and (n := _groups_to_tick(root)) > 1:
+    if rows == alone:
+        _refuse_what_is_no_text(page, root, text, shown)
+    yield from rows
+
+
+def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
+    """Raises UserError for a page whose text is that of a form to tick, or of the buttons around what its script fills in."""
+    if (n := _groups_to_tick(root)) > 1:
         raise UserError(
             f"{shown}: holds {n} groups of options to tick, and does not say which are right, so that its questions would be "
             "plain text. Bring them into a table of questions, options and answers; or, where text is meant, save it as .txt"
         )
-    yield from rows
+    code = sum(len(script) for _, script in scripts_of(page))
+    if code > MOST_CODE * len(text) and _prose(text) < LEAST_PROSE:
+        raise UserError(
+            f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside {code:,} of script, which fills in "
+            "what it is about. Save the data that it loads; or, where its own text is meant, save it as .txt"
+        )
+
+
+MOST_CODE, LEAST_PROSE = 20, 0.3  # characters of script to one that is shown; share of these that stands in lines of sentences
+WIDE = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")  # such a letter says as much as two of ours
+
+
+def _prose(text: str) -> float:
+    """Share of a text that stands in lines as long as a sentence."""
+    lengths = [len(line) + len(WIDE.findall(line)) for line in text.split("\n")]
+    return sum(n for n in lengths if n >= 60) / max(1, sum(lengths))
 
 
 def _headed(root):

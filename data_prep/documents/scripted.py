@@ -5,6 +5,7 @@ import json
 import re
 
 from data_prep.common.errors import UserError
+from data_prep.documents.script_literals import literal_at
 from data_prep.words.names import plain
 from data_prep.words.phrases import meanings
 
@@ -23,7 +24,7 @@ def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict
     Such a list has one form, and is a variable's value, or its objects have a question: a page's state holds lists of all kinds.
     Raises UserError where questions are there in a list that is no JSON.
     """
-    scripts = _scripts(page)
+    scripts = scripts_of(page)
     lists = [(begin + at, rows) for begin, code in scripts for at, rows in _lists(code, visible)]
     if lists:
         keys = list(lists[0][1][0])
@@ -35,15 +36,18 @@ def rows_in_scripts(page: str, shown: str, visible: int) -> list[tuple[int, dict
         if _most(texts, lambda key: plain(key) in ANSWERS) >= FEWEST_OTHERS:
             asked = max(asked, _most(texts, lambda key: plain(key) in ("text", "texto")))
         if min(asked, told) >= FEWEST_OTHERS and len(code) > visible:
+            written = [(begin + at, row) for at, rows in _literal_lists(code) for row in rows]
+            if len(written) >= asked:  # none that the script puts together otherwise
+                return written
             line = page.count("\n", 0, begin) + 1
             raise UserError(
-                f"{shown}:{line}: its script holds {asked} questions, more than the page shows, in a form that is no JSON; save "
-                "them as JSON. Where the page's own text is meant, save it as .txt"
+                f"{shown}:{line}: its script holds {asked} questions, more than the page shows, in a form that is no list of "
+                "literals of one form; save them as JSON. Where the page's own text is meant, save it as .txt"
             )
     return []
 
 
-def _scripts(page: str) -> list[tuple[int, str]]:
+def scripts_of(page: str) -> list[tuple[int, str]]:
     """(place, code) of each script that a browser runs."""
     found, at = [], 0
     while (begin := BEGIN.search(page, at)) and (end := END.search(page, begin.end())):
@@ -67,6 +71,30 @@ def _lists(code: str, visible: int):
             asks = any("question" in meanings(key) for key in forms[0][0])
             if forms[0][1] >= 0.9 * len(rows) and (hit[1] != ":" or asks):
                 yield hit.end(), rows
+
+
+def _literal_lists(code: str) -> list[tuple[int, list[dict]]]:
+    """(place, objects) of the lists of questions with their answers that a script writes out; [] where their forms differ."""
+    found, at = [], 0
+    while hit := LIST.search(code, at):
+        try:
+            rows, at = literal_at(code, hit.end())
+        except (ValueError, RecursionError):
+            at = hit.end() + 1
+            continue
+        if all(isinstance(row, dict) and _asks(row) for row in rows):
+            found.append((hit.end(), rows))
+    shared = set.intersection(*(set(row) for _, rows in found for row in rows)) if found else set()
+    return found if len(shared) >= 2 else []
+
+
+def _asks(row: dict) -> bool:
+    """Whether an object asks and says its answer or options; a text beside a mark is an option."""
+    names = {name for key in row for name in meanings(key)}
+    if "question" in names:
+        return bool({"answer", "options"} & names)
+    told = any(plain(key) in ANSWERS and isinstance(value, str) for key, value in row.items())
+    return "text" in names and ("options" in names or told)
 
 
 def _most(counts: collections.Counter, fits) -> int:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from data_prep.common.errors import UserError
+from data_prep.common.once import RepeatedName, load_json
 from data_prep.documents.asked_text import faq_in, pairs_in, set_apart, with_heads
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, key_of, keys_in, question_row
@@ -21,7 +22,7 @@ from data_prep.documents.written import at_lines, line_numbers, markdown_table, 
 from data_prep.documents.xml_rows import xml_rows
 from data_prep.tables.anki import anki_notes
 from data_prep.tables.intents import intents_in
-from data_prep.tables.json_records import jsonl
+from data_prep.tables.json_records import json_file, jsonl
 from data_prep.tables.records import Bad, csv_file
 from data_prep.tables.unpack import SAID, open_bytes, whole_bytes, whole_text
 from data_prep.values.strict import from_literal
@@ -160,12 +161,25 @@ def exam_rows(signed: str, key: str = "") -> list[tuple[int, dict | Bad, int]]:
 MOST_TURNS = 200  # of one dialogue: a longer text is a collection
 
 
+def _is_json(text: str) -> bool:
+    """Whether a text is one JSON value that holds others, be it with a name twice, which its reader tells."""
+    try:
+        return text.lstrip("\ufeff \t\r\n")[:1] in ("[", "{") and isinstance(load_json(text), list | dict)
+    except RepeatedName:
+        return True
+    except (ValueError, RecursionError):
+        return False
+
+
 def text_file(path: Path, shown: str, key: str = ""):
-    """An exam, Anki's notes, objects, one a line, a table with tabs, dialogues (a speaker before each turn), RTF, or one text."""
+    """JSON, an exam, Anki's notes, objects, one a line, a table of tabs, dialogues (a speaker a turn), RTF, or one text."""
     text = whole_text(path, shown)
     if text.lstrip().startswith("{\\rtf"):
         text = _from_rtf(text)
         yield from written_or_text(text, shown, exam_rows(text, key))
+        return
+    if _is_json(text):
+        yield from json_file(path, shown)
         return
     if notes := anki_notes(text, shown):
         yield from ((line, note, 0) for line, note in notes)

@@ -69,7 +69,43 @@ def cut_at_one_length(rows: Rows) -> str:
     return ""
 
 
+THIS_CASE = re.compile(
+    r"\b(?:[dn]?est[ea]|dich[oa])\s+(?:paciente|caso|enferm[oa]|ni[ñn][oa]|crian[çc]a|fen[óo]meno)\b"
+    r"|\b(?:this|the above)\s+(?:patient|case|man|woman|child|infant)\b|\b(?:ce|cette)\s+patiente?\b|\bdiese[mnrs]?\s+patient",
+    re.I,
+)
+TOO_SHORT, OF_QUESTIONS = 110, 0.05  # characters of a question that cannot tell its case; their share from which on it is told
+
+
+def cases_elsewhere(rows: Rows) -> str:
+    """What to say where short questions point at a patient of whom nothing is said: they were cut from their cases."""
+    some = [row for kind in ("open", "mcq") for row in looked_at(rows, kind)]
+    alone = [row["question"] for row in some if not row.get("context") and len(row["question"]) <= TOO_SHORT]
+    bare = [question for question in alone if THIS_CASE.search(question)]
+    if len(bare) < max(MANY, OF_QUESTIONS * len(some)):
+        return ""
+    return (
+        f"warning: {len(bare):,} of {len(some):,} questions that were looked at point at a case that is not there, for instance "
+        f"{bare[0]!r}: were they cut from their cases? They are learnt so"
+    )
+
+
+OPTION_SIGN = re.compile(r"\s*(?:[①-⑩]|\(?[A-Ea-e1-5][).][ \t])\s*\S")
+
+
+def options_elsewhere(rows: Rows) -> str:
+    """What to say where most answers begin with an option's sign, and their questions have no options."""
+    some = looked_at(rows, "open")
+    signed = [row["answer"] for row in some if OPTION_SIGN.match(row["answer"]) and "\n" not in row["answer"].strip()]
+    if len(signed) < max(MANY, 0.5 * len(some)) or len({a.strip()[:2] for a in signed}) < 2:
+        return ""
+    return (
+        f"warning: {len(signed):,} of {len(some):,} answers that were looked at begin as options do ({signed[0][:40]!r}), and "
+        "the questions have none: were they cut from their options? They are learnt so"
+    )
+
+
 def remarks(rows: Rows, tally: Tally) -> list[str]:
     """All warnings of what was read, a line each."""
-    told = (one_answer_to_many, cut_at_one_length, nameless_labels, keys_at_one_place)
+    told = (one_answer_to_many, cut_at_one_length, cases_elsewhere, options_elsewhere, nameless_labels, keys_at_one_place)
     return list(filter(None, (tally.many_contradict(), *(say(rows) for say in told))))

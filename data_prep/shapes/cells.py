@@ -9,7 +9,7 @@ from data_prep.values.strict import Unreadable, cell, is_missing, is_ticked, tex
 from data_prep.values.turns import Turn, apart
 from data_prep.words.alphabets import canonical, is_letter
 from data_prep.words.names import LANGUAGES, LETTERS, PROVENANCE, holds_any
-from data_prep.words.said import NO
+from data_prep.words.said import NO, TRUE_AND_FALSE
 
 
 class Cells:
@@ -115,9 +115,20 @@ def options_in(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
     return stem, [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
 
 
+def true_or_false(answer, language: str) -> tuple[str, str] | None:
+    """What a statement without options is sorted into, where its key says which (`Falso`): among questions that have options."""
+    said = str(answer).strip().strip(".").casefold()
+    pairs = [pair for pair in TRUE_AND_FALSE.values() if said in (word.casefold() for word in pair)]
+    own = [pair for pair in pairs if pair == TRUE_AND_FALSE.get(language)]
+    return next(iter(own or pairs), None)
+
+
 def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Option]]:
     if "options" in reading.fields:
-        return None, options_of(cell(raw, reading.fields["options"]))
+        listed = cell(raw, reading.fields["options"])
+        if is_missing(listed) and (words := true_or_false(cell(raw, reading.fields.get("answer", "")), reading.language)):
+            return None, [Option(letter, word) for letter, word in zip(LETTERS, words, strict=False)]
+        return None, options_of(listed)
     if reading.option_columns:
         values = [raw.get(column) for column in reading.option_columns]
         if all(is_missing(v) for v in values):
@@ -140,7 +151,7 @@ POINTS = re.compile(  # a question that points at its picture: "figura abaixo", 
     rf"|\b(?:pregunta|quest[ãa]o)\s+(?:vinculad|asociad|associad|relacionad)\w*\s+(?:\w+\s+){{1,2}}{PICTURE}\b"
     rf"|\b(?:{SHOWN})\s+(?:en\s+(?:la|las|el|los)|n[ao]s?)\s+{PICTURE}\b(?!\s+(?:d[aeo]|\w+[ao]l\b))"
     rf"|\b(?:shown|seen|depicted|illustrated|pictured)\s+in\s+the\s+{PICTURE}\b(?!\s+of)"
-    r"|\b(?:shown|given|presented)\s+separately\b|を別に示す|(?:下|次|左|右)の図|如[下上左右]?[图圖]|[见見下上左右附][图圖]所?示|(?:다음|아래)\s*그림"
+    r"|\b(?:shown|given|presented)\s+separately\b|を別に示す|(?:下|次|左|右)の図|如\s*[下上左右附]?\s*[图圖]|[见見下上左右附][图圖]所?示|[下附][图圖](?!書|书)|(?:다음|아래)\s*그림"
 )
 NUMBERED = re.compile(  # an exam's question that names its picture: "seen in Figure A", "a figura 1", "imagen nº 12"
     rf"\b(?i:{PICTURE}|fig\.|abbildung)\s*(?:n[º°.o]{{0,2}}\s*)?(?:[A-H]|\d{{1,2}})\b(?![.,]?\d|\s*%|\s+(?i:mil|million|per))"
@@ -175,8 +186,8 @@ def with_image(cells: Cells, question: str, args) -> str:
         and str(image).strip().casefold() not in ("false", "não", "nao", "no", "0")
     )
     if not shown and cells.text("text_only").casefold() not in NO:
-        points = not {"image", "text_only", "image_text"} & cells.fields.keys() and _pointing(cells, question)
-        if points:  # no column says whether there is one: the question does
+        said = {"text_only", "image_text"} & cells.fields.keys() or not is_missing(image)
+        if points := not said and _pointing(cells, question):  # no column says of this row whether there is one
             raise Unreadable(f"speaks of an image that is not here: '{points[0]}'")
         return question
     if args.images == "reject" or not described:

@@ -6,7 +6,7 @@ beside its answer (`thought`), for training with thinking on.
 
 import re
 
-from data_prep.shapes.cells import Cells, options_in, with_image
+from data_prep.shapes.cells import EMBEDDED, Cells, options_in, with_image
 from data_prep.shapes.reading import Reading
 from data_prep.templates.marks import marked_turns
 from data_prep.values.choices import Option, fold_text, is_option_text, key_letters
@@ -53,6 +53,8 @@ def _mcq(cells: Cells, args) -> dict:
     _check_options(kept, options)
     if any(fold_text(o.text) == fold_text(stem or cells.question()) for o in kept):
         raise Unreadable("an option is the question: the options are shifted")
+    if args.images != "ignore" and any(EMBEDDED.search(o.text) for o in kept):
+        raise Unreadable("an option holds a picture, which is not described")
     if told := next((o.text for o in kept if TELLS.search(o.text)), ""):
         raise Unreadable(f"an option tells the key: '{told[-60:]}'")
     if len(letters) > 1:

@@ -28,6 +28,17 @@ def _talks(value) -> bool:
     return len(set(map(plain, speakers_of(value)))) >= 2
 
 
+ADDRESSED = re.compile(  # what tells an assistant who it is, and no system of the body ("Renal", "Aparelho locomotor")
+    r"(?i)[.!?:。！？]\s*$|^(?:you|act|answer|be|voc[êe]|aja|responda|seja|eres|usted|act[úu]a|responde|vous|tu|du|sie)\b"
+    r"|(?:\S+\s+){5}\S|[\u3040-\u9fff\uac00-\ud7a3，、]{10}"
+)
+
+
+def _addresses(column: Column) -> bool:
+    """Whether a column called `system` holds system prompts; what is called a prompt does."""
+    return plain(column.name) != "system" or share(column.values, lambda v: ADDRESSED.search(str(v))) >= 0.5
+
+
 FITS = {  # our name -> whether a column's values can be that
     "options": lambda c: c.kind in ("list", "object", "text") and share(c.values, lambda v: len(options_of(v)) > 1) >= 0.6,
     "conversations": lambda c: c.kind in ("turns", "list", "object") and share(c.values, _talks) >= 0.5,
@@ -49,6 +60,7 @@ FITS = {  # our name -> whether a column's values can be that
     "year": lambda c: share(c.values, lambda v: re.fullmatch(r"(?:19|20)\d\d(?:\.0)?", str(v).strip())) >= 0.95,
     "difficulty": lambda c: c.kind == "number",
     "image": lambda c: c.kind != "empty",
+    "system": lambda c: c.kind == "text" and _addresses(c),
     "prompt": lambda c: c.kind in ("text", "turns", "number"),
     "chosen": lambda c: c.kind in ("text", "turns", "number", "object"),
     "rejected": lambda c: c.kind in ("text", "turns", "number", "object"),

@@ -135,9 +135,15 @@ def _says_wrong(words: list[str]) -> bool:
     return any(word.startswith(WRONG) for word in words) or bool(REST & set(words) and SEVERAL & set(words))
 
 
+def _numbers_rows(column: Column) -> bool:
+    """Whether a column only says which row this is, or whose: `id`, `note_id` and `patient_id` of codes without a space."""
+    coded = words_of(column.name)[-1:] in (["id"], ["uuid"]) and share(column.values, lambda v: len(str(v).split()) == 1) == 1
+    return bool(IDS.match(plain(column.name))) or coded
+
+
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
-    columns = {name: c for name, c in columns.items() if not IDS.match(plain(name)) and c.kind != "empty"}
+    columns = {name: c for name, c in columns.items() if not _numbers_rows(c) and c.kind != "empty"}
     texts = [n for n in columns if plain(n) in SYMPTOMS | SENTENCES or {"text", "question"} & set(meanings(n))]
     if not texts and (labels := [n for n in columns if plain(n) in STRONG_LABELS]):  # a tweet, a comment, a note beside its label
         texts = [n for n in columns if n not in labels and not meanings(n) and columns[n].length >= 20]

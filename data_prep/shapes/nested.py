@@ -130,6 +130,8 @@ def nested_rows(columns: dict[str, Column]) -> str:
             items = objects_in(column.values[:50])
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in meanings(key)}
+            if "question" in meanings(column.name) and "text" in names:  # `questions: [{text, answers}]`
+                names.add("question")
             if "question" in names and {"answer", "options"} & names:
                 found.append(column.name)
     return found[0] if len(found) == 1 else ""

@@ -19,6 +19,7 @@ from data_prep.shapes.unused import (
     repeats,
     sorts,
     splits,
+    stands_in_turns,
 )
 from data_prep.words.names import plain
 
@@ -63,6 +64,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
         )
         and not repeats(c, takers, sample)
         and not copies_the_row(c, sample)
+        and not stands_in_turns(c, takers, sample)
         and not (key and superseded(c.name, key.column))
     ]
     told = [f"{name} is called so" for name, c in reading.fields.items() if plain(c) == name][:1]

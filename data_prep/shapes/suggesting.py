@@ -6,6 +6,7 @@ from data_prep.shapes.columns import Column, share
 from data_prep.shapes.contents import MARKED_WORD
 from data_prep.shapes.fitting import candidates, fits, numbered_texts, option_columns
 from data_prep.shapes.leftover import single_options
+from data_prep.shapes.named import wrong_options
 from data_prep.shapes.nested import items_of
 from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
@@ -48,6 +49,8 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
         free = [] if told_by_models and "answer" in lacking else [c for c in free if not of_a_model(c.name)]
     longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
     asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
+    if len(lacking) == 2 and len(free) > 2 and not asking:  # any two of them would be a guess
+        return dict.fromkeys(lacking, "YOUR_FIELD")
     if "question" in lacking and asking and lacking[0] == "question":
         longest = [asking[0], *(c for c in longest if c is not asking[0])]
     return {name: c.name for name, c in zip(lacking, longest, strict=False)}
@@ -123,9 +126,18 @@ def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
     asking = [n for n in texts if share(columns[n].values, lambda v: str(v).rstrip().endswith("?")) >= 0.3]
     if len(lists) != 1 or len(asking) != 1:
         return ""
+    wrong, right = wrong_options(columns)
+    if wrong == lists:
+        lines = pasted(Reading("mcq", {"question": asking[0], "answer": right, "options": lists[0]}))
+        mute = share(columns[asking[0]].values, lambda v: not set("?？:") & set(str(v)[-200:]))
+        doubt = f"{mute:.0%} of the texts in {asking[0]} ask nothing, and would be learnt so. " if mute >= 0.02 else ""
+        return f"{doubt}Where {right} is the right option and {lists[0]} holds the wrong ones alone, paste:\n{lines}\n{APART}"
     keys = [c.name for c in columns.values() if c.kind == "number" and 2 <= c.distinct <= 10 and c.length <= 2]
     fields = {"question": asking[0], "options": lists[0], "answer": keys[0] if len(keys) == 1 else "YOUR_FIELD"}
     return f"{lists[0]} holds lists, as options are. Paste, and say which column is the key:\n{pasted(Reading('mcq', fields))}"
+
+
+APART = to_paste(yaml_line("answer_base", "apart"))
 
 
 def _may_name_one(column: Column) -> bool:
@@ -228,5 +240,5 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     if shape == "mcq" and not lacking and {"options", "answer"} <= wish.fields.keys() and wish.base == "auto":
         right, wrong = wish.fields["answer"], wish.fields["options"]
         lines += f"\n       or, where {right} is the right option and {wrong} holds the wrong ones alone:\n{lines}\n"
-        lines += to_paste(yaml_line("answer_base", "apart"))
+        lines += APART
     return f"{shown}: shape {shape} {why}; its fields: {has}. Paste and mend:\n{lines}"

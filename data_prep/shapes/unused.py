@@ -5,7 +5,8 @@ import html
 import re
 
 from data_prep.shapes.columns import LOOKED_AT, Column, objects_in, of_objects, share
-from data_prep.values.strict import from_literal, is_missing
+from data_prep.values.strict import Unreadable, from_literal, is_missing
+from data_prep.values.turns import messages_of
 from data_prep.words.names import (
     ABOUT,
     ALIASES,
@@ -44,6 +45,30 @@ def copies_the_row(column: Column, sample: list[dict]) -> bool:
     rows = [(raw, inside) for raw, inside in rows if isinstance(inside, dict)]
     matter = [(raw, inside, [k for k in inside if is_telling(k) or meanings(k)]) for raw, inside in rows]
     return bool(rows) and all(keys and all(_bare(inside[k]) == _bare(raw.get(k)) for k in keys) for raw, inside, keys in matter)
+
+
+def stands_in_turns(column: Column, used: list[Column], sample: list[dict]) -> bool:
+    """Whether a conversation holds what a column beside it gives: the options of its question, the disease that it names."""
+    talks = [c.name for c in used if c.kind == "turns"]
+    if not talks or (column.kind == "text" and (column.distinct < 3 or column.length < 4)):
+        return False
+    rows = [(texts, raw) for raw in sample[:LOOKED_AT] if (texts := _texts_in(raw.get(column.name)))]
+    within = sum(all(t in said for t in texts) for texts, raw in rows if (said := _said(raw, talks)))
+    return bool(rows) and within >= 0.95 * len(rows)
+
+
+def _said(raw: dict, talks: list[str]) -> str:
+    try:
+        return "\n".join(turn.text for name in talks for turn in messages_of(raw.get(name)))
+    except Unreadable:
+        return ""
+
+
+def _texts_in(value) -> list[str]:
+    """A text, or those of a list or an object; [] where anything else is there."""
+    inside = from_literal(value)
+    items = list(inside.values()) if isinstance(inside, dict) else inside if isinstance(inside, list) else [inside]
+    return [] if is_missing(value) or not all(isinstance(i, str) for i in items) else items
 
 
 def _written_in(value, text) -> bool:

@@ -109,6 +109,8 @@ def records_of(value, depth: int = 3) -> list | None:
         return apart[0]
     if (found := _by_groups(value)) is not None:
         return found
+    if (found := _by_kind(value)) is not None:
+        return found
     nested = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict) and not is_turns(v)]
     grouped = [found for v in value.values() if isinstance(v, dict) and (found := _by_group(v)) and _asks(found[0])]
     if len(grouped) == 1 and not any(_asks(v[0]) for v in nested):  # {"categories": [...], "questions": {"topic": [...]}}
@@ -173,6 +175,22 @@ def _by_groups(value: dict) -> list[dict] | None:
         return None
     found = [(path, rows) for path, rows in _leaves(value) if rows]
     return [{"_key": path, **row} for path, rows in found for row in rows] if len(found) > 1 else None
+
+
+def _by_kind(value: dict) -> list[dict] | None:
+    """{"single": [...], "matching": [...], "notes": [...]}: lists of questions of like forms, each list's name in `_key`.
+
+    The rows of lists beside them come last, so that each is told as one without a question.
+    """
+    lists = {k: v for k, v in value.items() if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)}
+    asking = [name for name, rows in lists.items() if all(map(_asks, rows)) and not is_turns(rows)]
+    if len(asking) < 2 or any(map(is_telling, lists)):
+        return None
+    shared = set.intersection(*(set().union(*lists[name]) for name in asking))
+    if len(shared) < 3 or not any({"answer", "options"} & set(meanings(name)) for name in shared):
+        return None
+    names = [*asking, *(name for name in lists if name not in asking)]
+    return [{"_key": name, **row} for name in names for row in lists[name]]
 
 
 def _leaves(value: dict, path: str = ""):

@@ -174,7 +174,7 @@ TELLING = re.compile(
 # Words after which a column is about such a thing, and is none itself.
 ABOUT = re.compile(
     r"^(?:ids?|urls?|links?|types?|dates?|times?|sources?|models?|tokens?|lengths?|len|counts?|num|number|langs?|authors?|starts?|"
-    r"ends?|years?|anos?|location|country|region|audience|level|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
+    r"ends?|years?|anos?|location|country|region|audience|levels?|file|files|path|paths|name|names|at|by|version|hash|uuid|index0|pdf|mode|tipo|fonte|data|autor|no)$",
     re.I,
 )
 TONGUES = set("language languages lang langs idioma idiomas lingua".split())

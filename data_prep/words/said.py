@@ -26,13 +26,18 @@ MARKS = {  # what a cell says of an answer -> its score
     **dict.fromkeys("true yes sim good correct 👍 positive correta correto verdadeiro".split(), 1.0),
     **dict.fromkeys("false no não nao bad incorrect 👎 negative incorreta incorreto falso".split(), 0.0),
 }
-MISSING = {"", "nan", "null", "<na>", "#n/a", "n/a", "none", "nat", "undefined"}
+MISSING = {"", "nan", "null", "<na>", "#n/a", "n/a", "none", "nat", "undefined", "[]", "{}"}  # empty lists, as tables hold them
 BLANK_OPTION = {"", "nan", "null", "<na>", "#n/a"}  # "None" can be what an option says
 YES, NO = {"true", "yes", "sim", "1", "s", "y"}, {"false", "no", "não", "nao", "0", "n"}
 TRUTH = set(  # all that an answer says which sorts a statement as true or false, or a question as yes or no
     "true false yes no maybe sim nao não talvez verdadeiro falso verdadeira falsa verdadero verdadera cierto si sí vrai faux oui "
     "non vero richtig falsch wahr ja nein v f".split()
 )
+TRUE_AND_FALSE = {  # the options of a statement to be judged, by language
+    "en": ("True", "False"), "pt": ("Verdadeiro", "Falso"), "es": ("Verdadero", "Falso"), "fr": ("Vrai", "Faux"),
+    "it": ("Vero", "Falso"), "de": ("Richtig", "Falsch"), "pt, f": ("Verdadeira", "Falsa"), "es, f": ("Verdadera", "Falsa"),
+    "pt, exams": ("Certo", "Errado"),
+}  # fmt: skip
 ANNULLED = re.compile(r"(?:-+|\*|x|anulad[ao]s?|annulled|nula|cancelad[ao]|void)\s*", re.I)
 SPLITS = {
     "train": "train", "training": "train", "treino": "train", "treinamento": "train",

@@ -130,10 +130,13 @@ def test_a_list_in_a_page_s_script_is_its_data(tmp_path):
     "form",
     ["{{q: '{}', options: ['a', 'b'], correct: 1}}", '{{q:"{}", a:["a","b"], correct:2}}', "{{id: 1, text: `{}`, answer: `x`}}"],
 )
-def test_a_list_that_is_no_json_is_asked_about(tmp_path, form):
+def test_a_list_that_is_no_json_is_read_where_it_is_literals_alone(tmp_path, form):
     rows = ",\n".join(form.format(asked(i)) for i in range(24))
     (tmp_path / "x.html").write_text(page(f"\nconst DB = [{rows}];"))
-    with pytest.raises(UserError, match=r"^x.html:1: its script holds 24 questions.*no JSON; save them"):
+    found = [row for _, row, _ in html_file(tmp_path / "x.html", "x.html")]
+    assert [row.get("q") or row["text"] for row in found] == [asked(i) for i in range(24)]
+    (tmp_path / "x.html").write_text(page(f"\nconst DB = [{rows}, ask(24)];"))
+    with pytest.raises(UserError, match=r"^x.html:1: its script holds 24 questions.*save them as JSON"):
         list(html_file(tmp_path / "x.html", "x.html"))
 
 
@@ -151,7 +154,9 @@ STATE = {"page": {"ads": [{"id": i, "text": f"Buy drug {i} now, it is cheap and 
     ids=["menu", "state", "bundle", "mixed"],
 )
 def test_what_a_page_s_script_holds_beside_its_text_is_furniture(tmp_path, script):
-    (tmp_path / "y.html").write_text(page(script, "<p>Gout is an illness.</p>"))
+    (tmp_path / "y.html").write_text(
+        page(script, "<p>Gout is an illness of the joints, which comes at night and hurts for days.</p>")
+    )
     assert next(html_file(tmp_path / "y.html", "y.html"))[1]["text"].startswith("Gout")
 
 

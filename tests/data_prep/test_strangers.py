@@ -633,7 +633,9 @@ def test_a_question_that_points_at_a_picture_needs_it(says):
     rows[4]["enunciado"] += f" {says}"
     _, made = read(rows)
     assert [i for i, row in enumerate(made) if isinstance(row, str)] == [4] and "image" in made[4]
-    _, made = read([row | {"imagem": ""} | ({"imagem": "fig1"} if i == 7 else {}) for i, row in enumerate(rows)])
+    _, made = read([row | {"imagem": "fig1" if i == 7 else ""} for i, row in enumerate(rows)])
+    assert [i for i, row in enumerate(made) if isinstance(row, str)] == [4, 7]  # a blank cell can be a picture that was lost
+    _, made = read([row | {"imagem": i == 7} for i, row in enumerate(rows)])
     assert [i for i, row in enumerate(made) if isinstance(row, str)] == [7]  # a column says it
     spoken_of = (
         "A imagem corporal abaixo do ideal é um fator de risco?",

@@ -40,6 +40,12 @@ def _marked(asked: list[Asked]) -> dict[int, list[str]] | str:
     """Letters where one option of nearly every question bears a mark, and the others have none."""
     counts = Counter(sum(option.marked for option in one.options) for one in asked)
     if counts[1] < 0.9 * len(asked):
+        several = sum(1 < sum(option.marked for option in one.options) < len(one.options) for one in asked)
+        if several and counts[1] + several >= 0.9 * len(asked):
+            return (
+                f"{several} of {len(asked)} questions mark several options as right, and multiple choice here has one: leave in "
+                "those of one, or bring the others into another form"
+            )
         return ""
     return {one.start: [option.letter for option in one.options if option.marked] for one in asked}
 

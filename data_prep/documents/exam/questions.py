@@ -101,14 +101,22 @@ def _asked(text: str, run: list[re.Match], head: Head, end: int, width: float) -
     return Asked(head.number, head.start, paragraphs(stem), options, rest, above, doubt)
 
 
+BOX = re.compile(r"(?:\[[ \t]*(?P<tick>[xX✓✔]?)[ \t]*\]|(?P<cry>!)(?=\w))[ \t]*")  # `a) [x] text`, `a) !text`
+RULE = re.compile(r"[ \t]*[-_=]{5,}$")  # at the end of a last option's line
+
+
 def _option(hit: re.Match, body: str) -> Option:
     said = " ".join(body.replace(SIGN, "").split())
+    said = RULE.sub("", said)
+    box = BOX.match(said)
+    said = said[box.end() :] if box else said
     bold = hit["sign"] == "**"  # whole, or its letter alone
     said = said.removesuffix("**") if bold and said.count("**") == 1 else said
     bare = AFTER.sub("", said).strip()
     whole = bold and "**" not in hit.group()[hit.group().index("**") + 2 :]
     signed = whole or hit["sign"] == "*" or any(sign in hit["sign"] for sign in f"xX✓✔✅☑{SIGN}")
-    return Option(hit["letter"].upper(), said.strip(), bare, signed or bare != said.strip())
+    ticked = bool(box and (box["tick"] or box["cry"]))
+    return Option(hit["letter"].upper(), said.strip(), bare, signed or ticked or bare != said.strip())
 
 
 def _cut(body: str, width: float) -> tuple[str, str]:
