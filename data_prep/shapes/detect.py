@@ -26,6 +26,7 @@ from data_prep.shapes.nested import (
     one_answer_each,
     question_parts,
     side_by_side,
+    texts_that_ask,
 )
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import RULE_OF, RULES, Candidate, Rule
@@ -73,7 +74,8 @@ def _table_of(sample: list[dict], wish: Wish, shown: str, strict: bool) -> Table
     if pairs:
         columns = profile(sample)
     if explode:
-        wish = dataclasses.replace(wish, fields=wish.fields | marked.get(explode, {}))
+        asks = texts_that_ask(columns[explode]) if explode in columns and not wish.fields else {}
+        wish = dataclasses.replace(wish, fields=wish.fields | marked.get(explode, asks))
         spelt |= (more := spellings(sample, set(wish.fields.values())))
         outer = {name for name in columns if name != explode}
         columns = profile(sample := [respelt(raw, more) for raw in sample])

@@ -29,7 +29,7 @@ def _talks(value) -> bool:
 
 
 ADDRESSED = re.compile(  # what tells an assistant who it is, and no system of the body ("Renal", "Aparelho locomotor")
-    r"(?i)[.!?:。！？]\s*$|^(?:you|act|answer|be|voc[êe]|aja|responda|seja|eres|usted|act[úu]a|responde|vous|tu|du|sie)\b"
+    r"(?i)[.!?:。！？]\s*$|^(?:you|act|answer|be|voc[êe]|aja|responda|seja|eres|usted|act[úu]a|responde|vous|tu|du|sie)\b|assist|doctor|m[ée]dic[oa]"
     r"|(?:\S+\s+){5}\S|[\u3040-\u9fff\uac00-\ud7a3，、]{10}"
 )
 

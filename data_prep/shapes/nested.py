@@ -130,11 +130,19 @@ def nested_rows(columns: dict[str, Column]) -> str:
             items = objects_in(column.values[:50])
         if items and all(isinstance(i, dict) for i in items) and not any(is_turns([i]) for i in items[:20]):
             names = {name for i in items for key in i for name in meanings(key)}
-            if "question" in meanings(column.name) and "text" in names:  # `questions: [{text, answers}]`
+            if texts_that_ask(column):
                 names.add("question")
             if "question" in names and {"answer", "options"} & names:
                 found.append(column.name)
     return found[0] if len(found) == 1 else ""
+
+
+def texts_that_ask(column: Column) -> dict[str, str]:
+    """The field that asks in a list of questions whose objects call it a text, `questions: [{text, answers}]`; {} in others."""
+    items = [i for i in items_of(column) if isinstance(i, dict)]
+    called = dict.fromkeys(key for i in items for key in i if "text" in meanings(key))
+    asks = "question" in meanings(column.name) and not any("question" in meanings(key) for i in items for key in i)
+    return {"question": next(iter(called))} if asks and len(called) == 1 else {}
 
 
 def items_of(column: Column) -> list:

@@ -44,6 +44,7 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
     The lines are to be mended; with a column's name in each place they say how, and run as they stand.
     """
     told_by_models = any(of_a_model(c.name) for c in free)
+    free = [c for c in free if c.filled >= 0.2]  # what few rows have is none that all need
     free = [c for c in free if "prompt" not in words_of(c.name)] or free  # what a model was asked is no answer
     if "question" in lacking:  # and what it said asks nothing; what else there is does not answer what it was asked
         free = [] if told_by_models and "answer" in lacking else [c for c in free if not of_a_model(c.name)]

@@ -16,6 +16,7 @@ from data_prep.documents.texts import text_file
 from data_prep.pipeline.options import Args
 from data_prep.shapes.convert import convert
 from data_prep.shapes.detect import find_reading
+from data_prep.shapes.nested import rows_of
 from data_prep.shapes.reading import Wish
 from data_prep.tables.json_records import records_of
 
@@ -28,7 +29,9 @@ def test_a_system_of_the_body_is_no_system_prompt(system):
     assert "system" not in reading.fields and "system" in reading.unused and "system" not in made[0]
 
 
-@pytest.mark.parametrize("said", ["Be brief.", "Você é um médico", "Answer as a nurse", "你是一个医学专家，请回答用户的问题"])
+@pytest.mark.parametrize(
+    "said", ["Be brief.", "Você é um médico", "Answer as a nurse", "Assistente do hospital", "你是一个医学专家，请回答用户的问题"]
+)
 def test_a_system_prompt_is_one(said):
     assert read([{"question": asked(i), "answer": told(i), "system": said} for i in range(24)])[1][3]["system"] == said
     named = [{"question": asked(i), "answer": told(i), "system_prompt": "Nurse"} for i in range(24)]
@@ -146,6 +149,10 @@ def test_questions_whose_text_and_answers_lie_in_a_list():
     ]
     with pytest.raises(UserError, match=r"context: pretext}\n +explode: questions"):
         read(read_of)
+    open_ones = [{"topic": f"T{i}", "questions": [{"text": asked(i), "answer": told(i)}]} for i in range(24)]
+    reading = find_reading(open_ones, Wish(), "x.json")
+    assert (reading.shape, reading.fields["question"]) == ("qa", "text")
+    assert convert(rows_of(open_ones[3], reading)[0], reading, Args())["question"] == asked(3)
 
 
 def test_lists_of_questions_of_two_kinds_are_one_table():
