@@ -107,10 +107,9 @@ def records_of(value, depth: int = 3) -> list | None:
     apart = [found for v in value.values() if isinstance(v, dict) and (found := _by_split(v)) is not None]
     if len(apart) == 1:  # {"data": {"train": [...], "test": [...]}}
         return apart[0]
-    if (found := _by_groups(value)) is not None:
-        return found
-    if (found := _by_kind(value)) is not None:
-        return found
+    for form in (_by_groups, _by_kind):
+        if (found := form(value)) is not None:
+            return found
     nested = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict) and not is_turns(v)]
     grouped = [found for v in value.values() if isinstance(v, dict) and (found := _by_group(v)) and _asks(found[0])]
     if len(grouped) == 1 and not any(_asks(v[0]) for v in nested):  # {"categories": [...], "questions": {"topic": [...]}}
