@@ -199,7 +199,7 @@ def test_a_text_that_is_json_is_read_as_json(tmp_path):
 LITERALS = {
     "{a: 'It\\'s', \"b\": [1, 2.5, -3,], c: true, d: null, /* e: 1 */ }": {"a": "It's", "b": [1, 2.5, -3], "c": True, "d": None},
     "[`two\nlines`, 'a' + \"b\", // more\n undefined]": ["two\nlines", "ab", None],
-    "['\\u00e9\\n\\x41\\u{1F600}']": ["é\nA😀"],
+    "['\\u00e9\\n\\x41\\u{1F600}', '\\ud83d\\ude00']": ["é\nA😀", "😀"],
     "{1: '007', x: 010}": {"1": "007", "x": "010"},
 }
 
