@@ -90,6 +90,23 @@ def lines(dice: random.Random) -> str:
     return "\n".join(made)
 
 
+CODE = (
+    "[~]~{~}~,~:~'~\"~`~\\~\\n~\\x41~\\u00e9~\\u{1f600}~\\ud83d~\\ude00~+~-~1~2.5~007~true~null~undefined~question~answer~a~b~$~_x~"
+    "// a\n~//~/*~*/~/* b */~${x}~f(x)~ ~\n~\t~'x'~\"y\"~`z`~question: ~answer: ~const q = [~];~=> "
+).split("~")
+
+
+def script(dice: random.Random) -> str:
+    """A literal as a script may write it, or pieces of such in any order."""
+    if dice.random() < 0.3:
+        return soup(dice, CODE)
+    text = json.dumps(value(dice), ensure_ascii=dice.random() < 0.5)
+    if dice.random() < 0.5:
+        return text
+    at = dice.randrange(len(text) + 1)
+    return text[:at] + dice.choice(CODE) + text[at + dice.randrange(3) :]
+
+
 def alike(dice: random.Random) -> list[dict]:
     """Rows of one file: the same names, in each column mostly values of one kind."""
     names = [

@@ -79,7 +79,8 @@ def texts() -> list[Target]:
     from data_prep.cleaning import clean
     from data_prep.cleaning.privacy import TYPES, find, mask
     from data_prep.common.errors import UserError
-    from data_prep.documents import written
+    from data_prep.common.once import load_json
+    from data_prep.documents import script_literals, scripted, written
     from data_prep.values import choices, strict, turns
     from data_prep.values.html_text import TAG, html_to_text
 
@@ -92,6 +93,23 @@ def texts() -> list[Target]:
         rest = iter(found)
         return all(c in rest for c in re.sub(r"&#?\w+;?", " ", TAG.sub(" ", given)) if c.isalnum())
 
+    def literals(code: str):
+        listed = scripted._literal_lists(code)
+        try:
+            return listed, script_literals.literal_at(code, 0)
+        except ValueError:
+            return listed, None
+
+    def as_json(code: str, found: tuple) -> bool:
+        """Whether JSON, which is a literal too, is read as it is read elsewhere; numbers that only JSON has aside."""
+        try:
+            right = load_json(code)
+        except (ValueError, RecursionError):
+            return True
+        if re.search(r"[eE][+-]?\d|Infinity|NaN", code) or not isinstance(right, list | dict):
+            return True
+        return found[1] is not None and json.dumps(found[1][0]) == json.dumps(right)
+
     return [
         Target("answers.extract", lambda t: answers.extract(t, OPTIONS), fits=lambda _, f: f is None or f in OPTIONS),
         Target("answers.capitulo_letter", answers.capitulo_letter, fits=lambda _, f: f is None or f in "ABCDE"),
@@ -101,6 +119,7 @@ def texts() -> list[Target]:
         Target("clean.clean_text", lambda t: clean.clean_text(t, list(clean.NAMES)), makers.web),
         Target("html_to_text", html_to_text, makers.web, words_kept),
         Target("choices.split_stem", choices.split_stem, makers.exam),
+        Target("literals of a script", literals, makers.script, as_json),
         Target("written", lambda t: (written.marked_exam(t), written.markdown_table(t, "x")), makers.exam, allowed=(UserError,)),
         Target("turns", lambda t: turns.told(turns.blocks_of(t, {}), customs), makers.exam, allowed=(strict.Unreadable,)),
         Target("proxy.parsed", lambda t: parsed(t.encode("utf-8", "surrogatepass")), allowed=(ValueError,)),
