@@ -117,12 +117,15 @@ def make_source(model: str, folder: Path, steps: Steps) -> Path | None:
 
 def prove(args: Args, scratch: Path) -> list[Checked]:
     """Every file's result; the 16-bit file's first, where there is one that was not asked for."""
+    from export.proof.record import Reference
     from export.proof.reference import make_reference
 
     files, names = args.gguf.split(","), args.quantizations()
     reference = Path(args.reference or scratch)
     if args.model:
         make_reference(args.model, reference, args.data, args.max_tokens, args.train_data)
+    else:
+        Reference.load(reference)  # before llama.cpp is begun
     steps = Steps(Path(args.output_dir or scratch) / "verify.log")
     steps.log.parent.mkdir(parents=True, exist_ok=True)
     source, results = args.source, []

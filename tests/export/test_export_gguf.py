@@ -177,6 +177,15 @@ def test_tokenizer_of_another_model_is_caught(exported, smollm2, tmp_path):
     assert "49152 tokens, the model has 151936" in failed["metadata"] and "spelled otherwise" in failed["metadata"]
 
 
+def test_reference_of_another_version_is_told(exported, tmp_path):
+    out, _ = exported
+    written = json.loads((out / "work" / "reference" / "reference.json").read_text())
+    written["texts"][0]["decomposed"] = False
+    (tmp_path / "reference.json").write_text(json.dumps(written))
+    command = ["scripts/verify_gguf.py", "--gguf", out / "tiny-q8_0.gguf", "--reference", tmp_path]
+    assert "is of another version of these scripts" in run_script(*command, code=2).stderr
+
+
 @pytest.mark.parametrize("relative", ["gpt-4o", "qwen35", "jais-2"])
 def test_pretokenizer_that_reads_nearly_alike_is_caught(relative, exported, tmp_path):
     """Other than Qwen's own where capitals stand in a word (gpt-4o), signs behind a vowel's mark (qwen35), many blanks."""

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.errors import UserError
 from common.files import write_json
 
 LOG_PROBS = "log_probs.f16"
@@ -95,17 +96,23 @@ class Reference:
 
     @classmethod
     def load(cls, folder: Path) -> "Reference":
+        """Raises UserError for one that other versions of these scripts wrote."""
         made = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
-        return cls(
-            **made
-            | {
-                "documents": [Document(**d) for d in made["documents"]],
-                "texts": [Tokenised(**t) for t in made["texts"]],
-                "conversations": {name: Rendered(**c) for name, c in made["conversations"].items()},
-                "vocabulary": Vocabulary(**made["vocabulary"]),
-                "expected": Expected(**made["expected"]),
-            }
-        )
+        try:
+            return cls(
+                **made
+                | {
+                    "documents": [Document(**d) for d in made["documents"]],
+                    "texts": [Tokenised(**t) for t in made["texts"]],
+                    "conversations": {name: Rendered(**c) for name, c in made["conversations"].items()},
+                    "vocabulary": Vocabulary(**made["vocabulary"]),
+                    "expected": Expected(**made["expected"]),
+                }
+            )
+        except (TypeError, KeyError):
+            raise UserError(
+                f"reference: {folder} is of another version of these scripts; make it anew: give --model instead"
+            ) from None
 
 
 def read_log_probs(folder: Path, vocabulary: int, first: int, count: int):
