@@ -94,4 +94,4 @@ def adds_nothing(adapter: Path) -> bool:
     """Whether a LoRA's second matrices, which begin as zeros, are zeros still."""
     files = list(adapter.glob("adapter_model.safetensors"))
     seconds = [t for path in files for name, t in read_index(path).items() if ".lora_B." in name]
-    return bool(seconds) and not any(any(read_raw(tensor)) for tensor in seconds)
+    return bool(seconds) and not any(read_raw(tensor).strip(b"\0") for tensor in seconds)

@@ -96,7 +96,7 @@ def for_converter(model: Path, links: Path) -> Path:
     if (model / "tokenizer.model").is_file():
         more["added_tokens_decoder"] = {str(t["id"]): t for t in tokenizer.get("added_tokens", [])}
     more = {key: value for key, value in more.items() if key not in config}
-    if spaces_first(tokenizer):
+    if space_scheme(tokenizer) == "first":
         more["add_prefix_space"] = False
     byte_level = "ByteLevel" in json.dumps([tokenizer.get("pre_tokenizer"), tokenizer.get("decoder")])
     if byte_level and config.get("tokenizer_class") == "TokenizersBackend" and is_phi(model):
@@ -108,10 +108,10 @@ def for_converter(model: Path, links: Path) -> Path:
     return links
 
 
-def spaces_first(tokenizer: dict) -> bool:
-    """Whether a SentencePiece tokenizer.json puts its space before a text's first word only."""
+def space_scheme(tokenizer: dict) -> str:
+    """Before which texts a SentencePiece tokenizer.json puts its space: first, always, never; "" where it does not say so."""
     before = tokenizer.get("pre_tokenizer") or {}
-    return bool(tokenizer["model"].get("byte_fallback")) and before.get("prepend_scheme") == "first"
+    return before.get("prepend_scheme", "") if tokenizer["model"].get("byte_fallback") else ""
 
 
 def is_phi(model: Path) -> bool:

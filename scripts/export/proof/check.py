@@ -54,7 +54,7 @@ def main() -> None:
     task = Task(**given | {"gate": Gate(**given["gate"]) if given.get("gate") else None})
     if task.lora:
         findings = Findings()
-        check_lora(task.gguf, task.lora, Path(task.reference), task.bound, findings)
+        check_lora(task.gguf, task.lora, Path(task.reference), task.gate.kl, findings)
     else:
         findings = check(task)
     write_json(task.out, dataclasses.asdict(findings))

@@ -112,7 +112,7 @@ class Task:
     """What is checked.
 
     source: the 16-bit GGUF that a quantised file was made from, itself proven. own: made here, so its bytes are known.
-    untuned: the untuned model in the same quantisation. lora: an adapter beside `gguf`, bound its largest mean KL.
+    untuned: the untuned model in the same quantisation. lora: an adapter beside `gguf`.
     """
 
     gguf: str
@@ -125,4 +125,3 @@ class Task:
     untuned: str | None = None
     quantizer: str | None = None
     lora: str | None = None
-    bound: float = 0.0

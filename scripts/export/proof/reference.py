@@ -15,7 +15,7 @@ from common.machine import import_less, release_memory
 from common.models import load_tokenizer, local_folder
 from export.proof.record import LOG_PROBS, Document, Reference, Rendered, Tokenised
 from export.proof.texts import CONVERSATIONS, NASTY, TEXTS
-from export.tokenizer_files import spaces_first
+from export.tokenizer_files import space_scheme
 
 from data_prep.chat_template import Renderer, TemplateError, scoring_prompt, to_messages
 
@@ -165,13 +165,13 @@ def as_llama_cpp(tokenizer: dict) -> tuple[dict, str]:
     llama.cpp has no Unicode normaliser (Qwen's: NFC). Of SentencePiece's space before a text (src/llama-vocab.cpp) it knows
     two kinds: before every piece between control tokens, whatever that begins with, or none.
     """
-    changed, remark = dict(tokenizer), ""
+    changed, remark, scheme = dict(tokenizer), "", space_scheme(tokenizer)
     if (tokenizer["normalizer"] or {}).get("type") == "NFC":
         changed["normalizer"] = None
-    if spaces_first(tokenizer):
+    if scheme == "first":
         changed["pre_tokenizer"] = tokenizer["pre_tokenizer"] | {"prepend_scheme": "never"}
         remark = "llama.cpp puts no space before the first word of a text outside of the chat template; write one there"
-    elif tokenizer["model"].get("byte_fallback") and (tokenizer["pre_tokenizer"] or {}).get("prepend_scheme") == "always":
+    elif scheme == "always":
         spaces = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
         changed["pre_tokenizer"] = None
         changed["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, spaces]}

@@ -25,13 +25,11 @@ def verify(
     """Check a file in a process of its own; a process that dies fails the gate `loads`. Arguments as in Task."""
     gate, loosened = gate_of(quantization, gates)
     out = reference / f"check-{Path(path).name}.json"
-    out.unlink(missing_ok=True)
     words = {"source": source, "untuned": untuned, "quantizer": quantizer}
     task = Task(str(path), quantization, str(reference), str(out), gate, own=own, **{k: v and str(v) for k, v in words.items()})
-    code, _, memory = run_measured(part_command("export.proof.check", json.dumps(dataclasses.asdict(task))), log)
+    found, memory = run_check(task, log)
     result = unproven(path, quantization)
     result.gates, result.loosened, result.peak_memory_gb = dataclasses.asdict(gate), loosened, memory
-    found = read_findings(out) or Findings(failed={"loads": died(code, log)})
     result.checks, result.failed, result.remarks = found.checks, found.failed, result.remarks + found.remarks
     return result
 
@@ -54,20 +52,22 @@ def verify_adapter(
 ) -> Checked:
     """Check a LoRA GGUF beside its base GGUF, in a process of its own; `kind`: the base's 16-bit type, whose gate holds."""
     gate, loosened = gate_of(kind, gates)
-    out = reference / "check-adapter.json"
-    out.unlink(missing_ok=True)
-    task = Task(str(base), kind, str(reference), str(out), lora=str(adapter), bound=gate.kl)
-    code = run_measured(part_command("export.proof.check", json.dumps(dataclasses.asdict(task))), log)[0]
+    task = Task(str(base), kind, str(reference), str(reference / "check-adapter.json"), gate, lora=str(adapter))
+    found, _ = run_check(task, log)
     result = Checked(adapter.name, "f16", adapter.stat().st_size, sha256(adapter), {"kl": gate.kl})
     result.loosened = [name for name in loosened if name == "kl"]
-    found = read_findings(out) or Findings(failed={"loads": died(code, log)})
     result.checks, result.failed = found.checks, found.failed
     return result
 
 
-def read_findings(out: Path) -> Findings | None:
-    """What the process wrote; None where it wrote nothing."""
-    return Findings(**json.loads(out.read_text(encoding="utf-8"))) if out.exists() else None
+def run_check(task: Task, log: Path) -> tuple[Findings, float]:
+    """What a process of its own found, and its largest resident memory (GB); one that dies fails the gate `loads`."""
+    out = Path(task.out)
+    out.unlink(missing_ok=True)
+    code, _, memory = run_measured(part_command("export.proof.check", json.dumps(dataclasses.asdict(task))), log)
+    if not out.exists():
+        return Findings(failed={"loads": died(code, log)}), memory
+    return Findings(**json.loads(out.read_text(encoding="utf-8"))), memory
 
 
 def died(code: int, log: Path) -> str:
