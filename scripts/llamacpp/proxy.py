@@ -128,6 +128,16 @@ def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
     return chosen, json.dumps(asked).encode()  # written anew: what was looked at is what llama.cpp reads
 
 
+def renaming(path: str, method: str, chosen: Served, base: Served) -> tuple[bytes, bytes] | None:
+    """What llama.cpp writes of an adapter's model name, and what clients are to read: it gives every adapter the base's name, so
+    whoever reads an answer, or the chat page's menu, would think that the base answers."""
+    key = "model" if method == "POST" and path.rpartition("/")[2] in ASKS else "model_alias" if path == "/props" else None
+    if not key or not chosen.lora or chosen is base:
+        return None
+    old, new = (f'"{key}":{json.dumps(name)}'.encode() for name in (base.name, chosen.name))
+    return old, new
+
+
 def make_app(models: Sequence[Served], rules: Rules):
     """The web application. `models`: at least one; the first answers where a request names none."""
     import httpx
@@ -165,11 +175,9 @@ def make_app(models: Sequence[Served], rules: Rules):
                 return error(404, str(unknown))
         keep = ("content-type", "accept", "accept-encoding", "authorization", "x-api-key", "if-none-match")
         headers = {k: v for k, v in request.headers.items() if k in keep}
-        # llama.cpp gives every adapter's answers the base's name: whoever reads it would think that the base had answered.
-        # Answers alone: the page itself is there in gzip only.
-        asks = request.method == "POST" and path.rpartition("/")[2] in ASKS
-        renamed = (models[-1].name, chosen.name) if asks and chosen.lora and chosen is not models[-1] else None
-        if renamed:
+        if path == "/props":
+            chosen = next((m for m in models if m.name == request.query_params.get("model")), chosen)
+        if renamed := renaming(path, request.method, chosen, models[-1]):
             headers["accept-encoding"] = "identity"
         if rules.key:
             headers["authorization"] = f"Bearer {rules.key}"

@@ -175,6 +175,25 @@ def test_chat_page_says_what_it_is_not_for(served):
     assert said["default_generation_settings"]["params"]["temperature"] == 0.0, "another sampling than the chat's and Modelfile's"
 
 
+@pytest.mark.parametrize("at", range(1, 24))
+def test_a_name_is_replaced_wherever_the_answer_is_cut(at):
+    """A name that began in one piece of the answer and ended in the next stayed the base's."""
+    import asyncio
+
+    from llamacpp.passing import replaced
+
+    whole, old, new = b'{"m":1,"model":"base"}"mod', b'"model":"base"', b'"model":"x"'
+
+    async def pieces():
+        for piece in (whole[:at], whole[at : at + 2], whole[at + 2 :]):
+            yield piece
+
+    async def read():
+        return [piece async for piece in replaced(pieces(), old, new)]
+
+    assert b"".join(asyncio.run(read())) == b'{"m":1,"model":"x"}"mod'
+
+
 def test_adapters_are_chosen_by_name(tmp_path):
     """One base in memory, two adapters: each request names who answers; base and tuned stand side by side at /compare."""
     from adapter_gguf import write_adapter
@@ -199,6 +218,9 @@ def test_adapters_are_chosen_by_name(tmp_path):
         assert status == 404 and f"there are strong, none, {GGUF.stem}" in told
         streamed = json.dumps({"messages": ASK, "max_tokens": 2, "stream": True}).encode()
         assert '"model":"strong"' in asked(server.url, "/v1/chat/completions", streamed)[1]
+        for query, name in {"": "strong", "?model=none": "none", f"?model={GGUF.stem}": GGUF.stem}.items():
+            told = json.loads(asked(server.url, f"/props{query}")[1])
+            assert told["model_alias"] == name, "the chat page's menu named the base where an adapter answered"
         packed = urllib.request.Request(server.url, headers={"Accept-Encoding": "gzip"})
         with urllib.request.urlopen(packed, timeout=500) as page:
             assert page.headers["content-encoding"] == "gzip", "llama.cpp has its page in no other form"
