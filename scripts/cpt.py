@@ -38,6 +38,7 @@ from data_prep.chat_template import TEMPLATES
 @dataclass
 class Args(TrainingArgs):
     LARGEST_RATE: ClassVar[float] = 2e-3
+    REFUSED: ClassVar[dict[str, str]] = {"packing": "texts are joined to rows of max_length already"}
     output_dir: str = "runs/cpt"
     template: Literal[TEMPLATES] = "auto"
     """chat template to save with the tokenizer for the steps that follow; auto keeps its own"""

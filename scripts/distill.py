@@ -38,6 +38,9 @@ from data_prep.chat_template import Renderer
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.experimental.gkd.gkd_config.GKDConfig"
     LARGEST_RATE: ClassVar[float] = 2e-3
+    REFUSED: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("label_smoothing_factor", "loss_type", "packing", "padding_free"), "it does nothing in this method"
+    ) | dict.fromkeys(("teacher_model_name_or_path", "teacher_model_init_kwargs"), "pass --teacher and --teacher_load_in_4bit")
     teacher: str = field(kw_only=True)
     """hub id, model folder or adapter folder that is learnt from"""
     teacher_load_in_4bit: bool = False

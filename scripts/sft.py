@@ -32,6 +32,7 @@ from training.trainer import check_packing, float32_adapters, row_joining, train
 @dataclass
 class Args(TrainingArgs):
     LARGEST_RATE: ClassVar[float] = 2e-3  # ten times the default
+    REFUSED: ClassVar[dict[str, str]] = {}
     model: str | None = None
     """hub id, model folder or adapter folder to go on from; without it Qwen3-1.7B on a GPU, else the embedded model"""
     data: list[str] | str | None = None

@@ -30,6 +30,7 @@ from training.trainer import float32_adapters, trainer_config
 @dataclass
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.experimental.cpo.cpo_config.CPOConfig"
+    REFUSED: ClassVar[dict[str, str]] = TrainingArgs.REFUSED | {"loss_type": "with another it would not be SimPO"}
     output_dir: str = "runs/simpo"
     adapter: Literal[adapters.MERGEABLE] = "qlora"
     beta: float = 2.0

@@ -3,8 +3,6 @@
 Importing this file imports neither torch nor unsloth.
 """
 
-import ast
-import functools
 import importlib.util
 import math
 import os
@@ -18,6 +16,7 @@ from common.hub import hub_problems
 from common.machine import output_problems
 from common.models import check_model_name
 from training import adapters, data_files
+from training.config_source import config_fields, kind_problem, optimizers
 
 from data_prep.chat_template import TEMPLATES
 
@@ -28,6 +27,8 @@ class TrainingArgs:
 
     CONFIG_CLASS: ClassVar[str] = "trl.trainer.sft_config.SFTConfig"
     """TRL's configuration class, which `trainer` is checked against"""
+    REFUSED: ClassVar[dict[str, str]] = {"label_smoothing_factor": "it does nothing in this method"}
+    """its fields that `trainer` may not set in this method, beside SET_HERE, and why"""
     WATCHED: ClassVar[str] = "loss"
     """held-out figure that early stopping follows"""
     LARGER_IS_BETTER: ClassVar[bool] = False
@@ -185,17 +186,19 @@ class TrainingArgs:
         return (fewer, self.gradient_accumulation_steps * rows // fewer) if fewer else None
 
     def _trainer_problems(self) -> list[str]:
-        """Keys of `trainer` that TRL's configuration does not have, or that this collection sets itself."""
+        """Keys of `trainer` that TRL's configuration does not have, or that this collection sets itself; and kinds."""
         found = []
-        known = config_fields(self.CONFIG_CLASS) if self.trainer else set()
+        known = config_fields(self.CONFIG_CLASS) if self.trainer else {}
         own = {f.name for f in fields(self)}
-        for key in self.trainer:
+        for key, value in self.trainer.items():
             if key in own:
                 found.append(f"trainer: {key} is a flag of its own; pass --{key}")
-            elif key in SET_HERE:
-                found.append(f"trainer: {key} is set by the script ({SET_HERE[key]})")
+            elif why := SET_HERE.get(key) or self.REFUSED.get(key):
+                found.append(f"trainer: {key} is not taken ({why})")
             elif key not in known:
                 found.append(f"trainer: {self.CONFIG_CLASS.rpartition('.')[2]} has no field {key}")
+            elif kind := kind_problem(value, known[key]):
+                found.append(f"trainer: {key} is {value!r}; it takes {kind}")
         return found
 
 
@@ -217,58 +220,25 @@ SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, an
     "metric_for_best_model": "pass --early_stopping_patience",
     "greater_is_better": "pass --early_stopping_patience",
     "resume_from_checkpoint": "an interrupted run is resumed by itself",
-    "remove_unused_columns": "rows are tokenised already",
     "disable_tqdm": "progress is printed a line a step",
-}
-
-
-@functools.cache
-def config_fields(dotted: str) -> frozenset[str]:
-    """Field names of a configuration class and its bases, read from the source: importing TRL would import torch.
-
-    Follows bases that are defined in the same package or are transformers' TrainingArguments.
-    """
-    module, _, name = dotted.rpartition(".")
-    tree = _source(module)
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    if name not in classes:
-        return frozenset()
-    found = {
-        node.target.id for node in classes[name].body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    }
-    imported = {
-        alias.asname or alias.name: _absolute(node, module)
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    for base in (b.id for b in classes[name].bases if isinstance(b, ast.Name)):
-        if base == "TrainingArguments":
-            found |= config_fields("transformers.training_args.TrainingArguments")
-        elif base in classes:
-            found |= config_fields(f"{module}.{base}")
-        elif base in imported:
-            found |= config_fields(f"{imported[base]}.{base}")
-    return frozenset(found)
-
-
-@functools.cache
-def optimizers() -> frozenset[str]:
-    """The names that `optim` may have, read from transformers' source."""
-    of = next(node for node in _source("transformers.training_args").body if getattr(node, "name", "") == "OptimizerNames")
-    return frozenset(node.value.value for node in of.body if isinstance(node, ast.Assign))
-
-
-def _source(module: str) -> ast.Module:
-    """The syntax of a package's module, which is not imported."""
-    package, *inner = module.split(".")
-    path = Path(importlib.util.find_spec(package).submodule_search_locations[0], *inner).with_suffix(".py")
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _absolute(node: ast.ImportFrom, module: str) -> str:
-    """The dotted module that a `from ... import` in `module` names."""
-    if not node.level:
-        return node.module or ""
-    above = module.split(".")[: -node.level]
-    return ".".join([*above, *((node.module or "").split(".") if node.module else [])])
+    "hub_token": "it would stand in run.json; log in with `hf auth login`, or set HF_TOKEN",
+    "chat_template_kwargs": "pass --enable_thinking",
+    "model_init_kwargs": "the model is loaded by Unsloth, with flags of their own",
+    "trust_remote_code": "the model is loaded by Unsloth, which runs no code of a repository",
+    "eos_token": "the tokenizer's own, and the chat template's end of a turn",
+    "pad_token": "the tokenizer's own",
+    "is_encoder_decoder": "every model here is a decoder",
+    "max_completion_length": "for encoder-decoders; pass --max_length",
+} | dict.fromkeys(  # what renders, masks or cuts text: it did nothing, and said nothing
+    (
+        "assistant_only_loss",
+        "chat_template_path",
+        "completion_only_loss",
+        "dataset_kwargs",
+        "dataset_text_field",
+        "generate_during_eval",
+        "remove_unused_columns",
+        "truncation_mode",
+    ),
+    "rows are rendered, tokenised and masked already",
+)

@@ -118,14 +118,16 @@ def tokenised(rows: list[dict] | None):
     """Tokenised rows as a dataset that TRL's trainers leave as it is; None for no rows.
 
     TRL's preference trainers render and tokenise text by themselves, with no way to hand in tokens. Here their `map` and
-    `filter` do nothing, so that rendering happens in one place, and the model is not hashed as `map` does it.
+    `filter` do nothing, so that rendering happens in one place, and the model is not hashed as `map` does it. A `map` with a
+    fingerprint and a file of its own hashes and renders nothing: so they keep the reference's figures (precompute_ref_log_probs).
     """
     from datasets import Dataset
 
     class Tokenised(Dataset):
         def map(self, *args, **kwargs):
-            return self
+            return super().map(*args, **kwargs) if kwargs.get("cache_file_name") else self
 
-        filter = map
+        def filter(self, *args, **kwargs):
+            return self
 
     return Tokenised.from_list(rows) if rows else None

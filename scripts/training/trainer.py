@@ -12,7 +12,7 @@ from common.arguments import given
 from common.errors import UserError
 from common.models import has_cuda
 from training import adapters
-from training.arguments import config_fields
+from training.config_source import config_fields
 
 # dataset_num_proc. datasets starts a worker even for 1, and one that waits for good where its parent is killed (SIGKILL); None is
 # what Unsloth takes for "as many as there are cores".

@@ -139,6 +139,8 @@ def test_rows_of_another_method_are_refused_with_the_script_that_fits(tmp_path, 
         ("sft.py", ["--adapter", "prefix", "--lora_dropout", "0.1"], "lora_dropout"),
         ("sft.py", ["--trainer", "{no_such_field: 1}"], "trainer"),
         ("dpo.py", ["--trainer", "{learning_rate: 1}"], "trainer"),
+        ("dpo.py", ["--trainer", "{label_smoothing_factor: 0.1}"], "trainer"),
+        ("sft.py", ["--trainer", "{adam_beta1: abc}"], "trainer"),
         ("kto.py", ["--trainer", "{bf16: false}"], "trainer"),
         ("orpo.py", ["--max_grad_norm", "-1"], "max_grad_norm"),
         ("sft.py", ["--load_in_8bit"], "load_in_8bit"),  # on --adapter qlora
@@ -216,17 +218,57 @@ def test_yaml_gives_values_and_flags_win(tmp_path):
     assert (args.lora_r, args.learning_rate, args.dry_run) == (32, 1e-5, True)
 
 
-@pytest.mark.parametrize("script", ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill"])
+METHODS = ["sft", "cpt", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill"]
+
+
+def trainer_problems(script, **fields):
+    required = {"model": "x", "data": "x"} | ({"teacher": "x", "eval_data": "x"} if script == "distill" else {})
+    return __import__(script).Args(**required, trainer=fields)._trainer_problems()
+
+
+def test_fields_that_would_do_nothing_are_refused_by_every_method():
+    """They trained as if they were not there: completion_only_loss, DPO's label_smoothing_factor, distillation's packing."""
+    from training.arguments import SET_HERE
+    from training.config_source import config_fields
+
+    known = {name: set(config_fields(__import__(name).Args.CONFIG_CLASS)) for name in METHODS}
+    assert set(SET_HERE) <= set().union(*known.values()), "a field that no configuration has any more"
+    for name in METHODS:
+        refused = __import__(name).Args.REFUSED
+        assert set(refused) <= known[name]
+        for field in {*refused, *(SET_HERE.keys() & known[name])}:
+            assert trainer_problems(name, **{field: None}), f"{name}: {field}"
+    assert not trainer_problems("sft", label_smoothing_factor=0.1)
+
+
+@pytest.mark.parametrize(
+    "field, good, bad",
+    [
+        ("adam_beta1", (0.8, 1), ("0.8", True, None)),
+        ("neftune_noise_alpha", (5, None), ("yes",)),
+        ("dataloader_num_workers", (2,), (2.5, True)),
+        ("lr_scheduler_kwargs", ({"a": 1}, "{}", None), (3, [])),
+        ("optim_target_modules", ("all", ["q_proj"]), (3, [1])),
+        ("logging_strategy", ("steps", "epoch"), ()),
+        ("parallelism_config", (None, {"a": 1}), ()),  # a class of another library takes anything
+    ],
+)
+def test_values_of_trls_fields_are_of_the_kind_that_its_source_states(field, good, bad):
+    assert not [value for value in good if trainer_problems("sft", **{field: value})]
+    assert not [value for value in bad if not trainer_problems("sft", **{field: value})]
+
+
+@pytest.mark.parametrize("script", METHODS)
 def test_fields_of_trls_configuration_are_read_from_its_source(script):
     """As importing the class tells them, without the import."""
     import dataclasses
     import importlib
 
-    from training.arguments import config_fields
+    from training.config_source import config_fields
 
     path = __import__(script).Args.CONFIG_CLASS
     module, _, name = path.rpartition(".")
-    assert config_fields(path) == {f.name for f in dataclasses.fields(getattr(importlib.import_module(module), name))}
+    assert set(config_fields(path)) == {f.name for f in dataclasses.fields(getattr(importlib.import_module(module), name))}
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "tests/benchmarks").glob("bench_*.py")), ids=lambda p: p.name)

@@ -313,6 +313,7 @@ MORE_FLAGS = {
     "prefix": ["--adapter", "prefix"],
     "stream": ["--streaming"],
     "adapter": ["--beta", "0.1"],
+    "ahead": ["--trainer", "{precompute_ref_log_probs: true}"],
 }
 
 

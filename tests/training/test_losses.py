@@ -120,9 +120,12 @@ def both_logps(trainer, batch):
 
 ROBUST = ("--loss_type", "robust", "--label_smoothing", "0.2")
 DROPPED = ("--lora_dropout", "0.1")
+AHEAD = ("--trainer", "{precompute_ref_log_probs: true}")
 
 
-@pytest.mark.parametrize("flags", [("--rpo_alpha", "0.5"), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo"), ROBUST])])
+@pytest.mark.parametrize(
+    "flags", [("--rpo_alpha", "0.5", *AHEAD), *map(slow, [(), ("--beta", "0.5"), ("--loss_type", "ipo"), ROBUST])]
+)
 def test_dpo(trainers, flags):
     from torch.nn.functional import logsigmoid
 
@@ -142,9 +145,10 @@ def test_dpo(trainers, flags):
     if args.rpo_alpha:
         loss = loss - args.rpo_alpha * policy[:n].sum() / batch["completion_mask"][:n, 1:].sum()
     assert trainer_loss(trainer, batch) == pytest.approx(float(loss), abs=1e-4)
+    assert ("ref_chosen_logps" in batch) == (flags[-2:] == AHEAD)
 
 
-@pytest.mark.parametrize("flags", [("--desirable_weight", "1.5", "--undesirable_weight", "0.7"), slow(())])
+@pytest.mark.parametrize("flags", [("--desirable_weight", "1.5", "--undesirable_weight", "0.7", *AHEAD), slow(())])
 def test_kto(trainers, flags):
     import torch
 
