@@ -125,8 +125,8 @@ class Args:
             files = row_files.data_files(path) if name == "data" else [path] if path else []
             missing = [file for file in files if not Path(file).is_file()]
             found += [f"{name}: there is no file {file}; data_prep/prepare.py makes it" for file in missing]
-        if self.shots and not self.shots_data:
-            found.append("shots: needs --shots_data, the training rows that examples are drawn from")
+        if bool(self.shots) != bool(self.shots_data):
+            found.append("shots: --shots N and --shots_data FILE, the training rows that give the examples, belong together")
         if (self.protocol == "judge") != bool(self.judge):
             found.append("judge: --protocol judge and --judge MODEL belong together")
         for name in ("metrics.json", "predictions.jsonl") if self.judge_against else ():
@@ -262,6 +262,8 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
 def main() -> None:
     args = parse_args(Args, __doc__)
     asked = asking.read(args)
+    for line in asking.unused(args, asked):
+        print(f"note: {line}")
     with hold(args.output_dir, "evaluate.py", ".evaluate.lock"):  # two would write between each other's lines
         score(args, asked)
 

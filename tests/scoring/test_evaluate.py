@@ -195,7 +195,7 @@ ROW = {"id": "1", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "
         ([ROW, {"id": "2", "text": "t", "labels": ["a", "b"], "label": "a"}], [], "classification and mcq are mixed"),
         ([ROW], ["--protocol", "tex"], "protocol"),
         ([{"id": "2", "text": "t", "labels": ["a", "b"], "label": "a"}], ["--protocol", "letter"], "letter does not fit"),
-        ([ROW], ["--shots", "2"], "shots: needs --shots_data"),
+        ([ROW], ["--shots", "2"], "shots: --shots N and --shots_data"),
         ([ROW], ["--permutations", "3"], "more than the 2 options"),
         ([ROW], ["--model", "http://127.0.0.1:9/v1", "--protocol", "text"], "needs likelihoods"),
         ([ROW], ["--model", "models/none"], "there is no folder models/none"),
@@ -646,3 +646,41 @@ def test_agrees_with_lm_evaluation_harness(tiny_model):
     pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed; pip install lm_eval to run this")
     found = agreement(tiny_model, 8)
     assert found["equal_choices"] == 8 and found["largest_difference"] < 1e-3
+
+
+@pytest.mark.parametrize(
+    "model, protocol, task, flags, told",
+    [
+        ("x.gguf", "letter", "mcq", {"load_in_4bit": True, "dtype": "float32"}, ["load_in_4bit", "dtype"]),
+        ("x.gguf", "letter", "mcq", {"temperature": 0.7, "max_new_tokens": 9}, ["temperature", "max_new_tokens"]),
+        ("x.gguf", "generate", "mcq", {"temperature": 0.7, "max_new_tokens": 9, "train_data": "t", "batch_tokens": 9}, []),
+        ("folder", "letter", "mcq", {"load_in_4bit": True, "dtype": "float32", "max_length": 99}, []),
+        (
+            "folder",
+            "letter",
+            "mcq",
+            {"url_model": "x", "judge_model": "x", "concurrency": 2},
+            ["url_model", "concurrency", "judge_model"],
+        ),
+        ("http://x/v1", "generate", "open", {"url_model": "x", "concurrency": 2, "max_length": 99}, ["max_length"]),
+        ("http://x/v1", "judge", "open", {"judge": "folder", "dtype": "float32", "batch_tokens": 9, "max_length": 99}, []),
+        ("folder", "generate", "open", {"train_data": "t"}, ["train_data"]),
+    ],
+)
+def test_flags_that_change_nothing_are_told(monkeypatch, model, protocol, task, flags, told):
+    """A temperature for a likelihood, four bits of a file that has its own: they were taken without a word."""
+    import evaluate
+    from scoring import asking
+
+    monkeypatch.setattr(asking, "is_gguf", lambda path: path.endswith(".gguf"))
+    args = evaluate.Args(model, "rows", "out", protocol, **flags)
+    asked = asking.Asked([], task, protocol, "", [], [], {}, [])
+    said = asking.unused(args, asked)
+    assert sorted(line.split()[0] for line in said) == sorted(told)
+
+
+def test_examples_without_a_number_are_refused():
+    """`--shots_data` alone asked without examples, which nobody reads from a score."""
+    import evaluate
+
+    assert any("belong together" in p for p in evaluate.Args("m", "rows", "out", shots_data="rows").problems())
