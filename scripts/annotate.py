@@ -43,7 +43,7 @@ from typing import Literal
 
 from annotation import by_rules, generate, modes, results, rows, sources, web
 from annotation.store import Store
-from common.arguments import check_at_least
+from common.arguments import check_at_least, tell_unused
 from common.entry import run_main
 from common.errors import UserError
 from common.files import into_place, sha256, write_json, write_text
@@ -146,6 +146,23 @@ class Args:
         if len(set(self.raters)) < len(self.raters) or not all(name.strip() and "\t" not in name for name in self.raters):
             found.append("raters: names must differ, and not be empty")
         return found + self.address_problems() + check_at_least(self, 1, "num_generations", "max_new_tokens", "max_length")
+
+    def unused(self) -> dict[str, str]:
+        """Why a field would change nothing, "" where it does."""
+        serves = not (self.export or self.rules)
+        written = "" if self.model and not self.export else "no model writes answers"
+        paged = "" if serves else "nothing is served"
+        rubric = "" if self.mode == "rubric" or self.export else f"--mode {self.mode} asks for no marks"
+        rows = "--export or --rules writes rows" if serves else ""
+        return {
+            **dict.fromkeys(("num_generations", "temperature", "max_new_tokens", "max_length", "template"), written),
+            "enable_thinking": written,
+            "url_model": written or ("" if any(m.startswith("http") for m in self.model) else "no model is a URL"),
+            **dict.fromkeys(("raters", "overlap", "reference", "language", "hide", "host", "port", "url"), paged),
+            "rubric": paged or rubric,
+            **dict.fromkeys(("task", "output", "allow_test_rows"), rows),
+            **dict.fromkeys(("good_score", "bad_score"), rows or rubric),
+        }
 
     def address_problems(self) -> list[str]:
         found = []
@@ -328,6 +345,7 @@ def write_rows(args: Args, made: rows.Rows) -> None:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    tell_unused(args, args.unused())
     if args.export:
         return export(args)
     if files := [model for model in args.model if is_gguf(model)]:

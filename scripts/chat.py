@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatting.answering import Question, Settings, load
-from common.arguments import check_at_least, parse_args
+from common.arguments import check_at_least, parse_args, tell_unused
 from common.entry import run_main
 from common.errors import UserError
 from common.files import read_rows
@@ -99,6 +99,16 @@ class Args:
         if self.compare and not self.base and not self.lora and not is_adapter(self.model):
             found.append("compare: needs --base, the untuned model (only an adapter brings its own)")
         return found + check_at_least(self, 1, "rows", "max_new_tokens", "max_length")
+
+    def unused(self) -> dict[str, str]:
+        """Why a field would change nothing, "" where it does."""
+        at_once = self.prompt is not None or self.data or not sys.stdin.isatty()
+        return {
+            "rows": "" if self.data else "there is no --data to take them from",
+            "base": "only --compare asks it" if at_once and not self.compare else "",
+            "compare": "" if at_once else "a conversation compares by /compare",
+            "load_in_4bit": "a GGUF file has the weights that it has" if is_gguf(self.model) else "",
+        }
 
     def adapters(self) -> list[str]:
         return [part.strip() for part in self.lora.split(",") if part.strip()] if self.lora else []
@@ -214,6 +224,7 @@ def question(row: dict) -> tuple[str, str | None]:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    tell_unused(args, args.unused())
     # A byte that is no UTF-8 spoils its own character only.
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     args.prompt, args.system = (t and t.encode("utf-8", "replace").decode() for t in (args.prompt, args.system))

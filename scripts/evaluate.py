@@ -262,8 +262,7 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
 def main() -> None:
     args = parse_args(Args, __doc__)
     asked = asking.read(args)
-    for line in asking.unused(args, asked):
-        print(f"note: {line}")
+    asking.tell_unused_of(args, asked)
     with hold(args.output_dir, "evaluate.py", ".evaluate.lock"):  # two would write between each other's lines
         score(args, asked)
 

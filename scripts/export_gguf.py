@@ -29,7 +29,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.arguments import check_at_least, parse_args
+from common.arguments import check_at_least, parse_args, tell_unused
 from common.entry import run_main
 from common.errors import UserError
 from common.hub import hub_problems, push
@@ -120,6 +120,24 @@ class Args:
         found += lora_problems(self.model) if self.lora_only else []
         return found + (folder_problems(self.output()) if self.merge_only else [])
 
+    def unused(self) -> dict[str, str]:
+        """Why a field would change nothing, "" where it does."""
+        kind = self.plan().kind
+        merged = "--merge_only makes no GGUF" if kind == "merged" else ""
+        files = merged or ("--lora_only makes one file, of 16 bits" if kind == "adapter" else "")
+        proof = merged or ("" if self.verify else "nothing is proven")
+        return {
+            "quantization": files,
+            "num_ctx": files,
+            "keep_work": merged,
+            "llama_cpp": merged,
+            "verify": merged,
+            "data": proof,
+            "max_tokens": proof,
+            "gates": proof,
+            "hub_model_id": "" if self.push_to_hub else "nothing is uploaded without --push_to_hub",
+        }
+
     def quantizations(self) -> list[str]:
         return list(dict.fromkeys(q.strip().lower() for q in self.quantization.split(",") if q.strip()))
 
@@ -164,6 +182,7 @@ def merge_only(plan: Plan) -> None:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    tell_unused(args, args.unused())
     plan = args.plan()
     problems = check_before(plan)
     if problems.wrong or (problems.short and args.check_memory):

@@ -41,7 +41,7 @@ from chain.fingerprint import Fingerprint, fingerprint, why_run
 from chain.recipe import Recipe, command_args, read, text_of
 from chain.stages import Stage
 from common import runs
-from common.arguments import parse_args
+from common.arguments import parse_args, tell_unused
 from common.entry import run_main
 from common.errors import UserError
 from common.files import hold
@@ -199,6 +199,7 @@ def staged(stages: list[Stage]) -> list[recipe_memory.Stage]:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    tell_unused(args, {"tokens_per_second": "" if args.dry_run else "hours are told by --dry_run"})
     folder = Path(args.recipe)
     out = Path(args.output_dir or f"runs/{folder.resolve().name}{'-rehearsal' if args.rehearse else ''}")
     os.chdir(ROOT)

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.arguments import given
+from common.arguments import tell_unused
 from common.errors import UserError
 from common.files import read_json, read_rows, sha256
 from common.hashes import text_sha256
@@ -108,25 +108,27 @@ def check_detectable(args, n: int, task: str) -> None:
     )
 
 
-def unused(args, asked: Asked) -> list[str]:
-    """What was given and changes nothing, with the reason. (What else a URL does not take is said where it is called.)"""
+def tell_unused_of(args, asked: Asked) -> None:
+    """Print what was given and changes nothing. (What else a URL does not take is said where it is called.)"""
     models = [model for model in (args.model, args.judge) if model]  # both answer
     served = [model for model in models if is_url(model)]
     fixed = [model for model in models if is_url(model) or is_gguf(model)]
     free = asked.protocol in tasks.FREE
-    reasons = {
-        "load_in_4bit": f"{args.model} has the weights that it has" if args.model in fixed else "",
-        "dtype": "servers and llama.cpp compute as they do" if fixed == models else "",
-        "max_length": "the server alone knows how long a prompt is" if served == models else "",
-        "batch_tokens": "the server makes its own batches" if served == models else "",
-        "url_model": "" if is_url(args.model) else "the model is no URL",
-        "concurrency": "" if served else "no URL is asked",
-        "judge_model": "" if is_url(args.judge or "") else "no judge is a URL",
-        "temperature": "" if free else f"{asked.protocol} draws no answers",
-        "max_new_tokens": "" if free else f"{asked.protocol} writes no answers",
-        "train_data": "" if asked.task in tasks.CHOICE else f"{asked.task} has no baseline that learns from rows",
-    }
-    return [f"{name} changes nothing here: {reasons[name]}" for name in given(args, *reasons) if reasons[name]]
+    tell_unused(
+        args,
+        {
+            "load_in_4bit": f"{args.model} has the weights that it has" if args.model in fixed else "",
+            "dtype": "servers and llama.cpp compute as they do" if fixed == models else "",
+            "max_length": "the server alone knows how long a prompt is" if served == models else "",
+            "batch_tokens": "the server makes its own batches" if served == models else "",
+            "url_model": "" if is_url(args.model) else "the model is no URL",
+            "concurrency": "" if served else "no URL is asked",
+            "judge_model": "" if is_url(args.judge or "") else "no judge is a URL",
+            "temperature": "" if free else f"{asked.protocol} draws no answers",
+            "max_new_tokens": "" if free else f"{asked.protocol} writes no answers",
+            "train_data": "" if asked.task in tasks.CHOICE else f"{asked.task} has no baseline that learns from rows",
+        },
+    )
 
 
 def others_of(args, rows: list[dict], digest: str) -> dict:

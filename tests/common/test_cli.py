@@ -242,6 +242,32 @@ def test_fields_that_would_do_nothing_are_refused_by_every_method():
 
 
 @pytest.mark.parametrize(
+    "script, flags, told",
+    [
+        ("chat", {"prompt": "x", "rows": 3, "base": "b"}, ["rows", "base"]),
+        ("chat", {"prompt": "x", "base": "b", "compare": True, "load_in_4bit": True}, []),
+        ("export_gguf", {"merge_only": True, "quantization": "q8_0", "num_ctx": 9}, ["quantization", "num_ctx"]),
+        ("export_gguf", {"lora_only": True, "quantization": "q8_0", "max_tokens": 999}, ["quantization"]),
+        ("export_gguf", {"verify": False, "data": "x", "hub_model_id": "a/b"}, ["data", "hub_model_id"]),
+        ("export_gguf", {"quantization": "q8_0", "num_ctx": 9, "data": "x", "push_to_hub": True, "hub_model_id": "a/b"}, []),
+        ("annotate", {"answers": ["a"], "temperature": 0.5, "url_model": "x"}, ["temperature", "url_model"]),
+        ("annotate", {"model": ["http://x"], "temperature": 0.5, "url_model": "x", "raters": ["a"]}, []),
+        ("annotate", {"answers": ["a"], "task": "preference", "good_score": 3, "rubric": "x"}, ["task", "good_score", "rubric"]),
+        ("annotate", {"answers": ["a"], "mode": "rubric", "rubric": "x"}, []),
+        ("annotate", {"export": "votes", "task": "feedback", "good_score": 3, "port": 1}, ["port"]),
+    ],
+)
+def test_flags_of_another_way_are_told(capsys, script, flags, told):
+    """They were taken without a word, as --quantization was by --merge_only."""
+    from common.arguments import tell_unused
+
+    kind = __import__(script).Args
+    args = kind(**({} if script == "annotate" else {"model": "m"}), **flags)
+    tell_unused(args, args.unused())
+    assert sorted(line.split()[1] for line in capsys.readouterr().err.splitlines()) == sorted(told)
+
+
+@pytest.mark.parametrize(
     "field, good, bad",
     [
         ("adam_beta1", (0.8, 1), ("0.8", True, None)),

@@ -667,7 +667,7 @@ def test_agrees_with_lm_evaluation_harness(tiny_model):
         ("folder", "generate", "open", {"train_data": "t"}, ["train_data"]),
     ],
 )
-def test_flags_that_change_nothing_are_told(monkeypatch, model, protocol, task, flags, told):
+def test_flags_that_change_nothing_are_told(monkeypatch, capsys, model, protocol, task, flags, told):
     """A temperature for a likelihood, four bits of a file that has its own: they were taken without a word."""
     import evaluate
     from scoring import asking
@@ -675,8 +675,8 @@ def test_flags_that_change_nothing_are_told(monkeypatch, model, protocol, task, 
     monkeypatch.setattr(asking, "is_gguf", lambda path: path.endswith(".gguf"))
     args = evaluate.Args(model, "rows", "out", protocol, **flags)
     asked = asking.Asked([], task, protocol, "", [], [], {}, [])
-    said = asking.unused(args, asked)
-    assert sorted(line.split()[0] for line in said) == sorted(told)
+    asking.tell_unused_of(args, asked)
+    assert sorted(line.split()[1] for line in capsys.readouterr().err.splitlines()) == sorted(told)
 
 
 def test_examples_without_a_number_are_refused():
