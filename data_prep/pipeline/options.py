@@ -18,8 +18,11 @@ DATATROVE = "pip install datatrove==0.10.1"
 SPOKEN = ("dialogue", "sharegpt", "messages", "preference", "feedback", "graded", "qa", "alpaca")  # turns, or a history of them
 READ_BY = {  # option -> the shapes that read it, where not all do
     "answer": ("mcq",),
+    "answer_base": ("mcq",),
     "images": ("mcq", "classification", "qa"),
     "labels": ("classification",),
+    "max_per_label": ("classification",),
+    "roles": SPOKEN,
     "lost_characters": ("text",),
     "labels_in_prompt": ("classification",),
     "instruction": ("mcq", "classification"),
@@ -218,6 +221,20 @@ class Args:
             found.append("labels_in_prompt: the usual sentence names the labels that follow it; give an instruction of your own")
         if self.too_long == "reject" and not self.max_length:
             found.append("too_long: reject needs max_length")
+        return found + self._of_nothing()
+
+    def _of_nothing(self) -> list[str]:
+        """Values of what is not looked for."""
+        usual, found = Args(), []
+        if self.near_threshold != usual.near_threshold and self.near_duplicates == "off":
+            found.append("near_threshold: near_duplicates is off, so nothing is compared")
+        if self.leak_threshold != usual.leak_threshold and not self.eval_files:
+            found.append("leak_threshold: there are no eval_files whose rows are looked for")
+        if self.min_answer != usual.min_answer and "short_answer" not in self.clean:
+            found.append("min_answer: is of the cleaning rule short_answer, which --clean leaves out")
+        mixed = [self.mix.rpartition(":")[0]] if self.mix else []
+        if unknown := sorted(self.licences.keys() - {*self.inputs, *mixed}):
+            found.append(f"licences: {', '.join(unknown)} is not among the inputs, as they are written, nor mixed in")
         return found
 
     def _of_engine(self) -> list[str]:

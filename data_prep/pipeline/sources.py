@@ -21,9 +21,10 @@ from data_prep.shapes.reading import PASTED, Reading, Wish, read_readings, under
 from data_prep.tables.databases import SUFFIXES
 from data_prep.tables.unpack import say_encoding
 from data_prep.values.strict import is_missing
-from data_prep.words.names import MADE_BY, is_picture, is_telling
+from data_prep.words.names import MADE_BY, is_picture, is_telling, plain
 
 SAMPLE = 500  # rows from which a file's reading is told
+READ_OF = ("shape", "fields", "answer_base", "explode", "pairs", "good_score", "ignore")  # what flags and --reading both say
 
 
 @dataclass
@@ -94,6 +95,13 @@ def find_sources(args: Args) -> list[Source]:
     wishes = read_readings(args.reading) if args.reading else {}
     if lost := sorted(wishes.keys() - {s.shown for s in sources}):
         raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
+    if (
+        unsaid := [n for n in READ_OF if getattr(args, n) != getattr(Args(), n)]
+        if wishes.keys() >= {s.shown for s in sources}
+        else []
+    ):
+        raise UserError(f"{', '.join(unsaid)}: {args.reading} says of every input how it is read; write it there")
+    check_columns(args, sources)
     problems: dict[str, str] = {}
     for source in sources:
         source.roles = {**(wishes[source.shown].roles if source.shown in wishes else {}), **args.roles}
@@ -114,6 +122,27 @@ def find_sources(args: Args) -> list[Source]:
     if args.task == "auto" and len(tasks) > 1:
         raise UserError(several_kinds(tasks))
     return sources
+
+
+def check_columns(args: Args, sources: list[Source]) -> None:
+    """Raises UserError for columns that --explode and --pairs name and no input has; those of --ignore are told."""
+    asked = {"explode": [args.explode] if args.explode else [], "pairs": [*args.pairs, *args.pairs.values()]}
+    if not any(asked.values()) and not args.ignore:
+        return
+    heads = [head_of(source) for source in sources]
+    rows = [row for head in heads for row in [*head, *exploded(head, args.explode, args.pairs)]]
+    has = {plain(key) for row in rows for key in row}
+
+    def absent(names: list[str]) -> list[str]:
+        return [name for name in names if plain(name) not in has and plain(name.partition(".")[0]) not in has]
+
+    columns = ", ".join(dict.fromkeys(str(key) for head in heads for row in head for key in row))
+    if problems := [
+        f"{flag}: no input has a column {', '.join(lost)}" for flag, names in asked.items() if (lost := absent(names))
+    ]:
+        raise UserError(f"{'; '.join(problems)}; there are {columns[:500]}")
+    if lost := absent(args.ignore):
+        print(f"note: ignore: the first rows of no input have a column {', '.join(lost)}; there are {columns[:500]}")
 
 
 def _is_beside(source: Source, sources: list[Source]) -> bool:

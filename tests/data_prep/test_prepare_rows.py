@@ -339,6 +339,46 @@ def test_an_option_that_nothing_reads_is_told(tmp_path, capsys):
     assert read["options_without_effect"] == [] and "warning" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"explode": "perguntas"}, "explode: no input has a column perguntas; there are question, answer"),
+        ({"pairs": {"question": "resposta"}}, "pairs: no input has a column resposta"),
+        ({"near_threshold": 0.5, "near_duplicates": "off"}, "near_threshold: near_duplicates is off"),
+        ({"leak_threshold": 0.5}, "leak_threshold: there are no eval_files"),
+        ({"min_answer": 5, "clean": ["nfc"]}, "min_answer: is of the cleaning rule short_answer"),
+        ({"licences": {"other.csv": "MIT"}}, "licences: other.csv is not among the inputs"),
+    ],
+)
+def test_an_option_of_what_is_not_there_is_refused(tmp_path, options, said):
+    """Each passed in silence, and the rows came out as if it had not been given."""
+    rows = [{"question": f"What to do in {d}?", "answer": f"Treat {d} at once."} for d in DISEASES]
+    told = Args(inputs=[write(tmp_path / "raw.jsonl", rows)], **options).problems()
+    if not told:
+        with pytest.raises(UserError) as error:
+            run(tmp_path, rows, **options)
+        told = error.value.problems
+    assert any(said in problem for problem in told)
+
+
+def test_columns_to_ignore_that_no_input_has_are_told(tmp_path, capsys):
+    rows = [{"question": f"What to do in {d}?", "answer": f"Treat {d} at once.", "meta": {"votes": 3}} for d in DISEASES]
+    run(tmp_path, rows, ignore=["vots", "meta.votes"])
+    assert "ignore: the first rows of no input have a column vots;" in capsys.readouterr().out
+
+
+def test_flags_beside_a_reading_of_every_input_are_refused(tmp_path):
+    """--fields was passed over where --reading named the file."""
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text("".join(json.dumps({"question": f"What to do in {d}?", "answer": f"Treat {d}."}) + "\n" for d in DISEASES))
+    reading = tmp_path / "reading.yaml"
+    reading.write_text(f"{raw}: {{shape: qa, fields: {{question: question, answer: answer}}}}\n")
+    common = {"inputs": [str(raw)], "reading": str(reading), "output_dir": str(tmp_path / "out")}
+    with pytest.raises(UserError, match=r"fields, explode: .*reading\.yaml says of every input how it is read"):
+        prepare(Args(**common, fields={"answer": "question"}, explode="answer"))
+    prepare(Args(**common))
+
+
 def test_an_instruction_becomes_the_system_turn_of_a_row_with_a_history(tmp_path):
     rows = [
         {
