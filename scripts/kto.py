@@ -12,6 +12,7 @@ Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and t
 Reference. Training goes on from an SFT adapter when `model` is its folder; the reference is then that SFT policy, held as
 a second frozen adapter. With a plain model the reference is the model itself. The KL term is estimated on answers
 moved to the next question of a batch, so a batch needs at least 2 rows, and more make it steadier.
+`--trainer '{precompute_ref_log_probs: true}'` asks the reference once, before the first step: for two epochs and more.
 
 Defaults: beta 0.1 (Ethayarajh et al. 2024, arXiv 2402.01306); 5e-6, as in the other preference methods, and batches of 16.
 Weights: the paper wants desirable_weight * good between 1 and 4/3 of undesirable_weight * bad (its equation 8); the
