@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from data_prep.common.arguments import parse_args
+from data_prep.common.arguments import parse_args, tell_unused
 from data_prep.common.errors import UserError, exit_on_error
 from data_prep.common.files import write_text
 from data_prep.synthesis import checks
@@ -129,6 +129,19 @@ class Args:
             "limit": 0,
         }
         return found + [f"{n}: {getattr(self, n)} is less than {low}" for n, low in least.items() if getattr(self, n) < low]
+
+    def unused(self) -> dict[str, str]:
+        """Why a field would change nothing, "" where it does."""
+        instruct = "" if "instruct" in self.kinds else "--kinds names no instruct"
+        return {
+            "seeds": instruct,
+            "num_instruct": instruct,
+            "data": "" if set(self.kinds) - {"instruct"} else "instruct is made from seeds alone",
+            "judge_model": "" if self.judge else "there is no --judge",
+            "base_model": "" if self.base else "there is no --base",
+            "leak_threshold": "" if self.eval_files else "there are no --eval_files",
+            "max_share": "" if self.mix_into else "there is no --mix_into",
+        }
 
 
 def is_url(address: str | None) -> bool:
@@ -316,6 +329,7 @@ def synthesize(args: Args) -> dict:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
+    tell_unused(args, args.unused())
     manifest = synthesize(args)
     for name, number in manifest["funnel"]:
         print(f"{name:>42} {number:9,}")

@@ -58,6 +58,20 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
     return args
 
 
+def given(args, *names: str) -> list[str]:
+    """Those of a dataclass's fields whose value is not the default."""
+    missing = dataclasses.MISSING
+    defaults = {f.name: f.default if f.default_factory is missing else f.default_factory() for f in dataclasses.fields(args)}
+    return [name for name in names if getattr(args, name) != defaults[name]]
+
+
+def tell_unused(args, reasons: dict[str, str]) -> None:
+    """Print which of these fields were given and change nothing. `reasons`: field -> why, "" where it does change something."""
+    for name in given(args, *reasons):
+        if reasons[name]:
+            print(f"note: {name} changes nothing here: {reasons[name]}", file=sys.stderr)
+
+
 def config_problems(path: str | Path, names: list[str]) -> list[str]:
     """Unknown and repeated keys of a YAML file, each with its line; [] for a file that is not there."""
     import yaml

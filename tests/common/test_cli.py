@@ -255,14 +255,22 @@ def test_fields_that_would_do_nothing_are_refused_by_every_method():
         ("annotate", {"answers": ["a"], "task": "preference", "good_score": 3, "rubric": "x"}, ["task", "good_score", "rubric"]),
         ("annotate", {"answers": ["a"], "mode": "rubric", "rubric": "x"}, []),
         ("annotate", {"export": "votes", "task": "feedback", "good_score": 3, "port": 1}, ["port"]),
+        (
+            "data_prep.synthesize",
+            {"seeds": "s", "leak_threshold": 0.5, "base_model": "b"},
+            ["seeds", "leak_threshold", "base_model"],
+        ),
+        ("data_prep.synthesize", {"kinds": ["instruct"], "seeds": "s", "mix_into": "m", "max_share": 0.1}, []),
     ],
 )
 def test_flags_of_another_way_are_told(capsys, script, flags, told):
     """They were taken without a word, as --quantization was by --merge_only."""
+    import importlib
+
     from common.arguments import tell_unused
 
-    kind = __import__(script).Args
-    args = kind(**({} if script == "annotate" else {"model": "m"}), **flags)
+    required = {"annotate": {}, "data_prep.synthesize": {"generator": "http://x"}}.get(script, {"model": "m"})
+    args = importlib.import_module(script).Args(**required, **flags)
     tell_unused(args, args.unused())
     assert sorted(line.split()[1] for line in capsys.readouterr().err.splitlines()) == sorted(told)
 
