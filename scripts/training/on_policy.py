@@ -20,6 +20,11 @@ from data_prep.chat_template import Renderer, TemplateError, prompt_messages
 
 @dataclass
 class OnPolicyArgs(TrainingArgs):
+    REFUSED: ClassVar[dict[str, str]] = TrainingArgs.REFUSED | {
+        "use_vllm": "Unsloth brings vLLM in: grpo.py --fast_inference",
+        "use_transformers_paged": "its answers fail beside Unsloth, and training goes on without them",
+        "use_transformers_continuous_batching": "its answers fail beside Unsloth, and training goes on without them",
+    }
     WATCHED: ClassVar[str] = "reward"  # the loss is near 0 whatever is learnt
     LARGER_IS_BETTER: ClassVar[bool] = True
     data: list[str] | str
