@@ -220,6 +220,10 @@ SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, an
     "metric_for_best_model": "pass --early_stopping_patience",
     "greater_is_better": "pass --early_stopping_patience",
     "resume_from_checkpoint": "an interrupted run is resumed by itself",
+    "save_only_model": "a checkpoint without its optimizer cannot be gone on from",
+    "ignore_data_skip": "a resumed run would read rows again, and others never",
+    "dataloader_drop_last": "the rows of a last, smaller batch would not be trained, and not be counted",
+    "auto_find_batch_size": "out of memory the script halves the batch, and doubles gradient_accumulation_steps",
     "disable_tqdm": "progress is printed a line a step",
     "hub_token": "it would stand in run.json; log in with `hf auth login`, or set HF_TOKEN",
     "chat_template_kwargs": "pass --enable_thinking",
@@ -229,6 +233,9 @@ SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, an
     "pad_token": "the tokenizer's own",
     "is_encoder_decoder": "every model here is a decoder",
     "max_completion_length": "for encoder-decoders; pass --max_length",
+    "do_train": "it changes nothing",
+    "do_eval": "pass --eval_data",
+    "do_predict": "it changes nothing",
 } | dict.fromkeys(  # what renders, masks or cuts text: it did nothing, and said nothing
     (
         "assistant_only_loss",
