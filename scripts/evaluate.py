@@ -276,11 +276,16 @@ def refuse_silence(args: Args, records: list[dict]) -> None:
         )
 
 
+def messages_of(asked: Asked) -> list[list[dict]]:
+    """What is said to the model for each row; a text whose perplexity is measured is said to nobody."""
+    return [] if asked.protocol == "perplexity" else [tasks.messages_of(row, asked.shots) for row in asked.rows]
+
+
 def score(args: Args, asked: Asked) -> None:
     """From the model's loading to the written scores."""
-    rows, task, protocol, output_dir = asked.rows, asked.task, asked.protocol, Path(args.output_dir)
-    settings = settings_of(args, asked)
+    rows, protocol, output_dir = asked.rows, asked.protocol, Path(args.output_dir)
     partial = output_dir / "predictions.partial.jsonl"
+    settings = settings_of(args, asked)
     if check_folder(output_dir, settings):
         (output_dir / JUDGED).unlink(missing_ok=True)
         partial.unlink(missing_ok=True)  # killed between the last two steps
@@ -293,10 +298,9 @@ def score(args: Args, asked: Asked) -> None:
     run.begun_with = read_json(output_dir / "settings.json")["versions"]
     print(f"loading {args.model}")
     engine = load_engine(args, output_dir)
-    print(f"loaded ({engine.precision}); scores {len(rows)} rows of {args.data}: {task}, protocol {protocol}")
+    print(f"loaded ({engine.precision}); scores {len(rows)} rows of {args.data}: {asked.task}, protocol {protocol}")
     args.batch_tokens = batch_tokens(args, engine, output_dir)
-    messages = [] if protocol == "perplexity" else [tasks.messages_of(row, asked.shots) for row in rows]
-    prompts = [engine.encode(one) for one in messages] or [[]] * len(rows)
+    prompts = [engine.encode(messages) for messages in messages_of(asked)] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)
     if is_url(args.model) and protocol in tasks.FREE:
         refuse_silence(args, records)
@@ -308,11 +312,16 @@ def score(args: Args, asked: Asked) -> None:
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
-    metrics = {
-        **summary.summary(records, task, protocol),
-        **judged,
-        "baselines": scored_beside,
-        "contamination": met,
+    measured = summary.summary(records, asked.task, protocol) | judged
+    beside = {"baselines": scored_beside, "contamination": met, "seconds_a_row": seconds}
+    of = how_asked(args, asked, engine) | {"model_sha256": settings["model_sha256"]}  # as it was when it began to answer
+    end(args, run, records, {**measured, **beside, **of})
+
+
+def how_asked(args: Args, asked: Asked, engine) -> dict:
+    """metrics.json's part that says what was scored, and how: what compare.py holds two evaluations against each other by."""
+    task, protocol = asked.task, asked.protocol
+    return {
         "task": task,
         "protocol": protocol,
         **{name: getattr(args, name) for name in ("model", "data", "shots", "permutations", "num_samples", "temperature")},
@@ -322,12 +331,15 @@ def score(args: Args, asked: Asked) -> None:
         "max_new_tokens": predict.new_tokens(protocol, args, task, engine.window) if protocol in tasks.FREE else None,
         "data_sha256": asked.data_sha256,
         "template_sha256": engine.template_sha256,
-        "rows_sha256": text_sha256("\n".join(str(r["id"]) for r in records)),
-        "prompts_sha256": text_sha256(json.dumps([args.permutations, messages], ensure_ascii=False)),
-        "model_sha256": settings["model_sha256"],
+        "rows_sha256": text_sha256("\n".join(str(row["id"]) for row in asked.rows)),
+        "prompts_sha256": text_sha256(json.dumps([args.permutations, messages_of(asked)], ensure_ascii=False)),
         **({"judge_sha256": judge_sha256(args)} if protocol == "judge" else {}),
-        "seconds_a_row": seconds,
     }
+
+
+def end(args: Args, run, records: list[dict], metrics: dict) -> None:
+    """Write predictions, record and scores, the last of which says that all is there; take away what a kill would need."""
+    output_dir = Path(args.output_dir)
     write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
     finish_run(
         run,
@@ -337,7 +349,7 @@ def score(args: Args, asked: Asked) -> None:
         {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
     write_json(output_dir / "metrics.json", metrics)
-    partial.unlink()
+    (output_dir / "predictions.partial.jsonl").unlink()
     (output_dir / JUDGED).unlink(missing_ok=True)
     summary.show(metrics)
     print(f"done: {output_dir} (metrics.json, predictions.jsonl)")
