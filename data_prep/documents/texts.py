@@ -15,6 +15,7 @@ from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_number
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.labelled import labelled_records
+from data_prep.documents.line_pairs import line_pairs
 from data_prep.documents.marked_text import asked_in_a_row, asks_often, holds_marked, marked_pairs
 from data_prep.documents.moodle import aiken, gift, moodle_xml
 from data_prep.documents.tabled import tabled_dialogues
@@ -190,7 +191,7 @@ def text_file(path: Path, shown: str, key: str = ""):
     if found := headed_dialogues(text):
         yield from ((line, record, 0) for line, record in found)
         return
-    if found := labelled_records(text) or marked_pairs(text):
+    if found := labelled_records(text) or marked_pairs(text) or line_pairs(text):
         yield from ((line, row, 0) for line, row in at_lines(text, found))
         return
     lines = [line for line in text.splitlines() if line.strip()]
@@ -233,7 +234,7 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
         yield from ((line, row, 0) for line, row in rows)
     elif exam:
         yield from exam
-    elif rows := pairs_in(text) or faq_in(text) or labelled_records(text) or marked_pairs(text):
+    elif rows := pairs_in(text) or faq_in(text) or labelled_records(text) or marked_pairs(text) or line_pairs(text):
         yield from ((line, row, 0) for line, row in at_lines(text, rows))
     elif asks_often(text) and (rows := set_apart(heads := with_heads(signed))):  # a leaflet, whose parts are long, stays a text
         yield from ((line, row, 0) for line, row in at_lines(heads, rows))

@@ -1,6 +1,7 @@
 """What a run counts while rows go through it: rows read, left out and why, changed by cleaning and masking, leaks to read."""
 
 import collections
+import re
 from dataclasses import dataclass, field
 
 from data_prep.common.files import Clock, Output
@@ -19,9 +20,12 @@ NO_IMAGE = ("needs an image", "speaks of an image")
 AS_TEXT = "; where their texts stand without the pictures, pass --images ignore"
 
 
+DIFFERS = re.compile(r":? '(?!\{)")  # what a row holds; in braces stands an option's form
+
+
 def same_for_all(reason: str) -> str:
     """A reason without what differs from row to row (`values.Unreadable`), to be counted."""
-    return reason.split(" '")[0].rstrip(":")
+    return DIFFERS.split(reason)[0]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.read import read_exam
 from data_prep.shapes.columns import Column, share
-from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, no_prose, turns_in
+from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, is_xml, no_prose, turns_in
 from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
 from data_prep.shapes.leftover import graded_by, left_out
@@ -119,6 +119,11 @@ def _check_text(text: Column, lines: str, shown: str) -> None:
         raise UserError(
             f"{shown}: its text holds dialogues, of which plain text loses whose turn is whose. Bring each into a row, or "
             f"leave only dialogues in it, with an empty line between; or, where text is meant, paste:\n{lines}"
+        )
+    if share(text.values, is_xml) >= 0.3:
+        raise UserError(
+            f"{shown}: its text holds whole XML documents, whose tags and fields would be learnt. Save each as an .xml file "
+            f"or bring their texts into a table; or, where the tags are meant, paste:\n{lines}"
         )
     if what := no_prose(text):
         raise UserError(

@@ -7,7 +7,7 @@ from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.shapes.score import further_questions, scored, take
 from data_prep.shapes.talks import answer_beside, by_values, unanswered
-from data_prep.shapes.unused import repeats
+from data_prep.shapes.unused import repeats, stands_within
 from data_prep.words.names import RIGHT, plain, words_of
 from data_prep.words.phrases import meanings
 
@@ -57,6 +57,9 @@ def candidate_of(rule: Rule, sample: list[dict], columns: dict[str, Column], wis
     if rule.shape in ("text", "classification") and "text" not in wish.fields:
         text = columns[fields["text"]]
         longer = [c.name for c in free.values() if c.name not in fields.values() and _is_fuller(c, text)]
+        if len(longer) == 1 and stands_within(text.name, longer[0], sample):
+            fields["text"], longer = longer[0], []
+            rivals = {name: more for name, more in rivals.items() if name != "text"}
         rivals |= {"text": longer} if longer and not all(repeats(columns[c], [text], sample) for c in longer) else {}
     if rule.shape == "qa" and (further := further_questions(fields, free, wish, columns, sample)):
         rivals.setdefault("question", further)

@@ -6,6 +6,7 @@ import re
 from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
+from data_prep.values.html_text import TAG
 from data_prep.values.strict import Unreadable, cell, is_missing
 from data_prep.values.turns import role_of, speakers_of, tagged_turns
 from data_prep.words.phrases import asks
@@ -70,6 +71,14 @@ def _mostly(line: re.Pattern, text: str) -> bool:
     """Whether nearly every line of a text begins so, and they are more than a few."""
     lines = [one for one in text.splitlines() if one.strip()]
     return len(lines) >= 20 and sum(bool(line.match(one)) for one in lines) >= 0.9 * len(lines)
+
+
+XML = re.compile(r"\s*(?:<\?xml\b|<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>(?=[^<]*<.*</\1>\s*$))", re.S)
+
+
+def is_xml(text) -> bool:
+    """Whether a text is an XML document as a whole, from its declaration or a first tag that is not HTML's to that tag's end."""
+    return bool(XML.match(str(text))) and not TAG.match(str(text).lstrip())
 
 
 NO_PROSE = (

@@ -7,7 +7,7 @@ from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading
 from data_prep.shapes.rules import Candidate
 from data_prep.shapes.unused import is_case, is_round, joined_labels, put_aside, splits
-from data_prep.words.names import MARKS_WRONG, RIGHT, is_telling, of_a_model, words_of
+from data_prep.words.names import MARKS_WRONG, RIGHT, is_telling, name_and_language, of_a_model, without_language, words_of
 from data_prep.words.phrases import meanings
 
 # What is put aside in an object -> the shape that it makes of a text, and what the text is then.
@@ -67,12 +67,32 @@ def _of_the_first(best: Candidate, columns: dict[str, Column], doubt: str) -> li
         ways.insert(0, pasted(best.reading, others, {"split": first}))
     if doubt:
         return ways
+    if shape == "qa":
+        ways += _other_answers(best, columns)
     if shape in ("qa", "alpaca") and fits("score", column) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": first}), others))
     elif shape in ("text", "qa") and _may_sort(column) and not to_split:
         text = best.reading.fields.get("text") or best.reading.fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": first}), others))
     return ways
+
+
+def _other_answers(best: Candidate, columns: dict[str, Column]) -> list[str]:
+    """The lines that learn another column that is called an answer, to the question of its language where it names one."""
+    asked, answer = _asked_and_answered(best)
+    found = []
+    for column in (columns[c] for c in best.unused):
+        bare, language = name_and_language(column.name)
+        called = {"answer", "answers"} & set(words_of(bare)) or "answer" in meanings(bare)
+        if not called or column.kind != "text" or column.length < 20 or of_a_model(column.name):
+            continue
+        own = [
+            c for c in columns if language and name_and_language(c)[1] == language and "question" in meanings(without_language(c))
+        ]
+        if len(own) == 1 or not language:
+            fields = {"question": own[0] if own else asked, "answer": column.name}
+            found.append(pasted(Reading("qa", fields), [c for c in (*best.unused, answer) if c != column.name]))
+    return found
 
 
 def _of_objects(best: Candidate, columns: dict[str, Column]) -> list[str]:
@@ -85,7 +105,7 @@ def _of_objects(best: Candidate, columns: dict[str, Column]) -> list[str]:
             ways.append(pasted(Reading(made, {asked: text, **aside}), []))
         elif column.kind == "object" and shape == "text" and (parts := _parts(column)):
             ways += [pasted(Reading("qa", {"question": text, "answer": f"{column.name}.{part}"})) for part in parts[:4]]
-        elif column.kind in ("list", "object") and fits("options", column):
+        elif column.kind in ("list", "object") and "options" in meanings(column.name) and fits("options", column):
             key = fields.get("answer", "YOUR_FIELD")
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     return ways

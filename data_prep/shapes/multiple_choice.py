@@ -1,6 +1,6 @@
 """What multiple choice makes of a file's columns: question, options in any form, and the key that names one of them."""
 
-from data_prep.shapes.columns import Column, of_objects
+from data_prep.shapes.columns import Column, of_objects, share
 from data_prep.shapes.fitting import candidates, fits, inline_options, mark_columns, option_columns
 from data_prep.shapes.keys import Key, find_key, options_of_rows
 from data_prep.shapes.named import wrong_options
@@ -8,12 +8,13 @@ from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ASKED, Candidate
 from data_prep.shapes.score import further_questions, scored, take
 from data_prep.words.names import plain
+from data_prep.words.phrases import asks
 
 
 def multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candidate | None:
     fields = dict(wish.fields)
     if "question" not in fields:
-        called = next((cs for n in ASKED if (cs := candidates(n, free))), [])
+        called = next((cs for n in ASKED if (cs := candidates(n, free))), []) or _cases_that_ask(free)
         if not called:
             return None
         fields["question"] = called[0]
@@ -45,6 +46,12 @@ def multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candidat
     reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)), mark_columns=marks)
     further = further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)
     return scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
+
+
+def _cases_that_ask(free: dict[str, Column]) -> list[str]:
+    """Columns called a case or a vignette whose texts end with what is asked, where no other column asks."""
+    cases = [c for c in candidates("context", free) if plain(c) != "content"]
+    return [c for c in cases if free[c].kind == "text" and share(free[c].values, asks) >= 0.8]
 
 
 def _listed_options(column: Column) -> bool:

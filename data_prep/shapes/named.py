@@ -7,7 +7,20 @@ from data_prep.shapes.fitting import candidates
 from data_prep.shapes.rules import STRONG_LABELS
 from data_prep.shapes.unused import sorts
 from data_prep.tables.turn_rows import CONVERSATION
-from data_prep.words.names import CLASSES, CORRECT, IDS, MEANINGS, SENT_TO, SENTENCES, SYMPTOMS, TERMS, TOGETHER, plain, words_of
+from data_prep.words.names import (
+    CLASSES,
+    CORRECT,
+    IDS,
+    MEANINGS,
+    SENT_TO,
+    SENTENCES,
+    SYMPTOMS,
+    TERMS,
+    TOGETHER,
+    is_telling,
+    plain,
+    words_of,
+)
 from data_prep.words.phrases import asks, meanings, of_phrase
 from data_prep.words.said import side_named
 
@@ -141,16 +154,30 @@ def _numbers_rows(column: Column) -> bool:
     return bool(IDS.match(plain(column.name))) or coded
 
 
+def _of_symptoms(name) -> bool:
+    """Whether a column is called symptoms or complaints, all of them perhaps."""
+    return plain(name) in SYMPTOMS or (len(words := words_of(name)) == 2 and words[0] in ALL and words[1] in SYMPTOMS)
+
+
+ALL = set("all todos todas tous tutti".split())
+
+
+def _says_of_it(column: Column) -> bool:
+    """Whether a column says something of a text beside its class: the entities or slots that stand in it."""
+    listed = column.kind in ("list", "object", "mixed") and not _of_symptoms(column.name)
+    return listed and not is_telling(column.name) and not meanings(column.name)
+
+
 def _sorted(columns: dict[str, Column]) -> dict[str, str]:
     """A text and the few classes that it is sorted into, where a file holds these two columns alone and both are called so."""
-    columns = {name: c for name, c in columns.items() if not _numbers_rows(c) and c.kind != "empty"}
-    texts = [n for n in columns if plain(n) in SYMPTOMS | SENTENCES or {"text", "question"} & set(meanings(n))]
+    columns = {name: c for name, c in columns.items() if not _numbers_rows(c) and c.kind != "empty" and not _says_of_it(c)}
+    texts = [n for n in columns if _of_symptoms(n) or plain(n) in SENTENCES or {"text", "question"} & set(meanings(n))]
     if not texts and (labels := [n for n in columns if plain(n) in STRONG_LABELS]):  # a tweet, a comment, a note beside its label
         texts = [n for n in columns if n not in labels and not meanings(n) and columns[n].length >= 20]
     if len(columns) != 2 or len(texts) != 1:
         return {}
     label = next(name for name in columns if name not in texts)
-    symptoms = plain(texts[0]) in SYMPTOMS
+    symptoms = _of_symptoms(texts[0])
     called = plain(label) in CLASSES | STRONG_LABELS or (symptoms and ("label" in meanings(label) or plain(label) == "code"))
     sent_to = symptoms and plain(label) in SENT_TO  # of any other text it may be the topic alone
     listed = columns[texts[0]].kind == "list" and share(columns[texts[0]].values, of_texts) >= 0.95

@@ -73,13 +73,14 @@ def intents(columns: dict[str, Column]) -> dict[str, str]:
     found = {our: next((spelt[n] for n in names.split() if n in spelt), "") for our, names in INTENTS.items()}
     if not all(found.values()):
         return {}
-    lists = all(columns[found[n]].kind == "list" and all(map(of_texts, columns[found[n]].values)) for n in ("text", "answer"))
-    return found if lists else {}
+    listed, told = (columns[found[n]] for n in ("text", "answer"))
+    texts = [c.kind == "list" and all(map(of_texts, c.values)) for c in (listed, told)]
+    return found if texts[0] and (texts[1] or told.kind == "text") else {}
 
 
 INTENTS = {
     "text": "patterns examples padroes exemplos patrones ejemplos",
-    "label": "tag intent intencao intencion",
+    "label": "tag tags intent intencao intencion",
     "answer": "responses respostas respuestas",
 }
 
@@ -87,7 +88,8 @@ INTENTS = {
 def one_answer_each(columns: dict[str, Column]) -> dict[str, dict[str, str]]:
     """The patterns of a chatbot's intents -> their fields, where every intent has one answer; else {}."""
     found = intents(columns)
-    if not found or not all(len(from_literal(v)) == 1 for v in columns[found["answer"]].values):
+    told = columns[found["answer"]] if found else None
+    if told is None or (told.kind == "list" and not all(len(from_literal(v)) == 1 for v in told.values)):
         return {}
     return {found["text"]: {"question": found["text"], "answer": found["answer"], "topic": found["label"]}}
 

@@ -50,7 +50,8 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
     roles, unknown = {}, []
     for speaker, times in seen.most_common():
         role = role_of(speaker, wish.roles, both)
-        if role is None and (not written or (looks_named(speaker) and times >= max(2, len(sample) // 100))):
+        often = times >= max(2, len(sample) // 100) or 2 * times > len(sample)  # once in a file's one dialogue
+        if role is None and (not written or (looks_named(speaker) and often)):
             unknown.append(speaker)
         elif role is not None:
             roles[speaker] = role

@@ -11,8 +11,9 @@ from data_prep.shapes.nested import items_of
 from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF
+from data_prep.shapes.unanswered import REASONS, compared, in_turn, may_sort, of_names, to_sort
 from data_prep.shapes.unused import explains, is_round
-from data_prep.words.names import IDS, RIGHT, is_telling, of_a_model, plain, words_of
+from data_prep.words.names import IDS, RIGHT, is_telling, of_a_model, plain, without_language, words_of
 from data_prep.words.phrases import meanings
 
 
@@ -121,7 +122,11 @@ def _of_listed(columns: dict[str, Column], texts: list[str]) -> str:
             )
         more = [n for n in texts if n not in asked and columns[n].length >= 20]
         fields = {"question": asked[0], "answer": answer}
-        lines = pasted(Reading("qa", fields, explode=listed), [], {"context": more[0]} if len(more) == 1 else {})
+        said = [n for n in more if ANSWER_WORDS & set(words_of(n))]
+        lines = pasted(Reading("qa", fields, explode=listed), said, {"context": more[0]} if len(more) == 1 and not said else {})
+        if said:
+            lines = f"{pasted(Reading('qa', {'question': asked[0], 'answer': said[0]}))}\n       or\n{lines}"
+            return f"{said[0]} may answer {asked[0]}, and {listed} lists answers too. Paste one:\n{lines}"
         return f"{listed} lists answers to one question. For a row of each paste:\n{lines}"
     lists = [c.name for c in columns.values() if c.kind == "list" and fits("options", c)]
     asking = [n for n in texts if share(columns[n].values, lambda v: str(v).rstrip().endswith("?")) >= 0.3]
@@ -188,6 +193,22 @@ def _quoted_whole(column: Column) -> bool:
     return share([column.name, *column.values], lambda v: bool(re.search(r'^[^"]+,"|","', str(v)))) >= 0.9
 
 
+def _hint(columns: dict[str, Column], texts: list[str], options: bool) -> str:
+    """What a file can be whose names say no shape, with the lines for it; "" where nothing tells."""
+    if options:
+        return in_turn(columns, texts, option_columns(columns) or numbered_texts(columns))
+    ways = (_of_listed, compared, _likelier, of_names)
+    return next((hint for way in ways if (hint := way(columns, texts))), "")
+
+
+def _may_answer(column: Column) -> bool:
+    """Whether a column can be what answers another: it neither asks nor is called so, sorts nothing, and gives no reasons."""
+    asks = share(column.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5
+    asks = asks or "question" in meanings(without_language(column.name))
+    again = column.length <= 60 and column.looked_at >= 20 and column.distinct <= column.looked_at / 2
+    return not (asks or again or may_sort(column) or explains(column) or REASONS & set(words_of(column.name)))
+
+
 def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(short(str(c)) for c in columns) or "none"
     if wish.shape == "auto" and (single := single_options(columns)):
@@ -199,7 +220,7 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     options = bool(option_columns(columns) or candidates("options", columns) or len(numbered_texts(columns)) >= 3)
     shape, needs, fields = _nearest(columns, wish, options)
     texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name) and not _are_codes(c)]
-    if wish.shape == "auto" and not options and (hint := _of_listed(columns, texts) or _likelier(columns, texts)):
+    if wish.shape == "auto" and (hint := _hint(columns, texts, options)):
         return f"{shown}: no shape fits its fields ({has}). {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
     if wish.shape == "auto" and shape == "qa" and (key := columns.get(fields.get("answer"))) and 0 < key.length <= 2:
@@ -207,7 +228,14 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         return f"{shown}: no shape fits its fields ({has}): {why}."
     if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length
         least = 10 if shape == "qa" else 0  # characters: a month is no question
-        fields |= _by_lot(lacking, [columns[c] for c in texts if c not in fields.values() and columns[c].length >= least])
+        free = [columns[c] for c in texts if c not in fields.values() and columns[c].length >= least]
+        if shape == "qa" and wish.shape == "auto":
+            free = [c for c in free if "question" in lacking or _may_answer(c)]
+            if len(free) < len(lacking) and (hint := to_sort(columns)):
+                return f"{shown}: no shape fits its fields ({has}). {hint}"
+        fields |= _by_lot(lacking, free)
+        if wish.shape == "auto" and shape == "qa" and "YOUR_FIELD" in fields.values() and (hint := to_sort(columns)):
+            return f"{shown}: no shape fits its fields ({has}). {hint}"
     lines = pasted(
         Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
     )

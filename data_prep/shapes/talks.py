@@ -24,7 +24,8 @@ def by_values(stored: str, free: dict[str, Column]) -> list[str]:
     if stored != "messages":
         return []
     taken = ("prompt", "chosen", "rejected", "conversations", "completion")
-    turns = [c.name for c in free.values() if c.kind == "turns"]
+    asked = bool(candidates("question", free) or candidates("instruction", free))
+    turns = [c.name for c in free.values() if c.kind == "turns" and not (asked and "history" in meanings(c.name))]
     return [c for c in turns if fits("conversations", free[c]) and not set(meanings(c)) & set(taken)] or [
         c for c in turns if answer_beside(c, free)
     ]

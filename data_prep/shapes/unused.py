@@ -16,6 +16,7 @@ from data_prep.words.names import (
     PROVENANCE,
     ROUNDS,
     SOURCES,
+    TONGUES,
     is_telling,
     last_word,
     plain,
@@ -35,6 +36,16 @@ def repeats(column: Column, used: list[Column], sample: list[dict]) -> str:
         if pairs and same >= 0.95 * len(pairs):
             return other.name
     return ""
+
+
+SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[.!?])(?=[A-ZÀ-Þ])")
+
+
+def stands_within(part: str, whole: str, sample: list[dict]) -> bool:
+    """Whether nearly all sentences of one column's texts stand in another's: an abstract in the article that begins with it."""
+    rows = [(str(raw.get(part)), _bare(raw.get(whole))) for raw in sample[:LOOKED_AT] if not is_missing(raw.get(part))]
+    said = [(bare, text) for some, text in rows for one in SENTENCE_END.split(some) if len(bare := _bare(one)) >= 30]
+    return bool(said) and sum(bare in text for bare, text in said) >= 0.9 * len(said)
 
 
 def copies_the_row(column: Column, sample: list[dict]) -> bool:
@@ -99,7 +110,7 @@ def sorts(column: Column, topics: bool = False) -> bool:
 
 def _may_sort(column: Column) -> bool:
     named = {"topic", "language", "split", *PROVENANCE} & set(meanings(column.name))
-    about = ABOUT.match(last_word(column.name)) or SOURCES & set(words_of(column.name))
+    about = ABOUT.match(last_word(column.name)) or (SOURCES | TONGUES) & set(words_of(column.name))
     return column.kind in ("text", "bool") and not named and not about
 
 
@@ -162,7 +173,9 @@ def is_case(column: Column) -> bool:
 def about_the_item(column: Column) -> bool:
     """Whether, beside a known key, a column grades the item by number: no key and no option."""
     last = last_word(column.name)
-    return last in ("score", "scores", "rating", "ratings", "quality") and column.kind == "number" and column.distinct > 2
+    graded = last in ("score", "scores", "rating", "ratings", "quality") and column.distinct > 2
+    asked = {"percent", "percentage", "pct"} & set(words_of(column.name))  # how many of those who were asked knew it
+    return column.kind == "number" and bool(graded or asked)
 
 
 def _corrects(column: Column) -> bool:
@@ -176,6 +189,17 @@ CHECKED = set(  # words of a mark that all rows can have: somebody looked at the
 )
 
 
+ORIGINS = set("source fonte origem fuente dataset journal publisher".split())
+HAS = set("has have tem possui tiene".split())  # the first word of a flag that what is named next is there
+
+
+def _is_a_rows_check(column: Column) -> bool:
+    """Whether a flag that all rows have says no more than that somebody looked at them, or that they have what they hold."""
+    words = words_of(column.name)
+    checks = CHECKED & set(words) or (len(words) > 1 and words[0] in HAS)
+    return column.kind == "bool" and all(v is True for v in column.values) and bool(checks)
+
+
 def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
     """Whether a column looks like an answer, an option, a mark, a label or a role: by its name, or by what it holds."""
     if (
@@ -183,11 +207,13 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (IDS.match(plain(column.name)) and plain(column.name) != "key")
         or column.name == "_key"
         or (rows >= 20 and column.distinct == 1 and not (with_options and _corrects(column)))
-        or (column.kind == "bool" and all(v is True for v in column.values) and CHECKED & set(words_of(column.name)))
+        or _is_a_rows_check(column)
         or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
     ):
         return False
     words = words_of(column.name)
+    if len(words) == 2 and words[0] in ORIGINS and words[1] in ("label", "rotulo"):  # how the source is called
+        return False
     if with_options and words and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
         return True  # an option that is a picture
     options = not with_options and column.kind in ("list", "object") and "options" in meanings(column.name)

@@ -16,7 +16,7 @@ SPEAKER = re.compile(
 )
 THINK = re.compile(r"\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.S | re.I)
 ROLE_KEYS = ("from", "role", "speaker", "author", "sender", "user", "autor", "participant")
-TEXT_KEYS = ("value", "content", "text", "message", "utterance", "parts", "texto", "mensagem")
+TEXT_KEYS = ("value", "content", "text", "message", "utterance", "parts", "texto", "mensagem", "sentence", "frase")
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
 THIRD = [word for word, side in ROLE_OF.items() if side == "third"]
 SIDE_OF_PART = {  # a turn and its answer as one object, by the names of its parts

@@ -298,9 +298,13 @@ def without_language(name) -> str:
     return name_and_language(name)[0]
 
 
+REGION = re.compile(r"(?i)(?<=[_\- ](?:pt|en|es|zh|fr))[_\-](?:br|pt|us|gb|uk|es|mx|ar|co|cl|cn|tw|hk|fr|ca)$")  # question_pt_br
+
+
 @functools.lru_cache(maxsize=4096)
 def name_and_language(name) -> tuple[str, str]:
     """(a column's name without its language, the language as ISO 639-1 or "") of `question_en`, `questionEn`, `English question`."""
+    name = REGION.sub("", str(name))
     hit = re.fullmatch(r"(.+?)[_\- ]([a-z]{2})", str(name), re.I) or re.fullmatch(r"(.+[a-z])([A-Z][a-z])", str(name))
     if hit and hit[2].casefold() in ENDINGS:
         return hit[1], hit[2].casefold()

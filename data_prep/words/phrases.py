@@ -43,6 +43,13 @@ PHRASES = (
         "doutora doctor doctora equipe equipo banca profissional profesional especialista professor professora docente questao "
         f"pergunta pregunta item respuesta {RIGHTLY}",
     ),
+    _phrase(  # of a test case, beside the one that a model gave
+        "answer",
+        "output outputs completion saida salida",
+        "expected reference gold ideal",
+        "esperada esperado ideal",
+        "expected reference gold ideal esperada esperado",
+    ),
     _phrase("answer", "gabarito clave", "", "final"),  # of an exam; a final or full answer may be a model's
     _phrase("answer", "chave", "", "resposta respostas correcao", "resposta respostas correcao"),
     _phrase("question", "consulta mensagem mensaje", "", "paciente usuario cliente", "paciente usuario cliente"),

@@ -48,7 +48,7 @@ def test_an_answer_is_cut_by_no_word_of_its_own():
 @pytest.mark.parametrize(
     "text",
     [
-        "\n\n".join(f"小孩发烧怎么办{i}？\n多喝水，{i}天后复诊。" for i in range(30)),
+        "\n\n".join(f"小孩发烧第{i}天\n多喝水，{i}天后复诊。" for i in range(30)),
         "# GABARITO\n" + ", ".join(f"{i:02}-{'ABCDE'[i % 5]}" for i in range(1, 41)),
         "# Master key\n"
         + "\n".join(f"{i}. **Frequent swallowing after nasal packing {i}...**\n   **→ Bleeding**" for i in range(20)),

@@ -1,0 +1,39 @@
+"""Questions with their answers as blocks of two lines, an empty line between them: the first asks, the second tells."""
+
+import re
+
+from data_prep.tables.records import Bad
+from data_prep.values.turns import SPEAKER, looks_named
+
+FEWEST = 5  # blocks
+BLOCK = re.compile(r"\S[^\n]*(?:\n[ \t]*\S[^\n]*)*")
+ASKING = re.compile(r"[?？؟]")
+LISTED = re.compile(r"[ \t]*(?:#|[-*•>|]|\(?(?:\d{1,3}|[A-Ea-e])[.):]|\[)")  # headings, items, options, cells
+MOSTLY, HARDLY = 0.9, 0.1
+
+
+def line_pairs(text: str) -> list[tuple[int, dict | Bad]]:
+    """(place, question and answer) where nearly all blocks are of two lines of prose, the first of which asks and the second
+    does not; what else stands there is Bad. [] for any other text, and where names of speakers stand before the lines."""
+    blocks = [(hit.start(), [line.strip() for line in hit.group().split("\n")]) for hit in BLOCK.finditer(text)]
+    pairs = [lines for _, lines in blocks if len(lines) == 2]
+    if len(pairs) < FEWEST or len(pairs) < 0.95 * len(blocks):
+        return []
+    asking, telling = (sum(bool(ASKING.search(lines[n])) for lines in pairs) for n in (0, 1))
+    if asking < MOSTLY * len(pairs) or telling > HARDLY * len(pairs):
+        return []
+    lines = [line for pair in pairs for line in pair]
+    if sum(bool(LISTED.match(line)) or _names_who(line) for line in lines) > HARDLY * len(lines):
+        return []
+    return [(at, _row(lines)) for at, lines in blocks]
+
+
+def _names_who(line: str) -> bool:
+    hit = SPEAKER.match(line)
+    return bool(hit) and (bool(hit[1]) or looks_named(hit[2].strip()))
+
+
+def _row(lines: list[str]) -> dict | Bad:
+    if len(lines) != 2:
+        return Bad("no question and answer of a line each", "\n".join(lines))
+    return {"question": lines[0], "answer": lines[1]}

@@ -1,0 +1,258 @@
+"""Forms of files as an unbiased draw of public repositories gave them, and their near misses. The rows are ours."""
+
+import pytest
+import yaml
+from test_needless import ILLS, asked, told
+from test_strangers import read
+
+from data_prep.common.errors import UserError
+from data_prep.documents.line_pairs import line_pairs
+from data_prep.pipeline.options import Args
+from data_prep.pipeline.tally import same_for_all
+from data_prep.prepare import prepare
+from data_prep.shapes.detect import find_reading
+from data_prep.shapes.reading import Wish
+from data_prep.tables.json_records import records_of
+from data_prep.tables.records import Bad
+from data_prep.words.names import name_and_language
+
+
+def ways(rows: list[dict]) -> list[Wish]:
+    """The lines that a question about the rows gives to paste, each as the wish that it makes; every one of them is read."""
+    with pytest.raises(UserError) as question:
+        read(rows)
+    parts = [f"shape:{part}" for part in str(question.value).split("shape:")[1:]]
+    found = [yaml.safe_load("\n".join(line.strip() for line in p.split("\n       or\n")[0].splitlines())) for p in parts]
+    wishes = [Wish(shape=w["shape"], fields=w["fields"], ignore=tuple(w.get("ignore", ()))) for w in found]
+    for wish in wishes:
+        find_reading(rows, wish, "x.json")
+    return wishes
+
+
+# ---------------------------------------------------------------------------------------------- read without a question
+
+
+def test_a_conversation_whose_turns_are_called_sentences_is_one():
+    talk = [
+        {"turn": i, "role": ("patient", "doctor")[i % 2], "sentence": f"What we say at {i}.", "tokens": ["x"]} for i in range(6)
+    ]
+    reading, made = read(records_of({"page": "p1", "dialogues": talk}))
+    assert reading.shape == "messages" and [t["from"] for t in made[0]["conversations"]] == ["human", "gpt"] * 3
+
+
+def test_a_flag_that_all_rows_have_what_it_names_is_no_mark():
+    rows = [{"questionText": asked(i), "answerText": told(i), "hasAnswer": True} for i in range(7)]
+    assert "hasAnswer" in read(rows)[0].unused
+    with pytest.raises(UserError, match="hasAnswer"):
+        read([row | {"hasAnswer": i > 2} for i, row in enumerate(rows)])
+    with pytest.raises(UserError, match="answer_ok"):
+        read([{"question": asked(i), "answer": told(i), "answer_ok": True} for i in range(7)])
+
+
+def test_the_language_that_was_detected_sorts_no_texts():
+    rows = [{"text": told(i) * 3, "language_detected": "en" if i % 5 else "la"} for i in range(40)]
+    assert read(rows)[0].shape == "text"
+
+
+def test_texts_are_sorted_by_their_intents_whatever_is_marked_in_them():
+    rows = [
+        {"text": f"What helps against {ILLS[i % 10]} {i}?", "intent": "ab"[i % 2], "slots": {"ill": ILLS[i % 10]}}
+        for i in range(40)
+    ]
+    reading, made = read(rows)
+    assert reading.shape == "classification" and made[3]["label"] == "b" and "slots" in reading.unused
+    with pytest.raises(UserError):
+        read([row | {"slots": {}, "urgency": "xyz"[i % 3]} for i, row in enumerate(rows)])
+
+
+def test_all_symptoms_in_a_list_are_sorted_into_diseases():
+    rows = [{"Disease": ILLS[i % 4], "all_symptoms": f"['cough', 'fever_{i}']"} for i in range(40)]
+    reading, made = read(rows)
+    assert reading.shape == "classification" and made[5]["text"] == "cough, fever_5" and made[5]["label"] == ILLS[1]
+
+
+@pytest.mark.parametrize("tag, one", [("tags", str), ("tag", lambda text: [text])])
+def test_intents_with_one_answer_each_are_questions_and_answers(tag, one):
+    rows = [{tag: ILLS[i], "patterns": [f"what is {ILLS[i]}", f"{ILLS[i]}?"], "responses": one(told(i))} for i in range(10)]
+    reading = find_reading(rows, Wish(), "x.json")
+    assert reading.shape == "qa" and reading.explode == "patterns" and reading.fields["answer"] == "responses"
+
+
+def article(i: int) -> dict:
+    said = [f"Adults with {ILLS[i % 10]} of grade {i} were followed for {n} years in all." for n in (2, 3, 5)]
+    more = [f"Of them {n} took drug {i} and the others a placebo." for n in range(20)]
+    return {"abstract": " ".join(said), "full_text": "Home\nMenu\n" + "\n".join(said) + "\n" + " ".join(more)}
+
+
+def test_the_article_is_the_text_where_its_abstract_stands_in_it():
+    reading, made = read([article(i) for i in range(12)])
+    assert reading.fields["text"] == "full_text" and "abstract" in reading.unused and "placebo" in made[4]["text"]
+    with pytest.raises(UserError, match="text can be"):
+        read([article(i) | {"abstract": article(i + 1)["abstract"]} for i in range(12)])
+
+
+def test_how_the_source_is_called_is_no_label():
+    assert read([{"text": told(i) * 3, "source_label": "ab"[i % 2]} for i in range(8)])[0].shape == "text"
+
+
+PAIRS = "\n\n".join(f"小孩发烧怎么办{i}？，已经{i}天了。\n多喝水，{i}天后复诊。" for i in range(30))
+
+
+def test_blocks_of_a_line_that_asks_and_one_that_tells_are_questions_and_answers(tmp_path):
+    (tmp_path / "x.txt").write_bytes(PAIRS.encode("gb18030"))
+    made = prepare(Args(inputs=[str(tmp_path / "x.txt")], test_size=0, output_dir=str(tmp_path / "out"), near_threshold=1.0))
+    assert made["counts"]["train"] == 30
+    rows = line_pairs(PAIRS + "\n\nA note alone.")
+    assert rows[3][1] == {"question": "小孩发烧怎么办3？，已经3天了。", "answer": "多喝水，3天后复诊。"} and isinstance(
+        rows[-1][1], Bad
+    )
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "What is {}?\nO que é {}?",  # in two languages
+        "On day {}\nDrink water for {} days.",
+        "Patient: Do I take drug {}?\nDoctor: Yes, for {} days.",
+        "1. What is {}?\n2. It is a drug, {}.",
+        "# Is {} a drug?\nYes, the drug {}.",
+        "Is {} a drug?\nYes.\nFor {} days.",
+    ],
+)
+def test_blocks_of_other_lines_are_no_pairs(block):
+    assert line_pairs("\n\n".join(block.format(i, i) for i in range(30))) == []
+
+
+def test_a_case_that_asks_is_the_question_of_its_options():
+    options = [{"letter": "ABC"[n], "text": f"drug {n}", "correct": n == 1} for n in range(3)]
+    rows = [{"title": f"{i}", "vignette": f"A man of {40 + i} coughs. {asked(i)}", "options": options} for i in range(6)]
+    reading, made = read(rows)
+    assert reading.shape == "mcq" and reading.fields["question"] == "vignette" and made[2]["answer"] == "B"
+    with pytest.raises(UserError):
+        read([row | {"vignette": f"A man of {40 + i} coughs."} for i, row in enumerate(rows)])
+
+
+# ---------------------------------------------------------------------------------------------- asked, not read in silence
+
+
+@pytest.mark.parametrize(
+    "form", ['<?xml version="1.0"?><r><term>{0}</term><d>{1}</d></r>', "<result><term>{0}</term><d>{1}</d></result>"]
+)
+def test_texts_that_are_xml_documents_are_asked_about(form):
+    with pytest.raises(UserError, match="whole XML documents"):
+        read([{"topic": ILLS[i], "content": form.format(ILLS[i], told(i) * 5)} for i in range(10)])
+    assert read([{"topic": ILLS[i], "content": f"<p>{told(i) * 5}</p>"} for i in range(10)])[0].shape == "text"
+    assert read([{"topic": ILLS[i], "content": f"In <5% of adults {told(i) * 5}"} for i in range(10)])[0].shape == "text"
+
+
+def test_the_history_of_some_questions_is_no_conversation_without_them():
+    turns = [{"role": "user", "content": "Is it fever?"}, {"role": "assistant", "content": "It is."}]
+    rows = [{"question": asked(i), "history": turns if i % 3 == 0 else [], "category": "ab"[i % 2]} for i in range(30)]
+    assert {(w.shape, w.fields["text"], w.fields["label"]) for w in ways(rows)} == {("classification", "question", "category")}
+
+
+# ---------------------------------------------------------------------------------------------- lines to paste
+
+
+def test_a_pair_of_texts_is_no_question_with_its_answer():
+    rows = [{"question_1": asked(i), "question_2": f"Which drug helps in {ILLS[i % 10]}?", "similar": 1} for i in range(30)]
+    [wish] = ways(rows)
+    assert wish.fields == {"text": "question_2", "label": "similar", "context": "question_1"}
+    two = [{"sentence_1": told(i), "sentence_2": told(i + 1), "rater_a": i % 5, "rater_b": i % 4} for i in range(30)]
+    assert ways(two) == []
+
+
+def test_an_unanswered_text_can_be_sorted_by_each_of_its_classes():
+    rows = [
+        {"case": f"c{i:04}", "query": asked(i), "why": f"A sample of {ILLS[i % 10]} number {i}, made by us", "style": "ab"[i % 2]}
+        | {"domain": "xyz"[i % 3], "split": "dev"}
+        for i in range(40)
+    ]
+    assert [w.fields for w in ways(rows)] == [{"text": "query", "label": n, "split": "split"} for n in ("style", "domain")]
+
+
+def test_symptoms_beside_several_labels_are_sorted_by_the_one_that_is_meant():
+    rows = [
+        {
+            "patient_id": f"P{i:03}",
+            "symptoms": ["rash", f"pain {i}"],
+            "ground_truth_diagnosis": ILLS[i % 4],
+            "urgency_label": "ab"[i % 2],
+        }
+        for i in range(40)
+    ]
+    found = ways(rows)
+    assert [w.fields["label"] for w in found] == ["ground_truth_diagnosis", "urgency_label"]
+    assert {w.fields["text"] for w in found} == {"symptoms"}
+
+
+def test_names_with_a_text_of_each_may_ask_or_stand_alone():
+    rows = [{"Disease": f"{ILLS[i % 10]} {i}", "Description": told(i) * 2} for i in range(30)]
+    assert [w.shape for w in ways(rows)] == ["qa", "text"]
+
+
+def test_what_a_list_holds_is_offered_as_options_by_its_name_alone():
+    rows = [{"text": told(i) * 3, "entities": [{"type": "drug", "text": "a"}, {"type": "drug", "text": "b"}]} for i in range(9)]
+    assert [w.shape for w in ways(rows)] == ["text"]
+
+
+def test_a_further_answer_is_offered_in_the_place_of_the_first():
+    rows = [{"question": asked(i), "ground_truth": told(i), "short_answer": f"Drug {i}, and rest for it."} for i in range(20)]
+    assert [w.fields["answer"] for w in ways(rows)] == ["ground_truth", "short_answer"]
+
+
+def test_an_answer_in_another_language_answers_its_own_question():
+    rows = [
+        {
+            "question": asked(i),
+            "answer": told(i),
+            "question_es": f"¿Qué se da en {i}?",
+            "answer_es": f"Se da el fármaco {i}, y reposo.",
+        }
+        for i in range(20)
+    ]
+    assert {"question": "question_es", "answer": "answer_es"} in [w.fields for w in ways(rows)]
+
+
+def test_long_texts_by_numbers_are_answers_and_no_options():
+    rows = [
+        {"id": i, "input_pt_br": f"Caso {i}", "input": f"Case {i}, and what do I do?"}
+        | {f"Answer {n}{tongue}": f"{told(i)} {n} {tongue}" * 4 for n in (1, 2, 3) for tongue in ("", "_pt_br")}
+        for i in range(12)
+    ]
+    found = [(w.shape, w.fields["question"], w.fields["answer"]) for w in ways(rows)]
+    assert ("qa", "input", "Answer 1") in found and ("qa", "input_pt_br", "Answer 1_pt_br") in found
+
+
+def test_the_answer_of_a_system_is_offered_before_those_of_its_sources():
+    sources = [{"question": f"q{n}", "answer": f"Source {n} says so."} for n in range(3)]
+    rows = [{"question": asked(i), "answer_raw": told(i), "latency_ms": i, "sources": sources} for i in range(10)]
+    with pytest.raises(UserError, match=r"(?s)answer: answer_raw\}\n.*or.*explode: sources\n.*ignore: \[answer_raw\]"):
+        read(rows)
+
+
+def test_an_expected_output_is_the_answer_and_a_model_s_is_asked_about():
+    rows = [{"question": asked(i), "expected_output": told(i), "actual_output": told(i + 1)} for i in range(12)]
+    assert [w.fields["answer"] for w in ways(rows)] == ["expected_output"]
+
+
+def test_a_name_that_stands_once_in_the_one_dialogue_is_asked_for(tmp_path):
+    turns = [f"{('User', 'Assistant')[i % 2]}: We say {i} words." for i in range(12)]
+    (tmp_path / "x.txt").write_text("\n\n".join([*turns[:7], "First step: Take the drug.", *turns[7:]]))
+    args = Args(inputs=[str(tmp_path / "x.txt")], output_dir=str(tmp_path / "out"), test_size=0)
+    with pytest.raises(UserError, match="First step"):
+        prepare(args)
+    args.roles = {"First step": "text"}
+    assert prepare(args)["counts"]["train"] == 1
+
+
+def test_a_reason_is_counted_whole_up_to_what_the_row_holds():
+    why = "an unknown role (say whose turn it is: --roles '{NAME: human}', or text)"
+    assert same_for_all(f"{why}: 'First step'") == why
+    assert same_for_all("a turn has no role: its names are 'a, b'") == "a turn has no role: its names are"
+
+
+@pytest.mark.parametrize("name", ["question_pt_br", "question_pt-BR", "question pt_PT"])
+def test_a_region_behind_a_language_is_part_of_it(name):
+    assert name_and_language(name) == ("question", "pt")
+    assert name_and_language("dose_br") == ("dose_br", "")
