@@ -6,6 +6,8 @@ from test_needless import ILLS, asked, told
 from test_strangers import read
 
 from data_prep.common.errors import UserError
+from data_prep.documents.exam.numbered import lettered
+from data_prep.documents.exam.read import exam_in
 from data_prep.documents.line_pairs import line_pairs
 from data_prep.pipeline.options import Args
 from data_prep.pipeline.tally import same_for_all
@@ -256,3 +258,23 @@ def test_a_reason_is_counted_whole_up_to_what_the_row_holds():
 def test_a_region_behind_a_language_is_part_of_it(name):
     assert name_and_language(name) == ("question", "pt")
     assert name_and_language("dose_br") == ("dose_br", "")
+
+
+def numbered(i: int, key: int, stem: str = "Which drug is given on day {} ?") -> str:
+    options = " ".join(f"({n}) Drug {n} of {i}" for n in range(1, 5))
+    return f"{i}. {stem.format(i)} {options} Ans. ({key})"
+
+
+def test_options_by_numbers_in_brackets_are_read_with_their_keys():
+    rows = exam_in("\n".join(numbered(i, i % 4 + 1) for i in range(101, 113)))
+    assert [row["answer"] for _, row in rows] == ["BCDA"[i % 4] for i in range(12)]
+    lists = "Match (a) fever (b) cough (c) rash with (i) heat (ii) noise on day {}"
+    row = exam_in("\n".join(numbered(i, i % 4 + 1, lists) for i in range(1, 9)))[2][1]
+    assert row["question"] == lists.format(3) and row["options"]["D"] == "Drug 4 of 3" and row["answer"] == "D"
+
+
+def test_numbers_that_are_not_the_options_alone_are_not_taken_for_them():
+    both = "Of (1) rest and (2) drugs on day {}, what is given?"
+    assert exam_in("\n".join(numbered(i, i % 4 + 1, both) for i in range(1, 13))) == []
+    assert lettered("\n".join(numbered(i, 5) for i in range(1, 13))) == ""
+    assert lettered("\n".join(f"{i}. See (1) and (2) of the guideline." for i in range(1, 13))) == ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from data_prep.documents.exam.answers import answers_of
 from data_prep.documents.exam.key import OWN_KEY, TITLE, is_of_table
 from data_prep.documents.exam.layout import chain_of, laid_out, runs_of
+from data_prep.documents.exam.numbered import lettered
 from data_prep.documents.exam.questions import HEADING, Asked, give_contexts, questions_of
 from data_prep.documents.exam.rows import OUTSIDE, row_of, told_apart
 from data_prep.tables.records import Bad
@@ -32,7 +33,7 @@ def exam_in(text: str, key: str = "") -> list[tuple[int, dict | Bad]]:
 
 
 def read_exam(text: str, key: str = "") -> Exam:
-    text = laid_out(text)
+    text = lettered(text) or laid_out(text)
     runs = runs_of(text)
     heads = chain_of(text, runs) if len(runs) > 1 else []
     told, share = sum(h is not None for h in heads), 0.8 if len(heads) >= FEWEST else 1

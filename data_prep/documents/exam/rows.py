@@ -9,7 +9,7 @@ from data_prep.tables.records import Bad
 
 OUTSIDE = "text outside the questions"
 OURS = {"number", "question", "options", "answer", "status", "explanation", "context"}
-NUMBER = r"[ \t–—-]*(?:p[áa]g(?:ina)?\.?|page|seite)?[ \t]*\d{1,4}(?:[ \t]*(?:de|of|/)[ \t]*\d+)?[ \t–—-]*"
+NUMBER = r"[ \t=–—-]*(?:p[áa]g(?:ina)?\.?|page|seite)?[ \t]*\d{1,4}(?:[ \t]*(?:de|of|/)[ \t]*\d+)?[ \t=–—-]*"
 UNFOLDS = r"[ \t]*(?:ver|mostrar|show|see|view|reveal|exibir)[ \t].{0,20}"
 FURNITURE = re.compile(f"{TITLE.pattern}|{NUMBER}|{UNFOLDS}", re.I)  # of a page
 
