@@ -160,9 +160,17 @@ def _is_beside(source: Source, sources: list[Source]) -> bool:
 
 
 def _asked(problems: dict[str, str], number: int) -> list[str]:
-    """The first problems. Of several files each has its lines under its name, as --reading takes them, or is passed over."""
+    """The first problems. Of several files each has its lines under its name, as --reading takes them, or is passed over.
+
+    What is asked of all of them in the same words is asked once, and its lines hold for all.
+    """
     if number == 1:
         return list(problems.values())
+    (first, message), others = next(iter(problems.items())), len(problems) - 1
+    if len(problems) == number and len({m.replace(shown, first) for shown, m in problems.items()}) == 1:
+        return [
+            message.replace(f"{first}:", f"{first} (and {others} more of the same columns, for which the lines hold too):", 1)
+        ]
     told = [under_its_name(message, shown) for shown, message in list(problems.items())[:5]]
     more = [f"... and {len(problems) - 5} more files; prepare files of one kind together"] if len(problems) > 5 else []
     if any(PASTED in message for message in told):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.read import read_exam
-from data_prep.shapes.columns import Column, share
+from data_prep.shapes.columns import Column, of_texts, share
 from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, is_xml, no_prose, turns_in
 from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
@@ -15,7 +15,9 @@ from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate
 from data_prep.shapes.suggesting import no_shape
 from data_prep.shapes.unused import joined_labels
-from data_prep.words.names import plain, words_of
+from data_prep.values.strict import from_literal
+from data_prep.words.names import last_word, plain, words_of
+from data_prep.words.phrases import asks
 
 
 def choose(found: list[Candidate], columns, sample: list[dict], wish: Wish, shown: str, strict: bool, said: bool) -> Candidate:
@@ -96,11 +98,30 @@ def _check_contents(best: Candidate, columns: dict[str, Column], sample: list[di
             f"paste:\n{pasted(best.reading, [], {'context': case.name})}"
         )
     asked = columns.get(best.reading.fields.get("instruction", best.reading.fields.get("question", "")))
+    if best.reading.shape in ("qa", "classification") and (several := _several_in_one(asked or text)):
+        one, each = pasted(best.reading), pasted(dataclasses.replace(best.reading, explode=several))
+        raise UserError(
+            f"{shown}: {several} lists several texts in one row. Where each is asked by itself (other words for the same), paste "
+            f"the first lines; where all are one question together, the others:\n{each}\n       or\n{one}"
+        )
     if best.reading.shape in ("qa", "alpaca") and asked and share(asked.values, holds_dialogue) >= 0.3:
         raise UserError(
             f"{shown}: {asked.name} holds whole dialogues, whose answers would become the user's words. Bring the turns "
             f"apart into messages; or, where the text is meant as one question, paste:\n{pasted(best.reading)}"
         )
+
+
+QUESTIONS = set("questions queries perguntas preguntas duvidas consultas fragen domande".split())
+
+
+def _several_in_one(column: Column | None) -> str:
+    """The name of a column of which many rows list several texts that ask, or are called questions; "" of others."""
+    if column is None or column.kind != "list" or not all(map(of_texts, column.values)):
+        return ""
+    lists = [from_literal(v) for v in column.values]
+    called = last_word(column.name) in QUESTIONS
+    asking = [items for items in lists if len(items) > 1 and (called or sum(map(asks, items)) > 1)]
+    return column.name if len(asking) >= max(1, 0.05 * len(lists)) else ""
 
 
 def _check_text(text: Column, lines: str, shown: str) -> None:

@@ -70,4 +70,4 @@ def _unknown_sides(turns: Single, sample: list[dict], wish: Wish) -> dict[str, s
     if not turns.conversation or turns.differ:
         return {}
     speakers = {str(v): role_of(str(v), wish.roles) for raw in sample if not is_missing(v := raw.get(turns.speaker))}
-    return {s: "human" for s, side in speakers.items() if side is None} if len(speakers) <= MOST_SPEAKERS else {}
+    return {s: "YOUR_SIDE" for s, side in speakers.items() if side is None} if len(speakers) <= MOST_SPEAKERS else {}

@@ -75,8 +75,8 @@ STORED = {
     "classification": ("text", "label"),
 }
 STRONG_LABELS = set(
-    "label labels finaldecision majoritylabel class classe rotulo rótulo vouf verdadeirooufalso verdaderoofalso trueorfalse "
-    "truefalse".split()
+    "label labels finaldecision majoritylabel class classe clase rotulo rótulo vouf verdadeirooufalso verdaderoofalso "
+    "trueorfalse truefalse".split()
 )
 
 

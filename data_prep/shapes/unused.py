@@ -133,8 +133,13 @@ def is_round(column: Column) -> bool:
 
 
 def joined_labels(column: Column) -> str:
-    """A cell that joins several labels (`Surgery|Neurology`) which other cells hold as well; "" where none does."""
-    parts = [re.split(r"\s*[|;]\s*", str(v).strip()) for v in column.values[:LOOKED_AT]]
+    """A cell that joins several labels (`Surgery|Neurology`, or a list) which other cells hold as well; "" where none does."""
+    parts = [
+        [str(label) for label in inside]
+        if isinstance(inside := from_literal(v), list)
+        else re.split(r"\s*[|;]\s*", str(v).strip())
+        for v in column.values[:LOOKED_AT]
+    ]
     often = collections.Counter(part for cell in parts for part in dict.fromkeys(cell))
     several = [cell for cell in parts if len(cell) > 1 and all(part and often[part] > 1 for part in cell)]
     return "|".join(several[0]) if column.length <= 100 and len(several) >= max(2, 0.05 * len(parts)) else ""

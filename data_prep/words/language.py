@@ -3,7 +3,9 @@
 import functools
 import re
 
-LANGUAGES = tuple("en pt es fr de it nl zh ja ko ru ar hi pl tr vi ro sv da no fi cs hu el he fa ur uk th id bn".split())
+LANGUAGES = tuple(
+    "en pt es fr de it nl zh ja ko ru ar hi pl tr vi ro sv da no fi cs hu el he fa ur uk th id bn mr ta te gu pa kn ml".split()
+)
 SURE, ENOUGH = 0.9, 0.5  # confidence of a row's own language; of one in doubt
 LETTERS = 25  # a text of fewer says nothing of its own
 PASSAGE = 400  # characters looked at: more tell nothing new, and cost

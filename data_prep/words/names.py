@@ -61,7 +61,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "context": "context contexts passage contexto supportingcontext support article vignette casoclinico clinicalcase case caso scenario cenario "
     "casestem casetext casevignette casedescription caseintro clinicalvignette clinicalscenario clinicalcontext textodoscaso textocaso "
     "paragraph textobase background content",
-    "label": "label finaldecision majoritylabel category categoria class classe rotulo rótulo classificacao classificação clasificación "
+    "label": "label finaldecision majoritylabel category categoria class classe clase rotulo rótulo classificacao classificação clasificación "
     "vouf verdadeirooufalso verdaderoofalso trueorfalse truefalse",
     "text": "text sentence texto content conteudo conteúdo body document abstract fulltext",
     "conversations": "conversations conversation conversa",
@@ -161,7 +161,7 @@ TELLING = re.compile(
     r"^(?:answers?|answered|ans|resp|responses?|respostas?|respuestas?|repl(?:y|ies)|outputs?|completions?|solutions?|gold|gabaritos?|"
     r"truth|correct[aeo]?s?|corret[ao]s?|corrett[ei]|korrekte[rs]?|richtige[rs]?|poprawn[ey]|cert[ao]s?|incorrect[ao]?s?|incorret[ao]s?|errad[ao]s?|equivocad[ao]s?|errone[ao]s?|right|wrong|keys?|label(?:s|led)?|rotulos?|class|classe|target|options?|choices?|"
     r"alternativas?|alternatives?|opcao|opcoes|distractors?|scores?|marks?|ratings?|grades?|notas?|quality|verdict|judg(?:e)?ments?|votes?|preferred|"
-    r"preference|winner|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
+    r"preference|winner|votos?|(?:up|down)votes?|likes?|curtidas?|estrelas?|estrellas?|stars|erro|clases?|chosen|rejected|accepted|helpful|helpfulness|harmful|harmless|unsafe|safety|toxic|hallucinat\w*|flag|flagged|"
     r"roles?|speakers?|messages?|conversations?|dialogues?|dialogs?|turns|instructions?|feedback|approved|valid|good|bad|decision|"
     r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
     r"aceit[ao]s?|aceptad[ao]s?|rejeitad[ao]s?|rechazad[ao]s?|reprovad[ao]s?|valid[ao]s?|invalid[ao]?s?|inadequad[ao]|(?:in)?adecuad[ao]|"
@@ -251,7 +251,7 @@ RIGHT = set(
     "padrao oficial official definitiva definitivo referencia certa certo".split()
 )  # words of what gives it
 MARKS_WRONG = set(  # words of a mark whose 1 says that something is wrong
-    "wrong incorrect incorrecta incorrecto incorreta incorreto errada errado equivocada equivocado erronea erroneo falsa falso falsch sbagliata "
+    "wrong erro incorrect incorrecta incorrecto incorreta incorreto errada errado equivocada equivocado erronea erroneo falsa falso falsch sbagliata "
     "errata fausse yanlis salah rejected harmful unsafe toxic hallucination hallucinated flagged "
     "reprovada reprovado rejeitada rejeitado rechazada rechazado inadequada inadequado inadecuada inadecuado inapropiada inapropriada insegura "
     "inseguro nociva nocivo danosa danoso toxica toxico perigosa perigoso peligrosa peligroso invalid invalida invalido ruim mala malo pior peor".split()

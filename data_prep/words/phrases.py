@@ -29,7 +29,7 @@ RIGHTLY = "correta correto correcta correcto certa certo verdadeira verdadera of
 PHRASES = (
     _phrase(
         "question",
-        "question query questao pergunta pregunta enunciado duvida",
+        "question query queries questao pergunta pregunta enunciado duvida",
         "patient patients user users student students client clients clinical medical full test exam texto text comando corpo",
         "paciente usuario cliente aluno estudante clinica medica frequente dissertativa discursiva objetiva aberta "
         "completa completo texto text questao pergunta pregunta prova exame examen item",

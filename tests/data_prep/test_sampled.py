@@ -1,5 +1,7 @@
 """Forms of files as an unbiased draw of public repositories gave them, and their near misses. The rows are ours."""
 
+import json
+
 import pytest
 import yaml
 from test_needless import ILLS, asked, told
@@ -13,9 +15,11 @@ from data_prep.pipeline.options import Args
 from data_prep.pipeline.tally import same_for_all
 from data_prep.prepare import prepare
 from data_prep.shapes.detect import find_reading
+from data_prep.shapes.nested import rows_of
 from data_prep.shapes.reading import Wish
 from data_prep.tables.json_records import records_of
 from data_prep.tables.records import Bad
+from data_prep.words.language import language_of
 from data_prep.words.names import name_and_language
 
 
@@ -278,3 +282,67 @@ def test_numbers_that_are_not_the_options_alone_are_not_taken_for_them():
     assert exam_in("\n".join(numbered(i, i % 4 + 1, both) for i in range(1, 13))) == []
     assert lettered("\n".join(numbered(i, 5) for i in range(1, 13))) == ""
     assert lettered("\n".join(f"{i}. See (1) and (2) of the guideline." for i in range(1, 13))) == ""
+
+
+@pytest.mark.parametrize("name, sign", [("questions", "?"), ("questions", ""), ("question", "?")])
+def test_several_questions_to_one_answer_are_not_joined_in_silence(name, sign):
+    rows = [{name: [f"lower my pressure {i}{sign}", f"how do I lower {i}{sign}"], "answer": told(i)} for i in range(20)]
+    with pytest.raises(UserError, match=rf"(?s){name} lists several texts.*explode: {name}\n.*or\n"):
+        read(rows)
+    joined = Wish(shape="qa", fields={"question": name, "answer": "answer"})
+    assert find_reading(rows, joined, "x.json").explode == ""
+    apart = find_reading(rows, Wish(shape="qa", fields=joined.fields, explode=name), "x.json")
+    assert [row[name] for row in rows_of(rows[1], apart)] == rows[1][name]
+    told_in_parts = [{"question": [f"A man of {i} coughs.", asked(i)], "answer": told(i)} for i in range(20)]
+    assert read(told_in_parts)[0].shape == "qa"
+
+
+@pytest.mark.parametrize(
+    "names", [("tag", "user_queries", "responses"), ("intent", "queries", "response"), ("tag", "questions", "answer")]
+)
+def test_intents_by_other_names_are_a_row_for_each_of_their_texts(names):
+    tag, asks, tells = names
+    rows = [{tag: ILLS[i], asks: [f"what is {ILLS[i]}", f"{ILLS[i]} please"], tells: told(i)} for i in range(10)]
+    assert find_reading(rows, Wish(), "x.json").explode == asks
+
+
+def test_a_list_of_several_labels_is_told_as_such():
+    rows = [{"text": told(i), "labels": [ILLS[i % 3]] + [ILLS[5]] * (i % 2)} for i in range(30)]
+    with pytest.raises(UserError, match="labels holds several labels in one cell"):
+        read(rows)
+
+
+@pytest.mark.parametrize("name", ["erro", "voto", "likes", "upvotes", "estrelas", "estrellas"])
+def test_votes_and_errors_are_marks(name):
+    rows = [{"pergunta": asked(i), "resposta": told(i), name: i % 3} for i in range(30)]
+    with pytest.raises(UserError, match=name):
+        read(rows)
+
+
+def test_clase_is_a_label():
+    assert read([{"texto": told(i), "clase": ILLS[i % 3]} for i in range(30)])[0].shape == "classification"
+
+
+@pytest.mark.parametrize(
+    "language, text",
+    [
+        ("mr", "ताप आल्यावर मुलाला कोणते औषध द्यावे आणि किती दिवस द्यावे?"),
+        ("hi", "बुखार होने पर बच्चे को कौन सी दवा दी जाती है और कितने दिन?"),
+        ("ta", "காய்ச்சல் உள்ள குழந்தைக்கு எந்த மருந்து கொடுக்க வேண்டும்?"),
+        ("te", "జ్వరం ఉన్న పిల్లలకు ఏ మందు ఇవ్వాలి అని అడుగుతున్నాను?"),
+    ],
+)
+def test_languages_of_india_are_told_apart(language, text):
+    assert language_of([text]) == language
+
+
+def test_what_is_asked_of_all_files_alike_is_asked_once(tmp_path):
+    for name in "abcdefg":
+        rows = [{"Disease": f"{ILLS[i % 10]} {i}", "Description": told(i) * 2} for i in range(9)]
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+    args = Args(inputs=[str(tmp_path)], output_dir=str(tmp_path / "out"), test_size=0)
+    with pytest.raises(UserError, match="and 6 more of the same columns") as question:
+        prepare(args)
+    assert str(question.value).count("shape: qa") == 1
+    args.shape, args.fields = "qa", {"question": "Disease", "answer": "Description"}
+    assert prepare(args)["counts"]["rows read"] == 63

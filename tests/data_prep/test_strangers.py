@@ -551,7 +551,7 @@ def test_speakers_that_only_the_user_knows_make_conversations(tmp_path, columns)
     if text != "text":  # a text beside a speaker alone could be sorted by it
         with pytest.raises(UserError, match="Whose are those of") as asked:
             prepare(Args(**given))
-        assert "roles: {Zé: human, Tia Ana: human}" in str(asked.value)
+        assert "roles: {Zé: YOUR_SIDE, Tia Ana: YOUR_SIDE}" in str(asked.value)
     for roles in ({"Zé": "human", "Tia Ana": "human"}, {"Zé": "human"}):  # one side alone talks to nobody
         with pytest.raises(UserError):
             prepare(Args(**given, roles=roles))
