@@ -79,8 +79,8 @@ def intents(columns: dict[str, Column]) -> dict[str, str]:
 
 
 INTENTS = {
-    "text": "patterns examples padroes exemplos patrones ejemplos userqueries queries utterances questions questionvariants variants "
-    "perguntas preguntas variacoes",
+    "text": "patterns examples padroes exemplos patrones ejemplos userqueries queries utterances questions questionvariants "
+    "variants perguntas preguntas variacoes",
     "label": "tag tags intent intencao intencion",
     "answer": "responses respostas respuestas response answer resposta respuesta",
 }
