@@ -11,7 +11,7 @@ from data_prep.shapes.nested import items_of
 from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF
-from data_prep.shapes.unanswered import REASONS, compared, in_turn, may_sort, of_names, to_sort
+from data_prep.shapes.unanswered import REASONS, compared, in_turn, may_sort, of_names, to_sort, within
 from data_prep.shapes.unused import explains, is_round
 from data_prep.words.names import IDS, RIGHT, is_telling, of_a_model, plain, without_language, words_of
 from data_prep.words.phrases import meanings
@@ -230,8 +230,8 @@ def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
         least = 10 if shape == "qa" else 0  # characters: a month is no question
         free = [columns[c] for c in texts if c not in fields.values() and columns[c].length >= least]
         if shape == "qa" and wish.shape == "auto":
-            free = [c for c in free if "question" in lacking or _may_answer(c)]
-            if len(free) < len(lacking) and (hint := to_sort(columns)):
+            free = [c for c in free if not may_sort(c) and ("question" in lacking or _may_answer(c))]
+            if len(free) < len(lacking) and (hint := to_sort(columns) or within(columns)):
                 return f"{shown}: no shape fits its fields ({has}). {hint}"
         fields |= _by_lot(lacking, free)
         if wish.shape == "auto" and shape == "qa" and "YOUR_FIELD" in fields.values() and (hint := to_sort(columns)):

@@ -2,11 +2,22 @@
 
 import re
 
-from data_prep.shapes.columns import Column, of_texts, share
+from data_prep.shapes.columns import Column, objects_in, of_texts, share
 from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading
 from data_prep.shapes.unused import explains, is_round, splits
-from data_prep.words.names import IDS, PROVENANCE, SOURCES, SYMPTOMS, TONGUES, name_and_language, plain, words_of
+from data_prep.words.names import (
+    IDS,
+    PROVENANCE,
+    SOURCES,
+    SYMPTOMS,
+    TONGUES,
+    is_picture,
+    name_and_language,
+    of_a_model,
+    plain,
+    words_of,
+)
 from data_prep.words.phrases import meanings
 
 MOST_WAYS = 4  # of sorting the same texts that are offered
@@ -32,12 +43,15 @@ def compared(columns: dict[str, Column], texts: list[str]) -> str:
 
 def to_sort(columns: dict[str, Column]) -> str:
     """What to say of one text a row that nothing answers, beside the classes that it can be sorted into; "" of other files."""
-    labels = [c for c in columns.values() if may_sort(c)]
+    labels = [c for c in columns.values() if may_sort(c) and not of_a_model(c.name)]
+    labels.sort(key=lambda c: not {"label", "labels"} & set(words_of(c.name)))
     texts = [c for c in columns.values() if c not in labels and _may_be_sorted(c)]
     longest = sorted(texts, key=lambda c: -c.length)
     asked = [c for c in texts if {"question", "text"} & set(meanings(c.name))] or longest[:1]
     if not labels or len(asked) != 1 or any(c.length >= max(20, asked[0].length / 2) for c in texts if c is not asked[0]):
         return ""
+    if any(c.kind in ("object", "list") and c.length > 10 * asked[0].length for c in columns.values()):
+        return ""  # the texts lie in there
     [text], names = asked, [c.name for c in labels]
     split = next(({"split": c.name} for c in columns.values() if splits(c) or plain(c.name) == "split"), {})
     ways = [
@@ -50,7 +64,7 @@ def to_sort(columns: dict[str, Column]) -> str:
 
 def may_sort(column: Column) -> bool:
     """Whether a column puts rows into a few classes, as far as so few of them tell."""
-    few = column.kind in ("text", "bool") and column.length <= 60 and 2 <= column.distinct <= max(2, column.looked_at / 3)
+    few = column.kind in ("text", "bool") and column.length <= 40 and 2 <= column.distinct <= max(2, column.looked_at / 3)
     return few and not _is_no_class(column)
 
 
@@ -74,8 +88,8 @@ def _may_be_sorted(column: Column) -> bool:
 
 def of_names(columns: dict[str, Column], texts: list[str]) -> str:
     """What to say of two columns alone, names that differ in each row and a text of each (a disease and its description)."""
-    whole = [c for c in columns.values() if not IDS.match(plain(c.name)) and c.values]
-    if len(whole) != 2 or {c.name for c in whole} - set(texts):
+    whole = [c for c in columns.values() if not IDS.match(plain(c.name)) and c.values and not is_picture(c.name)]
+    if len(whole) != 2 or any(c.kind != "text" or c.name not in texts for c in whole):
         return ""
     name, said = sorted(whole, key=lambda c: c.length)
     if name.length > 60 or said.length < 2 * name.length or said.length < 40 or name.distinct < 0.95 * name.looked_at:
@@ -86,6 +100,24 @@ def of_names(columns: dict[str, Column], texts: list[str]) -> str:
         f"Its rows are names with a text of each (a glossary, say). Where {name.name} asks and {said.name} answers, or the texts "
         f"are meant alone, paste one:\n{keyed}\n       or\n{alone}"
     )
+
+
+def within(columns: dict[str, Column]) -> str:
+    """What to say of texts that lie in the parts of an object; "" where there are none, or a column of texts beside it."""
+    if any(c.kind == "text" and c.length >= 100 for c in columns.values()):
+        return ""
+    for column in (c for c in columns.values() if c.kind == "object"):
+        inside = objects_in(column.values[:50])
+        parts = [k for k in dict.fromkeys(k for o in inside for k in o) if _is_text_of(inside, k)]
+        if parts:
+            ways = "\n       or\n".join(pasted(Reading("text", {"text": f"{column.name}.{k}"})) for k in parts[:MOST_WAYS])
+            return f"Its texts lie in {column.name} ({', '.join(map(str, parts))}). To learn one part of each, paste:\n{ways}"
+    return ""
+
+
+def _is_text_of(objects: list[dict], part: str) -> bool:
+    said = [o[part] for o in objects if isinstance(o.get(part), str)]
+    return len(said) >= 0.8 * len(objects) and sum(map(len, said)) >= 80 * len(said) > 0
 
 
 def in_turn(columns: dict[str, Column], texts: list[str], options: list[str]) -> str:

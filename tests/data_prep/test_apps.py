@@ -246,15 +246,21 @@ def test_classes_say_what_asks_and_what_answers(tmp_path, asks, tells):
     "blocks",
     [
         "".join(f'<div class="question">{asked(i)}</div><p class="answer">a</p><p class="answer">b</p>' for i in range(9)),
-        "".join(f'<div class="question">{asked(i)}<p class="answer">{told(i)}</p></div>' for i in range(9)),
         "".join(f'<div class="question">{asked(i)}</div><p class="answer">{told(i)}</p>{told(i) * 9}' for i in range(9)),
     ],
-    ids=["options", "within", "little of the page"],
+    ids=["options", "little of the page"],
 )
 def test_classes_that_do_not_take_turns_say_nothing(tmp_path, blocks):
     (tmp_path / "x.html").write_text(page("", blocks))
     [(_, row, _)] = html_file(tmp_path / "x.html", "x.html")
     assert list(row) == ["text"] and "\ue000" not in row["text"]
+
+
+def test_an_answer_within_its_question_stands_below_it(tmp_path):
+    blocks = "".join(f'<div class="question">{asked(i)}<p class="answer">{told(i)}</p></div>' for i in range(9))
+    (tmp_path / "x.html").write_text(page("", blocks))
+    rows = [row for _, row, _ in html_file(tmp_path / "x.html", "x.html")]
+    assert rows == [{"question": asked(i), "answer": told(i)} for i in range(9)]
 
 
 def test_a_question_that_is_only_its_number_is_a_reject(tmp_path):

@@ -188,7 +188,7 @@ def test_symptoms_beside_several_labels_are_sorted_by_the_one_that_is_meant():
         for i in range(40)
     ]
     found = ways(rows)
-    assert [w.fields["label"] for w in found] == ["ground_truth_diagnosis", "urgency_label"]
+    assert [w.fields["label"] for w in found] == ["urgency_label", "ground_truth_diagnosis"]
     assert {w.fields["text"] for w in found} == {"symptoms"}
 
 
@@ -346,3 +346,32 @@ def test_what_is_asked_of_all_files_alike_is_asked_once(tmp_path):
     assert str(question.value).count("shape: qa") == 1
     args.shape, args.fields = "qa", {"question": "Disease", "answer": "Description"}
     assert prepare(args)["counts"]["rows read"] == 63
+
+
+def test_texts_in_an_object_are_offered_by_their_parts():
+    rows = [
+        {"title": ILLS[i], "kind": "ab"[i % 2], "content": {"definition": told(i) * 2, "summary": told(i) * 3, "id": f"x{i}"}}
+        for i in range(10)
+    ]
+    assert [w.fields["text"] for w in ways(rows)] == ["content.definition", "content.summary"]
+
+
+def test_a_label_is_offered_before_other_classes_and_a_model_s_not_at_all():
+    rows = [
+        {"report_text": f"No sign of {ILLS[i % 10]} on day {i}, and the heart is of normal size.", "method": "ab"[i % 2]}
+        | {"gold_label": "xy"[i % 2], "predicted_label": "xy"[i % 3 % 2]}
+        for i in range(40)
+    ]
+    assert [w.fields["label"] for w in ways(rows)] == ["gold_label", "method"]
+
+
+def test_two_columns_of_classes_are_no_question_with_its_answer():
+    rows = [{"group": f"{ILLS[i % 5]} of adults", "stereotype": f"they are {ILLS[i % 7]} and more"} for i in range(60)]
+    with pytest.raises(UserError) as question:
+        read(rows)
+    assert "answer: stereotype" not in str(question.value)
+
+
+def test_a_picture_beside_a_name_and_its_text_is_neither():
+    rows = [{"id": i, "title": f"{ILLS[i]}", "image": f"{i}.png", "description": told(i) * 2} for i in range(9)]
+    assert [w.shape for w in ways(rows)] == ["qa", "text"]
