@@ -87,18 +87,21 @@ def _may_be_sorted(column: Column) -> bool:
 
 
 def of_names(columns: dict[str, Column], texts: list[str]) -> str:
-    """What to say of two columns alone, names that differ in each row and a text of each (a disease and its description)."""
-    whole = [c for c in columns.values() if not IDS.match(plain(c.name)) and c.values and not is_picture(c.name)]
-    if len(whole) != 2 or any(c.kind != "text" or c.name not in texts for c in whole):
+    """What to say of names that differ in each row with a text of each, or several (a disease, its description, its cause), and
+    nothing else but lists and numbers."""
+    whole = [c for c in columns.values() if c.name in texts and c.values and not is_picture(c.name)]
+    if len(whole) < 2:
         return ""
-    name, said = sorted(whole, key=lambda c: c.length)
-    if name.length > 60 or said.length < 2 * name.length or said.length < 40 or name.distinct < 0.95 * name.looked_at:
+    name, *said = sorted(whole, key=lambda c: c.length)
+    short = name.length <= 60 and name.distinct >= 0.95 * name.looked_at
+    if not short or any(c.length < max(40, 2 * name.length) for c in said):
         return ""
-    keyed = pasted(Reading("qa", {"question": name.name, "answer": said.name}))
-    alone = pasted(Reading("text", {"text": said.name}))
+    said = [c.name for c in columns.values() if c in said][:MOST_WAYS]
+    keyed = [pasted(Reading("qa", {"question": name.name, "answer": c})) for c in said]
+    alone = [pasted(Reading("text", {"text": c})) for c in said]
     return (
-        f"Its rows are names with a text of each (a glossary, say). Where {name.name} asks and {said.name} answers, or the texts "
-        f"are meant alone, paste one:\n{keyed}\n       or\n{alone}"
+        f"Its rows are names with texts of each (a glossary, say). Where {name.name} asks and {' or '.join(said)} answers, or "
+        "one of these is meant alone, paste one:\n" + "\n       or\n".join([*keyed, *alone])
     )
 
 

@@ -375,3 +375,11 @@ def test_two_columns_of_classes_are_no_question_with_its_answer():
 def test_a_picture_beside_a_name_and_its_text_is_neither():
     rows = [{"id": i, "title": f"{ILLS[i]}", "image": f"{i}.png", "description": told(i) * 2} for i in range(9)]
     assert [w.shape for w in ways(rows)] == ["qa", "text"]
+
+
+def test_names_with_several_texts_of_each_may_ask_for_any():
+    rows = [
+        {"name": f"{ILLS[i % 10]} {i}", "desc": told(i) * 2, "cause": told(i + 1) * 2, "signs": ["a", "b"]} for i in range(30)
+    ]
+    found = [(w.shape, *w.fields.values()) for w in ways(rows)]
+    assert found == [("qa", "name", "desc"), ("qa", "name", "cause"), ("text", "desc"), ("text", "cause")]
