@@ -57,7 +57,9 @@ def with_roles(reading: Reading, sample: list[dict], wish: Wish, shown: str) -> 
             roles[speaker] = role
     if unknown:
         told = ", ".join(f"{s!r} ({seen[s]} rows)" for s in unknown[:8])
-        line = yaml_line("roles", dict.fromkeys(unknown[:8], "YOUR_SIDE"))  # pasted as it stands it is an error
+        lacking = [side for side in ("human", "gpt") if side not in {role_of(s, wish.roles, both) for s in roles}]
+        side = lacking[0] if len(unknown) == 1 and lacking else "YOUR_SIDE"  # pasted as it stands it is an error
+        line = yaml_line("roles", dict.fromkeys(unknown[:8], side))
         sides = "human, gpt, system, third (a further speaker), drop" + (", text (no speaker at all)" if written else "")
         raise UserError(
             f"{shown}: whose turns are those of {told}? Paste with the right side of each ({sides}):\n{to_paste(line)}"

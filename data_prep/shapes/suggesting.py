@@ -211,63 +211,77 @@ def _may_answer(column: Column) -> bool:
 
 def no_shape(columns: dict[str, Column], wish: Wish, shown: str) -> str:
     has = ", ".join(short(str(c)) for c in columns) or "none"
-    if wish.shape == "auto" and (single := single_options(columns)):
-        return f"{shown}: no shape fits its fields ({has}): {single}."
-    if wish.shape == "auto" and len(columns) == 1 and _quoted_whole(*columns.values()):
-        return f"{shown}: each of its lines stands in quotes as a whole, so that it has one column; take the outer quotes off."
-    if wish.shape == "auto" and any(len(str(c)) > LONG_NAME for c in columns):  # lines would make a cell the name of a field
-        return f"{shown}: no shape fits its fields ({has}). Give it a line of names, where its first line is a row."
+    none, auto = f"{shown}: no shape fits its fields ({has})", wish.shape == "auto"
+    if auto and (broken := _broken(columns, none, shown)):
+        return broken
     options = bool(option_columns(columns) or candidates("options", columns) or len(numbered_texts(columns)) >= 3)
     shape, needs, fields = _nearest(columns, wish, options)
     texts = [c.name for c in columns.values() if c.kind == "text" and not _is_id(c.name) and not _are_codes(c)]
-    if wish.shape == "auto" and (hint := _hint(columns, texts, options)):
-        return f"{shown}: no shape fits its fields ({has}). {hint}"
+    if auto and (hint := _hint(columns, texts, options)):
+        return f"{none}. {hint}"
     lacking = [n for n in needs if n not in fields and not (n == "options" and options)]
-    if wish.shape == "auto" and shape == "qa" and (key := columns.get(fields.get("answer"))) and 0 < key.length <= 2:
-        why = f"{key.name} holds letters or numbers, as a key does, and no column holds the options; name them, or add them"
-        return f"{shown}: no shape fits its fields ({has}): {why}."
     if shape != "mcq" or "answer" not in lacking:  # a key is not told by its length
         least = 10 if shape == "qa" else 0  # characters: a month is no question
         free = [columns[c] for c in texts if c not in fields.values() and columns[c].length >= least]
-        if shape == "qa" and wish.shape == "auto":
+        if auto and shape == "qa":
             free = [c for c in free if not may_sort(c) and ("question" in lacking or _may_answer(c))]
-            if len(free) < len(lacking) and (hint := to_sort(columns) or within(columns)):
-                return f"{shown}: no shape fits its fields ({has}). {hint}"
-        fields |= _by_lot(lacking, free)
-        if wish.shape == "auto" and shape == "qa" and "YOUR_FIELD" in fields.values() and (hint := to_sort(columns)):
-            return f"{shown}: no shape fits its fields ({has}). {hint}"
-    lines = pasted(
-        Reading(shape, {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)})
-    )
-    if wish.shape == "auto":
-        bare = " Give it a line of names, where its first line is a row." if any(str(c).endswith(".") for c in columns) else ""
-        if shape == "mcq" and "answer" in lacking and len(lacking) == 1:
-            bare += " They are questions with options, and no column holds the key; add one, or name it."
-        if shape != "mcq" and len(texts) == len(columns) == 1:
-            if share([texts[0], *map(str, columns[texts[0]].values)], MARKED_WORD.fullmatch) >= 0.9:
-                return f"{shown}: it holds a word with its mark on each line, as marked entities stand: no shape here takes them."
-            return (
-                f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"
-            )
-        if shape != "mcq" and set(needs) - fields.keys():
-            why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
-            if shape == "qa" and (said := [c for c in texts if of_a_model(c)]):
-                why = f"no column is called an answer but those of models ({', '.join(said[:3])}); if one is right, give --fields"
-            return f"{shown}: no shape fits its fields ({has}): {why}.{bare}"
-        if shape == "qa" and (rounds := [c.name for c in columns.values() if is_round(c)]):
-            bare += (
-                f" {rounds[0]} counts the exchanges of a conversation: a later one asks of those before, and means little alone."
-            )
-        return f"{shown}: no shape fits its fields ({has}).{bare} Paste and mend:\n{lines}"
-    why = (
-        f"needs {', '.join(lacking)}"
-        if lacking
-        else "finds no column whose values name the options"
-        if shape == "mcq"
-        else "does not fit the values"
-    )
-    if shape == "mcq" and not lacking and {"options", "answer"} <= wish.fields.keys() and wish.base == "auto":
-        right, wrong = wish.fields["answer"], wish.fields["options"]
-        lines += f"\n       or, where {right} is the right option and {wrong} holds the wrong ones alone:\n{lines}\n"
-        lines += APART
+        given = _by_lot(lacking, free)
+        if auto and shape == "qa" and (hint := _unanswered(columns, fields, lacking, given)):
+            return f"{none}{hint}"
+        fields |= given
+    named = {n: fields.get(n, "YOUR_FIELD") for n in needs if not (n == "options" and n not in fields and options)}
+    lines = pasted(Reading(shape, named))
+    if auto:
+        return _told_of_auto(columns, texts, shape, none, shown, set(needs) - fields.keys(), lacking, lines)
+    why = f"needs {', '.join(lacking)}" if lacking else "does not fit the values"
+    if shape == "mcq" and not lacking:
+        why = "finds no column whose values name the options"
+        if {"options", "answer"} <= wish.fields.keys() and wish.base == "auto":
+            right, wrong = wish.fields["answer"], wish.fields["options"]
+            lines += f"\n       or, where {right} is the right option and {wrong} holds the wrong ones alone:\n{lines}\n{APART}"
     return f"{shown}: shape {shape} {why}; its fields: {has}. Paste and mend:\n{lines}"
+
+
+def _broken(columns: dict[str, Column], none: str, shown: str) -> str:
+    """What to say of rows that are single options, lines in quotes as a whole, cells in the place of names; "" of others."""
+    if single := single_options(columns):
+        return f"{none}: {single}."
+    if len(columns) == 1 and _quoted_whole(*columns.values()):
+        return f"{shown}: each of its lines stands in quotes as a whole, so that it has one column; take the outer quotes off."
+    if any(len(str(c)) > LONG_NAME for c in columns):  # lines would make a cell the name of a field
+        return f"{none}. Give it a line of names, where its first line is a row."
+    return ""
+
+
+def _unanswered(columns: dict[str, Column], fields: dict[str, str], lacking: list[str], given: dict[str, str]) -> str:
+    """What to say of questions beside a key's letters alone, and of texts that nothing answers; "" of others."""
+    if (key := columns.get(fields.get("answer", ""))) and 0 < key.length <= 2:
+        why = f"{key.name} holds letters or numbers, as a key does, and no column holds the options; name them, or add them"
+        return f": {why}."
+    hint = ""
+    if len(given) < len(lacking):
+        hint = to_sort(columns) or within(columns)
+    elif "YOUR_FIELD" in given.values():
+        hint = to_sort(columns)
+    return f". {hint}" if hint else ""
+
+
+def _told_of_auto(
+    columns, texts: list[str], shape: str, none: str, shown: str, without: set, lacking: list[str], lines: str
+) -> str:
+    """What is said of a file whose shape nobody named, with the lines that come nearest to it."""
+    bare = " Give it a line of names, where its first line is a row." if any(str(c).endswith(".") for c in columns) else ""
+    if shape == "mcq" and lacking == ["answer"]:
+        bare += " They are questions with options, and no column holds the key; add one, or name it."
+    if shape != "mcq" and len(texts) == len(columns) == 1:
+        if share([texts[0], *map(str, columns[texts[0]].values)], MARKED_WORD.fullmatch) >= 0.9:
+            return f"{shown}: it holds a word with its mark on each line, as marked entities stand: no shape here takes them."
+        return f"{shown}: no shape fits its one field. Where it is text, paste:\n{pasted(Reading('text', {'text': texts[0]}))}"
+    if shape != "mcq" and without:
+        why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
+        if shape == "qa" and (said := [c for c in texts if of_a_model(c)]):
+            why = f"no column is called an answer but those of models ({', '.join(said[:3])}); if one is right, give --fields"
+        return f"{none}: {why}.{bare}"
+    if shape == "qa" and (rounds := [c.name for c in columns.values() if is_round(c)]):
+        bare += f" {rounds[0]} counts the exchanges of a conversation: a later one asks of those before, and means little alone."
+    return f"{none}.{bare} Paste and mend:\n{lines}"

@@ -93,7 +93,8 @@ def of_names(columns: dict[str, Column], texts: list[str]) -> str:
     if len(whole) < 2:
         return ""
     name, *said = sorted(whole, key=lambda c: c.length)
-    short = name.length <= 60 and name.distinct >= 0.95 * name.looked_at
+    asks = {"question", "instruction", "input", "prompt"} & {our for c in whole for our in meanings(c.name)}
+    short = name.length <= 60 and name.distinct >= 0.95 * name.looked_at and not asks
     if not short or any(c.length < max(40, 2 * name.length) for c in said):
         return ""
     said = [c.name for c in columns.values() if c in said][:MOST_WAYS]

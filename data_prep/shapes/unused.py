@@ -201,7 +201,12 @@ HAS = set("has have tem possui tiene".split())  # the first word of a flag that 
 def _is_a_rows_check(column: Column) -> bool:
     """Whether a flag that all rows have says no more than that somebody looked at them, or that they have what they hold."""
     words = words_of(column.name)
-    checks = CHECKED & set(words) or (len(words) > 1 and words[0] in HAS)
+    has = (
+        len(words) > 1
+        and words[0] in HAS
+        and {"answer", "question", "options", "explanation"} & set(meanings(" ".join(words[1:])))
+    )
+    checks = CHECKED & set(words) or has
     return column.kind == "bool" and all(v is True for v in column.values) and bool(checks)
 
 

@@ -50,6 +50,7 @@ PHRASES = (
         "esperada esperado ideal",
         "expected reference gold ideal esperada esperado",
     ),
+    _phrase("output", "output outputs saida salida", "expected gold ideal", "esperada ideal", "expected gold ideal esperada"),
     _phrase("answer", "gabarito clave", "", "final"),  # of an exam; a final or full answer may be a model's
     _phrase("answer", "chave", "", "resposta respostas correcao", "resposta respostas correcao"),
     _phrase("question", "consulta mensagem mensaje", "", "paciente usuario cliente", "paciente usuario cliente"),

@@ -51,8 +51,9 @@ def test_a_flag_that_all_rows_have_what_it_names_is_no_mark():
     assert "hasAnswer" in read(rows)[0].unused
     with pytest.raises(UserError, match="hasAnswer"):
         read([row | {"hasAnswer": i > 2} for i, row in enumerate(rows)])
-    with pytest.raises(UserError, match="answer_ok"):
-        read([{"question": asked(i), "answer": told(i), "answer_ok": True} for i in range(7)])
+    for name in ("answer_ok", "has_wrong_answer"):
+        with pytest.raises(UserError, match=name):
+            read([{"question": asked(i), "answer": told(i), name: True} for i in range(7)])
 
 
 def test_the_language_that_was_detected_sorts_no_texts():
@@ -383,3 +384,20 @@ def test_names_with_several_texts_of_each_may_ask_for_any():
     ]
     found = [(w.shape, *w.fields.values()) for w in ways(rows)]
     assert found == [("qa", "name", "desc"), ("qa", "name", "cause"), ("text", "desc"), ("text", "cause")]
+
+
+@pytest.mark.parametrize("name", ["expected_output", "saída esperada"])
+def test_an_expected_output_is_the_output_of_its_instruction(name):
+    rows = [{"instruction": "Answer the patient.", "input": asked(i), name: told(i)} for i in range(20)]
+    reading, made = read(rows)
+    assert reading.shape == "alpaca" and "Answer the patient." in str(made[3]) and made[3]["answer"] == told(3)
+    assert read([{"input": row["input"], name: row[name]} for row in rows])[0].shape == "qa"
+
+
+@pytest.mark.parametrize(
+    "said, side", [(("juiz", "gpt"), "human"), (("human", "gpt", "juiz"), "YOUR_SIDE"), (("juiz", "perito"), "YOUR_SIDE")]
+)
+def test_the_side_of_a_speaker_is_offered_where_one_alone_is_missing(said, side):
+    turns = [{"from": who, "value": f"We say {who}."} for who in said]
+    with pytest.raises(UserError, match=f"juiz: {side}"):
+        read([{"conversations": turns} for _ in range(5)])
