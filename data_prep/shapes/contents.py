@@ -81,6 +81,8 @@ def is_xml(text) -> bool:
     return bool(XML.match(str(text))) and not TAG.match(str(text).lstrip())
 
 
+QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a list as a program writes it
+
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("questions with their answers, each under a mark", holds_marked),
@@ -99,6 +101,7 @@ NO_PROSE = (
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
     ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
+    ("items of a list, each in quotes with a comma behind it", lambda text: _mostly(QUOTED, text)),
     ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
     ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
     ("questions, with little beside each", asks_often),

@@ -178,7 +178,8 @@ def is_case(column: Column) -> bool:
 def about_the_item(column: Column) -> bool:
     """Whether, beside a known key, a column grades the item by number: no key and no option."""
     last = last_word(column.name)
-    graded = last in ("score", "scores", "rating", "ratings", "quality") and column.distinct > 2
+    several = column.distinct > 2 or any(str(v) not in ("0", "1") for v in column.values)
+    graded = last in ("score", "scores", "rating", "ratings", "quality") and several
     asked = {"percent", "percentage", "pct"} & set(words_of(column.name))  # how many of those who were asked knew it
     return column.kind == "number" and bool(graded or asked)
 
@@ -194,6 +195,9 @@ CHECKED = set(  # words of a mark that all rows can have: somebody looked at the
 )
 
 
+KEY_THINGS = set(
+    "concept concepts point points term terms word words phrase phrases fact facts finding findings takeaways".split()
+)
 ORIGINS = set("source fonte origem fuente dataset journal publisher".split())
 HAS = set("has have tem possui tiene".split())  # the first word of a flag that what is named next is there
 
@@ -223,6 +227,8 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         return False
     words = words_of(column.name)
     if len(words) == 2 and words[0] in ORIGINS and words[1] in ("label", "rotulo"):  # how the source is called
+        return False
+    if words[:1] == ["key"] and words[1:] and set(words[1:]) <= KEY_THINGS:
         return False
     if with_options and words and words[0] in OPTION_PREFIXES and any("image" in ALIASES.get(w, ()) for w in words):
         return True  # an option that is a picture

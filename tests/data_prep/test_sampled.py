@@ -401,3 +401,21 @@ def test_the_side_of_a_speaker_is_offered_where_one_alone_is_missing(said, side)
     turns = [{"from": who, "value": f"We say {who}."} for who in said]
     with pytest.raises(UserError, match=f"juiz: {side}"):
         read([{"conversations": turns} for _ in range(5)])
+
+
+def test_items_of_a_list_in_quotes_are_no_prose():
+    lines = [f"'\"{told(i)}\"'," for i in range(30)]
+    with pytest.raises(UserError, match="items of a list"):
+        read([{"text": "\n".join(lines)}])
+    assert read([{"text": "\n".join(f'"{told(i)}", she said to {i}.' for i in range(30))}])[0].shape == "text"
+
+
+def test_key_concepts_and_how_sure_an_item_is_are_no_keys():
+    rows = [
+        {"question": asked(i), "options": {"A": "rest", "B": f"drug {i}"}, "correct_answer": "AB"[i % 2]}
+        | {"key_concepts": ["drug", ILLS[i % 3]], "confidence_score": 95}
+        for i in range(6)
+    ]
+    assert {"key_concepts", "confidence_score"} <= read(rows)[0].unused.keys()
+    with pytest.raises(UserError, match="key_2"):
+        read([row | {"key_2": "BA"[i % 2]} for i, row in enumerate(rows)])
