@@ -1,13 +1,16 @@
-"""Questions with their answers as blocks of two lines, an empty line between them: the first asks, the second tells."""
+"""Questions with their answers as two lines, the first of which asks and the second tells; empty lines may stand between."""
 
 import re
+from statistics import median
 
 from data_prep.tables.records import Bad
 from data_prep.values.turns import SPEAKER, looks_named
 
 FEWEST = 5  # blocks
+IN_TURN, TOLD = 10, 60  # questions that no empty lines set apart, and letters of an answer: shorter ones may be two people's talk
 BLOCK = re.compile(r"\S[^\n]*(?:\n[ \t]*\S[^\n]*)*")
 ASKING = re.compile(r"[?？؟]")
+ASKED = re.compile(r"[?？؟][\"'”’)]?$")
 LISTED = re.compile(r"[ \t]*(?:#|[-*•>|]|\(?(?:\d{1,3}|[A-Ea-e])[.):]|\[)")  # headings, items, options, cells
 MOSTLY, HARDLY = 0.9, 0.1
 
@@ -16,6 +19,8 @@ def line_pairs(text: str) -> list[tuple[int, dict | Bad]]:
     """(place, question and answer) where nearly all blocks are of two lines of prose, the first of which asks and the second
     does not; what else stands there is Bad. [] for any other text, and where names of speakers stand before the lines."""
     blocks = [(hit.start(), [line.strip() for line in hit.group().split("\n")]) for hit in BLOCK.finditer(text)]
+    if len(blocks) == 1:
+        blocks = _in_turn(text)
     pairs = [lines for _, lines in blocks if len(lines) == 2]
     if len(pairs) < FEWEST or len(pairs) < 0.95 * len(blocks):
         return []
@@ -26,6 +31,18 @@ def line_pairs(text: str) -> list[tuple[int, dict | Bad]]:
     if sum(bool(LISTED.match(line)) or _names_who(line) for line in lines) > HARDLY * len(lines):
         return []
     return [(at, _row(lines)) for at, lines in blocks]
+
+
+def _in_turn(text: str) -> list[tuple[int, list[str]]]:
+    """Lines without an empty one as blocks that each begin with a line that asks; [] where what is told is as short as talk."""
+    blocks: list[tuple[int, list[str]]] = []
+    for hit in re.finditer(r"[^\n]*\S[^\n]*", text):
+        line = hit.group().strip()
+        if not blocks or ASKED.search(line):
+            blocks.append((hit.start(), []))
+        blocks[-1][1].append(line)
+    told = [len(lines[1]) for _, lines in blocks if len(lines) == 2]
+    return blocks if len(told) >= IN_TURN and median(told) >= TOLD else []
 
 
 def _names_who(line: str) -> bool:

@@ -27,6 +27,7 @@ ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5})
 # What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 LETTERED = re.compile(r"list-style(?:-type)?\s*:[^;]*?\b(upper|lower)-(?:alpha|latin)", re.I)
+LONGEST_POWER = 40  # letters
 DROPPED = frozenset({"script", "style", "head", "title", "template"})
 
 
@@ -104,7 +105,11 @@ def _element(node, out: list[str], depth: int, number: int) -> None:
     elif tag == "img":
         out.append(node.get("alt") or "")
     elif tag == "sup":
-        out.append(_power(node.text_content(), "".join(out[-1:])))
+        if len(text := node.text_content()) <= LONGEST_POWER:
+            out.append(_power(text, "".join(out[-1:])))
+        else:  # one that was never closed
+            out.append("^" if re.match(r"\s*[-−–+]?\d", text) else "")
+            _walk(node, out, depth)
     elif tag == "li":
         out.append(f"\n{'  ' * max(0, depth - 1)}{_bullet(node, number)} ")
         _walk(node, out, depth)

@@ -19,6 +19,7 @@ from data_prep.shapes.nested import rows_of
 from data_prep.shapes.reading import Wish
 from data_prep.tables.json_records import records_of
 from data_prep.tables.records import Bad
+from data_prep.values.html_text import html_to_text
 from data_prep.words.language import language_of
 from data_prep.words.names import name_and_language
 
@@ -128,6 +129,23 @@ def test_blocks_of_a_line_that_asks_and_one_that_tells_are_questions_and_answers
 )
 def test_blocks_of_other_lines_are_no_pairs(block):
     assert line_pairs("\n\n".join(block.format(i, i) for i in range(30))) == []
+
+
+def test_lines_in_turn_are_questions_and_answers():
+    tells = "Drug {} is one that lowers the pressure of the blood by some mmHg."
+    lines = [line.format(i) for i in range(30) for line in ("What is drug {}?", tells)]
+    assert line_pairs("\n".join(lines))[2][1] == {"question": lines[4], "answer": lines[5]}
+    assert isinstance(line_pairs("\n".join([*lines, "Ask your doctor."]))[29][1], Bad)
+    talk = [line for i in range(12) for line in (f"Do you cough on day {i}?", "Yes, I do.")]  # may be two people's talk
+    prose = [f"{lines[i]} {lines[i + 1]} It is taken {i} times a day." for i in range(0, 24, 2)]
+    longer = [line for i in range(0, 24, 2) for line in (lines[i], lines[i + 1], "It is taken in the evening.")]
+    for other in (talk, lines[:8], prose, longer, ["A title", *lines[:20]]):
+        assert line_pairs("\n".join(other)) == []
+
+
+def test_a_power_that_is_never_closed_does_not_span_the_rest():
+    rest = "/L, and the patient was told to drink water for some days."
+    assert html_to_text(f"Below 10<sup>9<>{rest}") == f"Below 10^9<>{rest}" and html_to_text("10<sup>9</sup>/L") == "10^9/L"
 
 
 def test_a_case_that_asks_is_the_question_of_its_options():
