@@ -20,6 +20,7 @@ from data_prep.shapes.unused import (
     sorts,
     splits,
     stands_in_turns,
+    told_by_a_model,
 )
 from data_prep.words.names import plain
 
@@ -48,10 +49,12 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
     takers = [columns[c] for c in used if c in columns]
     with_options = rule.shape == "mcq"
     spread = set() if with_options or len(options := option_columns(columns) or numbered_texts(columns)) < 3 else set(options)
+    told_so = told_by_a_model(columns, reading)
     unused = [
         c.name
         for c in columns.values()
         if c.name not in used
+        and c.name not in told_so
         and c.name not in passed
         and (
             (c.name in spread and c.values)

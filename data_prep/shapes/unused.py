@@ -5,6 +5,7 @@ import html
 import re
 
 from data_prep.shapes.columns import LOOKED_AT, Column, objects_in, of_objects, share
+from data_prep.shapes.reading import Reading
 from data_prep.values.strict import Unreadable, from_literal, is_missing
 from data_prep.values.turns import messages_of
 from data_prep.words.names import (
@@ -14,11 +15,13 @@ from data_prep.words.names import (
     IDS,
     OPTION_PREFIXES,
     PROVENANCE,
+    RIGHT,
     ROUNDS,
     SOURCES,
     TONGUES,
     is_telling,
     last_word,
+    of_a_model,
     plain,
     words_of,
 )
@@ -237,3 +240,39 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         return not (with_options and about_the_item(column))
     letters = share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v))
     return with_options and letters >= 0.9 and column.distinct >= 2
+
+
+BY_A_MODEL = set(  # words that say so of whatever is called so, in a file with a known answer
+    "pred prediction predictions predicted llm llms gpt chatgpt gemini claude llama deepseek qwen mistral mixtral grok generated "
+    "judge".split()
+)
+PREDICTED = set("pred prediction predictions predicted".split())
+SAID = set("response output answer prediction completion reply resposta respuesta saida salida".split())
+
+
+def told_by_a_model(columns: dict[str, Column], reading: Reading) -> set[str]:
+    """Columns that hold what a model said or was marked with, where another is called the right answer or what was to be said:
+    an evaluation's record, whose rows ask and answer without them."""
+    answer = next((reading.fields[n] for n in ("answer", "output", "label") if n in reading.fields), "")
+    words = words_of(answer)
+    whose = any(of_a_model(w) for w in words if w != "output")
+    if answer not in columns or whose or (reading.shape == "qa" and columns[answer].length < 5):
+        return set()
+    right = bool({*RIGHT, "true"} & set(words)) or (reading.shape == "alpaca" and words == ["output"])
+    said = {c for c in columns if c != answer and _a_model_s(words_of(c), words, right)}
+    return said and said | {c for c in columns if any(_marks(columns[c], columns[s], columns[answer]) for s in said)}
+
+
+def _a_model_s(words: list[str], answer: list[str], right: bool) -> bool:
+    bare = [re.sub(r"\d+$", "", w) for w in words]
+    if not right:
+        return bool(PREDICTED & set(bare)) and [w for w in words if w not in PREDICTED] == answer
+    own = len(words) == 2 and words[0] in ("model", "modelo", "actual") and words[1] in SAID
+    return own or bool(BY_A_MODEL & set(bare))
+
+
+def _marks(column: Column, said: Column, answer: Column) -> bool:
+    """Whether a column says no more than whether what a model said is the answer."""
+    rows = list(zip(column.values, said.values, answer.values, strict=False))
+    whole = len(rows) >= 5 and len(column.values) == len(said.values) == len(answer.values)
+    return whole and all(str(v).casefold() in (("false", "0"), ("true", "1"))[str(a) == str(b)] for v, a, b in rows)

@@ -256,9 +256,9 @@ def test_the_answer_of_a_system_is_offered_before_those_of_its_sources():
         read(rows)
 
 
-def test_an_expected_output_is_the_answer_and_a_model_s_is_asked_about():
-    rows = [{"question": asked(i), "expected_output": told(i), "actual_output": told(i + 1)} for i in range(12)]
-    assert [w.fields["answer"] for w in ways(rows)] == ["expected_output"]
+def test_an_expected_output_is_the_answer_and_a_student_s_is_asked_about():
+    rows = [{"question": asked(i), "expected_output": told(i), "student_answer": told(i + 1)} for i in range(12)]
+    assert ways(rows)[0].fields["answer"] == "expected_output"
 
 
 def test_a_name_that_stands_once_in_the_one_dialogue_is_asked_for(tmp_path):
@@ -437,3 +437,38 @@ def test_key_concepts_and_how_sure_an_item_is_are_no_keys():
     assert {"key_concepts", "confidence_score"} <= read(rows)[0].unused.keys()
     with pytest.raises(UserError, match="key_2"):
         read([row | {"key_2": "BA"[i % 2]} for i, row in enumerate(rows)])
+
+
+def test_what_a_model_said_beside_the_right_answer_is_no_row_of_its_own():
+    options = {f"option_{x}": f"drug {x}" for x in "abc"}
+    rows = [{"question": asked(i)} | options | {"true_label": "ABC"[i % 3], "pred_label": "ABC"[i % 2]} for i in range(30)]
+    rows = [row | {"correct": row["true_label"] == row["pred_label"]} for row in rows]
+    reading, made = read(rows)
+    assert (reading.shape, reading.fields["answer"], made[4]["answer"]) == ("mcq", "true_label", "B")
+    assert {"pred_label", "correct"} <= set(reading.unused)
+    for right, of_model in [("gold_answer", "llm_answer"), ("expected_output", "actual_output"), ("answer", "predicted_answer")]:
+        reading, made = read([{"question": asked(i), of_model: told(i) + " So.", right: told(i)} for i in range(30)])
+        assert (reading.shape, made[4]["answer"]) == ("qa", told(4)) and of_model in reading.unused
+    rows = [{"instruction": asked(i), "output": told(i), "model_response": told(i) * 2} for i in range(30)]
+    assert read(rows)[1][4]["answer"] == told(4)
+
+
+@pytest.mark.parametrize(
+    "answer, other",
+    [
+        ("answer", "llm_answer"),  # either may be the better one
+        ("answer", "model_answer"),  # an examiner's, perhaps
+        ("gold_answer", "student_answer"),  # to be graded
+        ("gold_answer", "rating"),
+        ("predicted_answer", "llm_answer"),
+    ],
+)
+def test_which_of_two_answers_is_meant_is_asked_where_no_name_says(answer, other):
+    with pytest.raises(UserError):
+        read([{"question": asked(i), answer: told(i), other: told(i) + " So." if "an" in other else i % 5} for i in range(30)])
+
+
+def test_marks_that_say_more_than_whether_a_model_was_right_are_asked_about():
+    rows = [{"question": asked(i), "gold_answer": told(i), "llm_answer": told(i)[::-1], "correct": i % 2} for i in range(30)]
+    with pytest.raises(UserError, match="correct"):
+        read(rows)
