@@ -8,7 +8,7 @@ from data_prep.shapes.rules import STORED, STRONG_LABELS, Candidate, Rule
 from data_prep.shapes.score import further_questions, scored, take
 from data_prep.shapes.talks import answer_beside, by_values, unanswered
 from data_prep.shapes.unused import repeats, stands_within
-from data_prep.words.names import RIGHT, plain, words_of
+from data_prep.words.names import RIGHT, of_a_model, plain, words_of
 from data_prep.words.phrases import meanings
 
 
@@ -32,7 +32,7 @@ def candidate_of(rule: Rule, sample: list[dict], columns: dict[str, Column], wis
             called = [c for c in called if plain(c) != "key"]  # of options, or a row's own name
             called = [c for c in called if wish.shape != "auto" or not columns[c].sorts_by_truth]
         if rule.shape == "classification" and stored == "label" and not called:
-            called = [c for c in candidates("answer", free) if columns[c].sorts_by_truth]
+            called = [c for c in candidates("answer", free) if columns[c].sorts_by_truth and not _marks_another(c, fields, free)]
         if not called and (called := by_values(stored, free)):
             name = stored
         if not called or (rule.shape == "classification" and not _classes(fields, called[0], name, columns, wish)):
@@ -64,6 +64,14 @@ def candidate_of(rule: Rule, sample: list[dict], columns: dict[str, Column], wis
     if rule.shape == "qa" and (further := further_questions(fields, free, wish, columns, sample)):
         rivals.setdefault("question", further)
     return scored(rule, Reading(rule.shape, fields), None, columns, sample, passed, rivals)
+
+
+def _marks_another(name: str, fields: dict, free: dict[str, Column]) -> bool:
+    """Whether a column called a mark (`correct`) may be that of another text than the question: of what a model said of it."""
+    if "score" not in meanings(name):
+        return False
+    others = [c for c in free.values() if c.name not in (name, *fields.values()) and "explanation" not in meanings(c.name)]
+    return any(of_a_model(c.name) or (c.kind == "text" and c.length >= 15 and c.distinct > len(c.values) / 2) for c in others)
 
 
 def _is_fuller(column: Column, text: Column) -> bool:

@@ -84,6 +84,8 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
             f"It seems that {sums[0]} sums up {whole}. As its answer that is learnt for any text: ask for a summary with "
             f"--system. Paste:\n{pasted(Reading('qa', {'question': whole, 'answer': sums[0]}))}"
         )
+    if found := _of_an_evaluation(columns, texts):
+        return found
     if len(labels) > 1 and len(long) == 2:  # of pairs of texts it is told whether they fit, beside who wrote them
         labels = [c for c in labels if columns[c].sorts_by_truth or {str(v) for v in columns[c].values} == {"0", "1"}]
     answered = any("question" in meanings(c) for c in long) and any(ANSWER_WORDS & set(words_of(c)) for c in long)
@@ -94,6 +96,19 @@ def _likelier(columns: dict[str, Column], texts: list[str]) -> str:
     if context:
         return f"It seems that {context[0]} and {text} together are sorted by {labels[0]}. Paste and mend:\n{lines}"
     return f"No column answers {text}; it can be sorted by {labels[0]}. Paste and mend:\n{lines}"
+
+
+def _of_an_evaluation(columns: dict[str, Column], texts: list[str]) -> str:
+    """What to paste where one text is called right, beside what a model said of the question; "" of other files."""
+    right = [c for c in texts if {*RIGHT, "true"} & set(words_of(c)) and not of_a_model(c)]
+    asked = [c for c in texts if {"question", "prompt"} & set(meanings(c))]
+    told = [c for c in columns if of_a_model(c)]
+    if len(right) != 1 or len(asked) != 1 or not told:
+        return ""
+    lines = pasted(Reading("qa", {"question": asked[0], "answer": right[0]}))
+    return (
+        f"{right[0]} seems to be the right answer to {asked[0]}, beside what a model said ({told[0]}). Paste and mend:\n{lines}"
+    )
 
 
 def _sorts_few(column: Column) -> bool:

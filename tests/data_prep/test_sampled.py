@@ -472,3 +472,18 @@ def test_marks_that_say_more_than_whether_a_model_was_right_are_asked_about():
     rows = [{"question": asked(i), "gold_answer": told(i), "llm_answer": told(i)[::-1], "correct": i % 2} for i in range(30)]
     with pytest.raises(UserError, match="correct"):
         read(rows)
+
+
+def test_whether_a_model_was_right_is_no_class_of_the_question():
+    rows = [
+        {"prompt": f"A man of {40 + i} coughs. What is it?", "true_dx": f"{ILLS[i % 10]} of stage {i}", "pred_dx": "</answer>"}
+        | {"correct": i % 3 > 0}
+        for i in range(30)
+    ]
+    assert [w.fields for w in ways(rows)] == [{"question": "prompt", "answer": "true_dx"}]
+    with pytest.raises(UserError):
+        read([{k: v for k, v in row.items() if k != "pred_dx"} for row in rows])
+    rows = [{"statement": f"Drug {i} is given to adults.", "correct": i % 2 == 1} for i in range(30)]
+    assert read(rows)[0].shape == "classification"
+    rows = [{"question": f"Is drug {i} given to adults?", "correct": i % 2 == 1, "explanation": told(i)} for i in range(30)]
+    assert read(rows)[0].fields["label"] == "correct"
