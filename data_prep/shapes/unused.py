@@ -255,12 +255,22 @@ def told_by_a_model(columns: dict[str, Column], reading: Reading) -> set[str]:
     an evaluation's record, whose rows ask and answer without them."""
     answer = next((reading.fields[n] for n in ("answer", "output", "label") if n in reading.fields), "")
     words = words_of(answer)
+    if reading.shape == "mcq" and (not answer or RIGHT & set(words)):
+        examined = {c.name for c in columns.values() if c.name != answer and _was_marked(c)}
+    else:
+        examined = set()
     whose = any(of_a_model(w) for w in words if w != "output")
     if answer not in columns or whose or (reading.shape == "qa" and columns[answer].length < 5):
-        return set()
+        return examined
     right = bool({*RIGHT, "true"} & set(words)) or (reading.shape == "alpaca" and words == ["output"])
-    said = {c for c in columns if c != answer and _a_model_s(words_of(c), words, right)}
+    said = examined | {c for c in columns if c != answer and _a_model_s(words_of(c), words, right)}
     return said and said | {c for c in columns if any(_marks(columns[c], columns[s], columns[answer]) for s in said)}
+
+
+def _was_marked(column: Column) -> bool:
+    """Whether a column holds the letters that somebody, or a model, marked, beside options whose key is known."""
+    given = of_a_model(column.name) or words_of(column.name) == ["your", "answer"]
+    return given and share(column.values, lambda v: isinstance(v, str) and re.fullmatch(r"\s*\(?[A-Ja-j]\)?\s*", v)) >= 0.9
 
 
 def _a_model_s(words: list[str], answer: list[str], right: bool) -> bool:

@@ -487,3 +487,18 @@ def test_whether_a_model_was_right_is_no_class_of_the_question():
     assert read(rows)[0].shape == "classification"
     rows = [{"question": f"Is drug {i} given to adults?", "correct": i % 2 == 1, "explanation": told(i)} for i in range(30)]
     assert read(rows)[0].fields["label"] == "correct"
+
+
+def test_the_letter_that_somebody_marked_is_no_key_beside_the_known_one():
+    options = [[{"text": f"drug {n}{i}", "correct": n == i % 3} for n in range(3)] for i in range(30)]
+    rows = [{"question": asked(i), "options": options[i], "yourAnswer": "ABC"[i % 2]} for i in range(30)]
+    reading, made = read(rows)
+    assert (reading.shape, made[4]["answer"]) == ("mcq", "B") and "yourAnswer" in reading.unused
+    rows = [
+        {"question": asked(i), "options": list("xyz"), "answer": "ABC"[i % 3], "user_answer": "ABC"[i % 2]} for i in range(30)
+    ]
+    with pytest.raises(UserError, match="user_answer"):  # either may be the key
+        read(rows)
+    rows = [{k: v for k, v in row.items() if k != "answer"} | {"model_answer": told(1)} for row in rows]
+    with pytest.raises(UserError):
+        read(rows)
