@@ -257,7 +257,7 @@ MARKS_WRONG = set(  # words of a mark whose 1 says that something is wrong
     "inseguro nociva nocivo danosa danoso toxica toxico perigosa perigoso peligrosa peligroso invalid invalida invalido ruim mala malo pior peor".split()
 )
 OF_A_MODEL = set(  # or of whoever was examined: an answer given, which is no key
-    "pred prediction predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
+    "pred preds prediction predictions predicted model output generated llm gpt gpt4 student students candidate candidates answered user selected "
     "generation generations submitted aluno aluna estudante estudiante candidato participante usuario marcada marcado assinalada assinalado "
     "modelo ia ai bot chatbot chatgpt gemini claude llama deepseek qwen mistral mixtral grok".split()
 )

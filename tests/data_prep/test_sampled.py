@@ -502,3 +502,12 @@ def test_the_letter_that_somebody_marked_is_no_key_beside_the_known_one():
     rows = [{k: v for k, v in row.items() if k != "answer"} | {"model_answer": told(1)} for row in rows]
     with pytest.raises(UserError):
         read(rows)
+
+
+def test_right_answers_without_what_was_asked_are_told_so():
+    rows = [{"predictions": told(i) + " So.", "references": told(i)} for i in range(12)]
+    with pytest.raises(UserError, match="references"):
+        read(rows)
+    rows = [{"reference_answer": told(i), "generated_answer": told(i) + " So.", "token_f1": i / 12} for i in range(12)]
+    with pytest.raises(UserError, match="no column holds what was asked, of which reference_answer"):
+        read(rows)
