@@ -296,11 +296,8 @@ def _told_of_auto(
         why = "no two of them hold texts, as questions and answers are; leave it out, or give --shape and --fields"
         if shape == "qa" and (said := [c for c in texts if of_a_model(c)]):
             why = f"no column is called an answer but those of models ({', '.join(said[:3])}); if one is right, give --fields"
-            if told := [
-                c
-                for c in columns
-                if {*RIGHT, "references"} & set(words_of(c)) and fits("answer", columns[c]) and not of_a_model(c)
-            ]:
+            right = [c for c in columns if {*RIGHT, "references"} & set(words_of(c)) and not of_a_model(c)]
+            if "question" in lacking and (told := [c for c in right if fits("answer", columns[c])]):
                 why = f"no column holds what was asked, of which {told[0]} may be the answer; add one, or name it with --fields"
         return f"{none}: {why}.{bare}"
     if shape == "qa" and (rounds := [c.name for c in columns.values() if is_round(c)]):
