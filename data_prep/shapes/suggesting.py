@@ -12,7 +12,7 @@ from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Reading, Wish, to_paste, yaml_line
 from data_prep.shapes.rules import RULE_OF
 from data_prep.shapes.unanswered import REASONS, compared, in_turn, may_sort, of_names, to_sort, within
-from data_prep.shapes.unused import explains, is_round
+from data_prep.shapes.unused import explains, is_case, is_round
 from data_prep.words.names import IDS, RIGHT, is_telling, of_a_model, plain, without_language, words_of
 from data_prep.words.phrases import meanings
 
@@ -49,8 +49,10 @@ def _by_lot(lacking: list[str], free: list[Column]) -> dict[str, str]:
     free = [c for c in free if "prompt" not in words_of(c.name)] or free  # what a model was asked is no answer
     if "question" in lacking:  # and what it said asks nothing; what else there is does not answer what it was asked
         free = [] if told_by_models and "answer" in lacking else [c for c in free if not of_a_model(c.name)]
-    longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
     asking = [c for c in free if share(c.values, lambda v: str(v).rstrip().endswith("?")) >= 0.5]
+    if lacking == ["answer"] or (asking and lacking == ["question", "answer"]):  # a patient's case stands before what is asked
+        free = [c for c in free if not is_case(c) or c in asking]
+    longest = sorted(sorted(free, key=lambda c: -c.length)[: len(lacking)], key=free.index)
     if len(lacking) == 2 and len(free) > 2 and not asking:  # any two of them would be a guess
         return dict.fromkeys(lacking, "YOUR_FIELD")
     if "question" in lacking and asking and lacking[0] == "question":

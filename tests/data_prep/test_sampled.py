@@ -511,3 +511,18 @@ def test_right_answers_without_what_was_asked_are_told_so():
     rows = [{"reference_answer": told(i), "generated_answer": told(i) + " So.", "token_f1": i / 12} for i in range(12)]
     with pytest.raises(UserError, match="no column holds what was asked, of which reference_answer"):
         read(rows)
+
+
+def test_a_case_is_offered_as_no_answer():
+    rows = [
+        {
+            "specialty": "ab"[i % 2],
+            "vignette": told(i) * 3,
+            "patient_message": f"I feel unwell. {asked(i)}",
+            "gold": {"visit": i % 2},
+        }
+        for i in range(20)
+    ]
+    with pytest.raises(UserError) as question:
+        read(rows)
+    assert "answer: vignette" not in str(question.value)

@@ -217,8 +217,9 @@ def test_beside_a_key_an_item_s_score_goes_unused_and_quiz_feedback_explains():
     rows = exam(qualityScore=lambda i: 80 + i, feedback=lambda i: f"Porque {i}.")
     reading, made = read(rows)
     assert "qualityScore" in reading.unused and made[3]["explanation"] == "Porque 3."
-    with pytest.raises(UserError, match="model_letter"):
-        read(exam(model_letter=lambda i: "ABC"[i % 2]))
+    assert "model_letter" in read(exam(model_letter=lambda i: "ABC"[i % 2]))[0].unused  # the key is called so
+    with pytest.raises(UserError, match="second_letter"):
+        read(exam(second_letter=lambda i: "ABC"[i % 2]))
 
 
 def test_questions_and_answers_in_the_plural_a_title_and_choices_that_the_question_names():
