@@ -23,25 +23,23 @@ By hand: what evaluation harnesses bring are single patterns for one prompt of t
 
 import re
 
+from scoring.doubts import WOULD, supposed
 from scoring.option_text import broken_off, by_text, own_end, part, same
 from scoring.outputs import QUESTION, plain
 from scoring.phrases import (
     DENIED_AFTER,
     DENIED_BEFORE,
     JOINED,
-    SUPPOSED,
     UNTRUE,
-    WOULD,
-    agreed,
     denied,
     joined,
     named_by,
-    own_lines,
     phrases_in,
     quoted,
     sentence_before,
     words_before,
 )
+from scoring.weighing import agreed, chosen
 
 # "Resposta final: Falso".
 LABEL_CUE = re.compile(
@@ -64,13 +62,18 @@ ITEM = re.compile(
     r"(?P<yes>correct|correc?t[ao]|cert[ao]|right|true|verdadeir[ao]))\b",
     re.I,
 )
+# "| B | text | yes | reason |": a row of a table with a cell that is a verdict.
+CELL = re.compile(
+    r"(?mi)^[|\s(]*([A-J])\b[^|\n]*(?:\|[^|\n]*)*?\|\s*(?:(?P<yes>sim|yes|sí|true|correc?t[ao]?|verdadeir[ao])|"
+    r"não|no|false|incorrec?t[ao]?|fals[ao])\s*(?=\||$)"
+)
 # A letter at the beginning, set off or before a word: which of both, _by_opening looks at.
 OPENING = re.compile(
     r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+(?!\w)|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
     r"\s+(?=\S))"
 )
 # "A: 10%, B: 70%": how sure it is of each letter.
-SHARE = re.compile(r"(?<!\w)[\(\[]?([A-J])[\)\]]?\s*(?:[:=–—-]\s*|\()\s*(\d{1,3}(?:[.,]\d+)?)\s*%")
+SHARE = re.compile(r"(?<!\w)[\(\[]?([A-J])[\)\]]?\s*(?:[:=–—-]\s*|\(|(?<=\s))\s*(\d{1,3}(?:[.,]\d+)?)\s*%")
 LETTERS_ONLY = re.compile(r"[^\w\n]*(?:[A-J][^\w\n]+)+[A-J]?[^\w\n]*")
 # Options that answer whether: what opens with one has said it, whatever follows.
 WHETHER = re.compile(
@@ -143,8 +146,10 @@ def _by_list(text: str, options: dict[str, str]) -> str | None:
     if len(ticked) == 1 and ticked <= set(options):
         return ticked.pop()
     verdicts: dict[str, set[bool]] = {}
+    for cell in CELL.finditer(text):
+        verdicts.setdefault(cell[1].upper(), set()).add(cell["yes"] is not None)
     for hit in ITEM.finditer(text):
-        if hit[1].upper() in options and not quoted(text, hit, options):
+        if hit[1].upper() in options and not (quoted(text, hit, options) or WOULD.search(hit.group())):
             verdicts.setdefault(hit[1].upper(), set()).add(hit["yes"] is not None)
     right = [letter for letter, said in verdicts.items() if said == {True}]
     return right[0] if len(right) == 1 and len(verdicts) > 1 else None
@@ -237,7 +242,7 @@ def _by_itself(text: str, options: dict[str, str], phrases: list[list[re.Match]]
     """
     ends = [hit.span() for hit in SENTENCES.finditer(text)]
     first, last = (ends[0][0], len(text) if _cut_short(text) else ends[-1][1]) if ends else (len(text), 0)
-    sure, unsure, phrased = set(), set(), {hit.start(hit.lastindex) for hits in phrases for hit in hits}
+    sure, unsure, phrased = set(), set(), {hit.start(1) for hits in phrases for hit in hits}
     for hit in LONE.finditer(text):
         letter, amid = hit[2].upper(), first < hit.start() < last
         if letter not in options or letter in sure or (amid and letter in unsure):
@@ -257,7 +262,7 @@ def _stands_alone(text: str, hit: re.Match, option: str) -> bool | None:
     if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
         return None
     sentence = sentence_before(text, hit.start())
-    if (WOULD.search(sentence) and SUPPOSED.search(sentence)) or denied(after, option) or DENIED_BEFORE.search(before):
+    if supposed(sentence, sentence, after) or denied(after, option) or DENIED_BEFORE.search(before):
         return None
     if (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before) or FORMULA.match(after):
         return False
@@ -287,7 +292,7 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     if questions := [hit.start() for hit in QUESTION.finditer(text)]:
         if answer := extract(text[: questions[0]], options):
             return answer
-        if len(questions) > 1:
+        if len(questions) > 1 or _another_s(text[questions[0] :], options):
             return None
     found, answer = _by_form(text, options)
     if found:
@@ -301,12 +306,20 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     return _by_letter(text, options)
 
 
+def _another_s(text: str, options: dict[str, str]) -> bool:
+    """Whether a question that the model wrote has options of its own: what it answers is not what was asked."""
+    lines = [line for line in LINE.finditer(text) if line[1].upper() in options and same(line[2] or "")]
+    own = [line for line in lines if own_end(line[2], options[line[1].upper()])]
+    return len(lines) > 1 and not own and any(same(option) for option in options.values())
+
+
 def _by_letter(text: str, options: dict[str, str]) -> str | None:
     """Steps 3 to 8."""
     phrases = phrases_in(text)
     final, strong, weak = named_by(phrases, text, options)
-    if named := final or own_lines(strong, text, options) or strong:
-        return agreed(named, text)
+    named, answer = chosen(final, strong, text, options)
+    if named:
+        return answer
     shared, likeliest = _by_shares(text, options)
     if shared:
         return likeliest
@@ -316,7 +329,7 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
     if opening or (opens and not weak):
         return opening
     if weak:
-        return agreed(weak, text)
+        return agreed(weak, text, options)
     if one := _by_line(text, options):
         return one
     found, answer = _by_itself(text, options, phrases)

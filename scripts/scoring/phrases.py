@@ -1,9 +1,10 @@
 """Phrases that name an option by its letter, and the words around a letter that deny, suppose or compare it."""
 
 import re
-from typing import NamedTuple
 
+from scoring.doubts import TOLD_OF, supposed
 from scoring.option_text import DENIAL, broken_off, own_end, same
+from scoring.weighing import Named
 
 # A letter in brackets ("[ B ]") or quotes or without, but not the beginning of "d'água", "B-cell".
 LETTER = r"[\(\[\"'“‘<{]*(?:(?<=[\[(]) )?([A-Ja-j])(?!\w|['’]\w|-\w)[\)\]\"'”’>}]*"
@@ -16,6 +17,9 @@ FILLER = (
     r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser|"
     r"es|la|el|sería|opción|opcion|correcta|correcto)\b){0,40}"
 )
+# "We can rule out answer D", "look at answer C": a noun and a letter within a sentence name no more than "option D" does.
+MENTION = re.compile(rf"(?:answers?|resposta|respuesta)\s+{LETTER}", re.I)
+MENTIONED = re.compile(r"(?<!\bI)(?<!\bwould)(?<!\bwill)(?<!'d)(?<!'ll)(?<!\bmy)(?<!\bminha)(?<=\w)[^\w\n]+$", re.I)
 # The three kinds of phrases, the strongest first.
 FINAL = r"\b(?:final[ _]answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
 STRONG = (
@@ -32,44 +36,85 @@ STRONG = (
 )
 WEAK = r"(?:选项|\b(?:alternativa|opção|opcao|opción|opcion|option|choice|alternative|letra|letter|item)\b)"
 CUES = [re.compile(rf"(?:{kind}){FILLER}{LETTER}", re.I) for kind in (FINAL, STRONG, WEAK)]
+# How an option that is chosen is praised ("the most consistent"); "the most dangerous" chooses none.
+FITTING = (
+    r"(?:ade[cq]uad[ao]|apropriad[ao]|apropiad[ao]|indicad[ao]|prová?vel|probable|consistente|compatível|compatible|alinhad[ao]|"
+    r"coerente|coherente|plausível|plausible|recomendad[ao]|consistent|appropriate|likely|suitable|reasonable|accurate|recommended)"
+)
+# The letter is no article before another one ("a opção c", "a C").
+NO_ARTICLE = r"(?!\s+(?:(?:alternativa|opção|opcao|opción|letra|item|resposta|respuesta|option|choice|answer)|(?-i:[A-HJ]))\b)"
+IS = r"(?:is|seems(?: to be)?|appears to be|é|es|está|parece(?: ser)?)"
 # "B is the correct answer", "a alternativa C, de todas, está correta", but not "A correct answer is", "is correct in that".
 CALLED_RIGHT = re.compile(
-    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|a|la|the)\s+){LETTER}"
-    r"(?!\s+(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|option|choice|answer)\b)\s*(?:[^.\n]{0,60}?\s)??"
-    r"(?:(?:is|would be|é|está|esta|es|seria|sería)\s+(?:the |a |o |la |el )?(?:\w+ )?(?:correct|right|best|correc?ta|certa|"
-    r"answer|resposta|respuesta|alternativa)\b(?! (?:em|ao|in|that|que)\b)|(?:fits best|best fits)\b|"
-    r"(?:é|es)\s+(?:a|la)\s+(?:alternativa|opção|opción|resposta|respuesta)\s+que\s+(?:melhor|mais|mejor|más)\b)",
+    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|item|a|la|the)\s+){LETTER}"
+    rf"{NO_ARTICLE}\s*"
+    r"(?:(?:(?!\b(?-i:[A-HJ])\b)[^.\n]){0,60}?\s)??"
+    r"(?:(?:is|would be|é|está|esta|es|seria|sería)\s+(?:the |a |o |la |el )?(?!(?:uma?|una?|an|another|outra|otra) )(?:\w+ )?"
+    r"(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|alternativa)\b(?! (?:em|ao|in|that|que)\b)|"
+    r"(?:fits best|best fits)\b)",
     re.I,
 )
+# "a opção D, carcinoma, é a mais compatível", "item b é o recomendado", "a D é a que melhor explica". What stands between letter
+# and verb has to be the option's own text or an aside: in "C: as the father is the likely offender" the letter is not praised.
+CALLED_FITTING = re.compile(
+    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|item|a|o|la|the)\s+){LETTER}{NO_ARTICLE}"
+    rf"(?P<between>(?:(?!\b(?-i:[A-HJ])\b)[^\n;]){{0,120}}?)\s(?:(?:{IS}|seria|sería|would be)\s+(?:a|o|la|el|the)\s+"
+    rf"(?:(?:mais|más|most)\s+{FITTING}|(?:recomendad|indicad|adequad|adecuad|apropriad)[ao]|recommended|"
+    r"(?:(?:alternativa|opção|opción|resposta|respuesta|option|answer|one)\s+)?(?:que|that|which)\s+(?:melhor|mais|mejor|más|best))\b)",
+    re.I,
+)
+ASIDE = re.compile(r"\s*(?:\([^()\n]*\)|,[^,\n]*,|[—–-][^—–\n]*[—–-]|[\"“][^\"”\n]*[\"”])?\s*")
+# What sets a letter off at the end of "the best step for him is B": a mark, the end, a reason.
+SET_OFF = (
+    r"(?=[^\n\w]{0,3}(?:[).,:;\]\"'”’(]|$|\n|\s[-–—]\s|\s(?:pois|porque|because|since|as|já que|visto que|uma vez que|dado)\b))"
+)
+# "A melhor conduta a ser realizada é a opção B", "a resposta correta para esta questão é a B": no other letter in between.
+SUPERLATIVE = re.compile(
+    rf"\b(?:melhor|mejor|best|corret[ao]|correc?t[ao]?|cert[ao]|right|(?:mais|más|most)\s+{FITTING})\b"
+    r"(?:(?!\b(?-i:[A-HJ])\b)[^.;!?\n]){0,90}?\s(?:é|seria|is|would be|es|sería)\s+(?:(?:a|o|la|el|the)\s+)?"
+    rf"(?:(?:d[ao]|descrit[ao] n[ao])\s+)?(?:(?:letra|alternativa|opção|opción|option|choice|letter)\s+)?{LETTER}{SET_OFF}",
+    re.I,
+)
+# "Só a D explica ..."
+ONLY = re.compile(
+    r"\b(?:só|somente|apenas|only|sólo|solo)\s+(?:(?:a|la|the)\s+)?(?:(?:alternativa|opção|opción|option|letra)\s+)?((?-i:[A-J]))"
+    rf"(?=\s+(?:(?:é|está|es|is)\s+(?:(?:a|la|the)\s+)?(?:corr|cert|right|{FITTING})|fits\b|explain|explica|atende|corresponde|"
+    r"satisf|matches|contempla|remains|resta\b))",
+    re.I,
+)
+# "Resposta rápida: A."
+LABELLED = re.compile(
+    r"(?m)^\W*(?:answer|resposta|respuesta|gabarito|alternativa|opção|opción|escolha)\s+(?:[^\W\d_]{2,}\s+){0,2}?[^\W\d_]{2,}\s*"
+    rf"[:→➜=]\s*{LETTER}{SET_OFF}",
+    re.I,
+)
+RIGHT = (CALLED_RIGHT, CALLED_FITTING, SUPERLATIVE, ONLY, LABELLED)
+NOT = re.compile(r"\b(?:not|isn't|never|não|nao|nunca|nem|tampoco)\b", re.I)
 # "a hipótese é a B) asma", where the option's own text follows.
 COPULA = re.compile(
-    rf"\b(?:is|é|es|seria|sería|would be)\s*:?\s*(?:(?:a|o|la|el|the|option|opção|opción|letra)\s+)?{LETTER}(?=[).:])", re.I
+    r"\b(?:(?:is|é|es|seria|sería|would be)\s*:?|(?:was|foi|fue)\s*:)\s*"
+    rf"(?:(?:a|o|la|el|the|option|opção|opción|letra)\s+)?{LETTER}(?=[).:])",
+    re.I,
 )
 # The one letter at a sentence's end in Chinese ("诊断是D：霍乱"), or on a line of its own below "the best next step is:".
 ENDS = [
     re.compile(r"(?<!不)(?<!排除的)(?:是|为)\s*([A-J])(?:选项|项)?(?=\s*(?:[。.,，:;；<\n]|$))"),
     re.compile(r"\b(?:is|are|é|es|be|seria|sería)\s*:[^\S\n]*\n\s*[\(\[]?([A-J])[\)\].]?[^\S\n]*(?:\n|$)"),
 ]
-# "So maybe the answer is C, but I'm not sure": a thought on the way, where more follows.
-HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|talvez|quizás?|tal vez)\b", re.I)
-# "So, option C says that": told of, not chosen.
-TOLD_OF = re.compile(
-    r"\s+(?:is saying|says|said|states|mentions|talks|refers|describes|diz|afirma|fala|menciona|dice|habla)\b", re.I
-)
 # "Final answer: Warfarin", the option's text in the letter's place.
 TEXT_CUES = [
     re.compile(rf"{FINAL}\s*:", re.I),
-    re.compile(r"\b(?<!final[ _])(?:answer|resposta(?: (?:correta|certa))?|respuesta(?: correcta)?|gabarito)\s*:", re.I),
+    re.compile(
+        r"\b(?<!final[ _])(?:(?:answer|resposta(?: (?:correta|certa))?|respuesta(?: correcta)?|gabarito)\s*:|"
+        r"(?:correct answer|resposta (?:correta|certa)|respuesta correcta)\s+(?:is|é|es)(?=\s))",
+        re.I,
+    ),
 ]
 # After that text the line ends, the sentence, or the next heading begins ("EXPLANATION:").
-TEXT_ENDS = re.compile(r"[^\w\n]*(?:\n|$)|\s*[.;,]|\s+[A-Z_]{4,}:")
-# What may open a line of an answer's own ("So my answer: B") ...
-LEADING = re.compile(r"(?:[\W_]|\b(?:the|a|o|la|el|so|therefore|thus|hence|portanto|logo|assim|então|my|minha)\b)*", re.I)
+TEXT_ENDS = re.compile(r"[^\w\n]*(?:\n|$)|[\s\"”'’)]*[.;,]|\s+[A-Z_]{4,}:")
 VERDICT = re.compile(r"(?:corre|cert)\w+\W*\n", re.I)  # "... correta.", at whose line's end another option begins
 # "Neither A nor B is correct", "A is partially correct".
 NOT_WHOLLY = re.compile(r"\b(?:neither|nor|none|nem|nenhuma?|ni|ningun[oa]?|partially|partly|parcialmente|em parte)\b", re.I)
-# ... where "Therefore B" is no phrase of its own, but a step of an argument.
-THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim|por (?:lo )?tanto|así que)\b", re.I)
 # "B is not", "B, C and D are clearly wrong", "B. Não é"; but not "B. Not ...", an option's text, nor "is not the only option".
 DENIED_AFTER = re.compile(
     r"^[\)\]\"'”’]*(?:\.(?!\s*(?:not|não|nao|nunca|never|no|tampoco)\b))?(?:\s*(?:,|and|e|or|ou|nor|nem|y|o|ni)\s*[\(\[]?(?-i:[A-J])[\)\]]?){0,9}"
@@ -96,9 +141,6 @@ NEGATED_CUE = re.compile(
     r"\b(?:not|isn't|is not|cannot be|can't be|não é|nao é|não seria|no es|nunca|wrong|incorrec?ta|errada)\s+(?:\w+\s+){0,2}$",
     re.I,
 )
-# "If he were stable, the answer would be A": both must be there.
-SUPPOSED = re.compile(r"\b(?:if|were|had|se|si|caso|fosse|fuera|tivesse|tuviera|suppose|supondo)\b[^.;!?\n]*$", re.I)
-WOULD = re.compile(r"\b(?:would|could|might|seria|poderia|sería|podría)\b", re.I)
 # "... because option B delays it": in a reason an option is only mentioned.
 REASON = re.compile(
     r"\b(?:because|since|as|while|whereas|although|though|but|porque|pois|já que|uma vez que|enquanto|embora|visto que|mas)\b",
@@ -106,21 +148,14 @@ REASON = re.compile(
 )
 # "A and possibly option B".
 JOINED = re.compile(
-    r"^\s*(?:,|/|&|\+|\b(?:and|or|e|ou|y|o|ó|u)\b)\s*(?:,[\w ]{1,30},\s*)?"
+    r"^\s*(?:,|/|&|\+|\b(?:and|or|e|ou|y|o|ó|u|plus|followed by|seguid[ao] (?:de|por)|as well as|bem como|assim como)\b)\s*"
+    r"(?:,[\w ]{1,30},\s*)?"
     r"(?:maybe |perhaps |possibly |even |talvez |possivelmente |até )?"
     r"(?:option |alternativa |opción |letra |a |la |the )?[\(\[]*([A-J])(?![\w'’])"
 )
 # How far back is looked from a letter: for the words before it (seven in 120 characters: "no lugar da" and three more), and for
 # the beginning of its sentence. All the way took seconds a row where a model repeats one letter until its tokens end.
 WORDS, NEAR, SENTENCE = 7, 120, 500
-
-
-class Named(NamedTuple):
-    """A letter that a phrase names, where it stands, and where the phrase begins."""
-
-    letter: str
-    at: int
-    begins: int
 
 
 def words_before(text: str, at: int) -> str:
@@ -144,7 +179,10 @@ def denied(rest: str, option: str) -> bool:
 def _is_word(raw: str, rest: str, before: str) -> bool:
     """Whether a letter is the word "a", "e", "o", or the beginning of something else."""
     called = re.match(
-        r"\s+(?:é|está|es|is)\s+(?:a |o |la |the )?(?:mais |más |most )?(?:cor|cert|right|ade[cq]ua|apropria|indica)", rest, re.I
+        rf"(?:\s*\([^()\n]{{0,120}}\))?\s+{IS}\s+(?:a |o |la |the )?"
+        rf"(?:(?:mais |más |most )?(?:cor|cert|right|{FITTING})|(?:que|that|which) (?:melhor|mais|mejor|más|best))",
+        rest,
+        re.I,
     )
     if called and re.search(WEAK + r"\s+$", before, re.I):
         return False
@@ -158,12 +196,14 @@ def _is_word(raw: str, rest: str, before: str) -> bool:
     if raw == "I" and re.match(r"\s+[a-z]", rest):  # "Therefore, I cannot"
         return True
     # "A resposta é a": cut off before the answer came, the last word an article.
+    if raw in "ao" and re.match(r"\s*:?\s*\n?[^\w\n]*[A-Ja-j][).]", rest):  # "é a:", and the option below it
+        return True
     return raw in "aeo" and not rest.strip() and bool(re.search(r"\b(?:é|e|is|seria|será|foi|a|resta|restando)\s+$", before))
 
 
 def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
     """Whether a phrase names its letter: none that denies, supposes, compares or gives a reason."""
-    at, end = hit.span(hit.lastindex)
+    at, end = hit.span(1)
     raw, rest, before, ahead = (
         text[at:end],
         text[end:],
@@ -175,17 +215,30 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         return False
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
-    if TOLD_OF.match(rest):
+    if (
+        TOLD_OF.match(rest)
+        or VERDICT.match(hit.group())
+        or supposed(hit.group(), sentence, rest, text[: hit.start()][-SENTENCE:])
+    ):
         return False
-    if HEDGED.search(sentence) and re.search(r"[.!?]\s+\S[^.!?\n]*\S", rest):
-        return False
-    if VERDICT.match(hit.group()) or (WOULD.search(hit.group()) and SUPPOSED.search(sentence)):
-        return False
+    if hit.re is SUPERLATIVE and re.match(r"\.\s?[^\W\dA-Z_]", rest):  # "the likeliest agent is E. coli"
+        return own_end(rest, options[raw.upper()]) > 0
+    if hit.re is CALLED_FITTING:
+        own = own_end(rest, options[raw.upper()])
+        return bool(ASIDE.fullmatch(hit["between"])) or (not hit["between"][max(own, 1) - 1 :].strip(' .,"”)') and own > 0)
     if hit.re is CALLED_RIGHT:
-        return not (NOT_WHOLLY.search(sentence + hit.group()) or quoted(text, hit, options))
+        return not (NOT.search(text[end : hit.end()]) or NOT_WHOLLY.search(sentence + hit.group()) or quoted(text, hit, options))
     if hit.re is COPULA:
         return own_end(text[hit.end() :], options[raw.upper()]) > 0
+    if hit.re is CUES[-1] and _heads_list(hit, raw, rest):
+        return False
     return not (hit.re is CUES[-1] and REASON.search(sentence_before(text, hit.start(), r"[.!?;\n]")))
+
+
+def _heads_list(hit: re.Match, raw: str, rest: str) -> bool:
+    """Whether the letter begins a list on the line below its phrase ("Let us see each option:", then "A) ...", "B) ...")."""
+    items = re.findall(r"\n[^\w\n]*([A-Ja-j])[).:]", rest)
+    return "\n" in hit.group() and any(item.upper() == chr(ord(raw.upper()) + 1) for item in items)
 
 
 def quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
@@ -196,13 +249,15 @@ def quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
 
 def phrases_in(text: str) -> list[list[re.Match]]:
     """Where phrases of each kind stand, the strongest kind first, whether or not they name an answer."""
-    return [list(cue.finditer(text)) for cue in CUES]
+    final, strong, weak = (list(cue.finditer(text)) for cue in CUES)
+    only = [hit for hit in strong if MENTION.fullmatch(hit.group()) and MENTIONED.search(words_before(text, hit.start()))]
+    return [final, [hit for hit in strong if hit not in only], weak + only]
 
 
 def named_by(phrases: list[list[re.Match]], text: str, options: dict[str, str]) -> list[list[Named]]:
     """What phrases of each kind name, and what is said in the same way without one of them."""
     final, strong, weak = phrases
-    strong = [*strong, *(hit for cue in (CALLED_RIGHT, COPULA, *ENDS) for hit in cue.finditer(text))]
+    strong = [*strong, *(hit for cue in (*RIGHT, COPULA, *ENDS) for hit in cue.finditer(text))]
     found = [[one for hit in hits for one in _names(text, hit, options)] for hits in (final, strong, weak)]
     for kind, cue in zip(found, TEXT_CUES, strict=False):
         kind += [one for hit in cue.finditer(text) if (one := _text_after(text, hit, options))]
@@ -213,7 +268,7 @@ def _names(text: str, hit: re.Match, options: dict[str, str]) -> list[Named]:
     """The letter that a phrase names, and the one that is joined to it."""
     if not _stands(text, hit, options):
         return []
-    at, end = hit.span(hit.lastindex)
+    at, end = hit.span(1)
     letter, rest = text[at:end].upper(), text[end:]
     other = joined(rest, options, letter)
     both = [letter, other] if other and not DENIED_AFTER.match(rest) else [letter]
@@ -228,7 +283,8 @@ def _text_after(text: str, cue: re.Match, options: dict[str, str]) -> Named | No
 
 
 def joined(rest: str, options: dict[str, str], letter: str) -> str | None:
-    """The letter that stands beside `letter`: "B and C", or "B. its text, D. its text"."""
+    """The letter that stands beside `letter`: "B and C", or "B. its text, D. its text", on one line or on two."""
+    rest = re.sub(rf"^[)\].:\s–—-]+{letter}(?=[).:]\s)", "", rest)  # "(B) - B. its text"
     more = JOINED.match(rest.lstrip(")]\"'”’. "))
     if not more and (
         more := re.match(r"\W*?(?:,|/|&|\b(?:and|or|e|ou|y|o)\b)\s*[(\[]?([A-Ja-j])(?=[)\],./;]|\s*?(?:\n|$))", rest)
@@ -237,30 +293,15 @@ def joined(rest: str, options: dict[str, str], letter: str) -> str | None:
     if not more and (own := own_end(rest, options[letter])):
         more = JOINED.match(rest[own:])
         more = more if more and re.match(r"[).\]:]", rest[own + more.end() :]) else None
-        more = more or re.match(r"[.;]?[^\n\S]*\n[^\n\S]*[(\[]?([A-J])[).\]:](.*)", rest[own:])
+        more = more or re.match(r"[.;]?[^\n\S]*\n[^\n\S]*[(\[]?([A-J])[).\]:](.*)", rest[own:]) or _next_item(rest[own:], options)
         if more and more.lastindex == 2:  # on the next line, and no word on why it is wrong
             option = options.get(more[1], "")
             more = None if UNTRUE.search(more[2]) or not (own_end(more[2], option) or broken_off(more[2], option)) else more
     return more.group(1) if more and more.group(1) in options and more.group(1) != letter else None
 
 
-def own_lines(named: list[Named], text: str, options: dict[str, str]) -> list[Named]:
-    """Those that make up a line, with the option's text at most: "Resposta: B". They outweigh what sentences say before them."""
-    heads, lines = [], []
-    for one in named:
-        start, end = text.rfind("\n", 0, one.begins) + 1, text.find("\n", one.at)
-        rest = text[one.at + 1 : end if end > 0 else len(text)]
-        if LEADING.fullmatch(text[start : one.begins]) and not THEREFORE.match(text[one.begins :]):
-            heads.append(one)
-            if re.fullmatch(r"[\W_]*", rest[own_end(rest, options[one.letter]) :]):
-                lines.append(one)
-    return heads + [one for one in named if one.at > lines[-1].at] if lines else []
-
-
-def agreed(named: list[Named], text: str) -> str | None:
-    """The one letter that phrases of a kind name; of several the one that stands alone on the first line."""
-    letters = {one.letter for one in named}
-    if len(letters) == 1:
-        return letters.pop()
-    alone = re.match(r"[\(\[\"'“‘]*([A-Ja-j])[\)\]\"'”’.:]*\s*(?:\n|$)", text)
-    return alone[1].upper() if alone and alone[1].upper() in letters else None
+def _next_item(rest: str, options: dict[str, str]) -> re.Match | None:
+    """The next of the options on the same line, if no more than its own text follows it: "A. its text. B. its text. C. ..."."""
+    more = re.match(r"[.;,]?[^\n\S]+[(\[]?([A-J])[).\]:]+(?:[\s–—-]*\1[).:])?", rest)
+    own = own_end(rest[more.end() :], options.get(more[1], "")) if more else 0
+    return more if own and re.match(r"[.;,]?\s*(?:$|[(\[]*[A-J][).\]:])", rest[more.end() + own :]) else None
