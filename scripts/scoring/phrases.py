@@ -230,15 +230,22 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         return not (NOT.search(text[end : hit.end()]) or NOT_WHOLLY.search(sentence + hit.group()) or quoted(text, hit, options))
     if hit.re is COPULA:
         return own_end(text[hit.end() :], options[raw.upper()]) > 0
-    if hit.re is CUES[-1] and _heads_list(hit, raw, rest):
+    if _heads_list(hit, rest):
         return False
     return not (hit.re is CUES[-1] and REASON.search(sentence_before(text, hit.start(), r"[.!?;\n]")))
 
 
-def _heads_list(hit: re.Match, raw: str, rest: str) -> bool:
-    """Whether the letter begins a list on the line below its phrase ("Let us see each option:", then "A) ...", "B) ...")."""
-    items = re.findall(r"\n[^\w\n]*([A-Ja-j])[).:]", rest)
-    return "\n" in hit.group() and any(item.upper() == chr(ord(raw.upper()) + 1) for item in items)
+def _heads_list(hit: re.Match, rest: str) -> bool:
+    """Whether the letter begins a list on the lines below its phrase: "Let us see each option:", "A) ...", "B) ...".
+
+    As an answer may have such a list below it, a stronger phrase heads one only where each item has its noun ("Conclusion:",
+    "- Option A: no", "- Option B: fits").
+    """
+    noun = re.search(r"\n[^\w\n]*(option|alternativa|opção|opción|letra)\s[^\n]*$", hit.group(), re.I)
+    if "\n" not in hit.group() or not (noun or hit.re is CUES[-1]):
+        return False
+    items = re.findall(rf"(?i)\n[^\w\n]*{noun[1] if noun else ''}[\s(]*([A-J])[).:(\s]", rest)
+    return any(item.upper() == chr(ord(hit[1].upper()) + 1) for item in items)
 
 
 def quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
