@@ -34,6 +34,7 @@ from scoring.phrases import (
     denied,
     joined,
     named_by,
+    named_texts,
     phrases_in,
     quoted,
     sentence_before,
@@ -203,7 +204,8 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     )
     if denied(rest, options[letter]) or not (set_off or its_text) or part(start[1], rest, options[letter]):
         return False, None  # "A is wrong. So C.": what follows may still name one
-    return True, None if _lists(text, letter, its_text, options) else letter
+    alone = re.match(r"\W*\n", rest) and not LINE.match(rest.lstrip(")]\"'”’.:- \n"))  # "D", and an explanation below it
+    return True, None if not alone and _lists(text, letter, its_text, options) else letter
 
 
 def _lists(text: str, letter: str, its_text: bool, options: dict[str, str]) -> bool:
@@ -328,11 +330,14 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
         return one if opening in (None, one) else None
     if opening or (opens and not weak):
         return opening
+    found, answer = _by_itself(text, options, phrases)
+    if texts := {one.letter for one in named_texts(text, options)}:
+        letters = {one.letter for one in weak} or ({answer} - {None}) or texts
+        return texts.pop() if len(texts) == 1 and texts <= letters else None
     if weak:
         return agreed(weak, text, options)
     if one := _by_line(text, options):
         return one
-    found, answer = _by_itself(text, options, phrases)
     return answer if found else _concluded(text, options) or _whether(text, options)
 
 
