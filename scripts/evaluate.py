@@ -313,7 +313,7 @@ def score(args: Args, asked: Asked) -> None:
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
     measured = summary.summary(records, asked.task, protocol) | judged
-    beside = {"baselines": scored_beside, "contamination": met, "seconds_a_row": seconds}
+    beside = {"baselines": scored_beside, "contamination": met and met.as_json(), "seconds_a_row": seconds}
     of = how_asked(args, asked, engine) | {"model_sha256": settings["model_sha256"]}  # as it was when it began to answer
     end(args, run, records, {**measured, **beside, **of})
 

@@ -2,6 +2,7 @@
 
 from reporting.blocks import Details, Heading, Part, Text
 from reporting.language import Language
+from scoring import contamination
 from scoring.comparing import Result
 
 
@@ -23,30 +24,30 @@ def protocol_blocks(result: Result, say: Language) -> list:
     shown = next((row["prompt"] for row in result.evaluations[0].rows[0].values() if row.get("prompt")), None)
     if shown:
         found.append(Details(say("One prompt, whole"), [Part(result.evaluations[0].name, shown)], whole=True))
-    contamination = say("Whether a model met these rows in its pre-training was not measured.")
-    return [*found, Text(contamination, "soft"), *signs_of_contamination(result, say)]
+    unknown = say("Whether a model met these rows in its pre-training was not measured.")
+    return [*found, Text(unknown, "soft"), *signs_of_contamination(result, say)]
 
 
 def signs_of_contamination(result: Result, say: Language) -> list:
     """What was looked for and seen in each model (scoring/contamination.py): a sign is warned of, none proves nothing."""
     found = []
     for e in result.evaluations:
-        looked = e.first.get("contamination") or {}
-        if order := looked.get("order"):
+        looked = contamination.read(e.first.get("contamination"))
+        if order := looked.order:
             text = (
                 "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "
                 "{n} of {of} questions ({share}; {chance} by chance, exact binomial test {p})."
             )
-            sign = order["p_value"] < result.settings.alpha
-            counts = {"n": order["own_first"], "of": order["n"], "share": say.percent(order["share"])}
-            chance = {"chance": say.percent(order["chance"]), "p": say.p(order["p_value"])}
+            sign = order.p_value < result.settings.alpha
+            counts = {"n": order.own_first, "of": order.n, "share": say.percent(order.share)}
+            chance = {"chance": say.percent(order.chance), "p": say.p(order.p_value)}
             said = [say(text, model=e.name, **counts, **chance)]
             said += [say("It met them, or they stand in an order of their own.")] if sign else []
             found.append(Text(" ".join(said), "warn" if sign else "soft"))
-        if written := looked.get("continuation"):
+        if written := looked.continuation:
             text = "{model}, given the first half of a question, writes the next {words} words exactly in {n} of {of}."
-            counts = {"words": written["words"], "n": written["exact"], "of": written["n"]}
-            found.append(Text(say(text, model=e.name, **counts), "warn" if written["exact"] else "soft"))
+            counts = {"words": written.words, "n": written.exact, "of": written.n}
+            found.append(Text(say(text, model=e.name, **counts), "warn" if written.exact else "soft"))
     if found:
         found.append(Text(say("These are signs that were looked for; a model without them may have met the rows too."), "soft"))
     return found

@@ -2,15 +2,16 @@
 
 `extract` in this order, the first that finds something deciding:
   1 reasoning goes: think, reasoning and thought tags, [THINK], gpt-oss's analysis channel; unfinished, it is no answer. So
-    does what the model wrote after its turn's end, or from the next question on
+    does what the model wrote after its turn's end, or from the next question on, and an answer to a question of its own
   2 a form made to hold the answer: <answer>B</answer>, \boxed{B}, {"answer": "B"}; then a text that is one option's
   3 phrases that name an answer, the strongest kind that is there: "final answer"; "the correct option is C", "resposta: B",
-    "restando a D", of which a line to itself outweighs the sentences before it; then, after 4 and 5, "option B", "letra C".
-    Phrases of one kind that name different letters are no answer, unless one of them is the letter that stands alone on
-    the first line. A phrase that denies ("B is incorrect"), supposes ("if stable, the answer would be A"), compares
-    ("instead of B") or gives a reason ("because option B delays it") names none; an option's own words ("B. False") do
-    none of these
-  4 the one option that a list calls correct ("a) errada ... c) correta ...")
+    "restando a D", "a opção C é a mais indicada", of which a line to itself outweighs the sentences before it; then, after 4
+    and 5, "the likeliest cause is (an option's text)", and "option B", "letra C". Phrases of one kind that name different
+    letters are no answer, unless one of them is the letter that stands alone on the first line, or all others than that
+    letter are called right (the exception was asked for). A phrase that denies ("B is incorrect"), supposes ("if stable, the
+    answer would be A"), compares ("instead of B"), gives a reason ("because option B delays it") or is taken back ("wait,
+    ...") names none; an option's own words ("B. False") do none of these
+  4 the one option that a list or a table calls correct ("a) errada ... c) correta ...")
   5 a letter that opens the text, set off by ")", ".", ":", "-" or a line's end; a list of several options is no answer
   6 the one line that is an option's letter and text, after a colon
   7 one single letter that stands by itself; "vitamin C", "B cells" and the words "A" and "E" are not letters
@@ -23,7 +24,8 @@ By hand: what evaluation harnesses bring are single patterns for one prompt of t
 
 import re
 
-from scoring.doubts import WOULD, supposed
+from scoring.doubts import WOULD, WOULD_IF, supposed
+from scoring.forms import ANSWER_MARK, by_form
 from scoring.option_text import broken_off, by_text, own_end, part, same
 from scoring.outputs import QUESTION, plain
 from scoring.phrases import (
@@ -45,15 +47,6 @@ from scoring.weighing import agreed, chosen
 # "Resposta final: Falso".
 LABEL_CUE = re.compile(
     r"\b(?:answer|label|class|category|resposta|rótulo|classe|categoria)\b(?: final)?\s*(?::|is\b|é\b)(.*)", re.I
-)
-# Forms that prompts ask for, a tag that is never closed among them.
-ANSWER_TAG = re.compile(r"<(answer|resposta|final_answer|final)>(.*?)(?:</\1>|$)", re.S | re.I)
-ANSWER_MARK = re.compile(r"</?(?:answer|resposta|final_answer|final)>", re.I)
-BOXED = re.compile(r"\\boxed\{\s*((?:[^{}]|\{[^{}]*\})*)\}")
-JSON_KEYS = re.compile(
-    r"[\"'](?:final_answer|correct_answer|correct_option|answer|answer_choice|choice|option|letter|resposta|resposta_final|respuesta|alternativa|letra|gabarito|prediction)"
-    r"[\"']\s*:\s*[\"']?([^\"',}\n]{1,200})",
-    re.I,
 )
 # "a) ... errada", "(B) | ... correct": an item of a list with its verdict.
 ITEM = re.compile(
@@ -101,40 +94,6 @@ STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^°])\s*$")  # "III: D" matches tw
 FORMULA = re.compile(r"\s*[=^_+*/]")
 
 
-def _inner(text: str, options: dict[str, str]) -> str | None:
-    """The option that the content of an answer tag, a box or a JSON value is."""
-    text = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1", text).strip()
-    if exact := by_text(text, options, True):
-        return exact
-    letters = [key for key in options if len(key) == 1]
-    hit = re.match(r"^\W*(?:(?:option|alternativa|letra|opção|answer|resposta)\W+)?([A-Ja-j])(?:[\)\].:,\s-]|\W*$)", text, re.I)
-    if hit and hit[1].upper() in letters and not JOINED.match(text[hit.end(1) :].lstrip(")]. ")):
-        return hit[1].upper()
-    return None if letters else by_text(text, options, False)
-
-
-def _last_boxes(text: str) -> list[str]:
-    """What the last box holds, and those that stand side by side with it: "\\boxed{B} or \\boxed{C}"."""
-    boxes = list(BOXED.finditer(text))
-    first = len(boxes) - 1
-    while first > 0 and re.fullmatch(
-        r"(?:[\W_]|\b(?:and|or|e|ou|y|o)\b){0,9}", text[boxes[first - 1].end() : boxes[first].start()]
-    ):
-        first -= 1
-    return [box[1] for box in boxes[max(first, 0) :]]
-
-
-def _by_form(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
-    """Whether a form made for the answer is there (tag, box, JSON), and the option that its last kind names."""
-    boxes, tags = _last_boxes(text), [m[2] for m in ANSWER_TAG.finditer(text) if m[2].strip()]
-    values = [m[1] for m in JSON_KEYS.finditer(text)]
-    for found in (tags[-1:], boxes, values):
-        named = {_inner(one, options) for one in found} - {None}
-        if named:
-            return True, named.pop() if len(named) == 1 else None
-    return False, None
-
-
 def _by_cue(text: str, options: dict[str, str]) -> str | None:
     """The one label that phrases of answering name ("Resposta: Falso"), whatever else the text mentions."""
     named = {by_text(hit.group(1), options, False) for hit in LABEL_CUE.finditer(text)} - {None}
@@ -158,8 +117,9 @@ def _by_list(text: str, options: dict[str, str]) -> str | None:
 
 def _by_shares(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     """Whether several letters have a percentage each, which is no option's own text, and the letter with the largest."""
-    shares = {hit[1]: float(hit[2].replace(",", ".")) for hit in SHARE.finditer(text) if hit[1] in options}
-    if len(shares) < 2 or any(re.search(r"\d\s*%", options[letter]) for letter in shares):
+    hits = [hit for hit in SHARE.finditer(text) if hit[1] in options]
+    shares = {hit[1]: float(hit[2].replace(",", ".")) for hit in hits}
+    if len(shares) < 2 or any(re.search(rf"(?<![\d.,]){re.escape(hit[2])}\s*%", options[hit[1]]) for hit in hits):
         return False, None
     best = [letter for letter, value in shares.items() if value == max(shares.values())]
     return True, best[0] if len(best) == 1 else None
@@ -202,7 +162,12 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*\([^()\n]*\)\s*(?:\n|$)|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(
         r"[.-]\w", rest
     )
-    if denied(rest, options[letter]) or not (set_off or its_text) or part(start[1], rest, options[letter]):
+    if (
+        denied(rest, options[letter])
+        or WOULD_IF.match(rest[own:].lstrip(" :–—-"))
+        or not (set_off or its_text)
+        or part(start[1], rest, options[letter])
+    ):
         return False, None  # "A is wrong. So C.": what follows may still name one
     alone = re.match(r"\W*\n", rest) and not LINE.match(rest.lstrip(")]\"'”’.:- \n"))  # "D", and an explanation below it
     return True, None if not alone and _lists(text, letter, its_text, options) else letter
@@ -296,7 +261,7 @@ def extract(output: str, options: dict[str, str]) -> str | None:
             return answer
         if len(questions) > 1 or _another_s(text[questions[0] :], options):
             return None
-    found, answer = _by_form(text, options)
+    found, answer = by_form(text, options)
     if found:
         return answer
     text = ANSWER_MARK.sub(" ", text).strip()

@@ -11,6 +11,7 @@ A model that shows neither may have met the rows all the same.
 """
 
 import re
+from dataclasses import asdict, dataclass
 
 from common.hashes import by_hash
 from scoring import predict, statistics
@@ -20,13 +21,54 @@ ORDERED = re.compile(r"\b(?:above|below|both|acima|abaixo|anteriores|ambas|ambos
 NUMBER = re.compile(r"^\W*\d")
 
 
-def look(engine, rows: list[dict], count: int, batch_tokens: int) -> dict | None:
-    """metrics.json's `contamination` of `count` rows, drawn by the hash of their ids; None for an engine that is a URL."""
+@dataclass(frozen=True)
+class Order:
+    """In how many of `n` questions the file's own order of the options was the likeliest of its rotations."""
+
+    n: int
+    own_first: int
+    share: float
+    ci95: list[float]
+    chance: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """In how many of `n` questions the second half's first `words` words were written exactly."""
+
+    n: int
+    exact: int
+    share: float
+    ci95: list[float]
+    words: int
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What was looked for; None where no row allowed it."""
+
+    order: Order | None
+    continuation: Continuation | None
+
+    def as_json(self) -> dict:
+        """metrics.json's `contamination`."""
+        return asdict(self)
+
+
+def read(found: dict | None) -> Signs:
+    """metrics.json's `contamination` read back; no sign where it holds none."""
+    order, continuation = (found or {}).get("order"), (found or {}).get("continuation")
+    return Signs(Order(**order) if order else None, Continuation(**continuation) if continuation else None)
+
+
+def look(engine, rows: list[dict], count: int, batch_tokens: int) -> Signs | None:
+    """The signs in `count` rows, drawn by the hash of their ids; None for an engine that is a URL."""
     if not hasattr(engine, "first_token"):
         print("note: signs of contamination are not looked for: a URL takes no plain text and gives no likelihoods of texts")
         return None
     drawn = by_hash(rows, lambda row: str(row["id"]))[:count]
-    return {"order": order(engine, drawn, batch_tokens), "continuation": continuation(engine, drawn, batch_tokens)}
+    return Signs(order(engine, drawn, batch_tokens), continuation(engine, drawn, batch_tokens))
 
 
 def stem(row: dict) -> str:
@@ -52,7 +94,7 @@ def rotations(options: dict[str, str]) -> list[str]:
     return ["".join(f"\n{letter}. {text}" for letter, text in zip(letters, one, strict=True)) for one in turned]
 
 
-def order(engine, rows: list[dict], batch_tokens: int) -> dict | None:
+def order(engine, rows: list[dict], batch_tokens: int) -> Order | None:
     """How often the file's own order of the options is the likeliest; None where no row has options to turn."""
     asked = [row for row in rows if row.get("options") and is_free(row["options"])]
     requests = [(plain(engine, stem(row)), [engine.option(text) for text in rotations(row["options"])]) for row in asked]
@@ -66,11 +108,11 @@ def order(engine, rows: list[dict], batch_tokens: int) -> dict | None:
     for batch in predict.make_batches(lengths, batch_tokens):
         found = engine.log_likelihoods([requests[kept[j]] for j in batch])
         first += sum(scores[0] > max(scores[1:]) for scores in found)
-    chance = sum(1 / len(requests[i][1]) for i in kept) / len(kept)
-    return shares("own_first", first, len(kept)) | {"chance": round(chance, 6), "p_value": greater(first, len(kept), chance)}
+    n, chance = len(kept), sum(1 / len(requests[i][1]) for i in kept) / len(kept)
+    return Order(n, first, round(first / n, 6), statistics.wilson(first, n), round(chance, 6), greater(first, n, chance))
 
 
-def continuation(engine, rows: list[dict], batch_tokens: int) -> dict | None:
+def continuation(engine, rows: list[dict], batch_tokens: int) -> Continuation | None:
     """How often the second half of a question is written word for word; None where all questions are too short."""
     halves = [(" ".join(words[: len(words) // 2]), words[len(words) // 2 :][:WORDS]) for words in (stem(r).split() for r in rows)]
     asked = [(plain(engine, half), rest) for half, rest in halves if len(rest) == WORDS]
@@ -84,16 +126,13 @@ def continuation(engine, rows: list[dict], batch_tokens: int) -> dict | None:
     for batch in predict.make_batches(lengths, batch_tokens):
         written = engine.generate([asked[i][0] for i in batch], room)
         exact += sum(text.split()[:WORDS] == asked[i][1] for i, (text, _) in zip(batch, written, strict=True))
-    return shares("exact", exact, len(asked)) | {"words": WORDS}
+    n = len(asked)
+    return Continuation(n, exact, round(exact / n, 6), statistics.wilson(exact, n), WORDS)
 
 
 def longest(engine) -> float:
     """Tokens that this engine takes in one sequence."""
     return getattr(engine, "longest", engine.window)
-
-
-def shares(name: str, count: int, n: int) -> dict:
-    return {"n": n, name: count, "share": round(count / n, 6), "ci95": statistics.wilson(count, n)}
 
 
 def greater(count: int, n: int, chance: float) -> float:

@@ -96,13 +96,15 @@ NOT = re.compile(r"\b(?:not|isn't|never|não|nao|nunca|nem|tampoco)\b", re.I)
 # "a hipótese é a B) asma", where the option's own text follows.
 COPULA = re.compile(
     r"\b(?:(?:is|é|es|seria|sería|would be)\s*:?|(?:was|foi|fue)\s*:)\s*"
-    rf"(?:(?:a|o|la|el|the|option|opção|opción|letra)\s+)?{LETTER}(?=[).:])",
+    rf"(?:(?:a|o|la|el|the|option|opção|opción|letra)(?:\s+|\s*:\s*))?(?:>\s*)?{LETTER}(?=[).:])",
     re.I,
 )
 # The one letter at a sentence's end in Chinese ("诊断是D：霍乱"), or on a line of its own below "the best next step is:".
 ENDS = [
     re.compile(r"(?<!不)(?<!排除的)(?:是|为)\s*([A-J])(?:选项|项)?(?=\s*(?:[。.,，:;；<\n]|$))"),
-    re.compile(r"\b(?:is|are|é|es|be|seria|sería)\s*:[^\S\n]*\n\s*[\(\[]?([A-J])[\)\].]?[^\S\n]*(?:\n|$)"),
+    re.compile(
+        r"\b(?:is|are|é|es|be|seria|sería)(?:\s+(?:a|o|la|el))?\s*:[^\S\n]*\n[\s>]*[\(\[]?([A-J])[\)\].]?[^\S\n]*(?:\n|$)"
+    ),
 ]
 # "Final answer: Warfarin", the option's text in the letter's place.
 TEXT_CUES = [

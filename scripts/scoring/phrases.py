@@ -38,7 +38,11 @@ DENIED_AFTER = re.compile(
     re.I,
 )
 # The verdict after the option's own text: "B. Heparin: wrong".
-CALLED_WRONG = re.compile(r"[^\w\n]*(?:(?:is|é|está|es)\s+)?(?:incorrect|wrong|false|incorrec?t[ao]|errad[ao]|fals[ao])\b", re.I)
+CALLED_WRONG = re.compile(
+    r"[^\w\n]*(?:(?:this|that|it|esta|essa|isto|isso)\s+)?(?:(?:option|answer|alternativa|opção|opción)\s+)?(?:(?:is|é|está|es)\s+)?"
+    r"(?:incorrect|wrong|false|incorrec?t[ao]|errad[ao]|fals[ao])\b",
+    re.I,
+)
 # "not B", "ruled out the option B", "instead of B".
 DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|isn't|is not|cannot be|can't be|neither|nor|ruled? out|ruling out|exclud\w+|eliminat\w+|incorrect|wrong|"

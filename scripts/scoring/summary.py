@@ -1,6 +1,6 @@
 """metrics.json's measured part, and the table that the terminal shows of it. Used by evaluate.py."""
 
-from scoring import measures, tasks
+from scoring import contamination, measures, tasks
 
 CONSTANT = 0.9  # share of one answer among the predictions that is warned of
 UNFINISHED = 0.05  # share of answers cut short that is warned of
@@ -84,7 +84,7 @@ def show(metrics: dict) -> None:
             print(f"the model {key.replace('_', ' ')}:")
             for name, part in parts.items():
                 show_share(f"  {name}", part)
-    for line in signs_of_contamination(metrics.get("contamination") or {}):
+    for line in signs_of_contamination(contamination.read(metrics.get("contamination"))):
         print(line)
     if metrics["majority_class"]:
         print("chance: a blind guess; commonest: always the answer that is right most often")
@@ -125,16 +125,16 @@ def show_positions(bias: dict) -> None:
     )
 
 
-def signs_of_contamination(found: dict) -> list[str]:
+def signs_of_contamination(found: contamination.Signs) -> list[str]:
     """What scoring/contamination.py saw, a line a sign."""
     said = []
-    if order := found.get("order"):
+    if order := found.order:
         said.append(
-            f"options likeliest in the file's own order, of its rotations: {order['own_first']} of {order['n']} questions, "
-            f"{order['chance']:.1%} by chance (p = {order['p_value']:.4f}); many: they were met, or have an order of their own"
+            f"options likeliest in the file's own order, of its rotations: {order.own_first} of {order.n} questions, "
+            f"{order.chance:.1%} by chance (p = {order.p_value:.4f}); many: they were met, or have an order of their own"
         )
-    if written := found.get("continuation"):
-        said.append(f"second half of the question written word for word: {written['exact']} of {written['n']}")
+    if written := found.continuation:
+        said.append(f"second half of the question written word for word: {written.exact} of {written.n}")
     return said
 
 

@@ -14,7 +14,7 @@ from reporting import asked_blocks, comparison_blocks, flip_blocks, language, pa
 from reporting.blocks import Details, Page, Part
 from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
-from scoring import baselines, comparing, pairing, statistics, summary
+from scoring import baselines, comparing, contamination, pairing, statistics, summary
 from scoring.evaluations import EQUAL, Evaluation, read_evaluations
 from test_compare import beside, evaluation, values
 
@@ -308,7 +308,8 @@ def test_the_page_names_the_signs_of_contamination_and_what_they_do_not_say(tmp_
     assert blocks[1].text == "a, given the first half of a question, writes the next 8 words exactly in 3 of 40."
     assert "11 of 40" in blocks[2].text and "It met" not in blocks[2].text and "may have met the rows too" in blocks[3].text
     assert "Ou já as viu" in asked_blocks.signs_of_contamination(result, Language("pt-BR"))[0].text
-    assert "40 of 40" in "".join(summary.signs_of_contamination(met)) and len(summary.signs_of_contamination(new)) == 1
+    assert "40 of 40" in "".join(summary.signs_of_contamination(contamination.read(met)))
+    assert len(summary.signs_of_contamination(contamination.read(new))) == 1
 
 
 def test_a_difference_that_compare_let_pass_is_told_by_the_report_too(tmp_path):

@@ -1,5 +1,6 @@
 """Signs that a model met the questions: what a model that knows them by heart shows, and one that does not."""
 
+import json
 import sys
 
 import pytest
@@ -62,14 +63,13 @@ class ByHeart:
 def test_what_is_known_by_heart_is_seen_and_what_is_not_is_not():
     asked = rows(40)
     met = contamination.look(ByHeart(asked), asked, 40, 100)
-    assert met["order"] == {
-        "n": 40, "own_first": 40, "share": 1.0, "ci95": met["order"]["ci95"], "chance": 0.25, "p_value": 0.25**40
-    }  # fmt: skip
-    assert (met["continuation"]["exact"], met["continuation"]["n"], met["continuation"]["words"]) == (40, 40, 8)
+    assert met.order == contamination.Order(40, 40, 1.0, met.order.ci95, 0.25, 0.25**40)
+    assert (met.continuation.exact, met.continuation.n, met.continuation.words) == (40, 40, 8)
+    assert contamination.read(json.loads(json.dumps(met.as_json()))) == met
     new = contamination.look(ByHeart([]), asked, 40, 100)
-    assert new["order"]["p_value"] > 0.05 and new["order"]["n"] == 40 and new["continuation"]["exact"] == 0
+    assert new.order.p_value > 0.05 and new.order.n == 40 and new.continuation.exact == 0
     few = contamination.look(ByHeart(asked), asked, 7, 100)
-    assert few["order"]["n"] == few["continuation"]["n"] == 7
+    assert few.order.n == few.continuation.n == 7
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,9 @@ def test_options_in_an_order_that_can_be_told_are_left_out(texts, free):
 
 def test_short_questions_and_rows_without_options_leave_nothing_to_look_at():
     asked = [{"id": "1", "question": "Which drug?", "answer": "aspirin"}]
-    assert contamination.look(ByHeart([]), asked, 9, 100) == {"order": None, "continuation": None}
+    nothing = contamination.Signs(None, None)
+    assert contamination.look(ByHeart([]), asked, 9, 100) == contamination.read(None) == nothing
+    assert contamination.read(nothing.as_json()) == nothing
 
 
 def test_a_url_is_not_looked_at_and_says_so(capsys):
@@ -113,6 +115,6 @@ def test_a_random_model_shows_no_sign_and_its_scores_stay(tiny_model, monkeypatc
     prompt = contamination.plain(engine, row["question"])
     engine.share_prefix([prompt])
     scores = engine._one_by_one([(prompt, lists)])[0]
-    assert contamination.order(engine, [row], 2048)["own_first"] == (scores[0] > max(scores[1:]))
+    assert contamination.order(engine, [row], 2048).own_first == (scores[0] > max(scores[1:]))
     with pytest.raises(UserError, match="contamination_rows"):
         run(monkeypatch, engine, *arguments, tmp_path / "c", "--contamination_rows", "-1")
