@@ -6,8 +6,9 @@
   2 a form made to hold the answer: <answer>B</answer>, \boxed{B}, {"answer": "B"}; then a text that is one option's
   3 phrases that name an answer, the strongest kind that is there: "final answer"; "the correct option is C", "resposta: B",
     "restando a D", "a opção C é a mais indicada", of which a line to itself outweighs the sentences before it; then, after 4
-    and 5, "the likeliest cause is (an option's text)", and "option B", "letra C". Phrases of one kind that name different
-    letters are no answer, unless one of them is the letter that stands alone on the first line, or all others than that
+    and 5, "the likeliest cause is (an option's text)", and "option B", "letra C" (of a text that breaks off, only in its
+    first sentence: later it is one of those that were to be looked at). Phrases of one kind that name different letters, or a
+    range of them, are no answer, unless one of them is the letter that stands alone on the first line, or all others than that
     letter are called right (the exception was asked for). A phrase that denies ("B is incorrect"), supposes ("if stable, the
     answer would be A"), compares ("instead of B"), gives a reason ("because option B delays it") or is taken back ("wait,
     ...") names none; an option's own words ("B. False") do none of these
@@ -39,6 +40,7 @@ from scoring.phrases import (
     named_texts,
     phrases_in,
     quoted,
+    ranged,
     sentence_before,
     words_before,
 )
@@ -87,10 +89,14 @@ NAMED = re.compile(
     r"amphotericin|anfotericina|cyclosporin|cyclosporine|ciclosporina|botulinum|serotype|sorotipo)[\s-]*$",
     re.I,
 )
+DEGREES = re.compile(r"[°º]\s*$")  # 37 °C
+# "the electrode (B) and the reference (N)": beside a letter in brackets that no option has, another is a symbol too.
+SYMBOL = re.compile(r"\([K-Z]\)")
 # "B cell activation", "F is the force": a letter before a word is the beginning of a name or a symbol, unless a reason or
 # the like follows.
 NAMES_ON = re.compile(r"\s+(?!(?:because|since|as|it|and|or|i\.e|instead|rather|em|ao|porque|pois|por|e|ou|y|o)\b)[^\W\dA-Z_]")
-STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^°])\s*$")  # "III: D" matches two lists; "V = C" and "F^{-}" are formulas
+# "III: D" matches two lists; "V = C", "F^{-}" and "the depth \(D\)" are formulas.
+STATEMENT = re.compile(r"(?:\b[IVX]+\s*[:-]|[=^]|\w[^\n]*\\\()\s*$")
 FORMULA = re.compile(r"\s*[=^_+*/]")
 
 
@@ -199,7 +205,7 @@ def _by_line(text: str, options: dict[str, str]) -> str | None:
 
 def _cut_short(text: str) -> bool:
     """Whether a text of several sentences has no end."""
-    return bool(SENTENCES.search(text)) and not re.search(r"[.!?:)\"'”]$|\n\W*[A-J]$", text)
+    return bool(SENTENCES.search(text)) and not re.search(r"(?<!\.\.)[.!?:)\"'”]$|\n\W*[A-J]$", text)
 
 
 def _by_itself(text: str, options: dict[str, str], phrases: list[list[re.Match]]) -> tuple[bool, str | None]:
@@ -223,7 +229,7 @@ def _stands_alone(text: str, hit: re.Match, option: str) -> bool | None:
     """Whether a lone letter is meant as an answer; None where it is not, be it a word, a name's part or denied."""
     raw, before, after = hit[2], words_before(text, hit.start()), text[hit.end() :]
     set_off = hit[1] and re.match(r"[\)\]\"'”’]", after)
-    if (raw.islower() and not set_off) or NAMED.search(before):
+    if (raw.islower() and not set_off) or NAMED.search(before) or DEGREES.search(before) or ranged(before, raw, after):
         return None
     set_off = set_off or (re.match(r"\s*[^\w\s]", after) and own_end(after, option))  # "E (its text)"
     if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
@@ -231,6 +237,8 @@ def _stands_alone(text: str, hit: re.Match, option: str) -> bool | None:
     sentence = sentence_before(text, hit.start())
     if supposed(sentence, sentence, after) or denied(after, option) or DENIED_BEFORE.search(before):
         return None
+    if hit[1] and SYMBOL.search(sentence + re.split(r"[.!?]\s|\n", after, maxsplit=1)[0]):
+        return False
     if (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before) or FORMULA.match(after):
         return False
     return not (broken_off(after, option) or (hit.start() == 0 and part(raw, after, option)))
@@ -299,6 +307,10 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
     if texts := {one.letter for one in named_texts(text, options)}:
         letters = {one.letter for one in weak} or ({answer} - {None}) or texts
         return texts.pop() if len(texts) == 1 and texts <= letters else None
+    if weak and _cut_short(text):  # "Option A suggests": one of those that were to be looked at
+        first = next((hit.start() for hit in SENTENCES.finditer(text) if re.search(r"[^\W\d]", text[: hit.start()])), 0)
+        weak = [one for one in weak if one.at < first]
+        return agreed(weak, text, options) if weak else None
     if weak:
         return agreed(weak, text, options)
     if one := _by_line(text, options):

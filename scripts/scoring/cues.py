@@ -111,8 +111,10 @@ TEXT_CUES = [
     re.compile(rf"{FINAL}\s*:", re.I),
     re.compile(r"\b(?<!final[ _])(?:answer|resposta(?: (?:correta|certa))?|respuesta(?: correcta)?|gabarito)\s*:", re.I),
 ]
-# "O diagnóstico mais provável é a anemia perniciosa (opção c)."
-BEST_IS_TEXT = re.compile(BEST_IS, re.I)
+# "O diagnóstico mais provável é a anemia perniciosa (opção c).", "so the answer is pernicious anaemia".
+BEST_IS_TEXT = re.compile(
+    rf"{BEST_IS}|\b(?:the|a|la)\s+(?:answer|resposta|respuesta)\s+(?:é|is|es)\s*:?\s+[\"“]?(?:(?:a|o|la|el|the|an)\s+)?", re.I
+)
 # After that text the line ends, the sentence, or the next heading begins ("EXPLANATION:").
 TEXT_ENDS = re.compile(
     r"[^\w\n]*(?:\n|$)|[\s\"”'’)]*[.;,]|\s*\((?:(?:alternativa|opção|opción|option|letra|item)\s+)?[A-Ja-j]\)|\s+[A-Z_]{4,}:"

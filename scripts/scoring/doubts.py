@@ -6,7 +6,9 @@ import re
 HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|talvez|quizás?|tal vez)\b", re.I)
 # "So, option C says that": told of, not chosen.
 TOLD_OF = re.compile(
-    r"\s+(?:is saying|says|said|states|mentions|talks|refers|describes|diz|afirma|fala|menciona|dice|habla)\b", re.I
+    r"\s+(?:is saying|says|said|states|mentions|talks|refers|describes|suggests|claims|proposes|implies|"
+    r"diz|afirma|fala|menciona|sugere|propõe|descreve|dice|habla|sugiere|propone)\b",
+    re.I,
 )
 # "If he were stable, the answer would be A", "outside pregnancy it would be E": both must be there.
 SUPPOSED = re.compile(

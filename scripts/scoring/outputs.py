@@ -14,7 +14,9 @@ ANALYSIS_CHANNEL = re.compile(r"^\s*(?:<\|start\|>assistant)?(?:<\|channel\|>\s*
 # A chat template's marks that a server or a tokenizer left in the text.
 CONTROL = re.compile(r"<\|[a-z_]+\|>")
 # A model that does not stop writes the next turn, or the next question, itself: the answers there are not to this one.
-TURN_ENDS = re.compile(r"<\|?(?:end|im_end|eot_id|eot|return|endoftext|end_of_text|end_of_turn|end_response|user)\|?>|</s>", re.I)
+TURN_ENDS = re.compile(
+    r"<\|?(?:end|im_end|eot_id|eot|return|endoftext|end_of_text|end_of_turn|end_response|user|assistant)\|?>|</s>", re.I
+)
 QUESTION = re.compile(
     r"(?im)^[^\w\n]*(?:(?:question|questão|questao|pregunta|pergunta)(?:\s*(?:n[.º°o]*\s*)?\d{1,3}\s*(?:[:.)]|$)|\s*:)|"
     r"q\d{0,3}:|(?:human|user|instruction|問題)\s*:)"

@@ -43,6 +43,10 @@ CALLED_WRONG = re.compile(
     r"(?:incorrect|wrong|false|incorrec?t[ao]|errad[ao]|fals[ao])\b",
     re.I,
 )
+# "A: Incorrect. It ...", "B - correct": an item with its verdict.
+ITEM_VERDICT = re.compile(
+    r"[^\w\n]*(?:(?:in)?correct|wrong|right|false|true|(?:in)?correc?t[ao]|errad[ao]|cert[ao]|fals[ao])\b", re.I
+)
 # "not B", "ruled out the option B", "instead of B".
 DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|isn't|is not|cannot be|can't be|neither|nor|ruled? out|ruling out|exclud\w+|eliminat\w+|incorrect|wrong|"
@@ -71,6 +75,9 @@ JOINED = re.compile(
     r"(?:maybe |perhaps |possibly |even |talvez |possivelmente |até )?"
     r"(?:option |alternativa |opción |letra |a |la |the )?[\(\[]*([A-J])(?![\w'’])"
 )
+# "The options are A to D", "de A a E", "A–D": a range is no choice.
+RANGE_BEGINS = re.compile(r"(?<![\w'’-])([A-J])(?:[)\]]?\s+(?:to|through|até|a|à)\s+(?:a |la )?|[–-])[(\[]?$")
+RANGE_GOES_ON = re.compile(r"[)\]]?(?:\s+(?:to|through|até|a|à)\s+(?:a |la )?|[–-])[(\[]?([A-J])(?![\w'’-])")
 # How far back is looked from a letter: for the words before it (seven in 120 characters: "no lugar da" and three more), and for
 # the beginning of its sentence. All the way took seconds a row where a model repeats one letter until its tokens end.
 WORDS, NEAR, SENTENCE = 7, 120, 500
@@ -86,6 +93,12 @@ def words_before(text: str, at: int) -> str:
 def sentence_before(text: str, at: int, ends: str = r"[.!?\n]\s") -> str:
     """What stands before a place in its sentence."""
     return re.split(ends, text[max(0, at - SENTENCE) : at])[-1]
+
+
+def ranged(before: str, letter: str, rest: str) -> bool:
+    """Whether a letter is one end of a range."""
+    first, last = RANGE_BEGINS.search(before), RANGE_GOES_ON.match(rest)
+    return bool((first and first[1] < letter.upper()) or (last and letter.upper() < last[1]))
 
 
 def denied(rest: str, option: str) -> bool:
@@ -131,6 +144,8 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
     sentence = sentence_before(text, hit.start())
     if raw.upper() not in options or denied(rest, options[raw.upper()]) or _is_word(raw, rest, before):
         return False
+    if ranged(before, raw, rest) or (raw.islower() and any(f"{raw})" in option for option in options.values())):
+        return False  # "(a) 1 %, (b) 5 %": the options' own parts
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
     if (
@@ -159,10 +174,10 @@ def _heads_list(hit: re.Match, rest: str) -> bool:
     """Whether the letter begins a list on the lines below its phrase: "Let us see each option:", "A) ...", "B) ...".
 
     As an answer may have such a list below it, a stronger phrase heads one only where each item has its noun ("Conclusion:",
-    "- Option A: no", "- Option B: fits").
+    "- Option A: no", "- Option B: fits") or the first its verdict ("to find the correct answer:", "- A: incorrect. ...").
     """
     noun = re.search(r"\n[^\w\n]*(option|alternativa|opção|opción|letra)\s[^\n]*$", hit.group(), re.I)
-    if "\n" not in hit.group() or not (noun or hit.re is CUES[-1]):
+    if "\n" not in hit.group() or not (noun or hit.re is CUES[-1] or ITEM_VERDICT.match(rest)):
         return False
     items = re.findall(rf"(?i)\n[^\w\n]*{noun[1] if noun else ''}[\s(]*([A-J])[).:(\s]", rest)
     return any(item.upper() == chr(ord(hit[1].upper()) + 1) for item in items)

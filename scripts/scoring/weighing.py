@@ -48,7 +48,12 @@ def own_lines(named: list[Named], text: str, options: dict[str, str]) -> list[Na
             whole = re.fullmatch(r"[\W_]*", rest[own_end(rest, options[one.letter]) :])
             lines += [one] if whole else []
             heads += [one] if whole or ANNOUNCED.search(text[one.begins : one.at]) else []
-    return heads + [one for one in named if one.at > lines[-1].at] if lines else []
+    if not lines:
+        return []
+    both = {one.at for one in heads if one.letter == lines[-1].letter and one.at < lines[-1].at} & {
+        one.at for one in named if one.letter != lines[-1].letter
+    }  # "G and H are correct, but ...", and one of the two on a line below it
+    return [one for one in heads if one.at not in both] + [one for one in named if one.at > lines[-1].at]
 
 
 def chosen(final: list[Named], strong: list[Named], text: str, options: dict[str, str]) -> tuple[bool, str | None]:

@@ -83,6 +83,35 @@ def test_what_is_taken_back_supposed_or_denied_chooses_nothing(output, expected)
     assert answers.extract(output, DRUGS) == expected
 
 
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("The rash itches at night. Let me look at each option:\n\nOption A: mites in burrows. They are passed on by to", None),
+        ("The rash itches at night.\n\nOption C suggests a ring-shaped rash, which is seen with...", None),
+        ("I would take option A. It fits the burrows, and the itch at night, and the mother who", "A"),
+        ("The mite (B) and its eggs (K) are seen in the scraping that was ta...", None),
+        ("The open choices are A to D. First, what is known of the skin", None),
+        ("Entre as alternativas de A a D, nenhuma serve.", None),
+        ("Therefore, among A through D, the answer is none of these.", None),
+        ("Scabies burrows, psoriasis scales.\n\nTherefore, among A through D, the answer is scabies.", "A"),
+        ("So the answer is scabies or psoriasis.", None),
+        ("The rash was there at 38 °C as at 36 °C.\n\n**A**", "A"),
+        ("The depth of a burrow, \\( D \\), is about 1 mm, and that is all that can be said", None),
+        ("To find the correct answer:\n\n- **A**: Incorrect. No burrows.\n- **B**: Correct. The flexures.\n\nAnswer: B", "B"),
+        ("The answer is A and B, but one letter is asked for.\n\nAnswer: B", "B"),
+        ("The answer is A and B.\n\nAnswer: C", None),
+        ("The answer is (B).<|assistant|>The answer is (C), as in the other case.", "B"),
+    ],
+)
+def test_what_is_only_looked_at_is_not_chosen(output, expected):
+    assert answers.extract(output, CAUSES) == expected
+
+
+def test_the_parts_of_an_option_are_no_letters():
+    shares = {"A": "(a) 1 %, (b) 2 %", "B": "(a) 3 %, (b) 2 %", "C": "(a) 5 %, (b) 9 %"}
+    assert answers.extract("The right option is C.\n\n**Answer:** (a) 5 %, (b) 9 %\n\nSo C.", shares) == "C"
+
+
 def test_an_order_of_praise_in_the_question_s_own_letters_is_no_list_of_options():
     """Options whose texts the reader does not know: the letters alone, as some prompts give them."""
     letters = dict.fromkeys("ABCDE", "")

@@ -10,7 +10,7 @@ import evaluate
 import pytest
 from common.errors import UserError
 from conftest import ROOT
-from scoring import answers, outputs, phrases, refusals
+from scoring import answers, doubts, outputs, phrases, refusals
 from scripted_server import reply
 
 OPTIONS = {"A": "Aspirin", "B": "Vitamin B12", "C": "Warfarin", "D": "Heparin", "E": "None of the above"}
@@ -356,7 +356,7 @@ def test_one_letter_without_end_costs_by_its_length(monkeypatch, loop):
         def __init__(self, pattern):
             self.search = lambda text: lengths.append(len(text)) or pattern.search(text)
 
-    for module in (answers, phrases):
+    for module in (answers, doubts, phrases):
         for name in {"NAMED", "DENIED_BEFORE", "NEGATED_CUE", "SUPPOSED", "REASON"} & set(vars(module)):
             monkeypatch.setattr(module, name, Seen(getattr(module, name)))
     text = "x " + loop * (2000 // len(loop))
