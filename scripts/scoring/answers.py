@@ -25,7 +25,7 @@ By hand: what evaluation harnesses bring are single patterns for one prompt of t
 
 import re
 
-from scoring.doubts import WOULD, WOULD_IF, supposed
+from scoring.doubts import TOLD_OF, WOULD, WOULD_IF, supposed
 from scoring.forms import ANSWER_MARK, by_form
 from scoring.option_text import broken_off, by_text, own_end, part, same
 from scoring.outputs import QUESTION, plain
@@ -60,8 +60,8 @@ ITEM = re.compile(
 )
 # "| B | text | yes | reason |": a row of a table with a cell that is a verdict.
 CELL = re.compile(
-    r"(?mi)^[|\s(]*([A-J])\b[^|\n]*(?:\|[^|\n]*)*?\|\s*(?:(?P<yes>sim|yes|sí|true|correc?t[ao]?|verdadeir[ao])|"
-    r"não|no|false|incorrec?t[ao]?|fals[ao])\s*(?=\||$)"
+    r"(?mi)^[|\s(]*([A-J])\b[^|\n]*(?:\|[^|\n]*)*?\|\s*(?:(?P<yes>sim|yes|sí|true|correc?t[ao]?|cert[ao]|verdadeir[ao]|"
+    r"[✅✔☑]\ufe0f?)|não|no|false|incorrec?t[ao]?|errad[ao]|fals[ao]|[❌✗✘]\ufe0f?)\s*(?=\||$)"
 )
 # A letter at the beginning, set off or before a word: which of both, _by_opening looks at.
 OPENING = re.compile(
@@ -205,7 +205,7 @@ def _by_line(text: str, options: dict[str, str]) -> str | None:
 
 def _cut_short(text: str) -> bool:
     """Whether a text of several sentences has no end."""
-    return bool(SENTENCES.search(text)) and not re.search(r"(?<!\.\.)[.!?:)\"'”]$|\n\W*[A-J]$", text)
+    return bool(SENTENCES.search(text)) and not re.search(r"(?<!\.\.)[.!?:)\"'”]$|[\n→➜⇒]\W*[A-J]$", text)
 
 
 def _by_itself(text: str, options: dict[str, str], phrases: list[list[re.Match]]) -> tuple[bool, str | None]:
@@ -216,12 +216,13 @@ def _by_itself(text: str, options: dict[str, str], phrases: list[list[re.Match]]
     ends = [hit.span() for hit in SENTENCES.finditer(text)]
     first, last = (ends[0][0], len(text) if _cut_short(text) else ends[-1][1]) if ends else (len(text), 0)
     sure, unsure, phrased = set(), set(), {hit.start(1) for hits in phrases for hit in hits}
+    told = min((hit.start() for hits in phrases for hit in hits if TOLD_OF.match(text, hit.end())), default=len(text))
     for hit in LONE.finditer(text):
         letter, amid = hit[2].upper(), first < hit.start() < last
         if letter not in options or letter in sure or (amid and letter in unsure):
             continue  # what is said of it here can change nothing
         if hit.start(2) not in phrased and (surely := _stands_alone(text, hit, options[letter])) is not None:
-            (sure if surely and not amid else unsure).add(letter)
+            (sure if surely and not amid and hit.start() < told else unsure).add(letter)
     return bool(sure), sure.pop() if sure and len(sure | unsure) == 1 else None
 
 

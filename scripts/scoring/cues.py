@@ -7,10 +7,10 @@ LETTER = r"[\(\[\"'“‘<{]*(?:(?<=[\[(]) )?([A-Ja-j])(?:(?=입니다|이다|�
 # What may stand between a phrase and its letter. At most 40:
 # without end, a text that repeats "answer" took time by the square of its length.
 FILLER = (
-    r"(?:\s++|[:=–—>】」-]++|with (?:\w+ )?(?:confidence|certainty)"
+    r"(?:\s++|[:=–—>→➜⇒】」-]++|with (?:\w+ )?(?:confidence|certainty)"
     r"|\b(?:is|are|would be|should be|must be|seems to be|é|seria|será|sera|foi|the|as|(?:a|e|o)(?=[^\n\S]+\S)|"
     r"option|choice|letter|answer|alternativa|opção|opcao|letra|correct|correta|correto|certa|certo|best|most likely|final|"
-    r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|pode|ser|"
+    r"indicated|indicada|adequada|appropriate|melhor|number|item|therefore|portanto|por|meio|da|of|be|to|my|só|apenas|somente|only|pode|ser|"
     r"es|la|el|sería|opción|opcion|correcta|correcto)\b){0,40}"
 )
 # "We can rule out answer D", "look at answer C": a noun and a letter within a sentence name no more than "option D" does.
@@ -28,7 +28,7 @@ STRONG = (
     r"correcta|correcto|certa|"
     r"restando|resta|queda(?= la\b)|me quedo con|sobra|sobrando|restou|ficamos com|fico com|leaving|leaves|"
     r"we are left with|only remaining(?: option)?|"
-    r"(?:therefore|thus|hence|so|portanto|logo|então|assim|por (?:lo )?tanto|así que),? (?:it is|it's|é|es)?))"
+    r"(?:therefore|thus|hence|so|portanto|logo|então|assim|por (?:lo )?tanto|así que)(?:,? (?:it is|it's|é|es)?|(?=:))))"
 )
 LEFT = re.compile(
     r"(?:restando|resta|queda|sobra|sobrando|restou|ficamos com|leaving|leaves|we are left with|only remaining)", re.I

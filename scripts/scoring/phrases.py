@@ -75,6 +75,8 @@ JOINED = re.compile(
     r"(?:maybe |perhaps |possibly |even |talvez |possivelmente |até )?"
     r"(?:option |alternativa |opción |letra |a |la |the )?[\(\[]*([A-J])(?![\w'’])"
 )
+# "Option A tells of the one, and option B of the other".
+TOLD_BEFORE = re.compile(rf"{WEAK}\s+[(\[]?(?-i:[A-J])[)\]]?{TOLD_OF.pattern}", re.I)
 # "The options are A to D", "de A a E", "A–D": a range is no choice.
 RANGE_BEGINS = re.compile(r"(?<![\w'’-])([A-J])(?:[)\]]?\s+(?:to|through|até|a|à)\s+(?:a |la )?|[–-])[(\[]?$")
 RANGE_GOES_ON = re.compile(r"[)\]]?(?:\s+(?:to|through|até|a|à)\s+(?:a |la )?|[–-])[(\[]?([A-J])(?![\w'’-])")
@@ -167,7 +169,8 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         )
     if _heads_list(hit, rest):
         return False
-    return not (hit.re is CUES[-1] and REASON.search(sentence_before(text, hit.start(), r"[.!?;\n]")))
+    said = sentence_before(text, hit.start(), r"[.!?;\n]")
+    return not (hit.re is CUES[-1] and (REASON.search(said) or TOLD_BEFORE.search(said)))
 
 
 def _heads_list(hit: re.Match, rest: str) -> bool:

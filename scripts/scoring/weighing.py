@@ -17,7 +17,8 @@ CORRECTION = re.compile(
     r"(?:wait|espera|espere|espérate|hold on|aguarde|opa)\b"
     r"(?:\s*[,.!…:—–]|\s+(?:-|a (?:minute|moment|second)))|"
     r"\b(?:pensando melhor|pensándolo (?:mejor|bien)|on second thoughts?|let me (?:reconsider|rethink)|"
-    r"i (?:made an? (?:mistake|error)|was wrong)|me (?:enganei|equivoquei|equivoqué)|cometi um erro)\b",
+    r"i (?:made an? (?:mistake|error)|was wrong)|me (?:enganei|equivoquei|equivoqué)|cometi um erro|retifico|"
+    r"mudo (?:a )?minha resposta|i(?:'ll| will)? change my answer)\b",
     re.I,
 )
 # "Actually, ...", "Correction: ..." (of the glucose, it may be): it corrects only where another letter is named after it.
