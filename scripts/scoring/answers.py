@@ -91,7 +91,7 @@ NAMED = re.compile(
 )
 DEGREES = re.compile(r"[°º]\s*$")  # 37 °C
 # "the electrode (B) and the reference (N)": beside a letter in brackets that no option has, another is a symbol too.
-SYMBOL = re.compile(r"\([K-Z]\)")
+SYMBOL = re.compile(r"\(([^\W\d_])\)")
 # "B cell activation", "F is the force": a letter before a word is the beginning of a name or a symbol, unless a reason or
 # the like follows.
 NAMES_ON = re.compile(r"\s+(?!(?:because|since|as|it|and|or|i\.e|instead|rather|em|ao|porque|pois|por|e|ou|y|o)\b)[^\W\dA-Z_]")
@@ -221,14 +221,15 @@ def _by_itself(text: str, options: dict[str, str], phrases: list[list[re.Match]]
         letter, amid = hit[2].upper(), first < hit.start() < last
         if letter not in options or letter in sure or (amid and letter in unsure):
             continue  # what is said of it here can change nothing
-        if hit.start(2) not in phrased and (surely := _stands_alone(text, hit, options[letter])) is not None:
+        if hit.start(2) not in phrased and (surely := _stands_alone(text, hit, options)) is not None:
             (sure if surely and not amid and hit.start() < told else unsure).add(letter)
     return bool(sure), sure.pop() if sure and len(sure | unsure) == 1 else None
 
 
-def _stands_alone(text: str, hit: re.Match, option: str) -> bool | None:
+def _stands_alone(text: str, hit: re.Match, options: dict[str, str]) -> bool | None:
     """Whether a lone letter is meant as an answer; None where it is not, be it a word, a name's part or denied."""
     raw, before, after = hit[2], words_before(text, hit.start()), text[hit.end() :]
+    option = options[raw.upper()]
     set_off = hit[1] and re.match(r"[\)\]\"'”’]", after)
     if (raw.islower() and not set_off) or NAMED.search(before) or DEGREES.search(before) or ranged(before, raw, after):
         return None
@@ -238,7 +239,8 @@ def _stands_alone(text: str, hit: re.Match, option: str) -> bool | None:
     sentence = sentence_before(text, hit.start())
     if supposed(sentence, sentence, after) or denied(after, option) or DENIED_BEFORE.search(before):
         return None
-    if hit[1] and SYMBOL.search(sentence + re.split(r"[.!?]\s|\n", after, maxsplit=1)[0]):
+    within = sentence + re.split(r"[.!?]\s|\n", after, maxsplit=1)[0]
+    if hit[1] and any(symbol.upper() not in options for symbol in SYMBOL.findall(within)):
         return False
     if (not set_off and NAMES_ON.match(after)) or STATEMENT.search(before) or FORMULA.match(after):
         return False

@@ -90,6 +90,7 @@ def test_what_is_taken_back_supposed_or_denied_chooses_nothing(output, expected)
         ("The rash itches at night.\n\nOption C suggests a ring-shaped rash, which is seen with...", None),
         ("I would take option A. It fits the burrows, and the itch at night, and the mother who", "A"),
         ("The mite (B) and its eggs (K) are seen in the scraping that was ta...", None),
+        ("The depth (d) of a burrow grows with the age (h) of the mite.", None),
         ("The open choices are A to D. First, what is known of the skin", None),
         ("Entre as alternativas de A a D, nenhuma serve.", None),
         ("Therefore, among A through D, the answer is none of these.", None),
