@@ -44,7 +44,7 @@ from scoring.phrases import (
     sentence_before,
     words_before,
 )
-from scoring.weighing import agreed, chosen
+from scoring.weighing import Named, agreed, chosen
 
 # "Resposta final: Falso".
 LABEL_CUE = re.compile(
@@ -205,7 +205,8 @@ def _by_line(text: str, options: dict[str, str]) -> str | None:
 
 def _cut_short(text: str) -> bool:
     """Whether a text of several sentences has no end."""
-    return bool(SENTENCES.search(text)) and not re.search(r"(?<!\.\.)[.!?:)\"'”]$|[\n→➜⇒]\W*[A-J]$", text)
+    ends = re.search(r"(?:[\w,;(\[{<=+/\\–—-]|\.\.\.|…)$", text)
+    return bool(ends and SENTENCES.search(text)) and not re.search(r"[\n→➜⇒]\W*[A-J]$", text)
 
 
 def _by_itself(text: str, options: dict[str, str], phrases: list[list[re.Match]]) -> tuple[bool, str | None]:
@@ -310,15 +311,27 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
     if texts := {one.letter for one in named_texts(text, options)}:
         letters = {one.letter for one in weak} or ({answer} - {None}) or texts
         return texts.pop() if len(texts) == 1 and texts <= letters else None
-    if weak and _cut_short(text):  # "Option A suggests": one of those that were to be looked at
-        first = next((hit.start() for hit in SENTENCES.finditer(text) if re.search(r"[^\W\d]", text[: hit.start()])), 0)
-        weak = [one for one in weak if one.at < first]
+    if weak and _cut_short(text):
+        weak = _not_only_looked_at(weak, text, options)
         return agreed(weak, text, options) if weak else None
     if weak:
         return agreed(weak, text, options)
     if one := _by_line(text, options):
         return one
     return answer if found else _concluded(text, options) or _whether(text, options)
+
+
+def _not_only_looked_at(weak: list[Named], text: str, options: dict[str, str]) -> list[Named]:
+    """What "option A" names in a text that breaks off: in its first sentence, or as the last word of another one. Anywhere else
+    it is one of the options that were to be looked at."""
+    first = next((hit.start() for hit in SENTENCES.finditer(text) if re.search(r"[^\W\d]", text[: hit.start()])), 0)
+
+    def ends(one: Named) -> bool:
+        rest = text[one.at + 1 :]
+        begins = re.search(r"(?:[.!?:]\s|\n)\W*$", text[: one.begins])
+        return not (begins or re.search(r"\w|\.\.\.|…", rest[own_end(rest, options[one.letter]) :]))
+
+    return [one for one in weak if one.at < first or ends(one)]
 
 
 def capitulo_letter(output: str) -> str | None:
