@@ -24,8 +24,8 @@ Output  output_dir/train.jsonl, validation.jsonl   ShareGPT conversations, prefe
         output_dir/report.html, report.json        the same to look at: funnel, readings, lengths, leaks, examples (masked)
 
 Order of the stages: read, convert, clean, personal data, labels, exact duplicates, leaks, near-duplicates, caps, split, write.
-A row's split hangs on the seed and a hash of its text (of its group's, where rows are near-duplicates or share a question),
-in the asked shares within each topic; it stays where it is when rows are appended.
+A row's split hangs on the seed and a hash of its text (of its group's, where rows are near-duplicates, share a question, or
+begin with one exchange), in the asked shares within each topic; it stays where it is when rows are appended.
 A file that has splits of its own keeps them. Same input and seed: same bytes out.
 """
 

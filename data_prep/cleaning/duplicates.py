@@ -158,6 +158,27 @@ def near_groups(matrix: np.ndarray, threshold: float, same: np.ndarray | None = 
     return np.array([find(i) for i in range(len(parent))])
 
 
+def joined(family: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
+    """Groups (for each row the lowest row number of its own), those joined whose rows have a value in common.
+
+    A value of 0 says nothing, nor does one of more than `most` rows.
+    """
+    parent = family.copy()
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.concatenate(([True], values[order][1:] != values[order][:-1])))
+    sizes = np.diff(np.append(starts, len(order)))
+    for at in np.flatnonzero((sizes > 1) & (sizes <= most) & (values[order[starts]] != 0)):
+        roots = {find(i) for i in order[starts[at] : starts[at] + sizes[at]]}
+        parent[list(roots)] = min(roots)
+    return np.array([find(i) for i in range(len(parent))])
+
+
 def grams(folded: str) -> list[int]:
     """Runs of GRAM words as numbers that hold within this process."""
     words = folded.split()

@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from data_prep.cleaning.duplicates import digest, near_duplicates, near_groups
+from data_prep.cleaning.duplicates import digest, joined, near_duplicates, near_groups
 from data_prep.cleaning.split import cap, hashed, select, stratified
 from data_prep.common.errors import UserError
 from data_prep.pipeline.gather import RANK, Rows, leave_out
@@ -23,7 +23,12 @@ def leave_out_near_duplicates(rows: Rows, args: Args, tally: Tally) -> None:
     elif number:  # the same question with another answer may not straddle a split in any case
         _, first_of, which = np.unique(rows.questions, return_index=True, return_inverse=True)
         rows.family = first_of[which]
+    if number:
+        rows.family = joined(rows.family, rows.openings, MOST_ALIKE)
     tally.clock.mark("near-duplicates")
+
+
+MOST_ALIKE = 100  # conversations with one first exchange; where there are more of them it is a formula
 
 
 def _like_earlier(rows: Rows, threshold: float) -> dict[int, int]:

@@ -69,6 +69,7 @@ class Rows:
     store: Store
     keys: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of the whole text
     questions: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of what is asked, or of its passage
+    openings: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of a conversation's first exchange, or 0
     answers: array | np.ndarray = field(default_factory=lambda: array("Q"))
     figures: array | np.ndarray = field(default_factory=lambda: array("Q"))  # of the numbers, signs and negations in the text
     groups: array | np.ndarray = field(default_factory=lambda: array("q"))  # index into `names`
@@ -166,6 +167,7 @@ class FirstPass:
         rows.store.add([row, told.record])
         rows.keys.append(told.key)
         rows.questions.append(digest(told.passage or told.question))  # rows on one passage stay in one split
+        rows.openings.append(told.opening)
         rows.answers.append(told.answer_key)
         rows.figures.append(digest(figures(told.folded)))
         group = row["label"] if row["task"] == "classification" else row["topic"]
@@ -202,7 +204,7 @@ def gather(first: FirstPass, records) -> Rows:
         raise UserError(f"mix: the rows are of task {rows.task}; conversations can be mixed into sft rows only")
     if rows.task == "text" and args.too_long == "reject":
         raise UserError("too_long: text rows are cut to max_length in training, whatever their length; leave out too_long")
-    for name in ("keys", "questions", "answers", "figures", "groups", "scores"):
+    for name in ("keys", "questions", "openings", "answers", "figures", "groups", "scores"):
         setattr(rows, name, np.array(getattr(rows, name)))
     rows.kinds, rows.splits = np.array(rows.kinds), np.array(rows.splits)
     rows.names = list(first.groups)

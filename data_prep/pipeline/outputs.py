@@ -3,6 +3,7 @@
 import collections
 
 from data_prep.chat_template import scoring_prompt
+from data_prep.cleaning.duplicates import fold
 from data_prep.words.names import MADE_BY, PROVENANCE
 
 TASK_OF = {
@@ -60,6 +61,17 @@ def _key_parts(row: dict) -> tuple[str, str, str]:
     if task == "graded":
         return prompt_text(row["prompt"]), row["completion"], str(row["score"])
     return row["text"], "", ""
+
+
+def opening(row: dict) -> str:
+    """A conversation's first exchange, where it is long enough to be no formula; "" for other rows."""
+    turns = row.get("conversations") or (row.get("prompt") if isinstance(row.get("prompt"), list) else [])
+    said = [str(t.get("value", t.get("content", ""))) for t in turns if t.get("from", t.get("role")) != "system"]
+    first = fold(" ".join(said[:2])) if len(said) > 1 else ""
+    return first if len(first) >= LEAST_OPENING else ""
+
+
+LEAST_OPENING = 120  # characters; "Hello doctor" and "How can I help you?" open conversations that have nothing in common
 
 
 def origin(row: dict) -> dict:

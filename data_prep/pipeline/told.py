@@ -6,7 +6,7 @@ import numpy as np
 
 from data_prep.cleaning.duplicates import Protected, digest, fold, joined_signatures, signatures
 from data_prep.pipeline.options import Args
-from data_prep.pipeline.outputs import key_parts
+from data_prep.pipeline.outputs import key_parts, opening
 from data_prep.pipeline.read import Record
 from data_prep.pipeline.rows import plain_row, split_of
 from data_prep.pipeline.tally import Tally
@@ -29,6 +29,7 @@ class Told(NamedTuple):
     answer_key: int
     passage: str
     split: str  # that the file puts it into, or ""
+    opening: int  # digest of a conversation's first exchange; 0 for none
 
 
 class Looks(NamedTuple):
@@ -57,8 +58,10 @@ def told_of(record: Record, reading: Reading, args: Args, tally: Tally) -> Told 
         folded += f" | {digest(passage):020} {digest(passage[::-1]):020}"
     answer_key = digest(rest_folded if answer == rest else fold(answer))
     split = split_of(record, reading)
+    begun = opening(row)
+    begun = digest(begun) if begun else 0
     tally.clock.mark("digests")
-    return Told(record, row, asked, rest, answer, question, folded, digest(folded), answer_key, passage, split)
+    return Told(record, row, asked, rest, answer, question, folded, digest(folded), answer_key, passage, split, begun)
 
 
 def look(some: list[Told], args: Args, guard: Protected | None) -> Looks:

@@ -361,6 +361,29 @@ def test_an_option_of_what_is_not_there_is_refused(tmp_path, options, said):
     assert any(said in problem for problem in told)
 
 
+@pytest.mark.parametrize("near", ["drop", "group", "off"])
+def test_a_conversation_that_grows_from_row_to_row_stays_in_one_split(tmp_path, near):
+    """Its beginnings were test rows of the conversations that were trained on; a greeting alone binds nothing."""
+    draw = random.Random(1)
+
+    def words(n):
+        return " ".join("".join(draw.choices("abcdefghilmnoprstu", k=6)) for _ in range(n))
+
+    rows = []
+    for _ in DISEASES:
+        turns = [(role, words(12)) for _ in range(4) for role in ("user", "assistant")]
+        hello = [("user", "Hello doctor"), ("assistant", "Good morning, how can I help you?"), ("user", words(12))]
+        for one in [*(turns[: 2 * n] for n in range(1, 5)), [*hello, ("assistant", words(12))]]:
+            rows.append({"messages": [{"role": role, "content": text} for role, text in one]})
+    _, made = run(tmp_path, rows, near_duplicates=near, test_size=0.4)
+    where = collections.defaultdict(set)
+    for split in ("train", "test"):
+        for row in made[split]:
+            where[row["conversations"][0]["value"]].add(split)
+    assert len(where) == len(DISEASES) + 1 and where.pop("Hello doctor") == {"train", "test"}
+    assert all(len(splits) == 1 for splits in where.values()) and {"train"} in where.values() and {"test"} in where.values()
+
+
 def test_columns_to_ignore_that_no_input_has_are_told(tmp_path, capsys):
     rows = [{"question": f"What to do in {d}?", "answer": f"Treat {d} at once.", "meta": {"votes": 3}} for d in DISEASES]
     run(tmp_path, rows, ignore=["vots", "meta.votes"])
