@@ -93,14 +93,7 @@ def find_sources(args: Args) -> list[Source]:
     sources = [Source(name, f.shown, f, siblings) for name, f in files]
     sources += [Source(name, name, None) for name in args.inputs if name.startswith("hf:")]
     wishes = read_readings(args.reading) if args.reading else {}
-    if lost := sorted(wishes.keys() - {s.shown for s in sources}):
-        raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
-    if (
-        unsaid := [n for n in READ_OF if getattr(args, n) != getattr(Args(), n)]
-        if wishes.keys() >= {s.shown for s in sources}
-        else []
-    ):
-        raise UserError(f"{', '.join(unsaid)}: {args.reading} says of every input how it is read; write it there")
+    check_wishes(args, wishes, {s.shown for s in sources})
     check_columns(args, sources)
     problems: dict[str, str] = {}
     for source in sources:
@@ -122,6 +115,15 @@ def find_sources(args: Args) -> list[Source]:
     if args.task == "auto" and len(tasks) > 1:
         raise UserError(several_kinds(tasks))
     return sources
+
+
+def check_wishes(args: Args, wishes: dict[str, Wish], inputs: set[str]) -> None:
+    """Raises UserError where --reading names other files than the inputs, or leaves nothing to flags that are given."""
+    if lost := sorted(wishes.keys() - inputs):
+        raise UserError(f"reading: {args.reading} names {', '.join(lost)}, which is not among the inputs")
+    beside = [name for name in READ_OF if getattr(args, name) != getattr(Args(), name)]
+    if beside and wishes.keys() == inputs:
+        raise UserError(f"{', '.join(beside)}: {args.reading} says of every input how it is read; write it there")
 
 
 def check_columns(args: Args, sources: list[Source]) -> None:
