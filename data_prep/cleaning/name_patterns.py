@@ -105,6 +105,10 @@ BARE = re.compile(
     r"(?<![\w'’-])(?:[A-ZÀ-Ý][a-zà-ÿ]+ (?:(?:d[aeo]s?|e) )?[A-ZÀ-Ý][a-zà-ÿ]+|[A-ZÀ-Ý]{3,} (?:D[AEO]S? )?[A-ZÀ-Ý]{2,})"
     r"(?: (?:(?:d[aeo]s?|e|D[AEO]S?) )?(?:[A-ZÀ-Ý][a-zà-ÿ]+|[A-ZÀ-Ý]{2,}))*"
 )
+# `Enf.` is short for an illness too, before what kind it is: `Enf. Pulmonar`, `Enf. Celíaca`, `Enf. Inflamatoria`.
+ILLNESS = re.compile(
+    r"[Ee]nf\.[ ]+[A-ZÀ-Ý][a-zà-ÿ]+(?:ar|al|[ií]c[ao]s?|[ií]ac[ao]|[óo]ri[ao]|iv[ao]|os[ao]|nte|un[eo]|[áa]ri[ao]|oide[ao]?)(?![\wÀ-ÿ])"
+)
 INSTITUTION = re.compile(
     r"(?:[Ii]nstituto|[Ii]nstitute|[Ff]unda[çc][ãa]o|[Ff]oundation|[Hh]ospita[li]s?|[Ee]scola|[Cc]entro|[Cc]enter|[Uu]niversi\w+|[Mm]aternidade|UPA|UBS|[Rr]ua|[Aa]v\w*\.?|"
     r"[Cc]idade|[Cc]ol[ée]gio|[Pp]ra[çc]a|[Ss]ão|[Ss]anta|[Ss]anto|[Ss]aint|St\.?|d[eo]|of) $"

@@ -9,7 +9,7 @@ import bisect
 import re
 from collections.abc import Callable
 
-from data_prep.cleaning.name_patterns import BARE, EPONYMS, INSTITUTION, NAMES
+from data_prep.cleaning.name_patterns import BARE, EPONYMS, ILLNESS, INSTITUTION, NAMES
 from data_prep.cleaning.privacy_patterns import (
     CNPJ_LIKE,
     COMPILED,
@@ -134,6 +134,8 @@ def _names(text: str):
     for pieces, pattern, needs in NAMES:
         if holds_any(text, pieces):
             for hit in pattern.finditer(text):
+                if ILLNESS.match(text, hit.start()) and _plain(hit[1].split()[0]) not in GIVEN | SURNAMES:
+                    continue
                 if length := _name_length(hit[1], needs, text[hit.end() : hit.end() + 2]):
                     yield hit.start(1), hit.start(1) + length, "NAME"
 
