@@ -105,7 +105,20 @@ def options_elsewhere(rows: Rows) -> str:
     )
 
 
+def options_twice(rows: Rows) -> str:
+    """What to say where the questions hold their options as well: these stand twice in what a model is asked."""
+    some = looked_at(rows, "mcq")
+    held = [row for row in some if all(len(o) > 1 and o in row["question"] for o in row["options"].values())]
+    if len(held) < max(MANY, 0.5 * len(some)):
+        return ""
+    return (
+        f"warning: {len(held):,} of {len(some):,} questions that were looked at hold their options in their text, and these "
+        "are listed below once more: a model is asked with both. Take them out of one of the two columns"
+    )
+
+
 def remarks(rows: Rows, tally: Tally) -> list[str]:
     """All warnings of what was read, a line each."""
-    told = (one_answer_to_many, cut_at_one_length, cases_elsewhere, options_elsewhere, nameless_labels, keys_at_one_place)
+    cut = (cut_at_one_length, cases_elsewhere, options_elsewhere, options_twice)
+    told = (one_answer_to_many, *cut, nameless_labels, keys_at_one_place)
     return list(filter(None, (tally.many_contradict(), *(say(rows) for say in told))))
