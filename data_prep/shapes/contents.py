@@ -1,5 +1,6 @@
 """What the texts of a column hold in the place of prose or of single questions: exams, keys, dialogues, tables, pairs."""
 
+import collections
 import itertools
 import re
 
@@ -29,7 +30,18 @@ KEYS = re.compile(r"(?<![\w.])\d{1,3}[ \t]?[-–.:)][ \t]?[A-E](?!\w)")
 
 def no_prose(column: Column) -> str:
     """What the texts of a column hold in the place of prose, as NO_PROSE calls it; "" for prose."""
-    return next((what for what, holds in NO_PROSE if share(column.values, lambda v, holds=holds: holds(str(v))) >= 0.3), "")
+    what = next((what for what, holds in NO_PROSE if share(column.values, lambda v, holds=holds: holds(str(v))) >= 0.3), "")
+    return what or ("single options of an exam, a row each" if _are_options(column.values) else "")
+
+
+OPTION = re.compile(r"\s*\(?([A-Ea-e])[).]\s+\S")
+
+
+def _are_options(texts: list) -> bool:
+    """Whether many texts begin with an option's letter, each of three letters often: an exam that was cut into its lines."""
+    found = collections.Counter(hit[1].upper() for text in texts if (hit := OPTION.match(str(text))))
+    often = [times for times in found.values() if times >= 5]
+    return len(often) >= 3 and sum(often) >= 0.2 * len(texts)
 
 
 def _asks_only(text: str) -> bool:
@@ -42,7 +54,25 @@ def _in_pairs_of_lines(text: str) -> bool:
     """Whether a text is of blocks of two lines, with an empty line between them, the first of which is no heading."""
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip())]
     pairs = [block for block in blocks if block.count("\n") == 1 and not block.startswith("#")]
-    return len(blocks) >= 20 and len(pairs) >= 0.8 * len(blocks)
+    return (len(blocks) >= 20 and len(pairs) >= 0.8 * len(blocks)) or (len(blocks) == 1 and _takes_turns(text))
+
+
+def _takes_turns(text: str) -> bool:
+    """Whether a short line that ends no sentence and a longer one follow one another, from the first line to the last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    pairs = list(zip(lines[::2], lines[1::2], strict=False))
+    taking = sum(len(a) < len(b) and not a.endswith((".", "。", ":", "：")) for a, b in pairs)
+    return len(lines) % 2 == 0 and len(pairs) >= 20 and taking >= 0.95 * len(pairs)
+
+
+PLAIN_QUESTION = re.compile(r"[^\W\d_][^\n]*[?？؟][\"'”’)]?\s*")  # a leaflet's title has a sign, a number or bold type
+
+
+def _in_asking_blocks(text: str) -> bool:
+    """Whether nearly every block of a text begins with a plain line that asks, and tells in the lines beneath it."""
+    blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
+    asking = sum(len(lines) > 1 and bool(PLAIN_QUESTION.fullmatch(lines[0])) for lines in blocks)
+    return len(blocks) >= 5 and asking >= 0.9 * len(blocks)
 
 
 BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
@@ -55,6 +85,24 @@ def _in_cells(text: str) -> bool:
     return (
         len(tabs) >= 5 and max(tabs) > 0 and tabs.count(max(set(tabs), key=tabs.count)) >= 0.9 * len(tabs) and tabs.count(0) < 3
     )
+
+
+def _in_commas(text: str) -> bool:
+    """Whether nearly every line of a text has the same number of commas, with no space behind them, and ends no sentence."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    cells = [len(re.findall(r"[,;](?=\S)", line)) if not line.endswith((".", "。")) else 0 for line in lines]
+    most = max(set(cells), key=cells.count, default=0)
+    return len(lines) >= 20 and most > 0 and cells.count(most) >= 0.95 * len(lines)
+
+
+TERM = re.compile(r"[^\W\d_](?:[^\n.:;!?。：；！？]|\.(?=\S)){0,59}")
+
+
+def _is_of_terms(text: str) -> bool:
+    """Whether a text is a list of terms, a line each, with no sentence among them."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    terms = sum(bool(TERM.fullmatch(line)) for line in lines)
+    return len(lines) >= 50 and terms >= 0.95 * len(lines) and sum(len(line.split()) for line in lines) <= 4 * len(lines)
 
 
 def _runs_on(text: str) -> bool:
@@ -73,6 +121,8 @@ def _mostly(line: re.Pattern, text: str) -> bool:
     return len(lines) >= 20 and sum(bool(line.match(one)) for one in lines) >= 0.9 * len(lines)
 
 
+LISTED = re.compile(r"[^:.!?\n]{2,60}:[ \t]+[^:.!?,\n]+(?:,[^:.!?,\n]+)+$")  # a name with the things that go with it
+
 XML = re.compile(r"\s*(?:<\?xml\b|<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>(?=[^<]*<.*</\1>\s*$))", re.S)
 
 
@@ -87,6 +137,8 @@ NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("questions with their answers, each under a mark", holds_marked),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
+    ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),
+    ("a list of terms, a line each", _is_of_terms),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
@@ -101,7 +153,9 @@ NO_PROSE = (
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
     ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
+    ("blocks that each begin with a question, and answer it beneath", _in_asking_blocks),
     ("items of a list, each in quotes with a comma behind it", lambda text: _mostly(QUOTED, text)),
+    ("names, each with a list behind it", lambda text: _mostly(LISTED, text)),
     ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
     ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
     ("questions, with little beside each", asks_often),

@@ -1,0 +1,91 @@
+"""Public files that ended well and were read wrong: texts that are no prose, classes in lists. The rows are ours."""
+
+import pytest
+from test_contradicting import run
+from test_strangers import OPTIONS, read, written
+
+from data_prep.cleaning.privacy import mask
+from data_prep.common.errors import UserError
+
+PASSAGE = "Repouso, água e volta ao serviço em dois dias se a febre não cede ou se há dor no peito. " * 6
+PLACES = "braço perna tórax pé mão olho".split()
+TERMS = [f"{kind} {place}" for kind in ("dor", "lesão", "infecção", "fratura") for place in PLACES]
+
+
+def blocks(first: str) -> str:
+    return "\n\n".join(f"{first.format(i=i)}\nhttps://x.org/{i}\n[{PASSAGE}] {i}" for i in range(8))
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (blocks("Quanto dura a febre {i}?"), "begin with a question"),
+        (blocks("发烧{i}天怎么办？"), "begin with a question"),
+        ("\n".join(f"doença{i},tem,sintoma{i % 7}" for i in range(40)), "commas or semicolons"),
+        ("\n".join(f"doença {i};sintoma {i % 7}" for i in range(40)), "commas or semicolons"),
+        ("\n".join(f"{term} {side}" for term in TERMS for side in ("direita", "esquerda", "posterior")), "list of terms"),
+        ("\n".join(f"apa demam {i}\n{PASSAGE} {i}" for i in range(24)), "pairs of lines"),
+        ("\n".join(f"Doença {i}: febre, tosse (às vezes), dor" for i in range(24)), "each with a list"),
+    ],
+)
+def test_texts_that_are_no_prose(tmp_path, text, says):
+    with pytest.raises(UserError, match=says):
+        written(tmp_path, "x.txt", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        blocks("**Quanto dura a febre {i}?**"),  # a leaflet's titles
+        blocks("A febre {i} dura dois dias."),
+        "\n".join(f"Afebril, eupneico no dia {i}, sem dor." for i in range(60)),
+        "\n".join(f"Ritmo regular no dia {i}" + "." * (i % 3 == 0) for i in range(60)),
+        "\n".join(f"Exame {i}\n{PASSAGE}\nOutro exame" for i in range(24)),
+        "\n".join(f"Conduta {i}: repouso, água e volta em dois dias. Sem febre." for i in range(24)),
+        "\n".join(f"paciente volta ao serviço no dia {i} com dor de cabeça e febre" for i in range(60)),
+    ],
+)
+def test_prose_stays_text(tmp_path, text):
+    assert [list(row)[1] for row in written(tmp_path, "x.txt", text)] == ["text"]
+
+
+def test_an_exam_that_was_cut_into_its_lines_is_asked_about():
+    pieces = [
+        piece for i in range(20) for piece in (f"Mulher de {i + 20} anos tem febre.", *(f"{x}) conduta {i}{x}" for x in "ABCD"))
+    ]
+    with pytest.raises(UserError, match="single options of an exam"):
+        read([{"text": piece, "page": 1} for piece in pieces])
+    notes = [{"text": f"{'A' if i % 6 == 0 else 'Nota'}) febre há {i} dias."} for i in range(60)]
+    assert read(notes)[0].shape == "text"
+
+
+def test_classes_that_stand_in_lists_are_asked_about():
+    rows = [
+        {"text": f"Dói o peito há {i} dias.", "intents": ["queixa", "conduta"][: 1 + i % 3 // 2] if i % 2 else ["exame"]}
+        for i in range(40)
+    ]
+    with pytest.raises(UserError, match="intents holds several labels"):
+        read(rows)
+    own = [{"text": row["text"], "intents": [f"palavra {i}", f"outra {i}"]} for i, row in enumerate(rows)]
+    assert read(own)[0].shape == "text"  # words of the text, which come no second time
+    assert read([{"text": row["text"], "topics": row["intents"]} for row in rows])[0].shape == "text"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_options_that_the_question_holds_as_well_are_told(tmp_path, capsys, held):
+    texts = [{x: f"{said} {i}" for x, said in OPTIONS.items()} for i in range(30)]
+    lines = [[f"{x}. {said}" for x, said in options.items()] for options in texts]
+    listed = ["\n".join(["", "Alternativas:", *options, "Resposta:"]) for options in lines]
+    rows = [
+        {"query": f"O que fazer no caso {i}?{listed[i] * held}", "choices": list(options.values()), "gold": i % len(options)}
+        for i, options in enumerate(texts)
+    ]
+    run(tmp_path, rows, test_size=0)
+    assert ("30 of 30 questions that were looked at hold their options" in capsys.readouterr().out) is held
+
+
+@pytest.mark.parametrize("text", ["Enf. Pulmonar crónica do prematuro", "Enf. Celíaca", "Enf. Autoinmune", "Enf. Renal"])
+def test_an_illness_is_no_nurse(text):
+    assert mask(text, {}, ["NAME"]) == text
+    for name in ("Juliana", "Kauany", "Amaral", "Angélica"):
+        assert mask(f"Enf. {name} avaliou", {}, ["NAME"]) == "Enf. [NAME] avaliou"
