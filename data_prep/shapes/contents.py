@@ -179,7 +179,20 @@ def holds_dialogue(value) -> bool:
     """Whether a text holds turns of both sides, by marks or speakers of lines, that are not told apart from the first on."""
     said = [next(g for g in hit.groups() if g) for hit in TAGGED.finditer(str(value))] + speakers_of(str(value))
     sides = {role_of(speaker, {}) for speaker in said}
-    return len(said) > 2 and {"human", "gpt"} <= sides and not _turns_told(value)
+    return ((len(said) > 2 and {"human", "gpt"} <= sides) or two_speak(str(value))) and not _turns_told(value)
+
+
+SPOKEN = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\*\*|__)?([^\W\d_][^\n:：]{0,29}?)(?:\*\*|__)?[ \t]*[:：](?!//)")
+
+
+def two_speak(text: str) -> bool:
+    """Whether two names, of whatever language, stand before most lines of a text in turn, twice each: a conversation's sides."""
+    names = [hit[1].strip().casefold() for hit in SPOKEN.finditer(text)]
+    often = [name for name, times in collections.Counter(names).most_common(2) if times >= 2]
+    said = [name for name in names if name in often]
+    turns = sum(a != b for a, b in itertools.pairwise(said))
+    lines = sum(bool(line.strip()) for line in text.splitlines())
+    return len(often) == 2 and len(said) >= 0.6 * lines and turns >= 0.6 * (len(said) - 1)
 
 
 def _turns_told(value) -> bool:
@@ -196,7 +209,7 @@ ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker
 def turns_in(value) -> bool:
     """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each."""
     marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
-    if {"human", "gpt"} <= marked:
+    if {"human", "gpt"} <= marked or two_speak(str(value)):
         return True
     alone = [line for line in str(value).splitlines() if ALONE.fullmatch(line)]
     sides = [role_of(speaker, {}) for speaker in (*speakers_of(str(value)), *(line.split()[0] for line in alone))]

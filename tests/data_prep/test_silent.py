@@ -49,6 +49,17 @@ def test_prose_stays_text(tmp_path, text):
     assert [list(row)[1] for row in written(tmp_path, "x.txt", text)] == ["text"]
 
 
+@pytest.mark.parametrize("names", ["Bệnh nhân|Bác sĩ", "환자|의사", "Hasta|Doktor", "Paciente|Médica", "रोगी|डॉक्टर", "مريض|طبيب"])
+def test_talks_in_any_language_are_no_plain_text(names):
+    turns = [f"{name}: {said}" for said in ("Febre.", "Desde ontem?") for name in names.split("|")]
+    with pytest.raises(UserError, match="dialogues"):
+        read([{"id": i, "text": "\n".join([*turns, f"{turns[0]} {i}"])} for i in range(9)])
+    with pytest.raises(UserError, match="whole dialogues"):
+        read([{"question": "\n".join([f"{turns[0]} {i}", *turns]), "answer": f"Repouso e água, {i} dias."} for i in range(9)])
+    form = "Queixa: febre há {i} dias\nExame: sem alteração\nConduta: repouso"
+    assert read([{"id": i, "text": form.format(i=i)} for i in range(9)])[0].shape == "text"
+
+
 def test_an_exam_that_was_cut_into_its_lines_is_asked_about():
     pieces = [
         piece for i in range(20) for piece in (f"Mulher de {i + 20} anos tem febre.", *(f"{x}) conduta {i}{x}" for x in "ABCD"))
