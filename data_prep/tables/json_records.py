@@ -118,9 +118,22 @@ def records_of(value, depth: int = 3) -> list | None:
         return [{"_key": key, **v} for key, v in value.items()]
     if len(value) > 20 and not nested and all(isinstance(v, str | int) for v in value.values()):
         return [{"_key": key, "_value": v} for key, v in value.items()]
-    if len(nested) == 1 and depth and not {"options", "choices", "alternativas", "question", "pergunta"} & set(map(plain, value)):
+    asked = {"options", "choices", "alternativas", "question", "pergunta"} & set(map(plain, value))
+    if len(nested) == 1 and depth and not asked and not any(_is_said(name, inside) for name, inside in value.items()):
         return nested[0]
     return [value]
+
+
+ABOUT_FILE = set(  # words of names of texts that tell about a file
+    "description descricao descripcion about sobre note notes nota notas license licenca licencia disclaimer aviso citation "
+    "instruction instructions instrucoes instrucciones canary readme copyright source fonte fuente prompt metadata".split()
+)
+LONG = 200  # characters
+
+
+def _is_said(name: str, inside) -> bool:
+    """Whether what stands beside a list of rows is a text of its own: a case that they ask about, what sums them up."""
+    return isinstance(inside, str) and len(inside) >= LONG and not ABOUT_FILE & set(words_of(name))
 
 
 def _asks(row: dict) -> bool:

@@ -6,6 +6,7 @@ from test_strangers import OPTIONS, read, written
 
 from data_prep.cleaning.privacy import mask
 from data_prep.common.errors import UserError
+from data_prep.tables.json_records import records_of
 
 PASSAGE = "Repouso, água e volta ao serviço em dois dias se a febre não cede ou se há dor no peito. " * 6
 PLACES = "braço perna tórax pé mão olho".split()
@@ -100,3 +101,17 @@ def test_an_illness_is_no_nurse(text):
     assert mask(text, {}, ["NAME"]) == text
     for name in ("Juliana", "Kauany", "Amaral", "Angélica"):
         assert mask(f"Enf. {name} avaliou", {}, ["NAME"]) == "Enf. [NAME] avaliou"
+
+
+def test_a_text_beside_a_files_one_list_is_not_lost(tmp_path):
+    """A case that a file's questions are about stands before each, a summary stays, and what a file says of itself is not."""
+    rows = [{"question": f"Qual a conduta {i}?", "answer": f"Repouso e água, {i} dias."} for i in range(25)]
+    (whole,) = records_of({"case": PASSAGE, "questions": rows})
+    assert whole == {"case": PASSAGE, "questions": rows}
+    made = written(tmp_path, "x.json", {"case": PASSAGE, "questions": rows})
+    asked = {row["question"] if "question" in row else row["conversations"][0]["value"] for row in made}
+    assert asked == {f"{PASSAGE.strip()}\n\n{row['question']}" for row in rows}
+    parts = [{"heading": f"Parte {i}", "text": PASSAGE} for i in range(5)]
+    assert records_of({"summary": PASSAGE, "parts": parts}) == [{"summary": PASSAGE, "parts": parts}]
+    for about in ({"description": PASSAGE}, {"title": "Prova de 2020"}, {"dataset_notes": PASSAGE}):
+        assert records_of({**about, "questions": rows}) == rows
