@@ -12,6 +12,7 @@ from data_prep.shapes.unused import (
     copies_the_row,
     explains,
     is_case,
+    is_flag,
     is_passage,
     is_round,
     must_not_go_unused,
@@ -63,7 +64,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             or (rule.shape in ("qa", "text") and put_aside(c))
             or ("split" not in reading.fields and splits(c))
             or (rule.shape == "qa" and is_round(c))
-            or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c) or sorts_by_lists(c)))
+            or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c) or sorts_by_lists(c) or is_flag(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )
         and not repeats(c, takers, sample)

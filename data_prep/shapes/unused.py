@@ -111,6 +111,12 @@ def sorts(column: Column, topics: bool = False) -> bool:
     return may and rows >= 20 and 2 <= column.distinct <= rows // 5 and column.length <= 60
 
 
+def is_flag(column: Column) -> bool:
+    """Whether a column of 0 and 1 says of each row whether something is so: one of several classes, perhaps."""
+    said = {str(v).strip() for v in column.values}
+    return len(column.values) >= 20 and said == {"0", "1"} and _may_sort(column._replace(kind="text"))
+
+
 def sorts_by_lists(column: Column) -> bool:
     """Whether a column holds lists of a few labels which come again and again: a text's classes, of which it may have several."""
     cells = [from_literal(v) for v in column.values] if column.kind == "list" else []

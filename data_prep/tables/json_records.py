@@ -128,12 +128,16 @@ ABOUT_FILE = set(  # words of names of texts that tell about a file
     "description descricao descripcion about sobre note notes nota notas license licenca licencia disclaimer aviso citation "
     "instruction instructions instrucoes instrucciones canary readme copyright source fonte fuente prompt metadata".split()
 )
-LONG = 200  # characters
+LONG, SHORT = 200, 20  # characters, the second of what is called a case
 
 
 def _is_said(name: str, inside) -> bool:
-    """Whether what stands beside a list of rows is a text of its own: a case that they ask about, what sums them up."""
-    return isinstance(inside, str) and len(inside) >= LONG and not ABOUT_FILE & set(words_of(name))
+    """Whether what stands beside a list of rows is of its own: a case that they ask about, what sums them up, a key."""
+    if isinstance(inside, dict):
+        return is_telling(name)
+    if not isinstance(inside, str) or ABOUT_FILE & set(words_of(name)):
+        return False
+    return len(inside) >= (SHORT if {"context", "text", "dialogue"} & set(meanings(name)) else LONG)
 
 
 def _asks(row: dict) -> bool:

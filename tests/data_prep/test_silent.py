@@ -83,6 +83,13 @@ def test_classes_that_stand_in_lists_are_asked_about():
     assert read([{"text": row["text"], "topics": row["intents"]} for row in rows])[0].shape == "text"
 
 
+def test_classes_in_a_column_each_are_asked_about():
+    rows = [{"text": f"Dói o peito há {i} dias.", "febre": i % 2, "tosse": i // 2 % 2} for i in range(40)]
+    with pytest.raises(UserError, match=r"febre .*; tosse "):
+        read(rows)
+    assert read([{"text": row["text"], "page": 1 + i, "dias": i % 3} for i, row in enumerate(rows)])[0].shape == "text"
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_options_that_the_question_holds_as_well_are_told(tmp_path, capsys, held):
     texts = [{x: f"{said} {i}" for x, said in OPTIONS.items()} for i in range(30)]
@@ -113,5 +120,7 @@ def test_a_text_beside_a_files_one_list_is_not_lost(tmp_path):
     assert asked == {f"{PASSAGE.strip()}\n\n{row['question']}" for row in rows}
     parts = [{"heading": f"Parte {i}", "text": PASSAGE} for i in range(5)]
     assert records_of({"summary": PASSAGE, "parts": parts}) == [{"summary": PASSAGE, "parts": parts}]
+    assert records_of({"caso": "Mulher de 30 anos com febre.", "questions": rows}) != rows
+    assert records_of({"gabarito": {"1": "A"}, "questions": rows}) != rows
     for about in ({"description": PASSAGE}, {"title": "Prova de 2020"}, {"dataset_notes": PASSAGE}):
         assert records_of({**about, "questions": rows}) == rows
