@@ -84,7 +84,25 @@ def _plain(line: str) -> str:
 def docx_file(path: Path, shown: str, key: str = ""):
     """The text, or the exam, of a DOCX."""
     text = docx_text(path)
-    yield from written_or_text(text, shown, exam_rows(text, key))
+    rows = list(written_or_text(text, shown, exam_rows(text, key)))
+    if [list(row) for _, row, _ in rows if isinstance(row, dict)] == [["text"]] and (lines := _table_lines(path)):
+        raise UserError(f"{shown}: is a table of {lines} rows, no text; save it as .xlsx or .csv with a line of names")
+    yield from rows
+
+
+LONG_TABLE, OF_TEXT = 10, 0.9  # rows, and the share of a document's characters
+
+
+def _table_lines(path: Path) -> int:
+    """The rows of a document's longest table where nearly all of its text stands in tables of several columns; else 0."""
+    import docx
+
+    document = docx.Document(str(path))
+    tables = [table for table in document.tables if len(table.columns) > 1]
+    inside = sum(len(cell.text) for table in tables for row in table.rows for cell in row.cells)
+    beside = sum(len(paragraph.text) for paragraph in document.paragraphs)
+    most = max((len(table.rows) for table in tables), default=0)
+    return most if most >= LONG_TABLE and inside >= OF_TEXT * (inside + beside) else 0
 
 
 def docx_text(path: Path) -> str:

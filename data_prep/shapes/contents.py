@@ -131,6 +131,15 @@ def is_xml(text) -> bool:
     return bool(XML.match(str(text))) and not TAG.match(str(text).lstrip())
 
 
+TAGGED_WORD = re.compile(r"[^\s/_]+[/_][A-Z]{1,5}(?:-[A-Z]{1,5})?")
+
+
+def _is_tagged(text: str) -> bool:
+    """Whether nearly every word of a text has its part of speech or its class behind a slash: `dor/NN`."""
+    words = text.split()
+    return len(words) >= 30 and sum(bool(TAGGED_WORD.fullmatch(word)) for word in words) >= 0.8 * len(words)
+
+
 QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a list as a program writes it
 
 NO_PROSE = (
@@ -158,6 +167,7 @@ NO_PROSE = (
     ("names, each with a list behind it", lambda text: _mostly(LISTED, text)),
     ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
     ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
+    ("words with their marks, as those of a corpus of tags", _is_tagged),
     ("questions, with little beside each", asks_often),
 )
 

@@ -6,6 +6,7 @@ from test_strangers import OPTIONS, read, written
 
 from data_prep.cleaning.privacy import mask
 from data_prep.common.errors import UserError
+from data_prep.documents.office import docx_file
 from data_prep.tables.json_records import records_of
 
 PASSAGE = "Repouso, água e volta ao serviço em dois dias se a febre não cede ou se há dor no peito. " * 6
@@ -26,6 +27,7 @@ def blocks(first: str) -> str:
         ("\n".join(f"doença {i};sintoma {i % 7}" for i in range(40)), "commas or semicolons"),
         ("\n".join(f"{term} {side}" for term in TERMS for side in ("direita", "esquerda", "posterior")), "list of terms"),
         ("\n".join(f"apa demam {i}\n{PASSAGE} {i}" for i in range(24)), "pairs of lines"),
+        (" ".join(f"dor{i}/NN no/B-PP peito/NN ,/O-PU" for i in range(20)), "words with their marks"),
         ("\n".join(f"Doença {i}: febre, tosse (às vezes), dor" for i in range(24)), "each with a list"),
     ],
 )
@@ -124,3 +126,18 @@ def test_a_text_beside_a_files_one_list_is_not_lost(tmp_path):
     assert records_of({"gabarito": {"1": "A"}, "questions": rows}) != rows
     for about in ({"description": PASSAGE}, {"title": "Prova de 2020"}, {"dataset_notes": PASSAGE}):
         assert records_of({**about, "questions": rows}) == rows
+
+
+def test_a_document_that_is_a_table_is_no_text(tmp_path):
+    docx = pytest.importorskip("docx")
+    document = docx.Document()
+    table = document.add_table(rows=20, cols=2)
+    for i, row in enumerate(table.rows):
+        row.cells[0].text, row.cells[1].text = f"Doença {i}", "Hemograma\nRepouso"
+    document.save(tmp_path / "x.docx")
+    with pytest.raises(UserError, match="a table of 20 rows"):
+        list(docx_file(tmp_path / "x.docx", "x.docx"))
+    document.add_paragraph(PASSAGE * 3)
+    document.save(tmp_path / "y.docx")
+    ((_, row, _),) = docx_file(tmp_path / "y.docx", "y.docx")
+    assert row["text"].endswith(PASSAGE.strip())
