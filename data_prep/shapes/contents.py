@@ -90,17 +90,19 @@ def _in_cells(text: str) -> bool:
 def _in_commas(text: str) -> bool:
     """Whether nearly every line of a text has the same number of commas, with no space behind them, and ends no sentence."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    cells = [len(re.findall(r"[,;](?=\S)", line)) if not line.endswith((".", "。")) else 0 for line in lines]
+    cells = [len(re.findall(r"[,;](?=\S| https?:)", line)) if not line.endswith((".", "。")) else 0 for line in lines]
     most = max(set(cells), key=cells.count, default=0)
     return len(lines) >= 20 and most > 0 and cells.count(most) >= 0.95 * len(lines)
 
 
-TERM = re.compile(r"[^\W\d_](?:[^\n.:;!?。：；！？]|\.(?=\S)){0,59}")
+TERM = re.compile(r"\w(?:[^\n.:;!?。：；！？]|\.(?=\S)){0,59}")
 
 
 def _is_of_terms(text: str) -> bool:
-    """Whether a text is a list of terms, a line each, with no sentence among them."""
+    """Whether a text is a list of terms, a line each or all on one with commas, with no sentence among them."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) == 1:
+        lines = [item.strip() for item in re.split(r"[,，、]", lines[0]) if item.strip()]
     terms = sum(bool(TERM.fullmatch(line)) for line in lines)
     return len(lines) >= 50 and terms >= 0.95 * len(lines) and sum(len(line.split()) for line in lines) <= 4 * len(lines)
 
@@ -147,7 +149,7 @@ NO_PROSE = (
     ("questions with their answers, each under a mark", holds_marked),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),
-    ("a list of terms, a line each", _is_of_terms),
+    ("a list of terms", _is_of_terms),
     ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
