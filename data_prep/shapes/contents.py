@@ -21,6 +21,7 @@ ASKS = re.compile(
 ANSWERS = re.compile(
     r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
 )
+CALLOUTS = re.compile(r"(?im)^[ \t]*>[ \t]*\[!(?:question|faq|help)\]")  # of notes in Markdown, with the answer folded beneath
 EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
 BOX = r"[ \t]*(?:[-*•][ \t]+)?"
 OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
@@ -147,6 +148,7 @@ QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a li
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("questions with their answers, each under a mark", holds_marked),
+    ("questions with their answers, each under a mark", lambda text: len(CALLOUTS.findall(text)) >= 5),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),
     ("a list of terms", _is_of_terms),
