@@ -121,7 +121,7 @@ def sorts_by_lists(column: Column) -> bool:
     """Whether a column holds lists of a few labels which come again and again: a text's classes, of which it may have several."""
     cells = [from_literal(v) for v in column.values] if column.kind == "list" else []
     labels = [label for cell in cells if isinstance(cell, list) for label in cell]
-    few = len(cells) >= 20 and 2 <= len(set(map(str, labels))) <= len(cells) // 5
+    few = len(cells) >= 20 and column.distinct > 1 and 2 <= len(set(map(str, labels))) <= len(cells) // 5
     short = all(isinstance(label, str) and len(label) <= 60 for label in labels)
     return few and short and _may_sort(column._replace(kind="text", name=column.name.rstrip("s")))
 
