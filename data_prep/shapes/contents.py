@@ -4,6 +4,7 @@ import collections
 import itertools
 import re
 
+from data_prep.documents.asked_text import BOLD, HEADING
 from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
@@ -43,6 +44,12 @@ def _are_options(texts: list) -> bool:
     found = collections.Counter(hit[1].upper() for text in texts if (hit := OPTION.match(str(text))))
     often = [times for times in found.values() if times >= 5]
     return len(often) >= 3 and sum(often) >= 0.2 * len(texts)
+
+
+def _under_titles(text: str) -> bool:
+    """Whether several titles or words in bold say Question, and several Answer, whatever else a text holds."""
+    marks = [[bool(hit[1]) for hit in form.finditer(text)] for form in (HEADING, BOLD)]
+    return any(min(found.count(True), found.count(False)) >= 3 for found in marks)
 
 
 def _asks_only(text: str) -> bool:
@@ -148,6 +155,7 @@ QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a li
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("questions with their answers, each under a mark", holds_marked),
+    ("questions with their answers, each under a mark", _under_titles),
     ("questions with their answers, each under a mark", lambda text: len(CALLOUTS.findall(text)) >= 5),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),

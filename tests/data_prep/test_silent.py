@@ -29,6 +29,10 @@ def blocks(first: str) -> str:
         (",".join(f"{term} {side}" for term in TERMS for side in ("direita", "esquerda", "posterior")), "list of terms"),
         ("\n".join(f"Fonte {i}, https://x.org/{i}" for i in range(40)), "commas or semicolons"),
         ("\n\n".join(f"> [!question]- {i}. Febre\n> **{PASSAGE}**" for i in range(8)), "each under a mark"),
+        (
+            "\n".join(f"## Example {i}\n\nscore {i}\n\n**Question**\n\nFebre {i}?\n\n**Answer**\n\n{PASSAGE}" for i in range(5)),
+            "each under a mark",
+        ),
         ("\n".join(f"apa demam {i}\n{PASSAGE} {i}" for i in range(24)), "pairs of lines"),
         (" ".join(f"dor{i}/NN no/B-PP peito/NN ,/O-PU" for i in range(20)), "words with their marks"),
         ("\n".join(f"Doença {i}: febre, tosse (às vezes), dor" for i in range(24)), "each with a list"),
