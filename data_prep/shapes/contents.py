@@ -20,6 +20,10 @@ ASKS = re.compile(
 ANSWERS = re.compile(
     r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
 )
+TOLD = re.compile(  # `Correct answer:`, `correct_answer:`, `参考答案：`
+    r"(?im)^[^\w\n]{0,8}(?:(?:[^\W\d_]{1,12}[ _-]){1,2}(?:answer|antwort|réponse|resposta|respuesta|risposta)|[一-鿿]{2}答案)"
+    r"\b[^\n:：]{0,20}[:：]"
+)
 EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
 BOX = r"[ \t]*(?:[-*•][ \t]+)?"
 OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
@@ -87,7 +91,7 @@ NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("questions with their answers, each under a mark", holds_marked),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
-    ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
+    ("answers, each under a mark", lambda text: max(len(ANSWERS.findall(text)), len(TOLD.findall(text))) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
     ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1) or holds_key(text)),
