@@ -61,6 +61,31 @@ def _in_cells(text: str) -> bool:
     )
 
 
+def _in_commas(text: str) -> bool:
+    """Whether nearly every line of a text has the same number of commas, or semicolons, with no space behind them."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for sign in ",;":
+        counts = [line.count(sign) for line in lines]
+        same = counts.count(max(set(counts), key=counts.count)) if counts else 0
+        close = sum(sign in line and f"{sign} " not in line for line in lines)
+        if len(lines) >= 20 and min(same, close) >= 0.9 * len(lines):
+            return True
+    return False
+
+
+def _blocks_ask(text: str) -> bool:
+    """Whether nearly every block of lines begins with one that asks, and goes on."""
+    blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
+    asking = sum(len(block) > 1 and asks(block[0]) and block[0].rstrip().endswith(("?", "？", "؟")) for block in blocks)
+    return len(blocks) >= 5 and asking >= 0.8 * len(blocks)
+
+
+def _words_marked(text: str) -> bool:
+    """Whether most words of a text bear a mark of their kind: `Tus/B-CL mob/B-NN`."""
+    words = text.split()
+    return len(words) >= 50 and sum(bool(MARKED.fullmatch(word)) for word in words) >= 0.5 * len(words)
+
+
 def _runs_on(text: str) -> bool:
     """Whether much of a text is options one after another on one line, each behind its bare letter."""
     runs = [hit.end() - hit.start() for hit in RUN_ON.finditer(text)]
@@ -68,6 +93,8 @@ def _runs_on(text: str) -> bool:
 
 
 JUDGED = re.compile(r"[ \t]*\d+[ \t]+-?\d+[ \t]+\D")  # TREC's: the question's number, the passage's mark, the passage
+MARKED = re.compile(r"\S+[/_](?:O|[BIOES]-[A-Z]\w*|[A-Z]{1,4}\$?)(?:-[A-Z]+)?")
+STEPS = re.compile(r"(?m)^[ \t]*-[ \t]*(?:utter|action)_\w+[ \t]*$")
 MARKED_WORD = re.compile(r"\s*\S+\s+(?:O|[BI]-\S+)(?:\s.*)?")
 
 
@@ -91,6 +118,10 @@ NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
     ("questions with their answers, each under a mark", holds_marked),
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
+    ("the lines of a table, whose cells commas part (save it as .csv, with a line of names above)", _in_commas),
+    ("blocks that each begin with a question", _blocks_ask),
+    ("words that each bear a mark of their kind", _words_marked),
+    ("the steps of a chatbot's stories", lambda text: len(STEPS.findall(text)) >= 3),
     ("answers, each under a mark", lambda text: max(len(ANSWERS.findall(text)), len(TOLD.findall(text))) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),

@@ -1,0 +1,74 @@
+"""Words on a page's buttons, and texts whose lines, blocks or words are something else than prose. The rows are ours."""
+
+import json
+
+import pytest
+
+from data_prep.common.errors import UserError
+from data_prep.prepare import Args, prepare
+
+ASKED = [f"Como se trata a doença número {n} em adultos?" for n in range(8)]
+TOLD = [
+    f"Com repouso, líquidos e retorno ao posto em {n} dias, se os sintomas não cederem ao tratamento inicial." for n in range(8)
+]
+PROSE = "\n\n".join(f"{told}\n{told}" for told in TOLD)
+
+
+def read(tmp_path, name: str, content: str) -> list[dict]:
+    (tmp_path / name).write_text(content)
+    prepare(Args(inputs=[str(tmp_path / name)], test_size=1, near_duplicates="off", output_dir=str(tmp_path / "out")))
+    return [json.loads(line) for line in (tmp_path / "out/test.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        '<div><h2><button aria-expanded="false">{}</button></h2><div><div>{}</div></div></div>',
+        '<button class="accordion">{}</button><div class="panel"><p>{}</p></div>',
+        '<div class="q"><button onclick="open(this)"><span>{}</span></button><div>{}</div></div>',
+    ],
+)
+def test_what_unfolds_keeps_its_heading(tmp_path, item):
+    items = "".join(item.format(asked, told) for asked, told in zip(ASKED, TOLD, strict=True))
+    rows = read(tmp_path, "faq.html", f"<html><body><h1>Dúvidas</h1><section>{items}</section></body></html>")
+    assert {(row["question"], row["answer"]) for row in rows} == set(zip(ASKED, TOLD, strict=True))
+
+
+def test_a_button_in_a_sentence_is_a_word_of_it_and_others_are_none(tmp_path):
+    words = "<p>Há <button>otite externa</button>, trauma e <button>neoplasia</button>, nesta ordem.</p>"
+    page = (
+        f"<html><body>{words}<p>{TOLD[0]}</p><p><button>Copiar</button></p><p>{TOLD[1]}</p><button>Enviar</button></body></html>"
+    )
+    text = read(tmp_path, "x.html", page)[0]["text"]
+    assert "Há otite externa, trauma e neoplasia, nesta ordem." in text and "Copiar" not in text and "Enviar" not in text
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        (
+            "blocks that each begin with a question",
+            "\n\n".join(f"{a}\nwww.exemplo.org\n[{t}] {t}" for a, t in zip(ASKED, TOLD, strict=True)),
+        ),
+        ("commas part", "\n".join(f"{n % 4},doença_{n}" for n in range(40))),
+        ("commas part", "\n".join(f"asma;leve;{n}" for n in range(40))),
+        ("words that each bear a mark", " ".join(f"{word}/B-NN" for word in PROSE.split())),
+        ("steps of a chatbot's stories", "\n\n".join(f"## caminho {n}\n- saudar\n  - utter_saudar" for n in range(9))),
+    ],
+)
+def test_lines_blocks_and_words_that_are_no_prose_are_asked_about(tmp_path, what, text):
+    with pytest.raises(UserError, match=what):
+        read(tmp_path, "x.txt", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PROSE,
+        f"{ASKED[0]}\n{TOLD[0]}\n\n{PROSE}",
+        "\n".join(f"Febre, tosse e dor por {n} dias." for n in range(40)),
+        "O exame foi normal em 24/7 e a razão I/E era 1/2. " * 30,
+    ],
+)
+def test_prose_stays_prose(tmp_path, text):
+    assert len(read(tmp_path, "x.txt", text)) == 1
