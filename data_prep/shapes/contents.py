@@ -174,8 +174,16 @@ def _turns_told(value) -> bool:
 ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker on a line of its own: DOCTOR O721
 
 
+SAYS = re.compile(r"(?:^|(?<=\s))([^\W\d_]{3,15})[ ]?:(?=\s)")
+
+
 def turns_in(value) -> bool:
-    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each."""
+    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each;
+    or is one line of such turns."""
+    said = [hit for hit in SAYS.finditer(str(value)) if role_of(hit[1], {}) in ("human", "gpt")]
+    if said and not str(value)[: said[0].start()].strip() and "\n" not in str(value).strip():
+        if len({role_of(hit[1], {}) for hit in said}) == 2:
+            return True
     marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
     if {"human", "gpt"} <= marked:
         return True

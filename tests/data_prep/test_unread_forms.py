@@ -72,3 +72,29 @@ def test_lines_blocks_and_words_that_are_no_prose_are_asked_about(tmp_path, what
 )
 def test_prose_stays_prose(tmp_path, text):
     assert len(read(tmp_path, "x.txt", text)) == 1
+
+
+def test_a_text_of_one_line_of_turns_is_asked_about(tmp_path):
+    said = "doctor: como está a dor no joelho {0} ? patient: melhorou depois de {0} dias de repouso ."
+    with pytest.raises(UserError, match="holds dialogues"):
+        read(tmp_path, "x.json", json.dumps([{"text": said.format(n), "intents": ["queixa"]} for n in range(9)]))
+    assert len(read(tmp_path, "y.txt", "Orientação ao paciente: repouso. O médico: ver a escala. " * 3)) == 1
+
+
+STEM = "Qual é a conduta no caso {0} do ambulatório?\nA. alta {0}\nB. exame {0}\nC. cirurgia {0}\nD. retorno {0}{1}"
+
+
+@pytest.mark.parametrize("below", ["", "\nAnswer:", "\n\nResposta: "])
+def test_options_written_into_a_question_end_with_the_last_one(tmp_path, below):
+    rows = [{"question": STEM.format(n, below), "answer": "ABCD"[n % 4]} for n in range(12)]
+    found = read(tmp_path, "x.json", json.dumps(rows))
+    assert sorted(row["options"]["D"] for row in found) == sorted(f"retorno {n}" for n in range(12))
+
+
+def test_orders_below_the_last_option_are_none_of_it(tmp_path):
+    rows = [{"question": STEM.format(n, ""), "answer": "ABCD"[n % 4]} for n in range(20)]
+    rows[3]["question"] += "\n\nThink step by step:\n1. Find the key."
+    rows[4]["question"] += "\ncom nova consulta"
+    found = {row["question"].split("caso ")[1].split()[0]: row["options"] for row in read(tmp_path, "x.json", json.dumps(rows))}
+    assert "3" not in found and len(found) == 19 and found["4"]["D"] == "retorno 4\ncom nova consulta"
+    assert "below its last option" in (tmp_path / "out/rejects.jsonl").read_text()
