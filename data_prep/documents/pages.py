@@ -71,6 +71,30 @@ def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
             f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside {code:,} of script, which fills in "
             "what it is about. Save the data that it loads; or, where its own text is meant, save it as .txt"
         )
+    if (unseen := _unseen(page, text)) > len(text):
+        raise UserError(
+            f"{shown}: shows {len(text):,} characters, and its script holds {unseen:,} more of text, which it fills in. Save "
+            "that data; or, where the text that is shown is meant alone, save it as .txt"
+        )
+
+
+STRING = re.compile(r"""'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`([^`]*)`""")
+WORD = re.compile(r"[(“\"]?[^\W\d_]+(?:['’-][^\W\d_]+)?[.,;:!?)”\"]*")
+
+
+def _unseen(page: str, text: str) -> int:
+    """How many characters of sentences a page's scripts hold that it does not show."""
+    shown, unseen = "".join(filter(str.isalnum, text)), 0
+    for said in dict.fromkeys("".join(hit) for _, script in scripts_of(page) for hit in STRING.findall(script)):
+        words = said.split()
+        prose = (
+            len(said) >= 40
+            and len(words) >= 6
+            and said.strip()[:1].isupper()
+            and sum(bool(WORD.fullmatch(w)) for w in words) >= 0.7 * len(words)
+        )
+        unseen += len(said) if prose and "".join(filter(str.isalnum, said)) not in shown else 0
+    return unseen
 
 
 MOST_CODE, LEAST_PROSE = 20, 0.3  # characters of script to one that is shown; share of these that stands in lines of sentences

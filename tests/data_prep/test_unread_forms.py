@@ -98,3 +98,14 @@ def test_orders_below_the_last_option_are_none_of_it(tmp_path):
     found = {row["question"].split("caso ")[1].split()[0]: row["options"] for row in read(tmp_path, "x.json", json.dumps(rows))}
     assert "3" not in found and len(found) == 19 and found["4"]["D"] == "retorno 4\ncom nova consulta"
     assert "below its last option" in (tmp_path / "out/rejects.jsonl").read_text()
+
+
+@pytest.mark.parametrize("quote", ["'", '"', "`"])
+def test_a_page_whose_script_holds_more_text_than_it_shows_is_refused(tmp_path, quote):
+    items = ",".join(f"{{title: 'Parte {n}', more: {quote}{told}{quote}}}" for n, told in enumerate(TOLD))
+    page = f"<html><body><h1>Mapa do capítulo</h1><p>{TOLD[0]}</p><div id='map'></div><script>{{0}}</script></body></html>"
+    with pytest.raises(UserError, match="its script holds"):
+        read(tmp_path, "x.html", page.replace("{0}", f"const map = [{items}, show(1)];"))
+    code = "".join(f"box{n}.className = 'flex items-center justify-between p-4 mt-2 text-white rounded-lg';" for n in range(9))
+    shown = f"const first = {quote}{TOLD[0]}{quote};"
+    assert len(read(tmp_path, "y.html", page.replace("{0}", code + shown))) == 1
