@@ -74,10 +74,16 @@ def _in_commas(text: str) -> bool:
 
 
 def _blocks_ask(text: str) -> bool:
-    """Whether nearly every block of lines begins with one that asks, and goes on."""
+    """Whether nearly every block of lines begins with one that asks, and goes on; a leaflet's titles bear numbers or capitals."""
     blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
-    asking = sum(len(block) > 1 and asks(block[0]) and block[0].rstrip().endswith(("?", "？", "؟")) for block in blocks)
+    heads = [block[0].strip() for block in blocks if len(block) > 1]
+    asking = sum(
+        head.endswith(("?", "？", "؟")) and not head.isupper() and not TITLED.match(head) and asks(head) for head in heads
+    )
     return len(blocks) >= 5 and asking >= 0.8 * len(blocks)
+
+
+TITLED = re.compile(r"#|\*\*|\d+[.)]|[IVX]+[.)–-]")
 
 
 def _words_marked(text: str) -> bool:
