@@ -21,7 +21,32 @@ def pdf_file(path: Path, shown: str, key: str = ""):
     if rows := exam_rows(pdf_text(path, shown), key):
         yield from ((line, row if isinstance(row, Bad) else row | {"pages": len(pages)}, at) for line, row, at in rows)
     else:
+        if sum(map(len, pages)) < FEWEST_BESIDE * len(pages):
+            refuse_pictures("\n".join(pages), _pictured_pages(path), "pages with pictures", shown)
         yield 1, {"text": _whole_words("\n\n".join(p for p in pages if p)), "pages": len(pages)}, 0
+
+
+def _pictured_pages(path: Path) -> int:
+    import pypdf
+
+    pictured = 0
+    for page in pypdf.PdfReader(path).pages:
+        resources = page.get("/Resources")
+        pictured += bool(resources is not None and resources.get_object().get("/XObject"))  # a form may hold the picture
+    return pictured
+
+
+FEWEST_BESIDE = 100  # characters beside a picture, of a text that is more than the names of pictures
+
+
+def refuse_pictures(text: str, pictures: int, what: str, shown: str) -> None:
+    """Raise UserError where what a document says stands in its pictures; one that holds no text at all is a reject."""
+    said = len("".join(text.split()))
+    if 0 < said < FEWEST_BESIDE * pictures:
+        raise UserError(
+            f"{shown}: holds {said:,} characters of text and {pictures} {what}: what it says stands in these, where nothing is "
+            "read. Have its text recognised; or, where its few words are meant, save them as .txt"
+        )
 
 
 def pdf_text(path: Path, shown: str) -> str:
@@ -84,7 +109,10 @@ def _plain(line: str) -> str:
 def docx_file(path: Path, shown: str, key: str = ""):
     """The text, or the exam, of a DOCX."""
     text = docx_text(path)
-    rows = list(written_or_text(text, shown, exam_rows(text, key)))
+    rows = exam_rows(text, key)
+    if not rows:
+        refuse_pictures(text, _pictures(path), "pictures", shown)
+    rows = list(written_or_text(text, shown, rows))
     if [list(row) for _, row, _ in rows if isinstance(row, dict)] == [["text"]] and (lines := _table_lines(path)):
         raise UserError(f"{shown}: is a table of {lines} rows, no text; save it as .xlsx or .csv with a line of names")
     yield from rows
@@ -103,6 +131,12 @@ def _table_lines(path: Path) -> int:
     beside = sum(len(paragraph.text) for paragraph in document.paragraphs)
     most = max((len(table.rows) for table in tables), default=0)
     return most if most >= LONG_TABLE and inside >= OF_TEXT * (inside + beside) else 0
+
+
+def _pictures(path: Path) -> int:
+    import docx
+
+    return sum(relation.reltype.endswith("/image") for relation in docx.Document(str(path)).part.rels.values())
 
 
 def docx_text(path: Path) -> str:

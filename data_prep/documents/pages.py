@@ -18,6 +18,7 @@ from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text
 from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
 from data_prep.words.names import ALIASES, plain
+from data_prep.words.phrases import asks
 
 DECLARED = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.I
@@ -70,6 +71,30 @@ def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
             f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside {code:,} of script, which fills in "
             "what it is about. Save the data that it loads; or, where its own text is meant, save it as .txt"
         )
+    if (unseen := _unseen(page, text)) > len(text):
+        raise UserError(
+            f"{shown}: shows {len(text):,} characters, and its script holds {unseen:,} more of text, which it fills in. Save "
+            "that data; or, where the text that is shown is meant alone, save it as .txt"
+        )
+
+
+STRING = re.compile(r"""'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`([^`]*)`""")
+WORD = re.compile(r"[(“\"]?[^\W\d_]+(?:['’-][^\W\d_]+)?[.,;:!?)”\"]*")
+
+
+def _unseen(page: str, text: str) -> int:
+    """How many characters of sentences a page's scripts hold that it does not show."""
+    shown, unseen = "".join(filter(str.isalnum, text)), 0
+    for said in dict.fromkeys("".join(hit) for _, script in scripts_of(page) for hit in STRING.findall(script)):
+        words = said.split()
+        prose = (
+            len(said) >= 40
+            and len(words) >= 6
+            and said.strip()[:1].isupper()
+            and sum(bool(WORD.fullmatch(w)) for w in words) >= 0.7 * len(words)
+        )
+        unseen += len(said) if prose and "".join(filter(str.isalnum, said)) not in shown else 0
+    return unseen
 
 
 MOST_CODE, LEAST_PROSE = 20, 0.3  # characters of script to one that is shown; share of these that stands in lines of sentences
@@ -107,7 +132,12 @@ def _tree(page: str):
 
     root = lxml.html.document_fromstring(CONTROLS.sub("", page) or "<p></p>")
     for node in list(root.iter(*ASIDE)):
-        node.drop_tree()
+        if node.tag == "button" and _unfolds(node):
+            node.tag = "span" if _inside(node, *HEADS, "dt", "summary") else "summary"
+        elif node.tag == "button" and _in_sentence(node):
+            node.tag = "span"
+        else:
+            node.drop_tree()
     _fold_spaces(root)
     for node in root.iter("p", "li", "div", "label"):
         said = "".join(node.itertext()).strip()
@@ -115,6 +145,27 @@ def _tree(page: str):
         if said and (stressed or RIGHT.search(node.get("class") or "")) and not any(c.tag in BLOCKS for c in node):
             node.text = SIGN + (node.text or "")
     return root
+
+
+FOLDED = re.compile(r"accordion|collaps|faq|question|pergunta", re.I)
+
+
+def _unfolds(node) -> bool:
+    """Whether a button is the heading of what it unfolds: it stands in a heading, asks, or is called so, or what is beside it
+    is that alone."""
+    beside = node.getnext()
+    alone = beside is not None and beside.tag in BLOCKS and len(node.getparent()) == 2 and node.getprevious() is None
+    named = FOLDED.search(node.get("class") or "") or node.get("aria-expanded")
+    said = "".join(node.itertext()).strip()
+    return bool(said and (_inside(node, *HEADS, "dt", "summary") or named or alone or asks(said)))
+
+
+def _in_sentence(node) -> bool:
+    """Whether a button is a word of a sentence, which shows more where one touches it: text stands before it and behind it."""
+    before = node.getprevious()
+    said = (node.getparent().text if before is None else before.tail) or ""
+    follows = bool((node.tail or "").strip())
+    return follows and bool(said.strip() or (before is not None and before.tag not in APART))
 
 
 def _fold_spaces(root) -> None:

@@ -138,7 +138,23 @@ def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Opti
         marks = [is_ticked(raw.get(column)) for column in reading.mark_columns] or [None] * len(values)
         found = [Option(*one) for one in zip(LETTERS, texts, ids, marks, strict=False)]
         return None, unlettered(found)
-    return split_question(text_of(cell(raw, reading.fields["question"]), "question"))
+    return whole_last(*split_question(text_of(cell(raw, reading.fields["question"]), "question")))
+
+
+ASKED_AGAIN = re.compile(r"\s*\n\s*(?:the\s+)?(?:answer|resposta|respuesta|réponse|antwort|ans|a)\s*[:：]\s*$", re.I)
+
+
+def whole_last(stem: str, options: list[Option]) -> tuple[str, list[Option]]:
+    """Options that are written into a question, the last one without the `Answer:` below it. Raises Unreadable where other
+    lines stand below it, as the orders of a prompt do: the others have one line each."""
+    if len(options) < 2:
+        return stem, options
+    *others, last = options
+    said = ASKED_AGAIN.sub("", last.text)
+    below = [line.strip() for line in said.split("\n")[1:] if line.strip()]
+    if any(not line[:1].islower() for line in below) and not any("\n" in option.text.strip() for option in others):
+        raise Unreadable(f"below its last option stands a text that may be none of it: '{below[0][:60]}'")
+    return stem, [*others, last._replace(text=said)]
 
 
 PICTURE = (

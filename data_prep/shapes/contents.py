@@ -23,6 +23,10 @@ ANSWERS = re.compile(
     r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
 )
 CALLOUTS = re.compile(r"(?im)^[ \t]*>[ \t]*\[!(?:question|faq|help)\]")  # of notes in Markdown, with the answer folded beneath
+TOLD = re.compile(  # `Correct answer:`, `correct_answer:`, `参考答案：`
+    r"(?im)^[^\w\n]{0,8}(?:(?:[^\W\d_]{1,12}[ _-]){1,2}(?:answer|antwort|réponse|resposta|respuesta|risposta)|[一-鿿]{2}答案)"
+    r"\b[^\n:：]{0,20}[:：]"
+)
 EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
 BOX = r"[ \t]*(?:[-*•][ \t]+)?"
 OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
@@ -115,6 +119,37 @@ def _is_of_terms(text: str) -> bool:
     return len(lines) >= 50 and terms >= 0.95 * len(lines) and sum(len(line.split()) for line in lines) <= 4 * len(lines)
 
 
+def _in_commas_of_sentences(text: str) -> bool:
+    """The same of lines that may end as sentences do, and hold semicolons alone."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for sign in ",;":
+        counts = [line.count(sign) for line in lines]
+        same = counts.count(max(set(counts), key=counts.count)) if counts else 0
+        close = sum(sign in line and f"{sign} " not in line for line in lines)
+        if len(lines) >= 20 and min(same, close) >= 0.9 * len(lines):
+            return True
+    return False
+
+
+def _blocks_ask(text: str) -> bool:
+    """Whether nearly every block of lines begins with one that asks, and goes on; a leaflet's titles bear numbers or capitals."""
+    blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
+    heads = [block[0].strip() for block in blocks if len(block) > 1]
+    asking = sum(
+        head.endswith(("?", "？", "؟")) and not head.isupper() and not TITLED.match(head) and asks(head) for head in heads
+    )
+    return len(blocks) >= 5 and asking >= 0.8 * len(blocks)
+
+
+TITLED = re.compile(r"#|\*\*|\d+[.)]|[IVX]+[.)–-]")
+
+
+def _words_marked(text: str) -> bool:
+    """Whether most words of a text bear a mark of their kind: `Tus/B-CL mob/B-NN`."""
+    words = text.split()
+    return len(words) >= 50 and sum(bool(MARKED.fullmatch(word)) for word in words) >= 0.5 * len(words)
+
+
 def _runs_on(text: str) -> bool:
     """Whether much of a text is options one after another on one line, each behind its bare letter."""
     runs = [hit.end() - hit.start() for hit in RUN_ON.finditer(text)]
@@ -122,6 +157,8 @@ def _runs_on(text: str) -> bool:
 
 
 JUDGED = re.compile(r"[ \t]*\d+[ \t]+-?\d+[ \t]+\D")  # TREC's: the question's number, the passage's mark, the passage
+MARKED = re.compile(r"\S+[/_](?:O|[BIOES]-[A-Z]\w*|[A-Z]{1,4}\$?)(?:-[A-Z]+)?")
+STEPS = re.compile(r"(?m)^[ \t]*-[ \t]*(?:utter|action)_\w+[ \t]*$")
 MARKED_WORD = re.compile(r"\s*\S+\s+(?:O|[BI]-\S+)(?:\s.*)?")
 
 
@@ -160,7 +197,11 @@ NO_PROSE = (
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),
     ("a list of terms", _is_of_terms),
-    ("answers, each under a mark", lambda text: len(ANSWERS.findall(text)) >= 10),
+    ("the lines of a table, whose cells commas part (save it as .csv, with a line of names above)", _in_commas_of_sentences),
+    ("blocks that each begin with a question", _blocks_ask),
+    ("words that each bear a mark of their kind", _words_marked),
+    ("the steps of a chatbot's stories", lambda text: len(STEPS.findall(text)) >= 3),
+    ("answers, each under a mark", lambda text: max(len(ANSWERS.findall(text)), len(TOLD.findall(text))) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
     ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1) or holds_key(text)),
@@ -228,8 +269,16 @@ def _turns_told(value) -> bool:
 ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker on a line of its own: DOCTOR O721
 
 
+SAYS = re.compile(r"(?:^|(?<=\s))([^\W\d_]{3,15})[ ]?:(?=\s)")
+
+
 def turns_in(value) -> bool:
-    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each."""
+    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each;
+    or is one line of such turns."""
+    said = [hit for hit in SAYS.finditer(str(value)) if role_of(hit[1], {}) in ("human", "gpt")]
+    if said and not str(value)[: said[0].start()].strip() and "\n" not in str(value).strip():
+        if len({role_of(hit[1], {}) for hit in said}) == 2:
+            return True
     marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
     if {"human", "gpt"} <= marked or two_speak(str(value)):
         return True

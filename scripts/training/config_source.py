@@ -54,9 +54,10 @@ def kind_problem(value, annotation: str) -> str | None:
 
     kinds = {kind.__name__: kind for kind in (bool, int, float, str, dict, list, tuple)}
     hint = eval(annotation, {"__builtins__": {}}, Known(kinds, Any=typing.Any, Literal=typing.Literal))
+    finite = pydantic.ConfigDict(allow_inf_nan=False)
     try:
-        pydantic.TypeAdapter(hint).validate_json(json.dumps(value), strict=True)  # JSON: a list is a tuple there
-    except pydantic.ValidationError:
+        pydantic.TypeAdapter(hint, config=finite).validate_json(json.dumps(value), strict=True)  # JSON: a list is a tuple there
+    except (pydantic.ValidationError, TypeError):  # a TypeError for what YAML has and JSON has not: bytes, sets
         return annotation
     return None
 

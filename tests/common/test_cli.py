@@ -278,7 +278,7 @@ def test_flags_of_another_way_are_told(capsys, script, flags, told):
 @pytest.mark.parametrize(
     "field, good, bad",
     [
-        ("adam_beta1", (0.8, 1), ("0.8", True, None)),
+        ("adam_beta1", (0.8, 1), ("0.8", True, None, float("nan"), b"1", {1})),
         ("neftune_noise_alpha", (5, None), ("yes",)),
         ("dataloader_num_workers", (2,), (2.5, True)),
         ("lr_scheduler_kwargs", ({"a": 1}, "{}", None), (3, [])),

@@ -1,9 +1,9 @@
-"""The numbered questions of an exam in running text, each with its options, what stands below them, and the case before it."""
+"""The numbered questions of an exam in running text, each with its options and what stands below them."""
 
 import itertools
 import re
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from data_prep.documents.exam.key import OWN_KEY, TITLE, is_of_table
@@ -35,7 +35,7 @@ COMMON = re.compile(  # what several questions stand on
 )
 CASE = re.compile(
     r"^[ \t>#*_]*(?=(?-i:[A-Z]))(?:caso(?:[ \t]+cl[íi]nico)?|(?:clinical[ \t]+)?case|cas[ \t]+clinique|fall(?:beispiel)?)"
-    r"[ \t]*(?:n?[º°.]*[ \t]*\d{1,3})?[ \t*_]*(?:[:.–—-].*)?$",
+    r"[ \t]*(?:n?[º°.]*[ \t]*\d{1,3})?(?:[ \t]*\([^()\n]{1,40}\))?[ \t*_]*(?:[:.–—-].*)?$",  # `Caso clínico (breve):`
     re.M | re.I,
 )
 
@@ -60,6 +60,8 @@ class Asked:
     doubt: str = ""  # whether its last option is whole
     context: str = ""
     explanation: str = ""
+    about: dict[str, str] = field(default_factory=dict)  # `NAME: value` above the case that it stands on
+    astray: bool = False  # another case begins before it, and where is not told
 
     @property
     def texts(self) -> dict[str, str]:
@@ -175,35 +177,3 @@ def _unlike(asked: Asked, text: str, run: list[re.Match], head: Head, end: int) 
 
 def said_of(asked: Asked) -> str:
     return f"{asked.number} {asked.stem} {' '.join(f'{letter}) {text}' for letter, text in asked.texts.items())}"
-
-
-# ---------------------------------------------------------------------------------------------- the text that several stand on
-
-
-def give_contexts(asked: list[Asked], before: str) -> tuple[str, str]:
-    """Give questions the text that stands before several of them; (what else stands before the first, a problem or "")."""
-    by_case = bool(CASE.search(before))
-    gaps = [before, *(one.rest for one in asked[:-1])]
-    case, until = "", 0
-    for n, gap in enumerate(gaps):
-        hit = COMMON.search(gap) or (CASE.search(gap) if by_case else None)
-        if any(heading.group().strip(" -*_=") for heading in HEADING.finditer(gap)):
-            case = ""  # another part begins
-        if hit:
-            line, body = hit.group().strip("#*_ \t"), paragraphs(gap[hit.end() :])
-            numbers = [] if hit.re is CASE else _range(hit["range"])
-            gaps[n], until = gap[: hit.start()], numbers[-1] if numbers else 10**6
-            case = f"{line}\n{body}".strip() if body or ":" in line.rstrip(":") else ""
-            if not case and re.search(r"(?i)\b(?:texto?s?|casos?|case|abaixo|seguir|seguinte|following)\b", line):
-                return before, f"a text that is announced is not there: {line[:80]!r}"
-            if numbers and case and asked[n].number != numbers[0]:
-                return before, f"a text for the questions {hit['range']} stands before question {asked[n].number}"
-        asked[n].context = case if asked[n].number <= until else ""
-        if n:
-            asked[n - 1].rest = gaps[n]
-    return gaps[0], ""
-
-
-def _range(said: str) -> list[int]:
-    numbers = [int(n) for n in re.findall(r"\d+", said)]
-    return numbers if len(numbers) != 2 else list(range(numbers[0], numbers[1] + 1))

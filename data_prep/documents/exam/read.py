@@ -9,10 +9,11 @@ found, the text is no such exam, and asked about.
 from dataclasses import dataclass, field
 
 from data_prep.documents.exam.answers import answers_of
+from data_prep.documents.exam.cases import give_contexts
 from data_prep.documents.exam.key import OWN_KEY, TITLE, is_of_table
 from data_prep.documents.exam.layout import chain_of, laid_out, runs_of
 from data_prep.documents.exam.numbered import lettered
-from data_prep.documents.exam.questions import HEADING, Asked, give_contexts, questions_of
+from data_prep.documents.exam.questions import HEADING, Asked, questions_of
 from data_prep.documents.exam.rows import OUTSIDE, row_of, told_apart
 from data_prep.tables.records import Bad
 
@@ -47,8 +48,8 @@ def read_exam(text: str, key: str = "") -> Exam:
         number = len(found) - len(asked)
         return Exam([], f"{number} of its {len(found)} questions are not plain: {bad.reason} ({bad.text[:80]!r})")
     last = found[-1][1] if isinstance(found[-1][1], Asked) else None
-    before, after = text[: found[0][0]], last.rest if last else text[found[-1][0] :]
-    before, problem = give_contexts(asked, before)
+    after = last.rest if last else text[found[-1][0] :]
+    before, problem = give_contexts(found, text)
     keys = answers_of(asked, before, after, key)
     if problem or isinstance(keys, str):
         return Exam([], problem or keys)

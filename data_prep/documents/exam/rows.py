@@ -15,12 +15,15 @@ FURNITURE = re.compile(f"{TITLE.pattern}|{NUMBER}|{UNFOLDS}", re.I)  # of a page
 
 
 def row_of(asked: Asked, letters: list[str]) -> dict | Bad:
+    if asked.astray:
+        return Bad("a question of another case than the last one that is told apart, or of one that is not", said_of(asked))
     if letters == ["?"]:
         return Bad(
             "a question whose keys do not agree with one another, with its options, or with what is said of them", said_of(asked)
         )
     row = {"number": asked.number, "question": asked.stem, "options": asked.texts}
     row |= {"context": asked.context} if asked.context else {}
+    row |= {f"case_{name}" if name in OURS else name: value for name, value in asked.about.items()}
     if any(map(ANNULLED.fullmatch, letters)):
         row |= {"answer": None, "status": "anulada"}
     else:
