@@ -119,18 +119,6 @@ def _is_of_terms(text: str) -> bool:
     return len(lines) >= 50 and terms >= 0.95 * len(lines) and sum(len(line.split()) for line in lines) <= 4 * len(lines)
 
 
-def _in_commas_of_sentences(text: str) -> bool:
-    """The same of lines that may end as sentences do, and hold semicolons alone."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for sign in ",;":
-        counts = [line.count(sign) for line in lines]
-        same = counts.count(max(set(counts), key=counts.count)) if counts else 0
-        close = sum(sign in line and f"{sign} " not in line for line in lines)
-        if len(lines) >= 20 and min(same, close) >= 0.9 * len(lines):
-            return True
-    return False
-
-
 def _blocks_ask(text: str) -> bool:
     """Whether nearly every block of lines begins with one that asks, and goes on; a leaflet's titles bear numbers or capitals."""
     blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
@@ -178,15 +166,6 @@ def is_xml(text) -> bool:
     return bool(XML.match(str(text))) and not TAG.match(str(text).lstrip())
 
 
-TAGGED_WORD = re.compile(r"[^\s/_]+[/_][A-Z]{1,5}(?:-[A-Z]{1,5})?")
-
-
-def _is_tagged(text: str) -> bool:
-    """Whether nearly every word of a text has its part of speech or its class behind a slash: `dor/NN`."""
-    words = text.split()
-    return len(words) >= 30 and sum(bool(TAGGED_WORD.fullmatch(word)) for word in words) >= 0.8 * len(words)
-
-
 QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a list as a program writes it
 
 NO_PROSE = (
@@ -197,9 +176,8 @@ NO_PROSE = (
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),
     ("a list of terms", _is_of_terms),
-    ("the lines of a table, whose cells commas part (save it as .csv, with a line of names above)", _in_commas_of_sentences),
     ("blocks that each begin with a question", _blocks_ask),
-    ("words that each bear a mark of their kind", _words_marked),
+    ("words with their marks, as those of a corpus of tags", _words_marked),
     ("the steps of a chatbot's stories", lambda text: len(STEPS.findall(text)) >= 3),
     ("answers, each under a mark", lambda text: max(len(ANSWERS.findall(text)), len(TOLD.findall(text))) >= 10),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
@@ -220,7 +198,6 @@ NO_PROSE = (
     ("names, each with a list behind it", lambda text: _mostly(LISTED, text)),
     ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
     ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
-    ("words with their marks, as those of a corpus of tags", _is_tagged),
     ("questions, with little beside each", asks_often),
 )
 

@@ -50,9 +50,9 @@ def test_a_button_in_a_sentence_is_a_word_of_it_and_others_are_none(tmp_path):
             "blocks that each begin with a question",
             "\n\n".join(f"{a}\nwww.exemplo.org\n[{t}] {t}" for a, t in zip(ASKED, TOLD, strict=True)),
         ),
-        ("commas part", "\n".join(f"{n % 4},doença_{n}" for n in range(40))),
-        ("commas part", "\n".join(f"asma;leve;{n}" for n in range(40))),
-        ("words that each bear a mark", " ".join(f"{word}/B-NN" for word in PROSE.split())),
+        ("commas or semicolons part", "\n".join(f"{n % 4},doença_{n}" for n in range(40))),
+        ("commas or semicolons part", "\n".join(f"asma;leve;{n}" for n in range(40))),
+        ("words with their marks", " ".join(f"{word}/B-NN" for word in PROSE.split())),
         ("steps of a chatbot's stories", "\n\n".join(f"## caminho {n}\n- saudar\n  - utter_saudar" for n in range(9))),
     ],
 )
