@@ -48,9 +48,9 @@ from common.files import hold, read_json, sha256, write_json, write_text
 from common.hashes import model_sha256, text_sha256
 from common.machine import watched
 from common.models import adapter_config, check_model_name
-from common.runs import begin_run, begun_with, finish_run
+from common.runs import begin_run, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import asking, baselines, contamination, engines, judge, judge_trust, packing, predict, row_files, summary, tasks
+from scoring import asking, baselines, contamination, engines, going_on, judge, judge_trust, predict, row_files, summary, tasks
 from scoring.asking import Asked
 from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
@@ -213,49 +213,6 @@ def load_engine(args: Args, output_dir: Path):
     return engines.HuggingFace(args.model, args.template, args.enable_thinking, args.dtype, args.load_in_4bit, args.max_length)
 
 
-# ---------------------------------------------------------------------------------------------- going on, ending
-
-
-def settings_of(args: Args, asked: Asked) -> dict:
-    """What must be equal for an evaluation to be gone on with: the fields, and hashes in the place of files."""
-    files = ("output_dir", "data", "shots_data", "train_data")
-    return {k: v for k, v in dataclasses.asdict(args).items() if k not in files} | {
-        "protocol": asked.protocol,
-        "data_sha256": asked.data_sha256,
-        "model_sha256": model_sha256(args.model),
-        "shots_sha256": text_sha256(json.dumps(asked.shots)),
-        "train_sha256": sha256(args.train_data) if args.train_data else None,
-    }
-
-
-TAKEN = "batch_tokens_taken"
-
-
-def batch_tokens(args: Args, engine, output_dir: Path) -> int:
-    """Tokens a forward pass. What a run chose by the memory that was free stays, so that what goes on draws the same answers."""
-    noted = read_json(output_dir / "settings.json")
-    taken = args.batch_tokens or noted.get(TAKEN) or getattr(engine, "batch_tokens", packing.BATCH_TOKENS)
-    write_json(output_dir / "settings.json", noted | {TAKEN: taken})
-    return taken
-
-
-def check_folder(output_dir: Path, settings: dict) -> bool:
-    """Whether the folder holds this very evaluation, finished; raises UserError where it holds another one."""
-    noted, before = output_dir / "settings.json", {}
-    if noted.exists():
-        before = read_json(noted)
-        changed = [f"{k} {before.get(k)!r} -> {v!r}" for k, v in settings.items() if before.get(k) != v]
-        if changed:
-            raise UserError(
-                f"output_dir: {output_dir} holds an evaluation with other settings "
-                f"({'; '.join(changed[:4])}); choose another folder, or delete it"
-            )
-    elif (output_dir / "metrics.json").exists():
-        raise UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
-    write_json(noted, settings | {"versions": begun_with(before), TAKEN: before.get(TAKEN)})
-    return (output_dir / "metrics.json").exists()
-
-
 # ---------------------------------------------------------------------------------------------- main
 
 
@@ -285,8 +242,8 @@ def score(args: Args, asked: Asked) -> None:
     """From the model's loading to the written scores."""
     rows, protocol, output_dir = asked.rows, asked.protocol, Path(args.output_dir)
     partial = output_dir / "predictions.partial.jsonl"
-    settings = settings_of(args, asked)
-    if check_folder(output_dir, settings):
+    settings = going_on.settings_of(args, asked)
+    if going_on.check_folder(output_dir, settings):
         (output_dir / JUDGED).unlink(missing_ok=True)
         partial.unlink(missing_ok=True)  # killed between the last two steps
         print(f"already done: {output_dir}")
@@ -299,8 +256,9 @@ def score(args: Args, asked: Asked) -> None:
     print(f"loading {args.model}")
     engine = load_engine(args, output_dir)
     print(f"loaded ({engine.precision}); scores {len(rows)} rows of {args.data}: {asked.task}, protocol {protocol}")
-    args.batch_tokens = batch_tokens(args, engine, output_dir)
-    prompts = [engine.encode(messages) for messages in messages_of(asked)] or [[]] * len(rows)
+    args.batch_tokens = going_on.batch_tokens(args, engine, output_dir)
+    messages = messages_of(asked)
+    prompts = [engine.encode(one) for one in messages] or [[]] * len(rows)
     records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)
     if is_url(args.model) and protocol in tasks.FREE:
         refuse_silence(args, records)
@@ -314,11 +272,11 @@ def score(args: Args, asked: Asked) -> None:
     records.sort(key=lambda record: place[record["id"]])
     measured = summary.summary(records, asked.task, protocol) | judged
     beside = {"baselines": scored_beside, "contamination": met and met.as_json(), "seconds_a_row": seconds}
-    of = how_asked(args, asked, engine) | {"model_sha256": settings["model_sha256"]}  # as it was when it began to answer
-    end(args, run, records, {**measured, **beside, **of})
+    of = {"model_sha256": settings["model_sha256"]}  # as it was when it began to answer
+    end(args, run, records, {**measured, **beside, **how_asked(args, asked, engine, messages), **of})
 
 
-def how_asked(args: Args, asked: Asked, engine) -> dict:
+def how_asked(args: Args, asked: Asked, engine, messages: list[list[dict]]) -> dict:
     """metrics.json's part that says what was scored, and how: what compare.py holds two evaluations against each other by."""
     task, protocol = asked.task, asked.protocol
     return {
@@ -332,7 +290,7 @@ def how_asked(args: Args, asked: Asked, engine) -> dict:
         "data_sha256": asked.data_sha256,
         "template_sha256": engine.template_sha256,
         "rows_sha256": text_sha256("\n".join(str(row["id"]) for row in asked.rows)),
-        "prompts_sha256": text_sha256(json.dumps([args.permutations, messages_of(asked)], ensure_ascii=False)),
+        "prompts_sha256": text_sha256(json.dumps([args.permutations, messages], ensure_ascii=False)),
         **({"judge_sha256": judge_sha256(args)} if protocol == "judge" else {}),
     }
 

@@ -9,6 +9,7 @@ signatures come from rensa (128 permutations), candidates from 16 bands of 8 row
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -125,58 +126,52 @@ def _mixed(keys: np.ndarray, apart: np.ndarray, band: int) -> np.ndarray:
     return keys ^ (keys >> np.uint64(31))
 
 
-def near_groups(matrix: np.ndarray, threshold: float, same: np.ndarray | None = None) -> np.ndarray:
-    """For each row the lowest row number of its group; near pairs (estimated Jaccard >= threshold) share a group.
+class Groups:
+    """Rows joined to groups, each of which is called by its lowest row number."""
 
-    `same`, one uint64 a row, joins rows of equal value as well (the same question with another answer).
-    """
-    parent = np.arange(len(matrix))
+    def __init__(self, number: int):
+        self.parent = np.arange(number)
 
-    def find(i: int) -> int:
+    def find(self, i: int) -> int:
+        parent = self.parent
         while parent[i] != i:
             parent[i] = parent[parent[i]]
             i = parent[i]
         return i
 
-    for band in range(BANDS if same is None else BANDS + 1):
-        keys = same if band == BANDS else band_keys(matrix, band)
+    def join(self, pairs: Iterable[tuple[int, int]]) -> None:
+        for a, b in pairs:
+            a, b = self.find(a), self.find(b)
+            if a != b:
+                self.parent[max(a, b)] = min(a, b)
+
+    def lowest(self) -> np.ndarray:
+        """For each row the lowest row number of its group."""
+        return np.array([self.find(i) for i in range(len(self.parent))], int)
+
+
+def near_pairs(matrix: np.ndarray, threshold: float) -> Iterator[np.ndarray]:
+    """Pairs of near rows (estimated Jaccard >= threshold), in blocks: each row of a bucket with the bucket's first and with its
+    neighbour; a chain joins the rest."""
+    for band in range(BANDS):
+        keys = band_keys(matrix, band)
         order = np.argsort(keys, kind="stable")
         equal = keys[order][1:] == keys[order][:-1]
-        # Each row of a bucket is compared with the bucket's first and with its neighbour: a chain joins the rest.
         starts = np.flatnonzero(np.concatenate(([True], ~equal)))
         first = order[np.repeat(starts, np.diff(np.append(starts, len(order))))]
         pairs = np.concatenate([np.stack([a[equal], order[1:][equal]], 1) for a in (order[:-1], first[1:])])
         for at in range(0, len(pairs), 100_000):
             block = pairs[at : at + 100_000]
-            close = (
-                np.full(len(block), True) if band == BANDS else (matrix[block[:, 0]] == matrix[block[:, 1]]).mean(1) >= threshold
-            )
-            for a, b in block[close]:
-                a, b = find(a), find(b)
-                if a != b:
-                    parent[max(a, b)] = min(a, b)
-    return np.array([find(i) for i in range(len(parent))])
+            yield block[(matrix[block[:, 0]] == matrix[block[:, 1]]).mean(1) >= threshold]
 
 
-def joined(family: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
-    """Groups (for each row the lowest row number of its own), those joined whose rows have a value in common.
-
-    A value of 0 says nothing, nor does one of more than `most` rows.
-    """
-    parent = family.copy()
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            i = parent[i]
-        return i
-
-    order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.concatenate(([True], values[order][1:] != values[order][:-1])))
-    sizes = np.diff(np.append(starts, len(order)))
-    for at in np.flatnonzero((sizes > 1) & (sizes <= most) & (values[order[starts]] != 0)):
-        roots = {find(i) for i in order[starts[at] : starts[at] + sizes[at]]}
-        parent[list(roots)] = min(roots)
-    return np.array([find(i) for i in range(len(parent))])
+def equal_pairs(values: np.ndarray, most: int = 0) -> np.ndarray:
+    """Pairs of the first row of a value and another one. A value of 0 says nothing, nor does one of more than `most` rows."""
+    _, first, which, times = np.unique(values, return_index=True, return_inverse=True, return_counts=True)
+    few = times <= most if most else np.full(len(times), True)
+    firsts, rows = first[which], np.arange(len(values))
+    pairs = np.stack([firsts, rows], 1)
+    return pairs[(firsts != rows) & few[which] & (values != 0)]
 
 
 def grams(folded: str) -> list[int]:

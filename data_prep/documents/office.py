@@ -108,12 +108,16 @@ def _plain(line: str) -> str:
 
 def docx_file(path: Path, shown: str, key: str = ""):
     """The text, or the exam, of a DOCX."""
-    text = docx_text(path)
+    import docx
+
+    document = docx.Document(str(path))
+    text = _written_in(document)
     rows = exam_rows(text, key)
     if not rows:
-        refuse_pictures(text, _pictures(path), "pictures", shown)
+        pictures = sum(relation.reltype.endswith("/image") for relation in document.part.rels.values())
+        refuse_pictures(text, pictures, "pictures", shown)
     rows = list(written_or_text(text, shown, rows))
-    if [list(row) for _, row, _ in rows if isinstance(row, dict)] == [["text"]] and (lines := _table_lines(path)):
+    if [list(row) for _, row, _ in rows if isinstance(row, dict)] == [["text"]] and (lines := _table_lines(document)):
         raise UserError(f"{shown}: is a table of {lines} rows, no text; save it as .xlsx or .csv with a line of names")
     yield from rows
 
@@ -121,11 +125,8 @@ def docx_file(path: Path, shown: str, key: str = ""):
 LONG_TABLE, OF_TEXT = 10, 0.9  # rows, and the share of a document's characters
 
 
-def _table_lines(path: Path) -> int:
+def _table_lines(document) -> int:
     """The rows of a document's longest table where nearly all of its text stands in tables of several columns; else 0."""
-    import docx
-
-    document = docx.Document(str(path))
     tables = [table for table in document.tables if len(table.columns) > 1]
     inside = sum(len(cell.text) for table in tables for row in table.rows for cell in row.cells)
     beside = sum(len(paragraph.text) for paragraph in document.paragraphs)
@@ -133,22 +134,19 @@ def _table_lines(path: Path) -> int:
     return most if most >= LONG_TABLE and inside >= OF_TEXT * (inside + beside) else 0
 
 
-def _pictures(path: Path) -> int:
-    import docx
-
-    return sum(relation.reltype.endswith("/image") for relation in docx.Document(str(path)).part.rels.values())
-
-
 def docx_text(path: Path) -> str:
-    """The text of a DOCX: paragraphs and tables in their order, a table's row a line with tabs.
-
-    Word counts lists by itself, so that their numbers and letters stand in no text: they are written out where a list is
-    lettered. A paragraph that is set apart by its type (as the right option of an exam can be) is signed for `exam_in`.
-    """
+    """The text of a DOCX: paragraphs and tables in their order, a table's row a line with tabs."""
     import docx
+
+    return _written_in(docx.Document(str(path)))
+
+
+def _written_in(document) -> str:
+    """The document's text. Word counts lists by itself, so that their numbers and letters stand in no text: they are written out
+    where a list is lettered. A paragraph that is set apart by its type (as the right option of an exam can be) is signed for
+    `exam_in`."""
     from docx.table import Table
 
-    document = docx.Document(str(path))
     lists, parts = _Lists(document), []
     for block in document.iter_inner_content():
         if isinstance(block, Table):

@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from data_prep.cleaning.duplicates import digest, joined, near_duplicates, near_groups
+from data_prep.cleaning.duplicates import Groups, digest, equal_pairs, near_duplicates, near_pairs
 from data_prep.cleaning.split import cap, hashed, select, stratified
 from data_prep.common.errors import UserError
 from data_prep.pipeline.gather import RANK, Rows, leave_out
@@ -14,17 +14,18 @@ from data_prep.pipeline.tally import Tally
 
 def leave_out_near_duplicates(rows: Rows, args: Args, tally: Tally) -> None:
     """Of near-duplicates that also answer alike the first stays; twins with another answer only share a split (`family`)."""
-    number = len(rows.keys)
-    if args.near_duplicates != "off" and number:
+    if not len(rows.keys):
+        return
+    groups = Groups(len(rows.keys))
+    if args.near_duplicates != "off":
         if args.near_duplicates == "drop":
             like = _like_earlier(rows, args.near_threshold)
             leave_out(rows, tally, like, "near-duplicate", lambda i: "like {1}:{2}".format(*rows.store.get(like[i])[1]))
-        rows.family = near_groups(rows.matrix, args.near_threshold, same=rows.questions)
-    elif number:  # the same question with another answer may not straddle a split in any case
-        _, first_of, which = np.unique(rows.questions, return_index=True, return_inverse=True)
-        rows.family = first_of[which]
-    if number:
-        rows.family = joined(rows.family, rows.openings, MOST_ALIKE)
+        for pairs in near_pairs(rows.matrix, args.near_threshold):
+            groups.join(pairs)
+    groups.join(equal_pairs(rows.questions))  # the same question with another answer may not straddle a split in any case
+    groups.join(equal_pairs(rows.openings, MOST_ALIKE))
+    rows.family = groups.lowest()
     tally.clock.mark("near-duplicates")
 
 

@@ -80,11 +80,20 @@ def _takes_turns(text: str) -> bool:
 PLAIN_QUESTION = re.compile(r"[^\W\d_][^\n]*[?？؟][\"'”’)]?\s*")  # a leaflet's title has a sign, a number or bold type
 
 
-def _in_asking_blocks(text: str) -> bool:
-    """Whether nearly every block of a text begins with a plain line that asks, and tells in the lines beneath it."""
+def _blocks_ask(text: str) -> bool:
+    """Whether nearly every block of a text begins with a line that asks, and tells in the lines beneath it; a leaflet's titles
+    bear numbers or capitals."""
     blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
-    asking = sum(len(lines) > 1 and bool(PLAIN_QUESTION.fullmatch(lines[0])) for lines in blocks)
-    return len(blocks) >= 5 and asking >= 0.9 * len(blocks)
+    heads = [lines[0] for lines in blocks if len(lines) > 1]
+    plain, asking = sum(bool(PLAIN_QUESTION.fullmatch(head)) for head in heads), sum(_heads_block(head.strip()) for head in heads)
+    return len(blocks) >= 5 and (plain >= 0.9 * len(blocks) or asking >= 0.8 * len(blocks))
+
+
+TITLED = re.compile(r"#|\*\*|\d+[.)]|[IVX]+[.)–-]")
+
+
+def _heads_block(head: str) -> bool:
+    return head.endswith(("?", "？", "؟")) and not head.isupper() and not TITLED.match(head) and asks(head)
 
 
 BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
@@ -100,11 +109,20 @@ def _in_cells(text: str) -> bool:
 
 
 def _in_commas(text: str) -> bool:
-    """Whether nearly every line of a text has the same number of commas, with no space behind them, and ends no sentence."""
+    """Whether nearly every line of a text has the same number of commas or semicolons, with no space behind them."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cells = [len(re.findall(r"[,;](?=\S| https?:)", line)) if not line.endswith((".", "。")) else 0 for line in lines]
     most = max(set(cells), key=cells.count, default=0)
-    return len(lines) >= 20 and most > 0 and cells.count(most) >= 0.95 * len(lines)
+    same = most > 0 and cells.count(most) >= 0.95 * len(lines)
+    return len(lines) >= 20 and (same or any(_parted_by(sign, lines) for sign in ",;"))
+
+
+def _parted_by(sign: str, lines: list[str]) -> bool:
+    """Whether nearly all lines, sentences or not, hold a sign as often, and never with a space behind it."""
+    counts = [line.count(sign) for line in lines]
+    same = counts.count(max(set(counts), key=counts.count))
+    close = sum(sign in line and f"{sign} " not in line for line in lines)
+    return min(same, close) >= 0.9 * len(lines)
 
 
 TERM = re.compile(r"\w(?:[^\n.:;!?。：；！？]|\.(?=\S)){0,59}")
@@ -119,23 +137,11 @@ def _is_of_terms(text: str) -> bool:
     return len(lines) >= 50 and terms >= 0.95 * len(lines) and sum(len(line.split()) for line in lines) <= 4 * len(lines)
 
 
-def _blocks_ask(text: str) -> bool:
-    """Whether nearly every block of lines begins with one that asks, and goes on; a leaflet's titles bear numbers or capitals."""
-    blocks = [block.strip().split("\n") for block in re.split(r"\n\s*\n", text.strip())]
-    heads = [block[0].strip() for block in blocks if len(block) > 1]
-    asking = sum(
-        head.endswith(("?", "？", "؟")) and not head.isupper() and not TITLED.match(head) and asks(head) for head in heads
-    )
-    return len(blocks) >= 5 and asking >= 0.8 * len(blocks)
-
-
-TITLED = re.compile(r"#|\*\*|\d+[.)]|[IVX]+[.)–-]")
-
-
 def _words_marked(text: str) -> bool:
-    """Whether most words of a text bear a mark of their kind: `Tus/B-CL mob/B-NN`."""
+    """Whether most words of a text bear a mark of their kind (`Tus/B-CL mob/B-NN`), or nearly all of fewer words do."""
     words = text.split()
-    return len(words) >= 50 and sum(bool(MARKED.fullmatch(word)) for word in words) >= 0.5 * len(words)
+    most, nearly_all = (sum(bool(form.fullmatch(word)) for word in words) for form in (MARKED, TAGGED_WORD))
+    return (len(words) >= 50 and most >= 0.5 * len(words)) or (len(words) >= 30 and nearly_all >= 0.8 * len(words))
 
 
 def _runs_on(text: str) -> bool:
@@ -146,6 +152,7 @@ def _runs_on(text: str) -> bool:
 
 JUDGED = re.compile(r"[ \t]*\d+[ \t]+-?\d+[ \t]+\D")  # TREC's: the question's number, the passage's mark, the passage
 MARKED = re.compile(r"\S+[/_](?:O|[BIOES]-[A-Z]\w*|[A-Z]{1,4}\$?)(?:-[A-Z]+)?")
+TAGGED_WORD = re.compile(r"[^\s/_]+[/_][A-Z]{1,5}(?:-[A-Z]{1,5})?")
 STEPS = re.compile(r"(?m)^[ \t]*-[ \t]*(?:utter|action)_\w+[ \t]*$")
 MARKED_WORD = re.compile(r"\s*\S+\s+(?:O|[BI]-\S+)(?:\s.*)?")
 
@@ -176,7 +183,7 @@ NO_PROSE = (
     ("the lines of a table, whose cells tabs part (save it as .tsv, with a line of names above)", _in_cells),
     ("the lines of a table, whose cells commas or semicolons part (save it as .csv, with a line of names above)", _in_commas),
     ("a list of terms", _is_of_terms),
-    ("blocks that each begin with a question", _blocks_ask),
+    ("blocks that each begin with a question, and answer it beneath", _blocks_ask),
     ("words with their marks, as those of a corpus of tags", _words_marked),
     ("the steps of a chatbot's stories", lambda text: len(STEPS.findall(text)) >= 3),
     ("answers, each under a mark", lambda text: max(len(ANSWERS.findall(text)), len(TOLD.findall(text))) >= 10),
@@ -193,7 +200,6 @@ NO_PROSE = (
     ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
     ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
-    ("blocks that each begin with a question, and answer it beneath", _in_asking_blocks),
     ("items of a list, each in quotes with a comma behind it", lambda text: _mostly(QUOTED, text)),
     ("names, each with a list behind it", lambda text: _mostly(LISTED, text)),
     ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),

@@ -49,15 +49,16 @@ def duplicate_reasons(candidates: list[Candidate]) -> list[str]:
 
 def near_reasons(candidates: list[Candidate], seeds: list[str], threshold: float) -> list[str]:
     """Of questions that are near one another the first of each kind stays; none may be near a seed."""
-    import numpy as np
-
-    from data_prep.cleaning.duplicates import fold, near_groups, signatures
+    from data_prep.cleaning.duplicates import Groups, fold, near_pairs, signatures
 
     if not candidates:
         return []
-    groups = near_groups(signatures([fold(t) for t in [*seeds, *(c.asked() for c in candidates)]]), threshold)
+    matrix = signatures([fold(t) for t in [*seeds, *(c.asked() for c in candidates)]])
+    groups = Groups(len(matrix))
+    for pairs in near_pairs(matrix, threshold):
+        groups.join(pairs)
     first, found = {}, []
-    for candidate, group in zip(candidates, np.asarray(groups)[len(seeds) :].tolist(), strict=True):
+    for candidate, group in zip(candidates, groups.lowest()[len(seeds) :].tolist(), strict=True):
         if group < len(seeds):
             found.append("like a seed question")
         else:

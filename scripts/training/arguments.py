@@ -16,7 +16,7 @@ from common.hub import hub_problems
 from common.machine import output_problems
 from common.models import check_model_name
 from training import adapters, data_files
-from training.config_source import config_fields, kind_problem, optimizers
+from training.config_source import config_fields, is_of_kind, optimizers
 
 from data_prep.chat_template import TEMPLATES
 
@@ -197,8 +197,8 @@ class TrainingArgs:
                 found.append(f"trainer: {key} is not taken ({why})")
             elif key not in known:
                 found.append(f"trainer: {self.CONFIG_CLASS.rpartition('.')[2]} has no field {key}")
-            elif kind := kind_problem(value, known[key]):
-                found.append(f"trainer: {key} is {value!r}; it takes {kind}")
+            elif not is_of_kind(value, known[key]):
+                found.append(f"trainer: {key} is {value!r}; it takes {known[key]}")
         return found
 
 

@@ -41,8 +41,8 @@ def config_fields(dotted: str) -> Mapping[str, str]:
     return found | {node.target.id: ast.unparse(node.annotation) for node in own}
 
 
-def kind_problem(value, annotation: str) -> str | None:
-    """What a field takes where `value` is nothing of the kind: TRL's classes check no kinds, and fail, or do not, in the run.
+def is_of_kind(value, annotation: str) -> bool:
+    """Whether a field takes the value. TRL's classes check no kinds, and fail, or do not, in the run.
 
     A name in the annotation that is neither Python's nor typing's (an enum, a class of another library) takes anything.
     """
@@ -58,8 +58,8 @@ def kind_problem(value, annotation: str) -> str | None:
     try:
         pydantic.TypeAdapter(hint, config=finite).validate_json(json.dumps(value), strict=True)  # JSON: a list is a tuple there
     except (pydantic.ValidationError, TypeError):  # a TypeError for what YAML has and JSON has not: bytes, sets
-        return annotation
-    return None
+        return False
+    return True
 
 
 @functools.cache

@@ -52,7 +52,9 @@ def test_a_button_in_a_sentence_is_a_word_of_it_and_others_are_none(tmp_path):
         ),
         ("commas or semicolons part", "\n".join(f"{n % 4},doença_{n}" for n in range(40))),
         ("commas or semicolons part", "\n".join(f"asma;leve;{n}" for n in range(40))),
+        ("commas or semicolons part", "\n".join(f"{n},A febre passou." if n % 12 else "Fim, e nada mais" for n in range(36))),
         ("words with their marks", " ".join(f"{word}/B-NN" for word in PROSE.split())),
+        ("words with their marks", " ".join(f"palavra{n}/NOUN" for n in range(36))),
         ("steps of a chatbot's stories", "\n\n".join(f"## caminho {n}\n- saudar\n  - utter_saudar" for n in range(9))),
     ],
 )

@@ -9,7 +9,7 @@ import evaluate
 import pytest
 from common.errors import UserError
 from conftest import ROOT
-from scoring import baselines, engines, measures, packing, predict, summary, tasks
+from scoring import baselines, engines, going_on, measures, packing, predict, summary, tasks
 from scoring.engines_url import Url
 from scripted_server import reply
 
@@ -236,11 +236,11 @@ def test_a_forward_pass_follows_the_memory_that_is_free(engine, monkeypatch, tmp
     arguments = ("--model", "models/tiny-qwen3", "--data", data, "--question_hidden", "false", "--output_dir", tmp_path / "e")
     run(monkeypatch, engine, *arguments)
     noted = json.loads((tmp_path / "e/settings.json").read_text())
-    assert noted["batch_tokens"] == 0 and noted[evaluate.TAKEN] == chosen
+    assert noted["batch_tokens"] == 0 and noted[going_on.TAKEN] == chosen
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1e9, 24e9))
     (tmp_path / "e/metrics.json").unlink()
     run(monkeypatch, engine, *arguments)
-    assert json.loads((tmp_path / "e/settings.json").read_text())[evaluate.TAKEN] == chosen
+    assert json.loads((tmp_path / "e/settings.json").read_text())[going_on.TAKEN] == chosen
     assert json.loads((tmp_path / "e/run.json").read_text())["config"]["batch_tokens"] == chosen
 
 
