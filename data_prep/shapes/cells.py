@@ -141,6 +141,8 @@ def _written_options(raw: dict, reading: Reading) -> tuple[str | None, list[Opti
     return whole_last(*split_question(text_of(cell(raw, reading.fields["question"]), "question")))
 
 
+# A line that goes on with the one above it: a small letter, or a number that counts or measures something ("5 mg").
+GOES_ON = re.compile(r"(?:\d[\d.,]*\s*)?(?P<word>[^\W\d_])|\d[\d.,]*\s*%")
 ASKED_AGAIN = re.compile(r"\s*\n\s*(?:the\s+)?(?:answer|resposta|respuesta|réponse|antwort|ans|a)\s*[:：]\s*$", re.I)
 
 
@@ -152,9 +154,14 @@ def whole_last(stem: str, options: list[Option]) -> tuple[str, list[Option]]:
     *others, last = options
     said = ASKED_AGAIN.sub("", last.text)
     below = [line.strip() for line in said.split("\n")[1:] if line.strip()]
-    if any(not line[:1].islower() for line in below) and not any("\n" in option.text.strip() for option in others):
+    if not all(_goes_on(line) for line in below) and not any("\n" in option.text.strip() for option in others):
         raise Unreadable(f"below its last option stands a text that may be none of it: '{below[0][:60]}'")
     return stem, [*others, last._replace(text=said)]
+
+
+def _goes_on(line: str) -> bool:
+    found = GOES_ON.match(line)
+    return bool(found) and (found["word"] or "a").islower()
 
 
 PICTURE = (

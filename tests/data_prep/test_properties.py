@@ -75,7 +75,9 @@ def written(rows, key: str, spread: str, shuffle: random.Random, more: bool) -> 
         if spread == "columns":
             row |= {f"alternativa_{k.lower()}": v for k, v in options.items()}
         elif spread == "inline":
-            row["pergunta"] += "\n" + "\n".join(f"{k}) {v}" for k, v in options.items())
+            # The last one on one line: what may stand below it is another test's (test_unread_forms.py).
+            *others, last = (f"{k}) {v}" for k, v in options.items())
+            row["pergunta"] += "\n" + "\n".join([*others, squeeze(last)])
         else:
             row["alternativas"] = {
                 "list": list(options.values()),
@@ -156,7 +158,7 @@ def check(folder: Path, table) -> None:
         assert all((row["exam"], row["year"]) == ("R1", "2020") for row in made)
 
 
-@settings(max_examples=CASES, **QUIET)
+@settings(max_examples=CASES, derandomize=True, **QUIET)
 @given(table=tables())
 def test_questions_are_read_back_from_every_form(tmp_path, table):
     check(tmp_path, table)
@@ -180,7 +182,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=CASES, **QUIET)
+@settings(max_examples=CASES, derandomize=True, **QUIET)
 @given(more=st.dictionaries(NAMES, CELLS, max_size=6), number=st.integers(2, 4))
 def test_no_column_vanishes_unlisted(tmp_path, more, number):
     """Questions with answers beside any columns: each is used, listed as unused, or asked about; never gone."""

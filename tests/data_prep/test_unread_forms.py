@@ -97,8 +97,10 @@ def test_orders_below_the_last_option_are_none_of_it(tmp_path):
     rows = [{"question": STEM.format(n, ""), "answer": "ABCD"[n % 4]} for n in range(20)]
     rows[3]["question"] += "\n\nThink step by step:\n1. Find the key."
     rows[4]["question"] += "\ncom nova consulta"
+    rows[5]["question"] += "\n5 mg ao dia, em\n10% dos casos"
     found = {row["question"].split("caso ")[1].split()[0]: row["options"] for row in read(tmp_path, "x.json", json.dumps(rows))}
     assert "3" not in found and len(found) == 19 and found["4"]["D"] == "retorno 4\ncom nova consulta"
+    assert found["5"]["D"].endswith("ao dia, em\n10% dos casos")
     assert "below its last option" in (tmp_path / "out/rejects.jsonl").read_text()
 
 
