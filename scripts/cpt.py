@@ -24,7 +24,7 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from common.arguments import given, parse_args
+from common.arguments import parse_args
 from common.entry import run_main
 from common.models import is_adapter
 from training import adapters, data_files, pipeline
@@ -76,11 +76,11 @@ class Args(TrainingArgs):
                 found.append(f"{name}: {value} must be above 0")
         return found
 
-    def unused(self) -> list[str]:
-        found = super().unused()
-        if not self.train_embeddings and given(self, "embedding_learning_rate"):
-            found.append("embedding_learning_rate: no embeddings are trained without --train_embeddings")
-        return found + ["enable_thinking: text has no turns to think in"] * self.enable_thinking
+    def unused(self) -> dict[str, str]:
+        return super().unused() | {
+            "embedding_learning_rate": "" if self.train_embeddings else "no embeddings are trained without --train_embeddings",
+            "enable_thinking": "text has no turns to think in",
+        }
 
 
 # ---------------------------------------------------------------------------------------------- data

@@ -23,7 +23,7 @@ SFT's rate and those of the preference methods; it was not searched for.
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from common.arguments import check_at_least, given, parse_args
+from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.runs import first_process
 from training import adapters, conversations, distillation, pipeline, trainer
@@ -70,9 +70,9 @@ class Args(TrainingArgs):
             found.append(f"temperature: {self.temperature} must be above 0")
         return found
 
-    def unused(self) -> list[str]:
-        alone = given(self, "temperature", "max_new_tokens") if not self.lmbda else []
-        return super().unused() + [f"{name}: the student writes no answers with --lmbda 0" for name in alone]
+    def unused(self) -> dict[str, str]:
+        none = "" if self.lmbda else "the student writes no answers with --lmbda 0"
+        return super().unused() | dict.fromkeys(("temperature", "max_new_tokens"), none)
 
 
 # ---------------------------------------------------------------------------------------------- data

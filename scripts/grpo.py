@@ -27,7 +27,7 @@ where TRL has 1e-6; at a much larger rate all answers become one.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.arguments import given, parse_args
+from common.arguments import parse_args
 from common.entry import run_main
 from training import fast_inference, on_policy, pipeline
 from training.on_policy import check_row, make_dataset
@@ -50,11 +50,9 @@ class Args(on_policy.OnPolicyArgs):
     def problems(self) -> list[str]:
         return super().problems() + fast_inference.problems(self)
 
-    def unused(self) -> list[str]:
-        found = super().unused()
-        if not self.fast_inference and given(self, "gpu_memory_utilization"):
-            found.append("gpu_memory_utilization: is vLLM's, which answers with --fast_inference alone")
-        return found
+    def unused(self) -> dict[str, str]:
+        alone = "" if self.fast_inference else "it is vLLM's, which answers with --fast_inference alone"
+        return super().unused() | {"gpu_memory_utilization": alone}
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer

@@ -20,7 +20,6 @@ Importing this file imports neither torch nor unsloth.
 
 from pathlib import Path
 
-from common.arguments import given
 from common.errors import UserError
 from common.files import into_place, write_json
 from common.models import adapter_config, has_cuda, is_adapter, plain_base_of
@@ -92,16 +91,16 @@ def _problems_of_8_bits(args) -> list[str]:
     return found
 
 
-def unused(args) -> list[str]:
-    """What was given of an adapter's shape and changes nothing: by an adapter folder's own values, or by the kind of adapter."""
+def unused(args) -> dict[str, str]:
+    """Fields of an adapter's shape that change nothing, with the reason: by an adapter folder's own values, or by its kind."""
     own = adapter_config(args.model or "")
     if own:
         shape = {"lora_r": "r", "lora_alpha": "lora_alpha", "lora_dropout": "lora_dropout", "target_modules": "target_modules"}
-        kept = [name for name in given(args, *shape) if getattr(args, name) != own.get(shape[name])]
-        return [f"{name}: {args.model} keeps its own, {own.get(shape[name])}" for name in kept]
+        kept = [name for name in shape if getattr(args, name) != own.get(shape[name])]
+        return {name: f"{args.model} keeps its own, {own.get(shape[name])}" for name in kept}
     without = {"full": ("lora_r", "lora_alpha", "target_modules"), "peanut": ("lora_alpha",)}
     without |= {"norms": without["full"]} | dict.fromkeys(VIRTUAL, ("lora_alpha", "target_modules"))
-    return [f"{name}: --adapter {args.adapter} has none" for name in given(args, *without.get(args.adapter, ()))]
+    return dict.fromkeys(without.get(args.adapter, ()), f"--adapter {args.adapter} has none")
 
 
 def attach(model, args, **more):

@@ -148,14 +148,13 @@ class TrainingArgs:
             found += hub_problems(self.hub_model_id, self.hub_private_repo)
         return found + adapters.problems(self) + self._trainer_problems()
 
-    def unused(self) -> list[str]:
-        """What was given and changes nothing here, with the reason; a value that is the default counts as not given."""
-        found = adapters.unused(self)
-        if self.lr_scheduler_type == "constant" and self.warmup_steps:
-            found.append("warmup_steps: constant warms up no rate, constant_with_warmup does")
-        if self.hub_model_id and not self.push_to_hub:
-            found.append("hub_model_id: nothing is uploaded without --push_to_hub")
-        return found
+    def unused(self) -> dict[str, str]:
+        """Fields that change nothing here, each with the reason, "" where it does (common.arguments.tell_unused)."""
+        constant = self.lr_scheduler_type == "constant" and self.warmup_steps
+        return adapters.unused(self) | {
+            "warmup_steps": "constant warms up no rate, constant_with_warmup does" if constant else "",
+            "hub_model_id": "" if self.push_to_hub else "nothing is uploaded without --push_to_hub",
+        }
 
     def rows_a_step(self) -> int:
         """Rows that an optimizer step takes, all processes together."""

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from common.arguments import check_at_least, given
+from common.arguments import check_at_least
 from common.errors import UserError
 from common.models import is_adapter
 from scoring import tasks
@@ -75,11 +75,9 @@ class OnPolicyArgs(TrainingArgs):
     def rows_a_step(self) -> int:
         return max(super().rows_a_step() // self.num_generations, 1)
 
-    def unused(self) -> list[str]:
-        found = super().unused()
-        if "right_answer" not in rewards.names_of(self) and given(self, "format_reward"):
-            found.append("format_reward: is part of the reward right_answer, which is not among --rewards")
-        return found
+    def unused(self) -> dict[str, str]:
+        part_of = "" if "right_answer" in rewards.names_of(self) else "it is part of right_answer, which is not among --rewards"
+        return super().unused() | {"format_reward": part_of}
 
 
 def check_row(row: dict) -> list[str]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.arguments import tell_unused
 from common.errors import UserError
 from common.files import read_rows
 from common.models import find_model, has_cuda, load_tokenizer
@@ -64,8 +65,7 @@ def run(args, method: Method) -> None:
     if method.complete:
         method.complete(args)
     check_card(args)
-    for line in args.unused():
-        print(f"note:  {line}")
+    tell_unused(args, args.unused())
     streamed, files = getattr(args, "streaming", False), data_files.files_of(args.data)
     read = data_files.count(files, method.check_row) if streamed else data_files.read(args, method.check_row)
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
