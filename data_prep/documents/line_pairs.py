@@ -4,6 +4,7 @@ import re
 from statistics import median
 
 from data_prep.tables.records import Bad
+from data_prep.values.html_text import COMMENT
 from data_prep.values.turns import SPEAKER, looks_named
 
 FEWEST = 5  # blocks
@@ -18,6 +19,7 @@ MOSTLY, HARDLY = 0.9, 0.1
 def line_pairs(text: str) -> list[tuple[int, dict | Bad]]:
     """(place, question and answer) where nearly all blocks are of two lines of prose, the first of which asks and the second
     does not; what else stands there is Bad. [] for any other text, and where names of speakers stand before the lines."""
+    text = COMMENT.sub(lambda comment: re.sub(r"[^\n]", " ", comment.group()), text)  # cleaning takes them out
     blocks = [(hit.start(), [line.strip() for line in hit.group().split("\n")]) for hit in BLOCK.finditer(text)]
     if len(blocks) == 1:
         blocks = _in_turn(text)

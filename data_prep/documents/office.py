@@ -7,6 +7,7 @@ import functools
 import re
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.layout import SIGN, is_of_exam
@@ -23,7 +24,7 @@ def pdf_file(path: Path, shown: str, key: str = ""):
     else:
         if sum(map(len, pages)) < FEWEST_BESIDE * len(pages):
             refuse_pictures("\n".join(pages), _pictured_pages(path), "pages with pictures", shown)
-        yield 1, {"text": _whole_words("\n\n".join(p for p in pages if p)), "pages": len(pages)}, 0
+        yield 1, {"text": _whole_words("\n\n".join(_without_edges(pages, said_once=True))), "pages": len(pages)}, 0
 
 
 def _pictured_pages(path: Path) -> int:
@@ -88,18 +89,38 @@ def _whole_words(text: str) -> str:
     return BROKEN.sub(joined, text)
 
 
-def _without_edges(pages: list[str]) -> list[str]:
-    """Pages without the lines at their first and last places that many pages share, digits aside: in the middle of a question
-    they would be read as its words."""
+def _without_edges(pages: list[str], said_once: bool = False) -> list[str]:
+    """Pages without the lines at their first and last places that many pages share, digits aside: in the middle of a question or
+    a sentence they would be read as its words. `said_once`: a line of words stays on the first page that has it."""
     lines = [page.split("\n") for page in pages if page]
-    least = max(3, 0.4 * len(lines))  # where left and right pages differ, each has half
+    least, kept = max(3, 0.4 * len(lines)), []  # where left and right pages differ, each has half
     for at in (-1, 0) * MOST_EDGES:
         common, same = (Counter(of(page[at]) for page in lines if page) for of in (_plain, str.strip))
-        for page in lines:
+        for number, page in enumerate(lines):
             numbered = same[page[at].strip()] < least  # a number that is the same on all pages is no question's
             if len(page) > 4 and common[_plain(page[at])] >= least and not is_of_exam(page[at], numbered):
-                del page[at]
-    return ["\n".join(page) for page in lines]
+                kept.append(_Edge(number, at, page.pop(at)))
+    parts = _said_at(kept) if said_once else {}
+    return ["\n".join([*parts.get((n, 0), []), *page, *parts.get((n, -1), [])]) for n, page in enumerate(lines)]
+
+
+class _Edge(NamedTuple):
+    page: int
+    at: int  # 0 for its first line, -1 for its last
+    line: str
+
+
+def _said_at(edges: list[_Edge]) -> dict[tuple[int, int], list[str]]:
+    """Of lines that pages share, those with words, in their order: each on the first page that has it."""
+    first = {}
+    for edge in edges:
+        if any(map(str.isalpha, edge.line)):
+            first.setdefault((_plain(edge.line), edge.at), edge)
+    found: dict[tuple[int, int], list[str]] = {}
+    for edge in sorted(first.values(), key=lambda edge: edge.page):
+        place = found.setdefault((edge.page, edge.at), [])
+        place.insert(0 if edge.at else len(place), edge.line)
+    return found
 
 
 def _plain(line: str) -> str:
@@ -126,12 +147,17 @@ LONG_TABLE, OF_TEXT = 10, 0.9  # rows, and the share of a document's characters
 
 
 def _table_lines(document) -> int:
-    """The rows of a document's longest table where nearly all of its text stands in tables of several columns; else 0."""
-    tables = [table for table in document.tables if len(table.columns) > 1]
-    inside = sum(len(cell.text) for table in tables for row in table.rows for cell in row.cells)
-    beside = sum(len(paragraph.text) for paragraph in document.paragraphs)
-    most = max((len(table.rows) for table in tables), default=0)
-    return most if most >= LONG_TABLE and inside >= OF_TEXT * (inside + beside) else 0
+    """The rows of a document's tables where nearly all of its text stands in tables of several columns; else 0."""
+    from docx.table import Table
+
+    from data_prep.documents.word_text import blocks_of, lines_of, said_in
+
+    blocks = list(blocks_of(document.element.body, document._body))
+    tables = [block for block in blocks if isinstance(block, Table) and len(block.columns) > 1]
+    inside = sum(len(lines_of(table)) for table in tables)
+    beside = sum(len(said_in(block)) for block in blocks if not isinstance(block, Table))
+    rows = sum(len(table.rows) for table in tables)
+    return rows if rows >= LONG_TABLE and inside >= OF_TEXT * (inside + beside) else 0
 
 
 def docx_text(path: Path) -> str:
@@ -147,13 +173,15 @@ def _written_in(document) -> str:
     `exam_in`."""
     from docx.table import Table
 
+    from data_prep.documents.word_text import blocks_of, lines_of, said_in
+
     lists, parts = _Lists(document), []
-    for block in document.iter_inner_content():
+    for block in blocks_of(document.element.body, document._body):
         if isinstance(block, Table):
-            parts.append("\n".join("\t".join(cell.text.strip() for cell in row.cells) for row in block.rows))
-        elif block.text.strip():
-            parts.append((SIGN if _set_apart(block) else "") + lists.mark(block) + block.text.strip())
-    return "\n\n".join(parts)
+            parts.append(lines_of(block))
+        elif said := said_in(block):
+            parts.append((SIGN if _set_apart(block) else "") + lists.mark(block) + said)
+    return "\n\n".join(filter(None, parts))
 
 
 def _set_apart(paragraph) -> bool:

@@ -16,7 +16,7 @@ from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.documents.written import at_lines
 from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text
-from data_prep.values.html_text import BLOCKS, CONTROLS, text_of_tree
+from data_prep.values.html_text import BLOCKS, CONTROLS, WIDE, text_of_tree
 from data_prep.words.names import ALIASES, plain
 from data_prep.words.phrases import asks
 
@@ -71,6 +71,12 @@ def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
             f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside {code:,} of script, which fills in "
             "what it is about. Save the data that it loads; or, where its own text is meant, save it as .txt"
         )
+    fields = [node for node in root.iter("input") if node.get("type", "text").lower() in FIELDS]
+    if fields and len(text) < FEW and _prose(text) < LEAST_PROSE:
+        raise UserError(
+            f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside fields to fill in, as a calculator "
+            "or a search does. Where its own text is meant, save it as .txt"
+        )
     if (unseen := _unseen(page, text)) > len(text):
         raise UserError(
             f"{shown}: shows {len(text):,} characters, and its script holds {unseen:,} more of text, which it fills in. Save "
@@ -97,8 +103,9 @@ def _unseen(page: str, text: str) -> int:
     return unseen
 
 
+OFTEN = 5  # pictures of one name
+FEW, FIELDS = 1000, {"text", "number", "search", "range", "date"}  # characters, and kinds of fields that are written into
 MOST_CODE, LEAST_PROSE = 20, 0.3  # characters of script to one that is shown; share of these that stands in lines of sentences
-WIDE = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")  # such a letter says as much as two of ours
 
 
 def _prose(text: str) -> float:
@@ -139,6 +146,10 @@ def _tree(page: str):
         else:
             node.drop_tree()
     _fold_spaces(root)
+    pictures = collections.Counter(node.get("alt") for node in root.iter("img"))
+    for node in root.iter("img"):
+        if pictures[node.get("alt")] >= OFTEN:  # as a page's logo, on each of its parts
+            node.attrib.pop("alt", None)
     for node in root.iter("p", "li", "div", "label"):
         said = "".join(node.itertext()).strip()
         stressed = any("".join(c.itertext()).strip() == said for c in node.iter(*STRESSED)) or _inside(node, *STRESSED)

@@ -11,7 +11,7 @@ from data_prep.common.errors import UserError
 from data_prep.common.once import RepeatedName, load_json
 from data_prep.documents.asked_text import faq_in, pairs_in, set_apart, with_heads
 from data_prep.documents.exam.layout import SIGN
-from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, key_of, keys_in, question_row
+from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, is_key_of_any, key_of, keys_in, question_row
 from data_prep.documents.exam.read import exam_in
 from data_prep.documents.headed import headed_dialogues
 from data_prep.documents.labelled import labelled_records
@@ -123,7 +123,7 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
     text = whole_text(path, shown)
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
-        if not keys_in(text) or not re.search(r"[\w.()-]+\.md\b", text):  # a key file is read with its exam
+        if not is_key_of_any(text, siblings):  # a key file is read with its exam
             yield from written_or_text(text, shown, exam_rows(text, key))
         return
     found = key_of(path, shown, siblings)

@@ -117,8 +117,25 @@ def options_twice(rows: Rows) -> str:
     )
 
 
+NAMELESS_SIGN = re.compile(r"(?<![\w.])/[A-Z]\d{5}|\(cid:\d+\)|\ufffd")  # the name that a font has for a sign
+FEWEST_SIGNS = 3
+
+
+def signs_without_letters(rows: Rows) -> str:
+    """What to say where texts hold the names that a document's font has for signs: these may be < and > of a limit."""
+    some = looked_at(rows, "text")
+    found = [(hit, row["text"]) for row in some for hit in NAMELESS_SIGN.finditer(row["text"])]
+    if len(found) < FEWEST_SIGNS:
+        return ""
+    hit, text = found[0]
+    return (
+        f"warning: {len(found):,} signs in {len(some):,} texts that were looked at are names that a document's font has for "
+        f"them, for instance {text[max(0, hit.start() - 30) : hit.end() + 10]!r}: they may be < or >, and are learnt so"
+    )
+
+
 def remarks(rows: Rows, tally: Tally) -> list[str]:
     """All warnings of what was read, a line each."""
     cut = (cut_at_one_length, cases_elsewhere, options_elsewhere, options_twice)
-    told = (one_answer_to_many, *cut, nameless_labels, keys_at_one_place)
+    told = (one_answer_to_many, *cut, signs_without_letters, nameless_labels, keys_at_one_place)
     return list(filter(None, (tally.many_contradict(), *(say(rows) for say in told))))

@@ -8,17 +8,17 @@ from data_prep.documents.asked_text import BOLD, HEADING
 from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
-from data_prep.values.html_text import TAG
+from data_prep.shapes.lines import KINDS, of_single_words
+from data_prep.values.html_text import TAG, html_to_text
 from data_prep.values.strict import Unreadable, cell, is_missing
 from data_prep.values.turns import role_of, speakers_of, tagged_turns
 from data_prep.words.phrases import asks
 
 INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
 NUMBERS = re.compile(r"(?im)^[ \t]*(?:id|dialog(?:ue)?|conversation|case|caso)[ \t]*[=:#][ \t]*\d+[ \t]*$")
-HEADS = re.compile(r"(?im)^[^\w\n]{0,8}quest[ãa]o\s+(?:n[ºo.]*\s*)?\d")
-ASKS = re.compile(
-    r"(?im)^[^\w\n]{0,8}(?:pergunta|quest[ãa]o|question|pregunta|domanda|frage|问题?|問題?|질문)\b[^\n:：]{0,20}[:：]"
-)
+ASKING = r"pergunta|quest[ãa]o|question|pregunta|domanda|frage|vraag|pytanie|soru|вопрос|ερ[ωώ]τηση|问题?|問題?|질문"
+HEADS = re.compile(rf"(?im)^[^\w\n]{{0,8}}(?:(?:{ASKING})\s+(?:n[ºo.]*\s*)?|q(?=\d))(\d{{1,3}})\b")
+ASKS = re.compile(rf"(?im)^[^\w\n]{{0,8}}(?:{ASKING})\b[^\n:：]{{0,20}}[:：]")
 ANSWERS = re.compile(
     r"(?im)^[^\w\n]{0,8}(?:resposta|answer|respuesta|risposta|antwort|réponse|答案?|回答|답변)\b[^\n:：]{0,20}[:：]|^[^\w\n]{0,8}\d+[.)].*\n[^\w\n]{0,8}→"
 )
@@ -26,6 +26,10 @@ CALLOUTS = re.compile(r"(?im)^[ \t]*>[ \t]*\[!(?:question|faq|help)\]")  # of no
 TOLD = re.compile(  # `Correct answer:`, `correct_answer:`, `参考答案：`
     r"(?im)^[^\w\n]{0,8}(?:(?:[^\W\d_]{1,12}[ _-]){1,2}(?:answer|antwort|réponse|resposta|respuesta|risposta)|[一-鿿]{2}答案)"
     r"\b[^\n:：]{0,20}[:：]"
+)
+WRONG = re.compile(  # `Wrong answers:`, `Respostas erradas:`
+    r"(?im)^[^\w\n]{0,8}(?:(?:wrong|incorrect|false|falsche|mauvaises?|fausses?)[ \t]+(?:answer|option|antwort|r[ée]ponse)\w*"
+    r"|(?:respostas?|respuestas?|risposte|op[çc][õo]es)[ \t]+(?:errad|incorret|incorrect|fals|sbagliat)\w*)[ \t]*[:：]"
 )
 EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
 BOX = r"[ \t]*(?:[-*•][ \t]+)?"
@@ -35,9 +39,10 @@ KEYS = re.compile(r"(?<![\w.])\d{1,3}[ \t]?[-–.:)][ \t]?[A-E](?!\w)")
 
 
 def no_prose(column: Column) -> str:
-    """What the texts of a column hold in the place of prose, as NO_PROSE calls it; "" for prose."""
-    what = next((what for what, holds in NO_PROSE if share(column.values, lambda v, holds=holds: holds(str(v))) >= 0.3), "")
-    return what or ("single options of an exam, a row each" if _are_options(column.values) else "")
+    """What the texts of a column, as cleaned, hold in the place of prose, as NO_PROSE calls it; "" for prose."""
+    texts = [html_to_text(str(value)) for value in column.values]
+    what = next((what for what, holds in NO_PROSE if share(texts, holds) >= 0.3), "")
+    return what or ("single options of an exam, a row each" if _are_options(texts) else "")
 
 
 OPTION = re.compile(r"\s*\(?([A-Ea-e])[).]\s+\S")
@@ -96,6 +101,13 @@ def _heads_block(head: str) -> bool:
     return head.endswith(("?", "？", "؟")) and not head.isupper() and not TITLED.match(head) and asks(head)
 
 
+def _are_numbered(text: str) -> bool:
+    """Whether lines begin with the numbers of many questions; fewer are enough in a text that sets them as titles."""
+    numbers = {hit[1] for hit in HEADS.finditer(text)}
+    titled = {hit[1] for hit in HEADS.finditer(text) if hit.group().lstrip().startswith(("#", "**"))}
+    return len(numbers) >= 10 or len(titled) >= 5
+
+
 BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
 RUN_ON = re.compile(r"\bA\b[^\n]{1,300}?\bB\b[^\n]{1,300}?\bC\b[^\n]{1,300}?(?:\bD\b|$)")
 
@@ -119,8 +131,9 @@ def _in_commas(text: str) -> bool:
 
 def _parted_by(sign: str, lines: list[str]) -> bool:
     """Whether nearly all lines, sentences or not, hold a sign as often, and never with a space behind it."""
+    lines = [line.rstrip(",;") for line in lines]  # a sign at the end sets no cell apart
     counts = [line.count(sign) for line in lines]
-    same = counts.count(max(set(counts), key=counts.count))
+    same = counts.count(max(set(counts), key=counts.count)) if any(counts) else 0
     close = sum(sign in line and f"{sign} " not in line for line in lines)
     return min(same, close) >= 0.9 * len(lines)
 
@@ -150,20 +163,9 @@ def _runs_on(text: str) -> bool:
     return len(runs) >= 10 and sum(runs) >= 0.3 * len(text)
 
 
-JUDGED = re.compile(r"[ \t]*\d+[ \t]+-?\d+[ \t]+\D")  # TREC's: the question's number, the passage's mark, the passage
 MARKED = re.compile(r"\S+[/_](?:O|[BIOES]-[A-Z]\w*|[A-Z]{1,4}\$?)(?:-[A-Z]+)?")
 TAGGED_WORD = re.compile(r"[^\s/_]+[/_][A-Z]{1,5}(?:-[A-Z]{1,5})?")
 STEPS = re.compile(r"(?m)^[ \t]*-[ \t]*(?:utter|action)_\w+[ \t]*$")
-MARKED_WORD = re.compile(r"\s*\S+\s+(?:O|[BI]-\S+)(?:\s.*)?")
-
-
-def _mostly(line: re.Pattern, text: str) -> bool:
-    """Whether nearly every line of a text begins so, and they are more than a few."""
-    lines = [one for one in text.splitlines() if one.strip()]
-    return len(lines) >= 20 and sum(bool(line.match(one)) for one in lines) >= 0.9 * len(lines)
-
-
-LISTED = re.compile(r"[^:.!?\n]{2,60}:[ \t]+[^:.!?,\n]+(?:,[^:.!?,\n]+)+$")  # a name with the things that go with it
 
 XML = re.compile(r"\s*(?:<\?xml\b|<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>(?=[^<]*<.*</\1>\s*$))", re.S)
 
@@ -172,8 +174,6 @@ def is_xml(text) -> bool:
     """Whether a text is an XML document as a whole, from its declaration or a first tag that is not HTML's to that tag's end."""
     return bool(XML.match(str(text))) and not TAG.match(str(text).lstrip())
 
-
-QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a list as a program writes it
 
 NO_PROSE = (
     ("questions with their answers, each under a mark", lambda text: ASKS.search(text) and ANSWERS.search(text)),
@@ -187,6 +187,7 @@ NO_PROSE = (
     ("words with their marks, as those of a corpus of tags", _words_marked),
     ("the steps of a chatbot's stories", lambda text: len(STEPS.findall(text)) >= 3),
     ("answers, each under a mark", lambda text: max(len(ANSWERS.findall(text)), len(TOLD.findall(text))) >= 10),
+    ("answers, wrong ones among them, each under a mark", lambda text: len(WRONG.findall(text)) >= 3),
     ("answers to an exam", lambda text: len(EXAM_KEYS.findall(text)) >= 3),
     ("options with boxes, of which one is ticked", lambda text: len(BOXES.findall(text)) >= 3),
     ("the letters of an exam's key", lambda text: len(KEYS.findall(text)) >= max(10, len(text) // 30 + 1) or holds_key(text)),
@@ -197,14 +198,12 @@ NO_PROSE = (
     ("options by their letters, all on one line", _runs_on),
     ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
     ("records, each below a line with its number", lambda text: len(NUMBERS.findall(text)) >= 10),
-    ("the numbered questions of an exam", lambda text: len(HEADS.findall(text)) >= 10),
+    ("the numbered questions of an exam", _are_numbered),
     ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
-    ("items of a list, each in quotes with a comma behind it", lambda text: _mostly(QUOTED, text)),
-    ("names, each with a list behind it", lambda text: _mostly(LISTED, text)),
-    ("lines with two numbers before each text, as of judged passages", lambda text: _mostly(JUDGED, text)),
-    ("a word with its mark on each line, as marked entities stand", lambda text: _mostly(MARKED_WORD, text)),
     ("questions, with little beside each", asks_often),
+    *((kind.name, kind.holds) for kind in KINDS),
+    ("a word or two on each line", of_single_words),
 )
 
 

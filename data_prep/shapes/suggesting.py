@@ -3,9 +3,9 @@
 import re
 
 from data_prep.shapes.columns import Column, share
-from data_prep.shapes.contents import MARKED_WORD
 from data_prep.shapes.fitting import candidates, fits, numbered_texts, option_columns
 from data_prep.shapes.leftover import single_options
+from data_prep.shapes.lines import MARKED_WORD
 from data_prep.shapes.named import wrong_options
 from data_prep.shapes.nested import items_of
 from data_prep.shapes.pasting import pasted

@@ -111,11 +111,11 @@ def is_of_table(line: str) -> bool:
 
 
 def _string(line: str) -> tuple[str, bool] | None:
-    """(the letters of a line that holds letters and a key's title alone, whether it has a title); None for any other."""
+    """(the letters of a line that holds letters below a key's title alone, whether it has a title); None for any other."""
     tokens = TOKEN.findall(line)
-    said = [token for token in tokens if plain(token) not in FILLERS]
-    letters = "".join(said)
-    return (letters, len(said) < len(tokens)) if re.fullmatch(r"[A-J]*", letters) else None
+    titles = list(itertools.takewhile(lambda token: plain(token) in FILLERS, tokens))
+    letters = "".join(token for token in tokens if plain(token) not in FILLERS)
+    return (letters, bool(titles)) if re.fullmatch(r"[A-J]*", letters) else None
 
 
 def strings_in(text: str) -> list[str]:

@@ -56,6 +56,12 @@ def key_files(markdown: tuple[Path, ...]) -> dict[str, tuple[Path, ...]]:
     return found
 
 
+def is_key_of_any(text: str, siblings: list[Path]) -> bool:
+    """Whether a text is a key and names an exam among the inputs: other tables of numbers name files too."""
+    names = set(re.findall(r"[\w.()-]+\.md\b", text)) if keys_in(text) else set()
+    return any(p.name in names and QUESTION_HEAD.search(whole_text(p, str(p))) for p in siblings)
+
+
 def key_of(path: Path, shown: str, siblings: list[Path]) -> tuple[str, str] | None:
     """The text and the name of the file that holds the keys and names this exam."""
     markdown = tuple(p for p in siblings if suffix_of(p) == ".md")
