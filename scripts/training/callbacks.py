@@ -15,7 +15,7 @@ FIGURES = {"reward": "reward", "accuracy": "accuracy", "rewards/accuracies": "ac
 
 def figures(record: dict) -> str:
     """What a line shows beside the loss: the reward in GRPO and RLOO, the share of pairs ranked right in preference methods."""
-    return "".join(f"  {words} {float(record[name]):.3f}" for name, words in FIGURES.items() if name in record)
+    return "".join(f"  {words} {float(record[name]):.3f}" for name, words in FIGURES.items() if record.get(name) is not None)
 
 
 def watch(log: Path, first_step: int):
@@ -59,7 +59,7 @@ def watch(log: Path, first_step: int):
 def unlearnt(log: Path, name: str, larger_is_better: bool) -> list[str]:
     """A warning where metrics.jsonl's loss, or reward, is no better in the last third of a run than in the first."""
     logged = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    values = [float(record[name]) for record in logged if name in record]
+    values = [float(record[name]) for record in logged if record.get(name) is not None]  # a reward is None where none was given
     third = len(values) // 3
     if not third or max(map(abs, values)) < 0.01:
         return []

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from common.arguments import check_at_least
 from common.errors import UserError
-from common.models import is_adapter
+from common.models import adapter_config
 from scoring import tasks
 from training import adapters, rewards, trainer
 from training.arguments import TrainingArgs
@@ -68,8 +68,8 @@ class OnPolicyArgs(TrainingArgs):
                 f"num_generations: {self.num_generations} does not divide per_device_train_batch_size x "
                 f"gradient_accumulation_steps = {answers_a_step}"
             )
-        if self.reward_model and not is_adapter(self.reward_model):
-            found.append(f"reward_model: {self.reward_model} is no folder of reward.py")
+        if self.reward_model and adapter_config(self.reward_model).get("task_type") != "SEQ_CLS":
+            found.append(f"reward_model: {self.reward_model} is no folder of reward.py: it holds no adapter with a score head")
         return found + rewards.problems(self)
 
     def rows_a_step(self) -> int:

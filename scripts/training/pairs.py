@@ -1,5 +1,6 @@
 """Preference pairs, the data of dpo.py, simpo.py, orpo.py and reward.py: {"prompt", "chosen", "rejected"}. Imports no torch."""
 
+from common.errors import UserError
 from training.rows import (
     Counts,
     TrainingData,
@@ -31,7 +32,8 @@ def check_row(row: dict) -> list[str]:
 def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
     """Rows as prompt_ids, chosen_ids and rejected_ids (lists of token ids; the answers end with the end-of-turn token).
 
-    Raises UserError for rows longer than max_length: their answer would be cut, and with it its end.
+    Raises UserError for rows longer than max_length: their answer would be cut, and with it its end. And for pairs whose
+    answers the template renders alike.
     """
     renderer = Renderer(tokenizer, args.enable_thinking)
     encoded = []
@@ -41,6 +43,7 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
         encoded.append({"prompt_ids": renderer.encode_prompt(prompt), **answers})
     lengths = [len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"])) for e in encoded]
     refuse_long_rows(ids_of(rows), lengths, args.max_length, path)
+    refuse_equal_answers(ids_of(rows), encoded, path)
     counts = Counts(
         rows=len(rows),
         tokens=sum(len(ids) for e in encoded for ids in e.values()),
@@ -56,6 +59,17 @@ def make_dataset(rows: list[dict], tokenizer, args, path: str) -> TrainingData:
     sides = [(str(prompt_messages(row["prompt"])), answer_text(row["chosen"]), answer_text(row["rejected"])) for row in rows]
     summary += contradicting(sides, [(prompt, b, a) for prompt, a, b in sides], ids_of(rows))
     return TrainingData(encoded, counts, ids_of(rows), summary)
+
+
+def refuse_equal_answers(ids: list, encoded: list[dict], path: str) -> None:
+    """UserError where both answers of a pair are the same tokens: their texts differ in what the template leaves out."""
+    alike = [id_ for id_, pair in zip(ids, encoded, strict=True) if pair["chosen_ids"] == pair["rejected_ids"]]
+    if alike:
+        raise UserError(
+            f"{path}: {len(alike)} of {len(ids)} pairs have two answers that the chat template renders alike, first {alike[:3]}: "
+            "they differ in a thought (<think>) or in spaces at their ends alone, so there is nothing to prefer; take them out, "
+            "or pass --enable_thinking true where thoughts are to be learnt"
+        )
 
 
 def labelled_sequences(encoded: list[dict] | None):

@@ -3,18 +3,26 @@
 `completions` is a list of [{"role": "assistant", "content": text}]. Importing this file imports no torch.
 """
 
+import asyncio
+import functools
 import importlib
+import inspect
 import json
+import math
 import sys
+import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import UserError
 from common.loading import loading
-from common.models import has_cuda, with_adapter
+from common.models import has_cuda, load_tokenizer, with_adapter
 from export.adapter_folder import base_of
 from scoring import answers, tasks
 from training.rules import load_rules
 from training.trainer import dtype
+
+from data_prep.chat_template import Renderer
 
 BUILT_IN = ("right_answer", "right_letter", "format", "length", "reward_model")
 NEED_GOLD = ("right_answer", "right_letter")  # rows without a right answer cannot be scored by these
@@ -62,7 +70,7 @@ def functions(args, renderer) -> tuple[list, list[float]]:
         "right_letter": lambda: right_letter,
         "format": lambda: format,
         "length": lambda: length(args, renderer.tokenizer),
-        "reward_model": lambda: from_model(args.reward_model, renderer),
+        "reward_model": lambda: from_model(args.reward_model, args.enable_thinking),
     }
     names = names_of(args)
     found = [made[name]() if name in made else by_name(name) for name in names]
@@ -79,13 +87,50 @@ def by_name(name: str):
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"rewards: {name} cannot be had ({error}); give module:function, the module in this folder") from None
+    except Exception as error:  # whatever the user's own module raises as it is read
+        raise UserError(
+            f"rewards: {name} cannot be had ({type(error).__name__}: {error}); give module:function, the module in this folder"
+        ) from None
     finally:
         sys.path.pop(0)
     if not callable(found):
         raise UserError(f"rewards: {name} is no function")
-    return found
+    return checked(name, found)
+
+
+def checked(name: str, function):
+    """A function of the user's own that ends in one error, with its name, where it fails or gives no number an answer.
+
+    None is TRL's word for an answer that a function does not score. Infinite or undefined numbers would teach nothing, or all.
+    """
+
+    @functools.wraps(function)  # TRL logs a reward by its function's name
+    def called(**columns):
+        try:
+            given = function(**columns)
+            given = asyncio.run(given) if inspect.iscoroutine(given) else given
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise UserError(
+                f"rewards: {name} failed at {where.filename}:{where.lineno} ({type(error).__name__}: {error}); it is called with "
+                f"{', '.join(columns)}, each by its name"
+            ) from None
+        listed = list(given) if isinstance(given, Iterable) else []
+        if len(listed) != len(columns["completions"]) or not all(one is None or is_finite(one) for one in listed):
+            raise UserError(
+                f"rewards: {name} gave {str(given)[:80]} for {len(columns['completions'])} answers; it must give a list with one "
+                "finite number an answer, or None for an answer that it does not score"
+            )
+        return listed
+
+    return called
+
+
+def is_finite(value) -> bool:
+    try:
+        return not isinstance(value, str) and math.isfinite(value)
+    except TypeError:
+        return False
 
 
 def right_letter(completions, options, gold, **rest):
@@ -119,11 +164,11 @@ def right_answer(args):
     return right_answer
 
 
-def from_model(folder: str, renderer):
+def from_model(folder: str, enable_thinking: bool):
     """The score of a reward model (folder of reward.py) for each conversation, rendered as in its training.
 
-    Its base is loaded in 16 bits: trained in 4 bits, the adapter may name a prequantised base, whose score head would be
-    quantised too.
+    By its own tokenizer and template: the policy's ids may be other words to it. Its base is loaded in 16 bits: trained in
+    4 bits, the adapter may name a prequantised base, whose score head would be quantised too.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -131,7 +176,9 @@ def from_model(folder: str, renderer):
     with loading(folder):
         base = AutoModelForSequenceClassification.from_pretrained(base_of(folder), num_labels=1, dtype=dtype())
     scorer = with_adapter(base, folder).eval().requires_grad_(False)
-    pad = renderer.tokenizer.pad_token_id
+    tokenizer = load_tokenizer(folder)
+    renderer = Renderer(tokenizer, enable_thinking)
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     scorer.config.pad_token_id = pad
     if has_cuda():
         scorer.cuda()

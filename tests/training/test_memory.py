@@ -42,7 +42,8 @@ def test_the_first_policy_is_counted_where_the_distance_to_it_is(tiny_model):
 
 
 def test_grpos_reward_model_is_counted(tiny_model, tmp_path):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(ROOT / tiny_model)}))
+    config = {"base_model_name_or_path": str(ROOT / tiny_model), "task_type": "SEQ_CLS"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     flags = ["--num_generations", "4"]
     bare = peak.estimate(QWEN, args_of(grpo, *flags), "grpo", 256, gpu=True)
     scored = peak.estimate(QWEN, args_of(grpo, *flags, "--reward_model", str(tmp_path)), "grpo", 256, gpu=True)

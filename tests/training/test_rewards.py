@@ -64,6 +64,62 @@ def test_a_function_of_ones_own_and_rules(tiny_model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "returned, words",
+    [
+        ("[1.0]", r"gave \[1.0\] for 2 answers"),
+        ("1.0", r"gave 1.0 for 2 answers"),
+        ("['1', '0']", "one finite number an answer"),
+        ("[float('nan'), 1]", "one finite number an answer"),
+        ("[rest['reference']] * 2", r"failed at .*scored.py:2 \(KeyError: 'reference'\).* options, gold"),
+    ],
+)
+def test_a_function_of_ones_own_that_cannot_be_used_is_named(tiny_model, tmp_path, monkeypatch, returned, words):
+    (tmp_path / "scored.py").write_text(f"def own(completions, **rest):\n    return {returned}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "scored", raising=False)
+    with pytest.raises(UserError, match=f"rewards: scored:own .*{words}"):
+        scores(args_of("--rewards", "scored:own"), "A", "B")
+
+
+def test_answers_may_go_unscored_and_a_function_may_wait_for_its_scores(tiny_model, tmp_path, monkeypatch):
+    from training import callbacks
+
+    (tmp_path / "scored.py").write_text("async def own(completions, **rest):\n    return [None, 1]\n")
+    (tmp_path / "broken.py").write_text("def own(:\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "scored", raising=False)
+    assert scores(args_of("--rewards", "scored:own"), "A", "B")[0] == [[None, 1]]
+    with pytest.raises(UserError, match=r"broken:own cannot be had \(SyntaxError"):
+        rewards.by_name("broken:own")
+    assert callbacks.figures({"reward": None}) == "" and callbacks.figures({"reward": 0.5}) == "  reward 0.500"
+
+
+def test_a_reward_model_reads_by_its_own_template_whatever_the_policys_is(tiny_model, tmp_path):
+    """Ids and turns of the policy's are other words to it, and its scores would be of nothing; without a head it is none."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from data_prep.chat_template import Renderer
+
+    folder, own = tmp_path / "reward", AutoTokenizer.from_pretrained(ROOT / tiny_model)
+    model = AutoModelForSequenceClassification.from_pretrained(ROOT / tiny_model, num_labels=1)
+    get_peft_model(model, LoraConfig(task_type="SEQ_CLS", target_modules=["q_proj"])).save_pretrained(folder)
+    own.save_pretrained(folder)
+    args = args_of("--reward_model", str(folder))
+    asked, said = [[{"role": "user", "content": "Bile?"}]], [[{"role": "assistant", "content": "The liver."}]]
+    other = AutoTokenizer.from_pretrained(ROOT / tiny_model)
+    other.chat_template = own.chat_template.replace("<|im_start|>", "<|im_start|>the ")
+    assert Renderer(own).encode_prompt(asked[0]) != Renderer(other).encode_prompt(asked[0])
+    (by_own,), (by_other,) = (rewards.functions(args, Renderer(one))[0] for one in (own, other))
+    assert by_own(asked, said) == by_other(asked, said)
+
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"task_type": "CAUSAL_LM"}))
+    with pytest.raises(UserError, match=r"reward_model: .* no folder of reward.py"):
+        args_of("--reward_model", str(folder))
+
+
+@pytest.mark.parametrize(
     "flags, words",
     [
         (["--rewards", "nice"], "rewards: nice is neither"),

@@ -102,6 +102,21 @@ def test_too_long_rows_are_named_by_their_place_in_the_file(tiny_model, method):
         )
 
 
+def test_pairs_that_differ_in_what_the_template_leaves_out_are_refused(tiny_model):
+    """Qwen3's template empties thoughts where thinking is off, and two answers that differ in nothing else become one."""
+    import dpo
+    from common.errors import UserError
+    from transformers import AutoTokenizer
+
+    rows = [{"prompt": f"Question {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(4)]
+    rows[2] |= {"chosen": "<think>\nIs it?\n</think>\n\nNo."}
+    args, tokenizer = dpo.Args(model=str(tiny_model), data="rows.jsonl"), AutoTokenizer.from_pretrained(tiny_model)
+    with pytest.raises(UserError, match=r"1 of 4 pairs .* first \[3\].*--enable_thinking true"):
+        pairs.make_dataset(rows, tokenizer, args, "rows.jsonl")
+    args.enable_thinking = True
+    assert pairs.make_dataset(rows, tokenizer, args, "rows.jsonl").counts.rows == 4
+
+
 def test_a_loss_that_explodes_stops_the_run():
     from common.errors import CheckFailed
 
