@@ -33,14 +33,12 @@ from chatting.answering import Question, Settings, load
 from common.arguments import check_at_least, parse_args, tell_unused
 from common.entry import run_main
 from common.errors import UserError
-from common.files import read_rows
 from common.machine import watched
 from common.models import EMBEDDED_MODEL, adapter_config, check_model_name, is_adapter
 from llamacpp.files import gguf_problems, is_gguf, lora_problems
 from llamacpp.sampling import GREEDY
 from llamacpp.server import NOTE
-
-from data_prep.chat_template import scoring_prompt, to_messages
+from scoring.row_questions import questions_of
 
 HELP = "/system TEXT   /reset   /thinking on|off   /compare TEXT   /lora NAME|off   /help   /quit"
 COMMANDS = {part.split()[0] for part in HELP.split("   ")} | {"/exit"}
@@ -143,6 +141,13 @@ class Chat:
         print(self.mark() if answer.cut else "")
         self.history += [{"role": "user", "content": text}, {"role": "assistant", "content": answer.text}]
 
+    def begin(self, messages: list[dict]) -> str:
+        """A new conversation with what stands before a row's question; the question."""
+        *before, asked = messages
+        self.system = next((m["content"] for m in before if m["role"] == "system"), self.args.system)
+        self.history = [m for m in before if m["role"] != "system"]
+        return asked["content"]
+
     def mark(self) -> str:
         return f" [cut after {self.args.max_new_tokens} tokens; --max_new_tokens]"
 
@@ -212,23 +217,13 @@ def side_by_side(left_title: str, left: str, right_title: str, right: str) -> st
     return "\n".join(f"{a:{width}} | {b}".rstrip() for a, b in pairs)
 
 
-def question(row: dict) -> tuple[str, str | None]:
-    """What a row asks, and its right answer."""
-    if "options" in row or "labels" in row:
-        return scoring_prompt(row), row.get("answer", row.get("label"))
-    if "conversations" in row or "messages" in row:
-        messages = [m for m in to_messages(row) if m["role"] != "system"]
-        return messages[0]["content"], messages[1]["content"] if len(messages) > 1 else None
-    return row.get("question") or row.get("prompt") or row["text"], row.get("answer")
-
-
 def main() -> None:
     args = parse_args(Args, __doc__)
     tell_unused(args, args.unused())
     # A byte that is no UTF-8 spoils its own character only.
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     args.prompt, args.system = (t and t.encode("utf-8", "replace").decode() for t in (args.prompt, args.system))
-    rows = read_rows(args.data)[: args.rows] if args.data else []
+    rows = questions_of(args.data, args.rows) if args.data else []
     typed = args.prompt is None and not rows and sys.stdin.isatty()
     chat = Chat(args, typed, watch(args, typed))
     print(NOTE, file=sys.stderr)
@@ -236,9 +231,8 @@ def main() -> None:
     try:
         if args.prompt is not None:
             ask(args.prompt)
-        for number, row in enumerate(rows, 1):
-            text, gold = question(row)
-            chat.system, chat.history = row.get("system", args.system), []
+        for number, (messages, gold) in enumerate(rows, 1):
+            text = chat.begin(messages)
             print(f"question {number}: {text}\nanswer: ", end="\n" if args.compare else "")
             ask(text)
             print(f"gold: {gold}\n" if gold else "")

