@@ -77,6 +77,8 @@ def sound_files(folder: Path) -> list[Path]:
         names = [f["file"] for f in record["files"] if not f["failed"] and "-lora-" not in f["file"]]
     for left_out in (f["file"] for f in record["files"] if f["file"] not in names):
         print(f"note: {left_out} is left out: it failed its proof, or is an adapter alone")
+    if not record.get("verified", True):
+        raise UserError(f"gguf_dir: {folder} holds files that were never proven (--verify false); export again without it")
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise UserError(f"gguf_dir: {folder} lacks {', '.join(missing)}, which its verification.json names; export again")
     proven = {f["file"]: f.get("sha256") for f in record["files"]}
@@ -85,6 +87,13 @@ def sound_files(folder: Path) -> list[Path]:
     if not names:
         raise UserError(f"gguf_dir: {folder} holds no model that passed its proof")
     return sorted((folder / name for name in names), key=lambda path: path.stat().st_size)
+
+
+def tell_other_model(args: Args) -> None:
+    """Print where the files were made of another model than the one that they are to be held against."""
+    made_of = read_json(Path(args.gguf_dir, "verification.json")).get("model")
+    if made_of and Path(made_of).resolve() != Path(args.model).resolve():
+        print(f"warning: model: the files in {args.gguf_dir} were made of {made_of}, and are held against {args.model}")
 
 
 def rows_needed(args: Args, alpha: float) -> int:
@@ -167,6 +176,7 @@ def publish(args: Args, choice: Choice, alpha: float) -> None:
 def main() -> None:
     args = parse_args(Args, __doc__)
     files = sound_files(Path(args.gguf_dir))
+    tell_other_model(args)
     alpha = args.alpha / max(1, len(files) - 1)  # whichever of the smaller ones is taken, the chance of a wrong one is alpha
     choice = choose(args, files, alpha)
     publish(args, choice, alpha)

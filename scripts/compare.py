@@ -34,8 +34,8 @@ few rows to rule the loss out). --gate ends with exit code 1 unless the last mod
 neighbour, and what a GGUF was made from, is one of the first three. For bits per byte the margin is in percent of the
 first model's.
 
-Different test sets, protocols, prompts or templates are refused, naming which; --allow template (or another) compares
-all the same and says so first in every report.
+Different test sets, protocols, prompts, templates or ways to draw answers are refused, naming which; --allow template (or
+another) compares all the same and says so first in every report.
 """
 
 import time

@@ -282,7 +282,8 @@ def how_asked(args: Args, asked: Asked, engine, messages: list[list[dict]]) -> d
     return {
         "task": task,
         "protocol": protocol,
-        **{name: getattr(args, name) for name in ("model", "data", "shots", "permutations", "num_samples", "temperature")},
+        **{name: getattr(args, name) for name in ("model", "data", "shots", "permutations", "num_samples")},
+        "temperature": args.temperature if protocol in tasks.FREE else 0.0,
         "model_name": named(args),
         "precision": engine.precision,
         "shot_ids": asked.shot_ids,

@@ -16,6 +16,7 @@ By PEFT's add_weighted_adapter, combination "cat", which loses nothing. Of the b
 several adapters apart on one base, and choose at each request: serve.py --lora.
 """
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -32,6 +33,8 @@ from export.adapter_folder import adapter_problems, base_of
 
 WHOLE = ("modules_to_save", "trainable_token_indices", "use_dora", "target_parameters")  # what no sum of matrices holds
 
+ROUNDING = 1e-5  # what is left of float32 numbers that cancel out, beside them
+
 
 @dataclass
 class Args:
@@ -46,6 +49,8 @@ class Args:
         found = [p for adapter in self.adapters for p in _problems(adapter)]
         if self.weights and len(self.weights) != len(self.adapters):
             found.append(f"weights: {len(self.weights)} for {len(self.adapters)} adapters")
+        if not all(map(math.isfinite, self.weights)):
+            found.append("weights: each must be a finite number")
         if 0 in self.weights or (len(self.adapters) == 1 and self.weights in ([], [1.0])):
             found.append("weights: leave out an adapter of weight 0; one adapter alone needs a weight other than 1")
         found += [f"adapters: {adapter} is named twice; give it a larger weight" for adapter in named_twice(self.adapters)]
@@ -73,16 +78,18 @@ def check_sum(model, names: list[str], weights: list[float]) -> None:
     import torch
     from peft.tuners.lora import LoraLayer
 
-    largest = 0.0
+    largest, given = 0.0, 0.0
     for path, layer in model.named_modules():
         if isinstance(layer, LoraLayer):
             made = layer.get_delta_weight("merged").float()
-            wanted = sum(w * layer.get_delta_weight(n).float() for n, w in zip(names, weights, strict=True) if n in layer.lora_A)
+            parts = [w * layer.get_delta_weight(n).float() for n, w in zip(names, weights, strict=True) if n in layer.lora_A]
+            wanted = sum(parts)
             if not torch.allclose(made, wanted, rtol=1e-3, atol=1e-6 + 1e-3 * float(wanted.abs().max())):
                 raise CheckFailed(f"{path}: the merged adapter adds something else than the sum; nothing was written")
             largest = max(largest, float(made.abs().max()))
-    if not largest:
-        raise CheckFailed("the merged adapter adds nothing to any layer; nothing was written")
+            given = max([given, *(float(part.abs().max()) for part in parts)])
+    if largest <= ROUNDING * given:
+        raise CheckFailed("the merged adapter adds nothing to any layer, for the given ones cancel out; nothing was written")
 
 
 def shape_of(base: str):

@@ -39,7 +39,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.files import write_json
 from common.machine import import_less
-from common.models import check_model_name, local_folder
+from common.models import check_model_name, is_adapter, local_folder
 from export.proof.gates import GATES, SIXTEEN_BIT, Checked, gate_problems, quantization_of
 from export.proof.verify import report_failures, table, verify
 from export.run import sixteen_bits
@@ -82,6 +82,11 @@ class Args:
             found.append("model: give --model (or --reference, the folder of an earlier run)")
         if self.model:
             found += check_model_name(self.model)
+            if is_adapter(self.model):
+                found.append(
+                    f"model: {self.model} is an adapter, and the file was made of it merged: first export_gguf.py --model "
+                    f"{self.model} --merge_only --output_dir FOLDER, then --model FOLDER here"
+                )
         if self.reference and not (Path(self.reference) / "reference.json").is_file():
             found.append(f"reference: {self.reference} holds no reference.json")
         for name in ("data", "train_data"):

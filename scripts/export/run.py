@@ -213,6 +213,11 @@ def export_adapter(plan: Plan, work: Path, steps: Steps) -> None:
 
 def write_report(plan: Plan, steps: Steps, files: list[Checked], merge: dict | None, sixteen: Checked | None) -> None:
     """verification.json and verification.txt. `sixteen`: the 16-bit file that the quantised ones were made from."""
+    if left := sorted({path.name for path in plan.out.glob("*.gguf")} - {f.file for f in files}):
+        print(
+            f"note: {plan.out} still holds {', '.join(left)} of an earlier export, of which verification.json says nothing any "
+            "more; take away what you do not mean to keep"
+        )
     write_text(plan.out / "verification.txt", table(files) + "\n")
     report = {
         "model": plan.model,

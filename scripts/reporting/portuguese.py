@@ -48,6 +48,8 @@ PORTUGUESE = {
     "chat template": "modelo de conversa",
     "prompts": "prompts",
     "longest free answer": "tamanho da resposta livre",
+    "number of answers to a question": "número de respostas a cada pergunta",
+    "temperature": "temperatura",
     # headings and notes of a comparison
     "Comparison: {names}": "Comparação: {names}",
     "Made by scripts/compare.py.": "Feito por scripts/compare.py.",

@@ -19,8 +19,11 @@ EQUAL = {
     "template": ("template_sha256", "chat template"),
     "prompts": ("prompts_sha256", "prompts"),
     "tokens": ("max_new_tokens", "longest free answer"),
+    "samples": ("num_samples", "number of answers to a question"),
+    "temperature": ("temperature", "temperature"),
     "judge": ("judge_sha256", "judge"),
 }
+SHORT = ("protocol", "tokens", "samples", "temperature")  # whose values a refusal shows whole; the others are hashes
 # What is compared where it is no share of right answers, by task or protocol: key of metrics.json, whether more is better.
 MEASURES = {"open": ("rouge_l", True), "perplexity": ("bits_per_byte", False), "judge": ("judged", True)}
 
@@ -165,7 +168,7 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
     for kind, (key, what) in EQUAL.items():
         one, two = first.first.get(key), other.first.get(key)
         if one != two and kind not in allow:
-            shown = f"{one} and {two}" if kind in ("protocol", "tokens") else f"{str(one)[:12]}... and {str(two)[:12]}..."
+            shown = f"{one} and {two}" if kind in SHORT else f"{str(one)[:12]}... and {str(two)[:12]}..."
             found.append(
                 f"{one_folder} and {two_folder}: different {what} ({shown}); score both alike, "
                 f"or pass --allow '[{kind}]' and have the report say so"

@@ -246,6 +246,21 @@ def test_wrong_input_is_told_before_anything_starts(tiny_model, tmp_path):
     )
 
 
+def test_an_adapter_is_no_model_to_verify_by_and_files_of_an_earlier_export_are_told(tiny_sft, tiny_model, tmp_path, capsys):
+    """The one ended in a traceback; of the others the report no longer speaks, and they look like this export's."""
+    from export.plan import Plan
+    from export.run import write_report
+    from export.steps import Steps
+
+    gguf = tmp_path / "x-q4_k_m.gguf"
+    gguf.write_bytes(b"GGUF")
+    said = answer_at_once("scripts/verify_gguf.py", "--model", tiny_sft, "--gguf", gguf).stderr
+    assert "is an adapter" in said and f"--model {tiny_sft} --merge_only" in said
+    plan = Plan(str(tiny_sft), tiny_model, tmp_path, "x", ["q8_0"], None, 300, None, False, False, 4096, None, "files")
+    write_report(plan, Steps(tmp_path / "log"), [], None, None)
+    assert f"{tmp_path} still holds x-q4_k_m.gguf of an earlier export" in capsys.readouterr().out
+
+
 def model_like(tiny_model, folder, **config):
     folder.mkdir()
     for name in ("tokenizer.json", "config.json"):

@@ -591,6 +591,8 @@ def test_the_page_in_a_browser(tmp_path, width):
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
+        ("num_samples", 5, "different number of answers to a question (None and 5)"),
+        ("temperature", 0.7, "different temperature (None and 0.7)"),
         ("protocol", "text", "different protocol (letter and text)"),
         ("max_new_tokens", 8, "different longest free answer (None and 8)"),
         ("data_sha256", "e" * 64, "different test set"),

@@ -102,6 +102,21 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
         choose_file.main()
 
 
+def test_files_that_were_never_proven_do_not_ship_and_those_of_another_model_are_told(tmp_path, capsys):
+    """Exported with --verify false no file fails: the only one shipped. And the files of one run were held against another."""
+    folder = exported(tmp_path / "gguf")
+    record = json.loads((folder / "verification.json").read_text())
+    (folder / "verification.json").write_text(json.dumps(record | {"verified": False, "model": "runs/other/sft"}))
+    with pytest.raises(UserError, match="never proven"):
+        choose_file.sound_files(folder)
+    args = choose_file.Args(model="runs/x/sft", gguf_dir=str(folder), data="d", output_dir="o")
+    choose_file.tell_other_model(args)
+    assert "were made of runs/other/sft, and are held against runs/x/sft" in capsys.readouterr().out
+    args.model = "runs/../runs/other/sft"
+    choose_file.tell_other_model(args)
+    assert not capsys.readouterr().out
+
+
 def test_a_file_that_was_exchanged_since_its_proof_does_not_ship(tmp_path):
     """Quantised anew by hand under the same name, it shipped as proven."""
     folder = exported(tmp_path / "gguf")

@@ -58,6 +58,18 @@ def test_the_new_adapter_adds_the_weighted_sum(two, tiny_model, tmp_path):
     ) == 2
 
 
+def test_adapters_that_cancel_out_and_weights_that_are_no_numbers_are_refused(two, tmp_path):
+    """What rounding leaves of a sum of zero is no adapter."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in two[0].iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    words = [two[0], copy, "--output_dir", tmp_path / "sum", "--weights"]
+    assert "cancel out" in run_script("scripts/merge_adapters.py", *words, 0.7, -0.7, code=1).stderr
+    assert "finite" in answer_at_once("scripts/merge_adapters.py", *words, 1, ".nan").stderr
+    assert not (tmp_path / "sum").exists()
+
+
 def test_what_cannot_be_added_is_refused_at_once(two, tmp_path):
     dora = tmp_path / "dora"
     dora.mkdir()
