@@ -25,8 +25,9 @@ from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
 from common.files import folder_beside, into_place
+from common.hashes import weights_sha256
 from common.loading import loading
-from common.models import adapter_config, check_model_name, find_model, is_adapter, load_tokenizer, with_adapter
+from common.models import BASE_WEIGHTS, adapter_config, check_model_name, find_model, is_adapter, load_tokenizer, with_adapter
 from common.paths import named_twice
 from common.runs import begin_run, finish_run
 from export.adapter_folder import adapter_problems, base_of
@@ -138,7 +139,7 @@ def main() -> None:
             into_place(file, temporary / file.name)
         (temporary / "merged").rmdir()
         tokenizers[0].save_pretrained(temporary)
-        finish_run(run, args, temporary, files, metrics)
+        finish_run(run, args, temporary, files, metrics, **{BASE_WEIGHTS: weights_sha256(base)})
     said = " + ".join(f"{weight:g} {adapter}" for adapter, weight in metrics["weights"].items())
     print(f"done:  {args.output_dir} (rank {metrics['rank']}, on {base}: {said})")
 

@@ -68,6 +68,9 @@ def _unread() -> bool:
 
 def exit_on_error(main) -> None:
     """Call a script's main; its errors become exit codes: 2 wrong input, 1 a check failed, 130 interrupted, 141 unread."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.errors == "strict":  # a letter that the terminal's charset lacks is shown by its number, and ends nothing
+            stream.reconfigure(errors="backslashreplace")
     try:
         main()
     except UserError as error:

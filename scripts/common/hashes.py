@@ -27,13 +27,29 @@ def model_sha256(model: str) -> str:
         ]
     )
     for path in paths:
-        size = os.path.getsize(path)
-        with open(path, "rb") as file:
-            digest.update(f"{os.path.basename(path)} {size}".encode())
-            if size < 1 << 28:
-                digest.update(file.read())
-            else:
-                digest.update(file.read(1 << 20))
-                file.seek(-(1 << 20), os.SEEK_END)
-                digest.update(file.read())
+        add_file(digest, path)
     return digest.hexdigest()
+
+
+def weights_sha256(folder: str) -> str | None:
+    """Hash that tells one state of a model folder's weights from another, as in `model_sha256`; None for what is no folder."""
+    if not os.path.isdir(folder):
+        return None
+    digest = hashlib.sha256()
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".safetensors", ".bin")):
+            add_file(digest, os.path.join(folder, name))
+    return digest.hexdigest()
+
+
+def add_file(digest, path: str) -> None:
+    """A file's name, size and content, of a large one its ends, into a digest."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        digest.update(f"{os.path.basename(path)} {size}".encode())
+        if size < 1 << 28:
+            digest.update(file.read())
+        else:
+            digest.update(file.read(1 << 20))
+            file.seek(-(1 << 20), os.SEEK_END)
+            digest.update(file.read())

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from common import processor
 from common.errors import UserError
+from common.hashes import weights_sha256
 from common.loading import loading
 
+BASE_WEIGHTS = "base_weights_sha256"  # of run.json
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 ON_THE_HUB = [f"Qwen/Qwen3-{size}" for size in ("0.6B", "1.7B", "4B", "8B", "14B")]  # what recipes and READMEs name
 
@@ -90,6 +92,21 @@ def check_model_name(model: str, field: str = "model") -> list[str]:
     return []
 
 
+def changed_base(adapter: str, base: str) -> list[str]:
+    """Whether other weights lie in an adapter's base folder than it was trained on: an adapter on others answers as nobody's."""
+    path = Path(adapter, "run.json")
+    try:
+        trained_on = json.loads(path.read_text(encoding="utf-8")).get(BASE_WEIGHTS)
+    except (OSError, ValueError, AttributeError):
+        return []
+    if not trained_on or weights_sha256(base) in (trained_on, None):
+        return []
+    return [
+        f"model: {base} holds other weights than the adapter {adapter} was trained on; put those back, or train it again (where "
+        f"they are the same numbers in other files, take {BASE_WEIGHTS} out of {path})"
+    ]
+
+
 def owner_lacks(model: str) -> str:
     """What to say of a name that is no folder and has no owner, as the hub's names do."""
     names = {name.partition("/")[2].casefold(): name for name in ON_THE_HUB}
@@ -110,7 +127,7 @@ def find_model(model: str) -> None:
         if is_adapter(model):
             base = adapter_config(model)["base_model_name_or_path"]
             problems = check_model_name(base, f"the adapter {model} names a base model that is not here")
-            if problems:
+            if problems := problems or changed_base(model, base):
                 raise UserError(problems)
             find_model(base)
         return

@@ -41,6 +41,7 @@ class Row:
     name: str
     model: str
     protocol: str
+    """with examples, orders of the options, and drawn answers where there were any"""
     n: int
     n_correct: int
     n_invalid: int
@@ -81,9 +82,17 @@ def row_of(folder: Path, name: str, published: list[Published], benchmark: str =
     low, high = m["accuracy_ci95"]
     beside = [p for p in published if (p.folder and p.folder == folder.name) or (p.benchmark and p.benchmark == benchmark)]
     chance = m["chance"]
-    return Row(
-        name, str(m["model"]), m["protocol"], m["n"], m["n_correct"], m["n_invalid"], m["accuracy"], low, high, chance, beside
-    )
+    return Row(name, str(m["model"]), asked(m), m["n"], m["n_correct"], m["n_invalid"], m["accuracy"], low, high, chance, beside)
+
+
+def asked(metrics: dict) -> str:
+    """How the rows were asked: the protocol, and what of it is not as usual."""
+    shots, orders, drawn = (metrics.get(key) or 0 for key in ("shots", "permutations", "num_samples"))
+    parts = [metrics["protocol"]]
+    parts += [f"{shots} example{'s' * (shots > 1)}"] if shots else []
+    parts += [f"{orders} orders"] if orders > 1 else []
+    parts += [f"most of {drawn} answers"] if drawn > 1 else []
+    return ", ".join(parts)
 
 
 def beside(row: Row) -> str:

@@ -46,7 +46,7 @@ def check_folder(output_dir: Path, settings: dict) -> bool:
                 f"output_dir: {output_dir} holds an evaluation with other settings "
                 f"({'; '.join(changed[:4])}); choose another folder, or delete it"
             )
-    elif (output_dir / "metrics.json").exists():
-        raise UserError(f"output_dir: {output_dir} holds another evaluation; choose another folder, or delete it")
+    elif held := [name for name in ("metrics.json", "run.json") if (output_dir / name).exists()]:  # a training's run.json too
+        raise UserError(f"output_dir: {output_dir} holds another run's {held[0]}, which would be lost; choose another folder")
     write_json(noted, settings | {"versions": begun_with(before), TAKEN: before.get(TAKEN)})
     return (output_dir / "metrics.json").exists()

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from common.errors import CheckFailed
 from common.files import reading, whole_lines, write_json, write_text
+from common.hashes import weights_sha256
 from common.hub import push
+from common.models import BASE_WEIGHTS, adapter_config
 from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
 from training.data_files import files_of
 
 from data_prep.common.files import on_disk
 
+LOCK = ".train.lock"  # in the output folder, held while a training writes there
 # Words of torch's out-of-memory errors, CUDA's and the processor's; the last is oneDNN's.
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
 NO_NUMBERS = "probability tensor contains either `inf`, `nan`"  # torch.multinomial
@@ -137,8 +140,11 @@ def finish(trainer, tokenizer, run: Run, args, metrics: dict, plan=None) -> None
         metrics = metrics | ({"held_out_before": first} if evaluations[0]["step"] == 0 else {}) | {"held_out": last}
     checkpoints.save_model(trainer.model, tokenizer, args.output_dir, weights)
     write_text(Path(args.output_dir, "README.md"), model_card.card(args, run, metrics, files))
-    finish_run(run, args, args.output_dir, files, metrics, memory=plan.record() if plan else None)
+    base = adapter_config(args.output_dir).get("base_model_name_or_path")
+    more = {BASE_WEIGHTS: weights_sha256(base)} if base else {}
+    finish_run(run, args, args.output_dir, files, metrics, memory=plan.record() if plan else None, **more)
     print(f"done:  {args.output_dir} (model or adapter, tokenizer, README.md, run.json, metrics.jsonl, loss.png)")
     if args.push_to_hub:
-        url = push(Path(args.output_dir), args.hub_model_id, args.hub_private_repo, ignore=("checkpoint-*/**", "settings.json"))
+        ignore = ("checkpoint-*/**", "settings.json", LOCK)
+        url = push(Path(args.output_dir), args.hub_model_id, args.hub_private_repo, ignore=ignore)
         print(f"pushed: {url}")

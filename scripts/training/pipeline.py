@@ -3,6 +3,7 @@
 A method hands in its functions (`Method`); `run` calls them in order. Importing this file imports neither torch nor unsloth.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 
 from common.arguments import tell_unused
 from common.errors import UserError
-from common.files import read_rows
+from common.files import hold, read_rows
 from common.models import find_model, has_cuda, load_tokenizer
-from common.runs import Run, start_run
+from common.runs import Run, first_process, start_run
 from common.synthetic import told
 from training import data_files, loop, memory, trainer
 
@@ -70,8 +71,20 @@ def run(args, method: Method) -> None:
     read = data_files.count(files, method.check_row) if streamed else data_files.read(args, method.check_row)
     eval_rows = read_rows(args.eval_data, method.check_row) if args.eval_data else []
     find_model(args.model)
-    started = begin(args)
+    with folder_held(args):
+        train(args, method, begin(args), read, eval_rows)
 
+
+def folder_held(args):
+    """The output folder for this training alone: two would write between each other's lines and over each other's weights."""
+    if args.dry_run or not first_process():
+        return contextlib.nullcontext()
+    return hold(args.output_dir, "training", loop.LOCK)
+
+
+def train(args, method: Method, started: Run, read, eval_rows: list[dict]) -> None:
+    """From checked rows to the saved model; `read` is what data_files read."""
+    files, streamed = data_files.files_of(args.data), getattr(args, "streaming", False)
     if not args.dry_run:
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 

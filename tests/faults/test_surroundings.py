@@ -47,6 +47,14 @@ def test_odd_names_a_narrow_umask_and_no_home(tmp_path):
         assert made[name].read_bytes() == (tmp_path / "plain" / name).read_bytes()
 
 
+def test_a_letter_that_the_terminal_lacks_ends_nothing():
+    """A training whose rows say "ação" ended in a traceback where its terminal knows ASCII alone."""
+    said = "from data_prep.common.errors import exit_on_error; exit_on_error(lambda: print('ação'))"
+    env = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "a\\xe7\\xe3o\n"), done.stderr
+
+
 def test_a_folder_that_may_not_be_written_is_one_error(tmp_path):
     source, closed = rows(tmp_path / "raw.jsonl"), tmp_path / "closed"
     closed.mkdir()

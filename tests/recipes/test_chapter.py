@@ -97,3 +97,13 @@ def test_table_stands_beside_published_figures(tmp_path):
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump([{"accuracy": 0.2}, {"accuracy": 200, "source": "s"}]))
     done = run_script("scripts/score_table.py", tmp_path / "study_base", "--published", tmp_path / "bad.yaml", code=2)
     assert "entry 1" in done.stderr and "entry 2" in done.stderr
+
+
+def test_a_row_of_the_table_says_how_it_was_asked():
+    """Five examples before each question, or the most frequent of five answers, looked as one question asked plainly."""
+    from reporting.score_table import asked
+
+    plain = {"protocol": "letter", "shots": 0, "permutations": 1, "num_samples": 1}
+    assert asked(plain) == asked({"protocol": "letter"}) == "letter"
+    assert asked(plain | {"shots": 1}) == "letter, 1 example" and asked(plain | {"permutations": 3}) == "letter, 3 orders"
+    assert asked({"protocol": "generate", "shots": 5, "num_samples": 3}) == "generate, 5 examples, most of 3 answers"

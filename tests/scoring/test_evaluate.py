@@ -181,6 +181,14 @@ def test_a_finished_folder_is_not_overwritten_by_other_settings(scored, tiny_mod
     assert "protocol 'letter' -> 'text'" in out.stderr
 
 
+def test_the_record_of_a_training_is_not_overwritten(tiny_model, mcq, tmp_path):
+    """Scored into the adapter's own folder, run.json became the evaluation's: export found neither rows nor base by it."""
+    (tmp_path / "run.json").write_text("{}")
+    out = run_script(*command(tiny_model, mcq, tmp_path, "--batch_tokens", "200"), code=2)
+    assert "holds another run's run.json" in out.stderr and (tmp_path / "run.json").read_text() == "{}"
+    assert not (tmp_path / "settings.json").exists()
+
+
 ROW = {"id": "1", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "A"}
 
 

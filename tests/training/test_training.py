@@ -12,7 +12,7 @@ import pytest
 from common import processor
 from common.errors import CheckFailed
 from common.synthetic import learnt
-from conftest import ROOT, ends_the_same_after_a_kill, run_script
+from conftest import ROOT, answer_at_once, ends_the_same_after_a_kill, run_script
 from training import callbacks, loop, pairs
 
 QUICK = ["--logging_steps", 1, "--save_steps", 0, "--learning_rate", 1e-3, "--gradient_checkpointing", "false"]
@@ -115,6 +115,41 @@ def test_pairs_that_differ_in_what_the_template_leaves_out_are_refused(tiny_mode
         pairs.make_dataset(rows, tokenizer, args, "rows.jsonl")
     args.enable_thinking = True
     assert pairs.make_dataset(rows, tokenizer, args, "rows.jsonl").counts.rows == 4
+
+
+def test_a_folder_takes_one_training_at_a_time(tiny_model, tiny_rows, tmp_path):
+    """Both ended well, the checkpoints and the record of either mixed with the other's."""
+    from common.files import hold
+
+    words = ["--model", tiny_model, "--data", tiny_rows / "train.jsonl", "--output_dir", tmp_path / "out", "--max_steps", 2]
+    with hold(tmp_path / "out", "training", loop.LOCK):
+        assert "another training works in" in answer_at_once("scripts/sft.py", *words).stderr
+        run_script("scripts/sft.py", *words, "--dry_run")  # writes nothing
+
+
+def test_an_adapter_on_other_weights_than_it_was_trained_on_is_refused(tiny_model, tiny_rows, tmp_path):
+    """Its base merged anew at the same place: it was scored and exported, proven and all, as a model that nobody trained."""
+    from common import models
+    from common.errors import UserError
+
+    base, out = tmp_path / "base", tmp_path / "out"
+    shutil.copytree(ROOT / tiny_model, base)
+    words = ["--model", base, "--data", tiny_rows / "train.jsonl", "--output_dir", out, "--max_steps", 2]
+    run_script("scripts/sft.py", *words)
+    models.find_model.cache_clear()
+    models.find_model(str(out))
+    weights = bytearray((base / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (base / "model.safetensors").write_bytes(weights)
+    models.find_model.cache_clear()
+    with pytest.raises(UserError, match="other weights than the adapter"):
+        models.find_model(str(out))
+    said = run_script("scripts/evaluate.py", "--model", out, "--data", tiny_rows / "test.jsonl", "--output_dir", tmp_path, code=2)
+    assert "other weights than the adapter" in said.stderr
+    record = json.loads((out / "run.json").read_text())
+    del record[models.BASE_WEIGHTS]
+    (out / "run.json").write_text(json.dumps(record))
+    models.find_model(str(out))
 
 
 def test_a_loss_that_explodes_stops_the_run():
