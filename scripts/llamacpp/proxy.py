@@ -20,6 +20,7 @@ HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/@?#\\\[\]]+)(?::\d*)?", re.IGNORECAS
 QUERY = "/:@!$&'()*+,;=~?%-._"  # what stays as it is in a query
 LONGEST_PATH = 8000  # characters, with the query; llama.cpp ends the connection at 8192
 NAMELESS = ("", "default")  # what clients send that must send something
+ROLES = ("system", "developer", "user", "assistant", "tool")
 MOST_NESTED = 100  # levels; llama.cpp reads schemas and grammars by recursion
 CLOSED = ("lora-adapters", "slots", "props", "models/load", "models/unload")  # POST there would change the server for everyone
 
@@ -110,6 +111,20 @@ def parsed(body: bytes):
     return asked
 
 
+def unheard(path: str, asked) -> str | None:
+    """What is wrong with a conversation of which the model would not hear all: templates leave out a role that they do not know,
+    and llama.cpp answers what is left, or nothing at all, as if it had been asked so."""
+    key = {"completions": "messages", "messages": "messages", "responses": "input"}.get(path.rpartition("/")[2])
+    turns = asked.get(key) if key and isinstance(asked, dict) else None
+    if not isinstance(turns, list):
+        return None  # llama.cpp says what is wrong
+    if not turns:
+        return f"{key}: holds no message, so nothing is asked"
+    said = (turn.get("role") for turn in turns if isinstance(turn, dict) and "role" in turn)
+    strange = next((str(role)[:40] for role in said if role not in ROLES), None)
+    return strange and f"{key}: role {strange!r} is not one of {', '.join(ROLES)}, and the model would not hear what it says"
+
+
 def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
     """Which model answers, and the request as llama.cpp takes it: the one that it names, the first where it names none.
 
@@ -168,7 +183,10 @@ def make_app(models: Sequence[Served], rules: Rules):
         chosen = models[0]
         if request.method == "POST":
             try:
-                chosen, body = routed(path, parsed(body), models)
+                asked = parsed(body)
+                if wrong := unheard(path, asked):
+                    return error(400, wrong)
+                chosen, body = routed(path, asked, models)
             except ValueError as wrong:
                 return error(400, str(wrong))
             except LookupError as unknown:

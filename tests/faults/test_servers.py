@@ -103,7 +103,10 @@ def ask(url: str, body: bytes | None = None, **headers) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def chat(proxy: str, body: bytes = b'{"messages": []}', **headers) -> tuple[int, bytes]:
+HI = b'{"messages": [{"role": "user", "content": "hi"}]}'
+
+
+def chat(proxy: str, body: bytes = HI, **headers) -> tuple[int, bytes]:
     return ask(f"{proxy}/v1/chat/completions", body, **headers)
 
 

@@ -169,6 +169,29 @@ def test_nonsense_is_told_and_ends_nothing(served):
     assert asked(served.url, "/v1/chat/completions", BODY)[0] == 200
 
 
+@pytest.mark.parametrize(
+    "path, body, said",
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "System", "content": "Briefly."}, *ASK]}, "role 'System' is not one of"),
+        ("/v1/chat/completions", {"messages": []}, "nothing is asked"),
+        ("/v1/messages", {"messages": [{"role": "human", "content": "Bile?"}]}, "role 'human' is not one of"),
+        ("/v1/responses", {"input": []}, "nothing is asked"),
+    ],
+)
+def test_what_the_model_would_not_hear_is_no_question(served, path, body, said):
+    """Qwen3's template leaves out a role that it does not know: the answer came all the same."""
+    status, told = asked(served.url, path, json.dumps(body | {"max_tokens": 4}).encode())[:2]
+    assert status == 400 and said in json.loads(told)["error"]["message"]
+
+
+def test_a_developer_and_a_tool_are_heard():
+    from llamacpp.proxy import unheard
+
+    turns = [{"role": role, "content": "x"} for role in ("developer", "user", "assistant", "tool")]
+    assert unheard("/v1/chat/completions", {"messages": turns}) is None and unheard("/completions", {"prompt": "x"}) is None
+    assert unheard("/v1/responses", {"input": [{"type": "function_call_output", "output": "x"}]}) is None
+
+
 def test_chat_page_says_what_it_is_not_for(served):
     said = json.loads(asked(served.url, "/props")[1])
     assert "Not for clinical use" in json.dumps(said), "the page's settings do not hold the note"
