@@ -197,10 +197,19 @@ def staged(stages: list[Stage]) -> list[recipe_memory.Stage]:
     return [recipe_memory.Stage(*stage) for stage in parsed if stage[2] is not None]
 
 
+def seen_from_root(folder: Path) -> Path:
+    """The recipe's folder, that was named where the user stands, as it is called at the project's root, where all else begins."""
+    if Path.cwd() == ROOT:
+        return folder
+    print(f"note: relative paths of variables and output_dir start at the project's root, {ROOT}")
+    whole = folder.resolve()
+    return whole.relative_to(ROOT) if whole.is_relative_to(ROOT) else whole
+
+
 def main() -> None:
     args = parse_args(Args, __doc__)
     tell_unused(args, {"tokens_per_second": "" if args.dry_run else "hours are told by --dry_run"})
-    folder = Path(args.recipe)
+    folder = seen_from_root(Path(args.recipe))
     out = Path(args.output_dir or f"runs/{folder.resolve().name}{'-rehearsal' if args.rehearse else ''}")
     os.chdir(ROOT)
     process.end_on_signals()

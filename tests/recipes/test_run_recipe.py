@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,15 @@ stages:
 
 def ran(done) -> list[str]:
     return [line.split()[-1] for line in done.stdout.splitlines() if "working on" in line]
+
+
+def test_a_recipe_named_from_another_folder_is_the_one_that_lies_there(recipe):
+    """It was looked for there, and then read at the project's root, where it is not."""
+    words = [sys.executable, ROOT / "scripts/run_recipe.py", recipe.folder.name, "--output_dir", recipe.folder / "out"]
+    done = subprocess.run(list(map(str, words)), cwd=recipe.folder.parent, capture_output=True, text=True)
+    assert done.returncode == 0 and ran(done) == ["a.txt", "b.txt"], done.stderr
+    assert f"start at the project's root, {ROOT}" in done.stdout and "project's root" not in recipe().stdout
+    assert ran(recipe()) == [], "the same recipe, from wherever it is named"
 
 
 def test_runs_in_order_then_skips_what_stands(recipe):
