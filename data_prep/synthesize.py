@@ -279,6 +279,7 @@ def write_out(args: Args, manifest: dict, rows: list[dict], rejects: list[Reject
     write_text(out / "rejects.jsonl", lines(refused))
     write_text(out / "report.html", page(manifest, rows, refused))
     write_text(out / "train.jsonl", lines(rows))
+    (out / "mixed.jsonl").unlink(missing_ok=True)  # an earlier run's, in which rows stand that this one may have refused
     if real and rows:
         found = mixed(args, real, rows)
         share = sum(bool(row.get("synthetic")) for row in found) / len(found)

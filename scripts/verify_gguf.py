@@ -38,7 +38,7 @@ from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import UserError
 from common.files import write_json
-from common.machine import import_less
+from common.machine import import_less, output_problems
 from common.models import check_model_name, is_adapter, local_folder
 from export.proof.gates import GATES, SIXTEEN_BIT, Checked, gate_problems, quantization_of
 from export.proof.verify import report_failures, table, verify
@@ -80,6 +80,7 @@ class Args:
             found = ["gguf: give one or more GGUF files"]
         if (self.model is None) == (self.reference is None):
             found.append("model: give --model (or --reference, the folder of an earlier run)")
+        found += output_problems(self.output_dir) if self.output_dir else []
         if self.model:
             found += check_model_name(self.model)
             if is_adapter(self.model):

@@ -34,6 +34,8 @@ def disk_problem(error: BaseException | None) -> str | None:
     """
     if isinstance(error, FileNotFoundError) and isinstance(error.filename, str) and not Path(error.filename).parent.is_dir():
         return f"{error.filename}: its folder is gone; it was deleted, or its disk unmounted, while this ran"
+    if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
+        return f"{error.filename}: is a file, or lies below one, where a folder is to be made"
     while error is not None:
         if isinstance(error, OSError) and error.errno in DISK:
             return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"

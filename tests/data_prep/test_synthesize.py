@@ -146,6 +146,8 @@ def test_the_share_of_synthetic_rows_is_capped(server, plan, tmp_path):
     run_script(*flags(server, plan, tmp_path, "--limit", 20, "--mix_into", real, "--max_share", 0.2))
     rows = read(tmp_path / "out/mixed.jsonl")
     assert len(rows) == 25 and sum(bool(row.get("synthetic")) for row in rows) == 5
+    run_script(*flags(server, plan, tmp_path, "--limit", 6))  # nothing is mixed: those of the run before would be taken for its
+    assert not (tmp_path / "out/mixed.jsonl").exists()
 
 
 def test_rows_name_the_model_that_the_address_serves(server, plan, tmp_path):

@@ -113,6 +113,27 @@ def test_an_output_folder_that_may_not_be_written_is_told_before_time_is_spent(t
             assert why in answer_at_once(f"scripts/{command[0]}", *command[1:], *out, before=AS_USER).stderr
 
 
+def test_a_file_where_a_folder_is_to_be_made_is_one_error(tiny_model, tiny_rows, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "e").mkdir()
+    known = {"task": "mcq", "protocol": "letter", "model": "m", "n": 1, "n_correct": 1, "n_invalid": 0, "accuracy": 1.0}
+    (tmp_path / "e/metrics.json").write_text(json.dumps(known | {"accuracy_ci95": [0.2, 1.0], "chance": 0.5}))
+    recipe = tmp_path / "recipe"
+    recipe.mkdir()
+    (recipe / "recipe.yaml").write_text("title: t\nstages:\n- {name: a, command: python scripts/make_model.py --help}\n")
+    for command in (
+        ["evaluate.py", "--model", tiny_model, "--data", tiny_rows / "test.jsonl"],
+        ["score_table.py", tmp_path / "e"],
+        ["run_recipe.py", recipe],
+    ):
+        done = run_script(f"scripts/{command[0]}", *command[1:], "--output_dir", tmp_path / "file", code=2)
+        assert "file: is a file" in done.stderr and "Traceback" not in done.stderr
+    gguf = tmp_path / "x-q8_0.gguf"
+    gguf.write_bytes(b"GGUF")
+    words = ["--model", tiny_model, "--gguf", gguf, "--output_dir", tmp_path / "file"]
+    assert "is a file" in answer_at_once("scripts/verify_gguf.py", *words).stderr
+
+
 def content(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
