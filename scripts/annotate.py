@@ -143,8 +143,9 @@ class Args:
             found.append("num_generations: comparing needs two answers to a question")
         if not 0 <= self.overlap <= 1:
             found.append(f"overlap: {self.overlap} is not between 0 and 1")
-        if len(set(self.raters)) < len(self.raters) or not all(name.strip() and "\t" not in name for name in self.raters):
-            found.append("raters: names must differ, and not be empty")
+        names = [name.strip() for name in self.raters]
+        if len(set(names)) < len(names) or not all(name and name.isprintable() for name in names):
+            found.append("raters: names must differ, not be empty, and be of one line")
         return found + self.address_problems() + check_at_least(self, 1, "num_generations", "max_new_tokens", "max_length")
 
     def unused(self) -> dict[str, str]:

@@ -383,6 +383,8 @@ def test_test_rows_are_not_exported_for_training_unless_asked(tmp_path):
         (["--answers", "A"], "pairs compare two systems"),
         (["--answers", "A", "B", "--host", "0.0.0.0"], "give --url"),
         (["--answers", "A", "B", "--raters", "x", "x"], "names must differ"),
+        (["--answers", "A", "B", "--raters", "x", "x "], "names must differ"),  # one person with two votes
+        (["--answers", "A", "B", "--raters", "x", "y\nz"], "be of one line"),
         (["--answers", "A", "nowhere.jsonl"], "neither folder nor file"),
         (["--answers", "A", "FEWER"], "2 questions that others answered"),
         (["--answers", "A", "OTHER"], "asks something else"),
