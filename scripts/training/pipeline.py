@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from common.arguments import tell_unused
 from common.errors import UserError
@@ -75,11 +76,17 @@ def run(args, method: Method) -> None:
         train(args, method, begin(args), read, eval_rows)
 
 
+@contextlib.contextmanager
 def folder_held(args):
     """The output folder for this training alone: two would write between each other's lines and over each other's weights."""
     if args.dry_run or not first_process():
-        return contextlib.nullcontext()
-    return hold(args.output_dir, "training", loop.LOCK)
+        yield
+        return
+    with hold(args.output_dir, "training", loop.LOCK):
+        try:
+            yield
+        finally:
+            Path(args.output_dir, loop.LOCK).unlink(missing_ok=True)  # a result holds no such file
 
 
 def train(args, method: Method, started: Run, read, eval_rows: list[dict]) -> None:
