@@ -19,8 +19,8 @@ def quickstart(smollm2, tmp_path_factory):
     # 500 tokens of the proof, where 3,000 are usual: a perplexity scatters more, so its gate is looser here.
     (recipe / "gates.yaml").write_text("gates: {q4_k_m: {ratio: 1.3}}\nmax_tokens: 500\n")
     text = chain.read_text().replace("--name sft", f"--name sft --config {recipe}/gates.yaml")
-    assert "--max_per_label 16" in text and "--margin 5" in text
-    chain.write_text(text.replace("--max_per_label 16", "--max_per_label 3").replace("--margin 5", "--margin 20"))
+    assert "--max_per_label 16" in text and "--margin 3" in text
+    chain.write_text(text.replace("--max_per_label 16", "--max_per_label 3").replace("--margin 3", "--margin 20"))
     for name, changes in (("prepare", {"max_per_label": 12}), ("sft", {"max_steps": 4, "logging_steps": 1})):
         path = recipe / f"{name}.yaml"
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
