@@ -154,8 +154,8 @@ def _bare_names(text: str):
         while kinds[last] in LINKS:
             last -= 1
         if last > first and kinds[last] in SURNAMES and " ".join(kinds[first : last + 1]) not in EPONYMS:
-            beyond = text[hit.end() : hit.end() + 14].split(",")[0].strip().split(" ")[0]
-            after = kinds[last + 1] if last + 1 < len(kinds) else _plain(beyond)
+            beyond = re.match(r"[^\S\n]?([^\W\d_]+)", text[hit.end() : hit.end() + 14])
+            after = kinds[last + 1] if last + 1 < len(kinds) else _plain(beyond[1] if beyond else "")
             if after in HOUSES or (first and kinds[first - 1] in HOUSES):
                 continue
             start = hit.start() + (ends[first - 1] + 1 if first else 0)

@@ -65,7 +65,23 @@ def _pages(path: Path, shown: str) -> list[str]:
     reader = pypdf.PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UserError(f"{shown}: is locked by a password; save it without one")
-    return [(page.extract_text() or "").translate(LIGATURES).strip() for page in reader.pages]
+    pages = [(page.extract_text() or "").translate(LIGATURES).strip() for page in reader.pages]
+    refuse_unnamed("\n".join(pages), shown)
+    return pages
+
+
+LINK = re.compile(r"(?:https?://|www\.)[!-~]+")
+GLYPH = re.compile(r"/[cg]\d{2,5}|\(cid:\d+\)|/uni[0-9A-F]{4}")  # what stands for a character that its font does not name
+FEWEST_GLYPHS = 5
+
+
+def refuse_unnamed(text: str, shown: str) -> None:
+    """Raise UserError where the characters of a PDF are in part numbers in its fonts: which ones these are is lost."""
+    if len(found := GLYPH.findall(LINK.sub("", text))) >= FEWEST_GLYPHS:
+        raise UserError(
+            f"{shown}: {len(found):,} of its characters are only numbers in its fonts ('{found[0]}'), and what they say is lost. "
+            "Have its text recognised, or save it as .txt from a program that shows it whole"
+        )
 
 
 MOST_EDGES = 4  # lines

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import re
 
 from data_prep.chat_template import INSTRUCTIONS
 from data_prep.cleaning import clean, privacy
@@ -89,7 +90,7 @@ def _worthless(row: dict, args: Args) -> str:
         texts = list(row["options"].values())
         if not all(texts):
             return "fewer than two options, or an empty one, after cleaning"
-        return "two options are the same after cleaning" if len(set(texts)) < len(texts) else ""
+        return "two options are the same after cleaning" if len(set(texts)) < len(texts) else _says_nothing(row, texts)
     if row["task"] == "preference" and row["chosen"] == row["rejected"]:
         return "chosen and rejected are the same after cleaning"
     if row["task"] != "open":
@@ -98,6 +99,22 @@ def _worthless(row: dict, args: Args) -> str:
         return "no question after cleaning"
     short = "short_answer" in args.clean and len(row["answer"]) < max(1, args.min_answer)
     return "near-empty answer" if short or not any(c.isalnum() for c in row["answer"]) else ""
+
+
+MASK = re.compile(r"(?:[^\W\d_]{1,12}\.?\s+)?\[[A-Z]+(?:_[A-Z]+)*(?:_\d+)?\]\.?")  # alone, or behind a title
+HOLDER = re.compile(
+    r"(?:op[cç][aã]o|opci[oó]n|option|alternativ[ae]|choice|answer|resposta|respuesta|选项|選項)\s*(?P<own>[A-J]|\d{1,2})\b", re.I
+)
+
+
+def _says_nothing(row: dict, texts: list[str]) -> str:
+    """Why the options of a row say nothing: the right one is masked whole, or all are alike but for their letter; or ""."""
+    if MASK.fullmatch(row["options"][row["answer"]]):
+        return f"its right option is masked whole: '{row['options'][row['answer']]}'; --personal_data keep"
+    hits = [HOLDER.match(text) for text in texts]
+    if all(hits) and len({text[hit.end() :] for text, hit in zip(texts, hits, strict=True)}) == 1:
+        return f"options that say nothing but their letter: '{texts[0]}'"
+    return ""
 
 
 def _topic(record: Record, reading: Reading) -> str:

@@ -175,6 +175,8 @@ POINTS = re.compile(  # a question that points at its picture: "figura abaixo", 
     rf"|\b(?:{SHOWN})\s+(?:en\s+(?:la|las|el|los)|n[ao]s?)\s+{PICTURE}\b(?!\s+(?:d[aeo]|\w+[ao]l\b))"
     rf"|\b(?:shown|seen|depicted|illustrated|pictured)\s+in\s+the\s+{PICTURE}\b(?!\s+of)"
     r"|\b(?:shown|given|presented)\s+separately\b|を別に示す|(?:下|次|左|右)の図|如\s*[下上左右附]?\s*[图圖]|[见見下上左右附][图圖]所?示|[下附][图圖](?!書|书)|(?:다음|아래)\s*그림"
+    r"|(?:心电图|脑电图|X线[胸平]?片?|胸片|CT|MRI|[B超]超|超声|造影|图片|图像|照片)[^，。,.：:；;]{0,6}如下(?![：:]|[表述文]|\s*[（(]?\d)"
+    r"|\bse\s+(?:bild(?:en)?\b|bifoga\w*)|\bbilden\s+(?:nedan|ovan)\b|^bilden\s+visar\b"
 )
 NUMBERED = re.compile(  # an exam's question that names its picture: "seen in Figure A", "a figura 1", "imagen nº 12"
     rf"\b(?i:{PICTURE}|fig\.|abbildung)\s*(?:n[º°.o]{{0,2}}\s*)?(?:[A-H]|\d{{1,2}})\b(?![.,]?\d|\s*%|\s+(?i:mil|million|per))"
@@ -184,7 +186,9 @@ EMBEDDED = re.compile(  # an image in the text itself, without two words that sa
     r"""(?i)<img\b(?![^>]*\balt\s*=\s*["'][^"'>]*\w\s+\w)[^>]*>|!\[(?![^\]\n]*\w\s+\w)[^\]\n]*\]\([^)\n]+\)"""
 )
 
-SPEAKS = tuple("imag imág fig foto gráf graf photo pict abbild separately 示 図 图 圖 그림".split())  # or none is found
+SPEAKS = tuple(
+    "imag imág fig foto gráf graf photo pict abbild separately 示 図 图 圖 그림 如下 bild bifog".split()
+)  # or none is found
 
 
 def _pointing(cells: Cells, question: str) -> re.Match | None:

@@ -109,6 +109,30 @@ def _are_numbered(text: str) -> bool:
 
 
 BY_NUMBERS = re.compile(r"(?m)^[ \t]*1[.)] .+\n[ \t]*2[.)] .+\n[ \t]*3[.)] ")
+NUMBERED_LINE = re.compile(r"[ \t]*\(?([1-9])[).．、][ \t]*[^\s\d]")
+
+
+def _numbered_alike(text: str) -> bool:
+    """Whether much of a text is numbered lines that begin with 1 again and again, nearly always as many, and often a line asks:
+    an exam's options."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    runs: list[int] = []
+    for number in (int(hit[1]) for line in lines if (hit := NUMBERED_LINE.match(line))):
+        if number == 1:
+            runs.append(1)
+        elif runs and number == runs[-1] + 1:
+            runs[-1] = number
+    often = max(set(runs), key=runs.count, default=0)
+    same = runs.count(often)
+    asking = sum(line.endswith(("?", "？", "か。", "か．")) for line in lines if not NUMBERED_LINE.match(line)) if runs else 0
+    return (
+        asking >= 0.3 * len(runs) > 0
+        and 3 <= often <= 6
+        and same >= max(10, 0.7 * len(runs))
+        and often * same >= 0.3 * len(lines)
+    )
+
+
 RUN_ON = re.compile(r"\bA\b[^\n]{1,300}?\bB\b[^\n]{1,300}?\bC\b[^\n]{1,300}?(?:\bD\b|$)")
 
 
@@ -195,6 +219,7 @@ NO_PROSE = (
         "questions with numbered options and their answers",
         lambda t: min(len(BY_NUMBERS.findall(t)), len(ANSWERS.findall(t))) >= 2,
     ),
+    ("numbered options, as many below each question", _numbered_alike),
     ("options by their letters, all on one line", _runs_on),
     ("examples of intents", lambda text: len(INTENTS.findall(text)) >= 3),
     ("records, each below a line with its number", lambda text: len(NUMBERS.findall(text)) >= 10),

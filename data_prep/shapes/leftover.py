@@ -68,13 +68,26 @@ def _of_the_first(best: Candidate, columns: dict[str, Column], doubt: str) -> li
     if doubt:
         return ways
     if shape == "qa":
-        ways += _other_answers(best, columns)
+        ways += _wrong_answers(best, columns) + _other_answers(best, columns)
     if shape in ("qa", "alpaca") and fits("score", column) and not RIGHT & set(words_of(answer)):
         ways.append(pasted(Reading("graded", {"question": asked, "completion": answer, "score": first}), others))
     elif shape in ("text", "qa") and _may_sort(column) and not to_split:
         text = best.reading.fields.get("text") or best.reading.fields.get("question")
         ways.append(pasted(Reading("classification", {"text": text, "label": first}), others))
     return ways
+
+
+def _is_wrong(column: Column) -> bool:
+    """Whether a column's texts are called wrong: answers that nothing but a better one is to be set against."""
+    return bool(MARKS_WRONG & set(words_of(column.name))) and column.kind == "text" and column.length >= 20
+
+
+def _wrong_answers(best: Candidate, columns: dict[str, Column]) -> list[str]:
+    """The lines that set the answer against one that is called wrong (`Hallucinated Answer`), as a pair."""
+    asked, answer = _asked_and_answered(best)
+    found = [c for c in best.unused if _is_wrong(columns[c]) and {"answer", "answers"} & set(words_of(c))]
+    pairs = [(c, Reading("preference", {"prompt": asked, "chosen": answer, "rejected": c})) for c in found[:1]]
+    return [pasted(reading, [o for o in best.unused if o != c]) for c, reading in pairs]
 
 
 def _other_answers(best: Candidate, columns: dict[str, Column]) -> list[str]:
@@ -84,7 +97,7 @@ def _other_answers(best: Candidate, columns: dict[str, Column]) -> list[str]:
     for column in (columns[c] for c in best.unused):
         bare, language = name_and_language(column.name)
         called = {"answer", "answers"} & set(words_of(bare)) or "answer" in meanings(bare)
-        if not called or column.kind != "text" or column.length < 20 or of_a_model(column.name):
+        if not called or column.kind != "text" or column.length < 20 or of_a_model(column.name) or _is_wrong(column):
             continue
         own = [
             c for c in columns if language and name_and_language(c)[1] == language and "question" in meanings(without_language(c))

@@ -55,7 +55,7 @@ def side_by_side(columns: dict[str, Column]) -> dict[str, str]:
             [(i, asks)] = side
             sides.setdefault(tuple(words[:i] + words[i + 1 :]), {})[asks] = name
     whole = [pair for stem, pair in sides.items() if len(pair) == 2 and stem and not set(stem) & OTHER_THAN_A_STEM]
-    texts = all(columns[c].kind == "text" and columns[c].length >= 5 for pair in whole for c in pair.values())
+    texts = all(columns[c].kind == "text" and columns[pair["question"]].length >= 5 for pair in whole for c in pair.values())
     return {pair["question"]: pair["answer"] for pair in whole} if len(whole) == len(sides) > 1 and texts else {}
 
 
@@ -143,7 +143,7 @@ def nested_rows(columns: dict[str, Column]) -> str:
 def texts_that_ask(column: Column) -> dict[str, str]:
     """The field that asks in a list of questions whose objects call it a text, `questions: [{text, answers}]`; {} in others."""
     items = [i for i in items_of(column) if isinstance(i, dict)]
-    called = dict.fromkeys(key for i in items for key in i if "text" in meanings(key))
+    called = dict.fromkeys(key for i in items for key in i if {"text", "prompt"} & set(meanings(key)))
     asks = "question" in meanings(column.name) and not any("question" in meanings(key) for i in items for key in i)
     return {"question": next(iter(called))} if asks and len(called) == 1 else {}
 

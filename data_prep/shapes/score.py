@@ -24,6 +24,7 @@ from data_prep.shapes.unused import (
     stands_in_turns,
     told_by_a_model,
 )
+from data_prep.shapes.verdicts import is_verdict
 from data_prep.words.names import plain
 
 
@@ -64,6 +65,7 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             or (rule.shape in ("qa", "text") and put_aside(c))
             or ("split" not in reading.fields and splits(c))
             or (rule.shape == "qa" and is_round(c))
+            or (rule.shape in ("qa", "alpaca") and is_verdict(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c) or sorts_by_lists(c) or is_flag(c)))
             or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
         )

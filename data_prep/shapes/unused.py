@@ -6,6 +6,7 @@ import re
 
 from data_prep.shapes.columns import LOOKED_AT, Column, objects_in, of_objects, share
 from data_prep.shapes.reading import Reading
+from data_prep.shapes.verdicts import keys_by_a_model
 from data_prep.values.strict import Unreadable, from_literal, is_missing
 from data_prep.values.turns import messages_of
 from data_prep.words.names import (
@@ -182,8 +183,8 @@ def is_passage(column: Column, takers: list[Column], sample: list[dict]) -> bool
 
 
 CASES = set(  # words of its name
-    "case caso cas vignette vignettes vinheta vineta scenario cenario escenario passage presentation presentacion apresentacao "
-    "history historia anamnese anamnesis anamnesi hpi".split()
+    "case caso cas context contexto contexte kontext vignette vignettes vinheta vineta scenario cenario escenario passage "
+    "presentation presentacion apresentacao history historia anamnese anamnesis anamnesi hpi".split()
 )
 
 
@@ -243,6 +244,8 @@ def must_not_go_unused(column: Column, rows: int, with_options: bool) -> bool:
         or (column.kind == "number" and words_of(column.name)[-1:] in (["turns"], ["messages"]))  # how many there are
     ):
         return False
+    if keys_by_a_model(column):
+        return True
     words = words_of(column.name)
     if len(words) == 2 and words[0] in ORIGINS and words[1] in ("label", "rotulo"):  # how the source is called
         return False

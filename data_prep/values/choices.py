@@ -5,6 +5,7 @@ import math
 import re
 from typing import NamedTuple
 
+from data_prep.values.option_letters import LETTERED, check_letters, check_places, whole
 from data_prep.values.strict import Unreadable, from_literal, is_count, is_missing, mark_of, number_text
 from data_prep.words import alphabets
 from data_prep.words.names import LETTERS, OPTION_LETTERS, OPTION_MARKS, OPTION_TEXTS, plain, without_language
@@ -18,9 +19,8 @@ class Option(NamedTuple):
     marked: bool | None = None  # whether the file marks it as right
 
 
-LETTERED = re.compile(r"\s*[-*]?\s*(?:\(([A-Za-z])\)|([A-Za-z])\s?[).:\-–）．：、])\s*(.*)", re.S)
 OPTION_NAME = re.compile(r"^(?:opcion(?:es)?|opcao|opcoes|options?|opt?|alternativa|choice|letra|respuesta|resposta)(?=.)")
-BARE = re.compile(r"([A-J])[ \t\u3000]+(\S.*)", re.S)  # CMExam: "A aspirin"; only where all options, in their order, are so
+BARE = re.compile(r"([A-Ja-j])[ \t\u3000]+(\S.*)", re.S)  # CMExam: "A aspirin"; only where all options, in their order, are so
 LINE = re.compile(r"(?m)^[ \t]*(?:[-*][ \t]*)?(?:\*\*)?(?:\(([A-Ja-j])\)|([A-Ja-j])[).:）．：、])(?:\*\*)?[ \t]*")
 INLINE = (re.compile(r"(?:(?<=\s)|^)\(([A-Ja-j])\)\s*"), re.compile(r"(?:(?<=\s)|^)([A-Ja-j])\)\s*"))
 
@@ -66,47 +66,18 @@ def _options_of(value) -> list[Option]:
             return [_option_of_dict(v, i, value) for i, v in enumerate(value)]
         return _options_of_list(value)
     if isinstance(value, str):
+        value = value if "\n" in value else ESCAPED.sub("\n", value)
         stem, options = split_stem(value)
         if options and not stem.strip():
             return options
         parts = [p.strip() for p in re.split(r"\n|\||/{3,}", value) if p.strip()]
         if len(parts) > 1:
-            _check_letters(parts)
+            check_letters(parts)
             return _options_of_list(parts)
     raise Unreadable("the options are in no form that is known")
 
 
-NO_MARK = re.compile(r"\s*(?:[A-Z]\.\s?[a-z]|[A-Za-z]-\S)")  # E. coli, C-reactive protein
-
-
-def _own_letters(texts: list[str]) -> list[str]:
-    """The letter before each text; "" where it has none."""
-    hits = [None if NO_MARK.match(text) else LETTERED.fullmatch(text) for text in texts]
-    return [(hit[1] or hit[2]).upper() if hit else "" for hit in hits]
-
-
-def _are_all(letters: list[str]) -> bool:
-    return len(letters) >= 3 and sorted(letters) == list(LETTERS[: len(letters)])
-
-
-def _whole(texts: list[str]) -> list[str]:
-    """Options of which lines stand apart: where the letters from A on are each there once, a line without one goes on with the
-    option above it."""
-    own = _own_letters(texts)
-    if all(own) or not own[:1] or not own[0] or not _are_all(list(filter(None, own))):
-        return texts
-    whole: list[str] = []
-    for text, letter in zip(texts, own, strict=True):
-        whole = [*whole, text] if letter else [*whole[:-1], f"{whole[-1]}\n{text}"]
-    return whole
-
-
-def _check_letters(lines: list[str]) -> None:
-    """Raises Unreadable for lines that are lettered otherwise than from A on: a key would name another option's line."""
-    letters = list(filter(None, own := _own_letters(lines)))
-    near = len(letters) >= 3 and set(letters) <= set(LETTERS[: len(letters) + 2]) and 2 * len(letters) >= len(lines)
-    if (near and not _are_all(letters)) or (_are_all(letters) and not own[0]):
-        raise Unreadable(f"the options' letters do not follow one another: '{', '.join(letters)}'")
+ESCAPED = re.compile(r"\\n(?=\s*\(?[B-J][\s).:、．])")  # a line's end as two characters, before the next option's letter
 
 
 def option_text(value) -> str:
@@ -125,13 +96,16 @@ def option_text(value) -> str:
 
 
 def _options_of_list(values: list) -> list[Option]:
-    texts = _whole([option_text(v) for v in values])
+    texts = whole([option_text(v) for v in values])
     found = [LETTERED.fullmatch(t) for t in texts]
     letters = [(m[1] or m[2]).upper() for m in found if m]
+    check_places(texts)
     if texts and len(letters) == len(texts) and sorted(letters) == list(LETTERS[: len(letters)]):
         return [Option((m[1] or m[2]).upper(), m[3].strip()) for m in found]  # a key by number counts in this order
     bare = [BARE.fullmatch(t) for t in texts]
-    if len(texts) > 2 and all(bare) and [m[1] for m in bare] == list(LETTERS[: len(texts)]):
+    if len(texts) > 2 and all(bare) and (own := [m[1].upper() for m in bare]) == sorted(set(own)):
+        if own != list(LETTERS[: len(texts)]):
+            raise Unreadable(f"the options' letters do not follow one another: '{', '.join(own)}'")
         texts = [m[2].strip() for m in bare]
     return [Option(letter, text) for letter, text in zip(LETTERS, texts, strict=False)]
 

@@ -38,9 +38,24 @@ def _told(text: str) -> tuple[str, float]:
     return _identifier().classify(text)
 
 
+LATIN = frozenset("en pt es fr de it nl pl tr vi ro sv da no fi cs hu id".split())
+OTHER_LETTER = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u0370-\u03ff]")  # of no Latin alphabet, nor a Greek sign
+
+
+def _weight(text: str) -> int:
+    """How much a text says of its language: a Chinese or Korean letter is a syllable, or a word."""
+    return len(text.encode(errors="replace"))
+
+
+def _in_another_script(text: str, file_language: str) -> bool:
+    """Whether most letters of a row are of no alphabet that its file's language is written in."""
+    others = len(OTHER_LETTER.findall(text))
+    return file_language in LATIN and others >= 4 and 2 * others > sum(c.isalpha() for c in text)
+
+
 def language_of(texts: list[str]) -> str:
     """Language of a file, from the longest texts of a sample."""
-    text = " ".join(t[:1000] for t in sorted(texts, key=len)[-20:])[:5000]
+    text = " ".join(t[:1000] for t in sorted(texts, key=_weight)[-20:])[:5000]
     if sum(c.isalpha() for c in text) < LETTERS:
         return "und"
     language, sure = _told(text)
@@ -50,6 +65,8 @@ def language_of(texts: list[str]) -> str:
 def language_of_row(text: str, file_language: str) -> str:
     """Language of a row. One too short to tell is in its file's language; one in doubt too, unless another is likelier."""
     text = text[:PASSAGE]
+    if _in_another_script(text, file_language):
+        return _told(text)[0]
     if file_language in COMMON:
         words = text.casefold().split()
         hits = {name: sum(map(common.__contains__, words)) for name, common in COMMON.items()}

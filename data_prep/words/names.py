@@ -166,7 +166,7 @@ TELLING = re.compile(
     r"avaliac(?:ao|oes)|evaluacion|qualidade|calidad|aprovad[ao]|aprobad[ao]|adequad[ao]|pontuacao|puntuacion|acertou|"
     r"aceit[ao]s?|aceptad[ao]s?|rejeitad[ao]s?|rechazad[ao]s?|reprovad[ao]s?|valid[ao]s?|invalid[ao]?s?|inadequad[ao]|(?:in)?adecuad[ao]|"
     r"(?:in)?apropiad[ao]|(?:in)?apropriad[ao]|(?:in)?segur[ao]|nociv[ao]|danos[ao]|toxic[ao]|perigos[ao]|peligros[ao]|confiavel|confiable|util|"
-    r"useful|relevante?|vered(?:ito|icto)|acerto|acierto|acertad[ao]|calificacion|julgamentos?|juizo|juicio|bom|boa|ruim|buen[ao]|mal[ao]|"
+    r"useful|relevante?|(?:ir)?relevant|relevan(?:ce|cy|cia|ci?ja|z)|correctness|faithful(?:ness)?|grounded(?:ness)?|factual(?:ity)?|vered(?:ito|icto)|acerto|acierto|acertad[ao]|calificacion|julgamentos?|juizo|juicio|bom|boa|ruim|buen[ao]|mal[ao]|"
     r"melhor|pior|mejor|peor|diagnos[ei]s|diagnosen|diagnostic[oa]s?|summar(?:y|ies)|resumos?|tools|annulled|anulad[ao]|nullified|voided|cop|ra|prediction|pred(?:icted)?|esperado|expected|"
     rf"{'|'.join(unaccented(f'{CORRECT} {WRONG_OR_GOOD}').split())})$",
     re.I,
