@@ -22,6 +22,7 @@ from data_prep.shapes.unused import (
     sorts_by_lists,
     splits,
     stands_in_turns,
+    stands_within,
     told_by_a_model,
 )
 from data_prep.shapes.verdicts import is_verdict
@@ -46,6 +47,11 @@ def further_questions(fields: dict, free: dict[str, Column], wish: Wish, columns
     return [c for c in called if not repeats(free[c], [columns[fields["question"]]], sample)]
 
 
+def _case_apart(column: Column, takers: list[Column], sample: list[dict]) -> bool:
+    """Whether a column is what the questions are about, and they do not say it themselves."""
+    return is_case(column) and not any(t.kind == "text" and stands_within(column.name, t.name, sample) for t in takers)
+
+
 def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Candidate:
     """A reading with its score: the rule's weight, less one for each column that should not go unused and does."""
     used = {*reading.fields.values(), *reading.option_columns, *reading.mark_columns, *reading.checked}
@@ -67,7 +73,11 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             or (rule.shape == "qa" and is_round(c))
             or (rule.shape in ("qa", "alpaca") and is_verdict(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c) or sorts_by_lists(c) or is_flag(c)))
-            or (rule.shape in ("mcq", "qa") and "context" not in reading.fields and (is_passage(c, takers, sample) or is_case(c)))
+            or (
+                rule.shape in ("mcq", "qa")
+                and "context" not in reading.fields
+                and (is_passage(c, takers, sample) or _case_apart(c, takers, sample))
+            )
         )
         and not repeats(c, takers, sample)
         and not copies_the_row(c, sample)

@@ -183,6 +183,21 @@ def test_pairs_of_questions_and_short_answers_wait_for_their_passage():
         read([row(i) for i in range(20)])
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_case_that_the_question_says_again_is_not_asked_about(whole):
+    def row(i):
+        case = f"Mulher de {20 + i} anos com febre e tosse há {i % 5 + 2} dias, sem outras queixas no exame de hoje."
+        question = f"{case} Qual fármaco se dá no caso {i}?" if whole else f"Qual fármaco se dá no caso {i}?"
+        return {"question": question, "question_context": case, "options": DRUGS, "answer": "ABCD"[i % 4]}
+
+    rows = [row(i) for i in range(24)]
+    if whole:
+        assert read(rows)[0].shape == "mcq"
+    else:
+        with pytest.raises(UserError, match="question_context"):
+            read(rows)
+
+
 def test_an_answer_that_is_called_wrong_is_offered_as_the_worse_of_a_pair():
     rows = [asked(i, hallucinated_answer=f"Dá-se o fármaco {i + 1} sem exame.") for i in range(20)]
     with pytest.raises(UserError) as told:
