@@ -8,10 +8,10 @@
     "restando a D", "a opção C é a mais indicada", of which a line to itself outweighs the sentences before it; then, after 4
     and 5, "the likeliest cause is (an option's text)", and "option B", "letra C" (of a text that breaks off, only in its
     first sentence: later it is one of those that were to be looked at). Phrases of one kind that name different letters, or a
-    range of them, are no answer, unless one of them is the letter that stands alone on the first line, or all others than that
-    letter are called right (the exception was asked for). A phrase that denies ("B is incorrect"), supposes ("if stable, the
-    answer would be A"), compares ("instead of B"), gives a reason ("because option B delays it") or is taken back ("wait,
-    ...") names none; an option's own words ("B. False") do none of these
+    range of them, are no answer, unless one of them is the letter that stands alone on the first line, all others than that
+    letter are called right (the exception was asked for), or each other has a line on why it is not it. A phrase that denies
+    ("B is incorrect"), supposes ("if stable, the answer would be A"), compares ("instead of B"), gives a reason ("because
+    option B delays it") or is taken back ("wait, ...") names none; an option's own words ("B. False") do none of these
   4 the one option that a list or a table calls correct ("a) errada ... c) correta ...")
   5 a letter that opens the text, set off by ")", ".", ":", "-" or a line's end; a list of several options is no answer
   6 the one line that is an option's letter and text, after a colon
@@ -44,6 +44,7 @@ from scoring.phrases import (
     sentence_before,
     words_before,
 )
+from scoring.told_apart import told_apart
 from scoring.weighing import Named, agreed, chosen
 
 # "Resposta final: Falso".
@@ -271,6 +272,8 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     if questions := [hit.start() for hit in QUESTION.finditer(text)]:
         if answer := extract(text[: questions[0]], options):
             return answer
+        if questions[0] == 0 and len(questions) > 1:
+            return _asked_again(text[: questions[1]], options)
         if len(questions) > 1 or _another_s(text[questions[0] :], options):
             return None
     found, answer = by_form(text, options)
@@ -283,6 +286,12 @@ def extract(output: str, options: dict[str, str]) -> str | None:
     if len(same(text)) > 1 and (exact := by_text(text, options, True)):
         return exact
     return _by_letter(text, options)
+
+
+def _asked_again(text: str, options: dict[str, str]) -> str | None:
+    """What answers the question that was asked, where the model says it again first: an option whose text stands there too."""
+    answer = extract(text, options)
+    return answer if answer and len(same(options[answer])) > 1 and f" {same(options[answer])} " in f" {same(text)} " else None
 
 
 def _another_s(text: str, options: dict[str, str]) -> bool:
@@ -311,6 +320,8 @@ def _by_letter(text: str, options: dict[str, str]) -> str | None:
     if texts := {one.letter for one in named_texts(text, options)}:
         letters = {one.letter for one in weak} or ({answer} - {None}) or texts
         return texts.pop() if len(texts) == 1 and texts <= letters else None
+    if weak and (one := told_apart(text, options)):
+        return one
     if weak and _cut_short(text):
         weak = _not_only_looked_at(weak, text, options)
         return agreed(weak, text, options) if weak else None

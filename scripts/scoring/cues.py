@@ -49,7 +49,8 @@ CALLED_RIGHT = re.compile(
     rf"{NO_ARTICLE}\s*"
     r"(?:(?:(?!\b(?-i:[A-HJ])\b)[^.\n]){0,60}?\s)??"
     r"(?:(?:is|would be|é|está|esta|es|seria|sería)\s+(?:the |a |o |la |el )?(?!(?:uma?|una?|an|another|outra|otra) )(?:\w+ )?"
-    r"(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|alternativa)\b(?! (?:em|ao|in|that|que)\b)|"
+    r"(?:correct|right|best|correc?ta|certa|answer|resposta|respuesta|alternativa)\b(?! (?:em|ao|in|that|que)\b)"
+    r"(?<!best(?= (?:\w+ed|seen|done|given|heard|left|made|known|shown)\b))|"
     r"(?:fits best|best fits)\b)",
     re.I,
 )
@@ -91,7 +92,29 @@ LABELLED = re.compile(
     rf"[:→➜=]\s*{LETTER}{SET_OFF}",
     re.I,
 )
-RIGHT = (CALLED_RIGHT, CALLED_FITTING, SUPERLATIVE, ONLY, LABELLED)
+# "The likeliest cause is raised prolactin (choice B)", "hence the answer is 'aspirin' (option A)".
+BEST_IN_BRACKETS = re.compile(
+    rf"(?:{BEST_IS}|\b(?:the|a|la)\s+(?:answer|resposta|respuesta)\s+(?:é|is|es)\s)"
+    r"(?:(?!\b(?-i:[A-HJ])\b)[^.;!?\n]){0,140}?"
+    r"\((?:option|choice|answer|alternativa|opção|opcao|opción|opcion|letra|item)\s+[\"'“‘]?([A-J])[\"'”’]?\s*[),:]",
+    re.I,
+)
+# A line that is a noun, a colon and a letter: "CHOICE: B", "Letra: C", "Réponse : D". A table: such a line says the same in any
+# language, and a sentence of theirs is read by none of these words.
+LINE_NOUN = (
+    r"choice|option|letter|selection|alternativa|opção|opcao|opción|opcion|letra|escolha|elección|"
+    r"(?:(?:la|bonne)\s)?réponse(?:\s(?:correcte|finale))?|choix|lettre|(?:la\s)?risposta(?:\s(?:corretta|finale))?|scelta|opzione|lettera|"
+    r"(?:(?:richtige|korrekte)\s)?antwort|seçenek|şık|(?:doğru\s)?(?:cevap|yanıt)|(?:(?:prawidłowa|poprawna)\s)?odpowiedź|"
+    r"đáp án(?:\sđúng)?|(?:правильный\s)?ответ|الإجابة(?:\sالصحيحة)?|(?:सही\s)?उत्तर"
+)
+NAMED_LINE = re.compile(rf"(?m)^[^\w\n]*(?:{LINE_NOUN})\s*[:=→➜]\s*{LETTER}(?=[^\S\n]*(?:\n|$|[).:]))", re.I)
+RIGHT = (CALLED_RIGHT, CALLED_FITTING, SUPERLATIVE, ONLY, LABELLED, BEST_IN_BRACKETS, NAMED_LINE)
+# "not", "rather than B", "as rehydration by mouth (B) would be too slow": what must not stand between praise and letter.
+CONTRAST = re.compile(
+    r"\b(?:than|instead|unlike|except|exceto|excepto|em vez|en lugar|ao contrário|do que|but|mas|pero|whereas|while|enquanto|"
+    r"mientras|because|since|although|though|porque|pois|embora|aunque)\b|,\s(?:as|já que|ya que|e|and|y)\b",
+    re.I,
+)
 NOT = re.compile(r"\b(?:not|isn't|never|não|nao|nunca|nem|tampoco)\b", re.I)
 # "a hipótese é a B) asma", where the option's own text follows.
 COPULA = re.compile(

@@ -4,9 +4,11 @@ import re
 
 from scoring.cues import (
     ASIDE,
+    BEST_IN_BRACKETS,
     BEST_IS_TEXT,
     CALLED_FITTING,
     CALLED_RIGHT,
+    CONTRAST,
     COPULA,
     CUES,
     ENDS,
@@ -15,6 +17,7 @@ from scoring.cues import (
     LEFT,
     MENTION,
     MENTIONED,
+    NAMED_LINE,
     NOT,
     RIGHT,
     SUPERLATIVE,
@@ -75,6 +78,9 @@ JOINED = re.compile(
     r"(?:maybe |perhaps |possibly |even |talvez |possivelmente |até )?"
     r"(?:option |alternativa |opción |letra |a |la |the )?[\(\[]*([A-J])(?![\w'’])"
 )
+BUT = re.compile(r"\b(?:but|although|though|however|mas|porém|embora|contudo|pero|aunque)\b", re.I)
+# "(option B)".
+BRACKETED = re.compile(rf"\((?:{WEAK}|answer)\s+[\"'“‘]?([A-J])[\"'”’]?[),:]", re.I)
 # "Option A tells of the one, and option B of the other".
 TOLD_BEFORE = re.compile(rf"{WEAK}\s+[(\[]?(?-i:[A-J])[)\]]?{TOLD_OF.pattern}", re.I)
 # "The options are A to D", "de A a E", "A–D": a range is no choice.
@@ -158,11 +164,8 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         return False
     if hit.re is SUPERLATIVE and re.match(r"\.\s?[^\W\dA-Z_]", rest):  # "the likeliest agent is E. coli"
         return own_end(rest, options[raw.upper()]) > 0
-    if hit.re is CALLED_FITTING:
-        own = own_end(rest, options[raw.upper()])
-        return bool(ASIDE.fullmatch(hit["between"])) or (not hit["between"][max(own, 1) - 1 :].strip(' .,"”)') and own > 0)
-    if hit.re is CALLED_RIGHT:
-        return not (NOT.search(text[end : hit.end()]) or NOT_WHOLLY.search(sentence + hit.group()) or quoted(text, hit, options))
+    if hit.re in (BEST_IN_BRACKETS, NAMED_LINE, CALLED_FITTING, CALLED_RIGHT):
+        return _praised(text, hit, options)
     if hit.re is COPULA:
         return own_end(text[hit.end() :], options[raw.upper()]) > 0 or (
             ":" in hit.group() and broken_off(rest, options[raw.upper()])
@@ -170,7 +173,32 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
     if _heads_list(hit, rest):
         return False
     said = sentence_before(text, hit.start(), r"[.!?;\n]")
+    if hit.re is CUES[-1] and text[hit.start() - 1 : hit.start()] == "(" and NOT.search(re.split(r"[,:]\s", said)[-1]):
+        return False  # "is not the germ of milk (option B)"
     return not (hit.re is CUES[-1] and (REASON.search(said) or TOLD_BEFORE.search(said)))
+
+
+def _praised(text: str, hit: re.Match, options: dict[str, str]) -> bool:
+    """Whether a phrase that calls an option right, or a line that is one, says so of it and of no other, without a "but"."""
+    raw, end = hit[1], hit.end(1)
+    rest = text[end:]
+    if hit.re is BEST_IN_BRACKETS:
+        others = BRACKETED.findall(re.split(r"[.!?;]\s|\n", rest)[0])  # "gas (option A) or liquid (option B)"
+        return not (
+            NOT.search(hit.group()) or CONTRAST.search(hit.group()) or {other.upper() for other in others} - {raw.upper()}
+        )
+    if hit.re is NAMED_LINE:
+        line = rest.partition("\n")[0]
+        return not re.search(r"\w", line[own_end(line, options[raw.upper()]) :])
+    if hit.re is CALLED_FITTING:
+        own = own_end(rest, options[raw.upper()])
+        goes_on = re.split(r"[.!?]\s|\n", text[hit.end() :])[0]
+        if BUT.search(goes_on) and NOT.search(goes_on):  # "is the most accurate test, but not for her"
+            return False
+        after = text[end + own : hit.end("between")].strip(" .,\"”'’)")
+        return bool(ASIDE.fullmatch(hit["between"])) or (own > 0 and not after)
+    said = sentence_before(text, hit.start()) + hit.group()
+    return not (NOT.search(text[end : hit.end()]) or NOT_WHOLLY.search(said) or quoted(text, hit, options))
 
 
 def _heads_list(hit: re.Match, rest: str) -> bool:
@@ -195,7 +223,14 @@ def quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
 def phrases_in(text: str) -> list[list[re.Match]]:
     """Where phrases of each kind stand, the strongest kind first, whether or not they name an answer."""
     final, strong, weak = (list(cue.finditer(text)) for cue in CUES)
-    only = [hit for hit in strong if MENTION.fullmatch(hit.group()) and MENTIONED.search(words_before(text, hit.start()))]
+    mentions = [hit for hit in strong if MENTION.fullmatch(hit.group())]
+    items = [
+        hit
+        for hit in mentions
+        if re.match(r"\s*[:–—-]\s*\w", text[hit.end() :]) and re.search(r"(?:^|\n)\W*$", text[: hit.start()])
+    ]
+    only = [hit for hit in mentions if MENTIONED.search(words_before(text, hit.start()))]
+    only += items if len({hit[1].upper() for hit in items}) > 1 else []  # "Answer A: no.\nAnswer B: no."
     return [final, [hit for hit in strong if hit not in only], weak + only]
 
 
@@ -252,6 +287,10 @@ def joined(rest: str, options: dict[str, str], letter: str) -> str | None:
         more := re.match(r"\W*?(?:,|/|&|\b(?:and|or|e|ou|y|o)\b)\s*[(\[]?([A-Ja-j])(?=[)\],./;]|\s*?(?:\n|$))", rest)
     ):
         return more[1].upper() if more[1].upper() in options and more[1].upper() != letter else None
+    if not more and not same(options[letter]):  # texts unknown: "(A) the rate falls and (C) it stays"
+        more = re.match(r"[)\]]\s(?P<said>[^.;!?\n]{0,80}?)\s(?:and|e|y)\s[(\[]([A-J])[)\]]", rest)
+        more = more if more and not REASON.search(more["said"]) else None
+        return more[2] if more and more[2] in options and more[2] != letter else None
     if not more and (own := own_end(rest, options[letter])):
         more = JOINED.match(rest[own:])
         more = more if more and re.match(r"[).\]:]", rest[own + more.end() :]) else None
