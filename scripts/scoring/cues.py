@@ -15,6 +15,8 @@ FILLER = (
 )
 # "We can rule out answer D", "look at answer C": a noun and a letter within a sentence name no more than "option D" does.
 MENTION = re.compile(rf"(?:answers?|resposta|respuesta)\s+{LETTER}", re.I)
+# "Answer choice (A) ...", where such an item has a line.
+ITEM_OF = re.compile(rf"(?:answer|resposta|respuesta)\s+(?:(?:choice|option|alternativa|opção|opción|letra)\s+)?{LETTER}", re.I)
 MENTIONED = re.compile(r"(?<!\bI)(?<!\bwould)(?<!\bwill)(?<!'d)(?<!'ll)(?<!\bmy)(?<!\bminha)(?<=\w)[^\w\n]+$", re.I)
 # The three kinds of phrases, the strongest first.
 FINAL = r"\b(?:final[ _]answer|resposta final|respuesta final|final choice|escolha final|conclusão final)\b"
@@ -107,7 +109,9 @@ LINE_NOUN = (
     r"(?:(?:richtige|korrekte)\s)?antwort|seçenek|şık|(?:doğru\s)?(?:cevap|yanıt)|(?:(?:prawidłowa|poprawna)\s)?odpowiedź|"
     r"đáp án(?:\sđúng)?|(?:правильный\s)?ответ|الإجابة(?:\sالصحيحة)?|(?:सही\s)?उत्तर"
 )
-NAMED_LINE = re.compile(rf"(?m)^[^\w\n]*(?:{LINE_NOUN})\s*[:=→➜]\s*{LETTER}(?=[^\S\n]*(?:\n|$|[).:]))", re.I)
+NAMED_LINE = re.compile(
+    rf"(?m)(?:^[^\w\n]*|(?<=[.!?]\s)(?=[^\n]{{0,40}}\Z))(?:{LINE_NOUN})\s*[:=→➜]\s*{LETTER}(?=[^\S\n]*(?:\n|$|[).:]))", re.I
+)  # or the last words of a text
 RIGHT = (CALLED_RIGHT, CALLED_FITTING, SUPERLATIVE, ONLY, LABELLED, BEST_IN_BRACKETS, NAMED_LINE)
 # "not", "rather than B", "as rehydration by mouth (B) would be too slow": what must not stand between praise and letter.
 CONTRAST = re.compile(

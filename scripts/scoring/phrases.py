@@ -14,6 +14,7 @@ from scoring.cues import (
     ENDS,
     FITTING,
     IS,
+    ITEM_OF,
     LEFT,
     MENTION,
     MENTIONED,
@@ -223,13 +224,9 @@ def quoted(text: str, hit: re.Match, options: dict[str, str]) -> bool:
 def phrases_in(text: str) -> list[list[re.Match]]:
     """Where phrases of each kind stand, the strongest kind first, whether or not they name an answer."""
     final, strong, weak = (list(cue.finditer(text)) for cue in CUES)
-    mentions = [hit for hit in strong if MENTION.fullmatch(hit.group())]
-    items = [
-        hit
-        for hit in mentions
-        if re.match(r"\s*[:–—-]\s*\w", text[hit.end() :]) and re.search(r"(?:^|\n)\W*$", text[: hit.start()])
-    ]
-    only = [hit for hit in mentions if MENTIONED.search(words_before(text, hit.start()))]
+    only = [hit for hit in strong if MENTION.fullmatch(hit.group()) and MENTIONED.search(words_before(text, hit.start()))]
+    items = [hit for hit in strong if ITEM_OF.fullmatch(hit.group()) and re.match(r"[^\S\n]*(?:[:–—-]\s*)?\w", text[hit.end() :])]
+    items = [hit for hit in items if re.search(r"(?:^|\n)\W*$", text[max(0, hit.start() - NEAR) : hit.start()])]
     only += items if len({hit[1].upper() for hit in items}) > 1 else []  # "Answer A: no.\nAnswer B: no."
     return [final, [hit for hit in strong if hit not in only], weak + only]
 

@@ -18,6 +18,10 @@ DENIES = re.compile(
     r"não|nunca|sem|menos|rar[ao]|incorret[ao]|errad[ao]|sin|incorrect[ao])\b|n[’']t\b",
     re.I,
 )
+# "(option D) would not be expected".
+NOT_AFTER = re.compile(
+    r"[^\w.;!?\n]*(?:\w+[^\w.;!?\n]+){0,4}?(?:not|never|cannot|unlikely|less|rarely|não|nunca|no|menos|n[’']t)\b", re.I
+)
 PRAISES = re.compile(r"\b(?:most|best|mais|melhor|más|mejor|correc?t[ao]?|right|cert[ao])\b", re.I)
 
 
@@ -58,4 +62,4 @@ def _amid(text: str, hit: re.Match, options: dict[str, str]) -> bool:
     sentence, rest = sentence_before(text, hit.start()), text[hit.end(1) :]
     if not re.search(r"\w", sentence) or NOT.search(sentence) or CONTRAST.search(sentence):
         return False
-    return not (denied(rest, options[hit[1]]) or supposed(hit.group(), sentence, rest))
+    return not (denied(rest, options[hit[1]]) or NOT_AFTER.match(rest) or supposed(hit.group(), sentence, rest))

@@ -24,6 +24,8 @@ UNKNOWN = dict.fromkeys("ABCD", "")
         ('{"response": "A or B"}', None),
         ("Both are close, and many would take A.\n\nCHOICE: D", "D"),
         ("**Letra: B**", "B"),
+        ("It lives in raw milk, and farmers get it. CHOICE: B", "B"),
+        ("Let us look at each. Option: A lives in the bowel and", None),
         ("Seçenek: D\nAçıklama: Boğazda zar yapar.", "D"),
         ("Réponse : C\nLes autres sont moins fréquentes.", "C"),
         ("Antwort: B", "B"),
@@ -50,6 +52,7 @@ def test_keys_and_lines_of_many_languages(output, expected):
         ("The best is 'C: Clostridioides difficile'.\n\nOption 'B: Brucella' is the most likely, but not in town.", "C"),
         ("The answer is C.\n\nAnswer A: makes no spores.\nAnswer B: is from milk.\nAnswer D: is from skin.", "C"),
         ("Answer A: makes no spores.\nAnswer B: is from milk.", None),
+        ("The next best guess is B: Brucella.\n\nAnswer choice (A) It is of the bowel.\nAnswer choice (C) It has spores.", "B"),
     ],
 )
 def test_the_best_option_s_letter_in_brackets(output, expected):
@@ -67,6 +70,7 @@ TOLD = "\n\nOption A: it does not double.\nOption B: it is not enough.\nOption D
         ("The dose is tripled by this drug (option C)." + TOLD.format("the most, never"), "C"),
         ("The dose is tripled by this drug (option C)." + TOLD.format("the most apt and"), None),
         ("The dose is not tripled by this drug (option C)." + TOLD.format("not"), None),
+        ("A dose of this drug (option C) would not be tripled." + TOLD.format("not"), None),
         ("Although some would triple it (option C), look at each." + TOLD.format("not"), None),
         ("The dose is tripled (option C) or doubled (option B)." + TOLD.format("not"), None),
         ("Option C: it is tripled." + TOLD.format("not"), None),
