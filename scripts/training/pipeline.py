@@ -82,11 +82,15 @@ def folder_held(args):
     if args.dry_run or not first_process():
         yield
         return
-    with hold(args.output_dir, "training", loop.LOCK):
+    folder = Path(args.output_dir)
+    there = folder.exists()
+    with hold(folder, "training", loop.LOCK):
         try:
             yield
         finally:
-            Path(args.output_dir, loop.LOCK).unlink(missing_ok=True)  # a result holds no such file
+            (folder / loop.LOCK).unlink(missing_ok=True)  # a result holds no such file
+            if not there and not any(folder.iterdir()):  # a refusal leaves nothing behind
+                folder.rmdir()
 
 
 def train(args, method: Method, started: Run, read, eval_rows: list[dict]) -> None:
