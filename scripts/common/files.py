@@ -51,7 +51,7 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
                     where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                     yield None, [f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})"]
                     continue
-                found = ["must be a JSON object"] if not isinstance(row, dict) else (check(row) if check else [])
+                found = ["must be a JSON object"] if not isinstance(row, dict) else (_checked(row, check) if check else [])
                 if "\\ud" in line.lower() and HALF.search(json.dumps(row, ensure_ascii=False)):
                     found = [
                         *found,
@@ -62,6 +62,15 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
         raise UserError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); data_prep/prepare.py makes such files"
         ) from None
+
+
+PICTURES = ("image", "images", "image_path")  # LLaVA's, TRL's and datasets' names
+
+
+def _checked(row: dict, check) -> list[str]:
+    """What `check` says of a row; a picture, which no script here shows to a model, is a problem of every row."""
+    held = [name for name in PICTURES if row.get(name)]
+    return check(row) + [f"has a picture ({name}), which no model here sees; leave the row out, or {name}" for name in held]
 
 
 def refuse_problems(problems: list[str], most: int = 10) -> None:

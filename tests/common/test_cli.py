@@ -71,6 +71,11 @@ def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
         ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
         ("[1]", ["rows.jsonl:2", "JSON object"]),
         (
+            """{"image": "", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+{"image": "scan.png", "conversations": [{"from": "human", "value": "<image> a"}, {"from": "gpt", "value": "b"}]}""",
+            ["error: ", "rows.jsonl:3: has a picture (image)"],
+        ),
+        (
             r"""{"conversations": [{"from": "human", "value": "\ud83d\ude00"}, {"from": "gpt", "value": "\\ud800"}]}
 {"conversations": [{"from": "human", "value": "\ud83d\ude00"}, {"from": "gpt", "value": "\uD800"}]}""",
             ["error: ", "rows.jsonl:3: holds half of a character"],
