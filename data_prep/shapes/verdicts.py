@@ -22,11 +22,6 @@ ORIGINS = set("source origin fonte origem fuente by".split())
 def keys_by_a_model(column: Column) -> bool:
     """Whether a column says whose the answers are (`answer_source`), and of some rows that a model gave theirs."""
     words = set(words_of(column.name))
-    whose = words & {*RIGHT, "answer", "key", "gabarito", "resposta", "respuesta"} and words & {
-        *ORIGINS,
-        "origin",
-        "origem",
-        "by",
-    }
+    whose = words & {*RIGHT, "answer", "key", "gabarito", "resposta", "respuesta"} and words & ORIGINS
     said = {str(v) for v in column.values} if whose and column.length <= 40 else set()
     return len(said) > 1 and any(of_a_model(v) or {"ai", "ia", "llm"} & set(words_of(v)) for v in said)

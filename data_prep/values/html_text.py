@@ -22,8 +22,8 @@ NAMES = (
 VALUE = r"""(?:\\?"[^"<>]*"|\\?'[^'<>]*'|[^\s"'<>=]+)"""
 ATTRIBUTES = rf"(?:\s+[a-z_:][\w:.-]*\s*=\s*{VALUE}|\s+(?:nowrap|reversed|hidden|compact|noshade|disabled))*"
 TAG = re.compile(rf"<(?:{NAMES}|(?P<short>{SHORT})){ATTRIBUTES}\s*/?>|</(?P<ends>{NAMES}|{SHORT})\s*>", re.I)
-TAG_OR_COMMENT = re.compile(rf"{TAG.pattern}|<!--.*?-->", re.I | re.S)
 COMMENT = re.compile(r"<!--.*?-->", re.S)
+TAG_OR_COMMENT = re.compile(rf"{TAG.pattern}|{COMMENT.pattern}", re.I | re.S)
 ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
 # What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
