@@ -3,6 +3,8 @@
 import hashlib
 import os
 
+LARGE, STEP, PIECE = 1 << 28, 1 << 22, 1 << 14  # bytes: from where on a file is sampled, how often, how much each time
+
 
 def text_sha256(text: str) -> str:
     """SHA-256 of a text, hexadecimal."""
@@ -15,7 +17,7 @@ def by_hash(items: list, of=str) -> list:
 
 
 def model_sha256(model: str) -> str:
-    """Hash that tells one state of a model from another: adapters whole, large files by size and ends."""
+    """Hash that tells one state of a model from another: adapters whole, large files by size and a piece of each 4 MB."""
     digest = hashlib.sha256(os.path.basename(model).encode())
     paths = (
         [model]
@@ -43,13 +45,16 @@ def weights_sha256(folder: str) -> str | None:
 
 
 def add_file(digest, path: str) -> None:
-    """A file's name, size and content, of a large one its ends, into a digest."""
+    """A file's name, size and content into a digest; of a large one a piece of each 4 MB, as reading 16 GB takes a minute.
+
+    Training or merging changes layers all over a file, so some piece differs.
+    """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         digest.update(f"{os.path.basename(path)} {size}".encode())
-        if size < 1 << 28:
+        if size < LARGE:
             digest.update(file.read())
-        else:
-            digest.update(file.read(1 << 20))
-            file.seek(-(1 << 20), os.SEEK_END)
-            digest.update(file.read())
+            return
+        for start in [*range(0, size, STEP), max(0, size - PIECE)]:
+            file.seek(start)
+            digest.update(file.read(PIECE))
