@@ -165,7 +165,7 @@ def package_version(name: str) -> str | None:
 def why_run(now: Fingerprint, stage: Stage, before) -> str | None:
     """Why a stage has to run, in words; None where its last run (a records.Record) still stands."""
     if before is None:
-        return "never finished"
+        return "not done yet"
     if reason := difference(now, before.fingerprint):
         return reason
     changed = [p for p in stage.outputs if (h := digest(p)) is None or h != before.outputs.get(p)]

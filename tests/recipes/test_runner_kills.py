@@ -114,7 +114,7 @@ def test_finished_training_of_another_command_is_moved_aside_not_refused(trainin
     (out / "manifest.json").unlink(missing_ok=True)
     weights = (out / "sft/adapter_model.safetensors").read_bytes()
     said = go().stdout
-    assert "what it wrote before" in said and "never finished" in said
+    assert "what it wrote before" in said and "not done yet" in said
     kept = list((out / "previous").glob("sft-*/sft/adapter_model.safetensors"))
     assert len(kept) == 1 and kept[0].read_bytes() == weights and (out / "sft/run.json").is_file()
     shutil.rmtree(out / "previous")
