@@ -117,6 +117,27 @@ def options_twice(rows: Rows) -> str:
     )
 
 
+COUNTED = re.compile(  # a question that a number answers
+    r"(?i)how (?:many|much|often|long|old)|number|grade|stage|score|class\b|degree|level|segment|phase|factor|type|day|week|month"
+    r"|year|hour|quant|n[uú]mero|gra[ud]|est[aá]gi|est[aá]di|escore|n[íi]vel|fase|fator|tipo|cu[aá]nt|wie\s?viel|combien|anzahl"
+    r"|сколько|几|幾|多少|몇|何"
+)
+FEWEST_MARKS = 5
+
+
+def options_in_a_picture(rows: Rows) -> str:
+    """What to say of questions whose options are 1, 2, 3 and no more, and ask for no number: marks in a picture, perhaps."""
+    some = looked_at(rows, "mcq")
+    bare = [r["question"] for r in some if [*r["options"].values()] == [str(i + 1) for i in range(len(r["options"]))]]
+    bare = [question for question in bare if not COUNTED.search(question)]
+    if len(bare) < FEWEST_MARKS:
+        return ""
+    return (
+        f"warning: {len(bare):,} of {len(some):,} questions that were looked at have 1, 2, 3 and so on as their options, for "
+        f"instance {bare[0][:100]!r}: are these marks in a picture that is not here? They are learnt so"
+    )
+
+
 NAMELESS_SIGN = re.compile(r"(?<![\w.])/[A-Z]\d{5}|\(cid:\d+\)|\ufffd")  # the name that a font has for a sign
 FEWEST_SIGNS = 3
 
@@ -136,6 +157,6 @@ def signs_without_letters(rows: Rows) -> str:
 
 def remarks(rows: Rows, tally: Tally) -> list[str]:
     """All warnings of what was read, a line each."""
-    cut = (cut_at_one_length, cases_elsewhere, options_elsewhere, options_twice)
+    cut = (cut_at_one_length, cases_elsewhere, options_elsewhere, options_twice, options_in_a_picture)
     told = (one_answer_to_many, *cut, signs_without_letters, nameless_labels, keys_at_one_place)
     return list(filter(None, (tally.many_contradict(), *(say(rows) for say in told))))

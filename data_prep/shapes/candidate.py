@@ -30,6 +30,7 @@ def candidate_of(rule: Rule, sample: list[dict], columns: dict[str, Column], wis
             called = [c for c in called if not RIGHT & set(words_of(c))]
         if rule.shape == "qa" and stored == "answer":
             called = [c for c in called if plain(c) != "key"]  # of options, or a row's own name
+            called = [c for c in called if columns[c].kind != "bool"] or called  # `correct: false` marks what another column says
             called = [c for c in called if wish.shape != "auto" or not columns[c].sorts_by_truth]
         if rule.shape == "classification" and stored == "label" and not called:
             called = [c for c in candidates("answer", free) if columns[c].sorts_by_truth and not _marks_another(c, fields, free)]

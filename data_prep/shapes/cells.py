@@ -4,8 +4,9 @@ import hashlib
 import re
 
 from data_prep.shapes.reading import Reading
+from data_prep.shapes.statements import numbered
 from data_prep.values.choices import Option, option_text, options_of, split_question, unlettered
-from data_prep.values.strict import Unreadable, cell, is_missing, is_ticked, text_of
+from data_prep.values.strict import Unreadable, cell, from_literal, is_missing, is_ticked, text_of
 from data_prep.values.turns import Turn, apart
 from data_prep.words.alphabets import canonical, is_letter
 from data_prep.words.names import LANGUAGES, LETTERS, PROVENANCE, holds_any
@@ -30,6 +31,15 @@ class Cells:
         if not text:
             return title
         return f"{title}\n\n{text}" if title and text and not text.casefold().startswith(title.casefold()) else text
+
+    def statements(self, roman: bool) -> str:
+        """Statements that stand beside the question, under the numbers that its options call them by; "" where it holds them."""
+        value = from_literal(self.value("statements"))
+        if not isinstance(value, list):
+            return self.text("statements")
+        texts = list(filter(None, (text_of(item, "statement") for item in value)))
+        question = self.text("question")
+        return "" if all(text in question for text in texts) else numbered(texts, roman)
 
     def extra(self) -> dict:
         """Language, system turn, explanation and provenance, where the row has them."""

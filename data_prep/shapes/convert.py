@@ -8,6 +8,7 @@ import re
 
 from data_prep.shapes.cells import EMBEDDED, Cells, options_in, with_image
 from data_prep.shapes.reading import Reading
+from data_prep.shapes.statements import are_lacking, pointed_at
 from data_prep.templates.marks import marked_turns
 from data_prep.values.choices import Option, fold_text, is_option_text, key_letters
 from data_prep.values.strict import Unreadable, answer_text, is_missing, mark_of, text_of
@@ -42,10 +43,14 @@ def _mcq(cells: Cells, args) -> dict:
     if not question:
         raise Unreadable("key without a question" if cells.raw.get("key_file") else "no question")
     stem, options = options_in(cells.raw, cells.reading)
-    question = "\n".join(p for p in (question if stem is None else stem, cells.text("question_end")) if p)
+    pointed = pointed_at([o.text for o in options])
+    parts = (question if stem is None else stem, cells.statements(pointed.roman), cells.text("question_end"))
+    question = "\n".join(filter(None, parts))
     if not question:
         raise Unreadable("no question")
     question = with_image(cells, cells.with_context(question, args), args)
+    if are_lacking(question, pointed):
+        raise Unreadable("its options point at numbered statements that are not there")
     if (stem is not None or "key_file" in cells.raw) and not all(o.text for o in options):
         raise Unreadable("an option is empty: the exam's text is cut")
     letters = right_letters(cells, options)

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from data_prep.shapes.columns import Column, share
+from data_prep.shapes.columns import Column, of_texts, share
 from data_prep.values.choices import options_of, split_question
 from data_prep.values.strict import is_ticked, mark_of, text_of
 from data_prep.values.turns import messages_of, speakers_of
@@ -46,6 +46,7 @@ FITS = {  # our name -> whether a column's values can be that
     "dialogue": lambda c: share(c.values, _talks) >= 0.5,
     "history": lambda c: c.kind in ("list", "turns") and share(c.values, messages_of) >= 0.95,
     "question_title": lambda c: c.kind == "text",
+    "statements": lambda c: c.kind == "text" or (c.kind == "list" and share(c.values, of_texts) >= 0.95),
     "score": lambda c: share(c.values, lambda v: mark_of(v) is not None) >= 0.8,
     "label": lambda c: c.kind in ("text", "number", "bool") and c.length <= 100,
     "split": lambda c: share(c.values, lambda v: isinstance(v, str) and v.strip().casefold() in SPLITS) >= 0.95,
@@ -102,8 +103,26 @@ def candidates(name: str, columns: dict[str, Column]) -> list[str]:
         called = [c for c in called if plain(c.name) not in OF_A_LETTER]
     if name == "question" and not all(map(is_numbering, called)):  # `Questão` beside `Enunciado`
         called = [c for c in called if not is_numbering(c)]
+    if name == "answer":  # what stands beside an explanation under `reference` says where it is from
+        called = [c for c in called if plain(c.name) not in REFERENCES or not cites(c)]
     rank = {plain(alias): i for i, alias in enumerate(NAMES[name].split())}
     return [c.name for c in sorted(called, key=lambda c: (plain(c.name) != plain(name), rank.get(plain(c.name), len(rank))))]
+
+
+REFERENCES = {"reference", "references", "referencia"}
+CITES = re.compile(
+    r"(?i)https?://|www\.|\bdoi\b|\bisbn\b|§|\bpp?\.\s*\d|\b(?:p[áa]g(?:ina)?|page|seite)\.?\s*\d|\bvol(?:ume)?\.?\s*\d"
+    r"|\b\d+(?:st|nd|rd|th|ª|º|e)?\.?\s*(?:ed\b|edition|edi[çc]|edici|aufl)|\b(?:chapter|cap[íi]tulo|kapitel|chapitre|section|se[çc][ãc]o"
+    r"|secci[óo]n|lignes?|lines?)\s+\d|\bet al\b|\((?:19|20)\d\d\)|\b(?:п|стр|гл)\.\s?\d|第.{1,4}[章页頁]"
+)
+
+
+def cites(column: Column) -> bool:
+    """Whether a column says where its rows come from: nothing, pages and editions, or the same few sources again and again."""
+    if not column.values:
+        return True
+    again = column.looked_at >= 20 and column.distinct <= 0.7 * column.looked_at and column.length > 5
+    return column.kind == "text" and (again or share(column.values, lambda v: CITES.search(str(v))) >= 0.3)
 
 
 def _first_of_one(name: str, columns: dict[str, Column]) -> str:

@@ -63,6 +63,8 @@ def _of_the_first(best: Candidate, columns: dict[str, Column], doubt: str) -> li
     ways = [pasted(best.reading, best.unused)]
     if shape in ("mcq", "qa") and ("text" in meanings(first) or is_case(column)):
         ways.insert(0, pasted(best.reading, others, {"context": first}))
+    if first in best.statements:
+        ways.insert(0, pasted(best.reading, others, {"statements": first}))
     if to_split := splits(column):
         ways.insert(0, pasted(best.reading, others, {"split": first}))
     if doubt:
@@ -118,10 +120,16 @@ def _of_objects(best: Candidate, columns: dict[str, Column]) -> list[str]:
             ways.append(pasted(Reading(made, {asked: text, **aside}), []))
         elif column.kind == "object" and shape == "text" and (parts := _parts(column)):
             ways += [pasted(Reading("qa", {"question": text, "answer": f"{column.name}.{part}"})) for part in parts[:4]]
-        elif column.kind in ("list", "object") and "options" in meanings(column.name) and fits("options", column):
+        elif _may_be_options(column, shape):
             key = fields.get("answer", "YOUR_FIELD")
             ways.append(pasted(Reading("mcq", {"question": text, "options": column.name, "answer": key}), []))
     return ways
+
+
+def _may_be_options(column: Column, shape: str) -> bool:
+    """Whether a column's lists can be options, by its name or as they are what a question's answer stands in."""
+    listed = column.kind in ("list", "object") and fits("options", column)
+    return listed and ("options" in meanings(column.name) or (shape in ("qa", "alpaca") and not is_telling(column.name)))
 
 
 def _may_sort(column: Column) -> bool:

@@ -7,6 +7,7 @@ from data_prep.shapes.named import wrong_options
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ASKED, Candidate
 from data_prep.shapes.score import further_questions, scored, take
+from data_prep.shapes.statements import unnamed
 from data_prep.words.names import plain
 from data_prep.words.phrases import asks
 
@@ -45,7 +46,18 @@ def multiple_choice(rule, sample, columns, free, wish: Wish, passed) -> Candidat
     checked = tuple(c for c in (*wish.checked, *again) if c not in fields.values())
     reading = Reading("mcq", fields, tuple(spread), key.base, tuple(dict.fromkeys(checked)), mark_columns=marks)
     further = further_questions(fields, {n: c for n, c in free.items() if n not in spread}, wish, columns, sample)
-    return scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
+    found = scored(rule, reading, key, columns, sample, passed, {"question": further} if further else {})
+    return _with_statements(found, columns, sample, passed)
+
+
+def _with_statements(found: Candidate, columns: dict[str, Column], sample: list[dict], passed: set[str]) -> Candidate:
+    """The candidate, for which lists that seem to be the statements its options point at must not go unused."""
+    if "statements" in found.reading.fields:
+        return found
+    used = {*found.reading.used, *passed, *found.unused}
+    options = [[o.text for o in row] for row in options_of_rows(sample, found.reading)]
+    lost = unnamed({n: c for n, c in columns.items() if n not in used}, sample, options)
+    return found._replace(unused=[*lost, *found.unused], statements=tuple(lost))
 
 
 def _cases_that_ask(free: dict[str, Column]) -> list[str]:

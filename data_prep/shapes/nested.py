@@ -4,7 +4,7 @@ import re
 
 from data_prep.shapes.columns import Column, objects_in, of_texts
 from data_prep.shapes.reading import Reading
-from data_prep.shapes.spelling import respelt, without_quotes
+from data_prep.shapes.spelling import respelt, slip_of, without_quotes
 from data_prep.values.strict import from_literal, is_missing
 from data_prep.values.turns import TEXT_KEYS, is_turns
 from data_prep.words.names import ENDINGS, LANGUAGES, bare_name, plain, words_of
@@ -39,7 +39,14 @@ def rows_of(raw: dict, reading: Reading) -> list[dict]:
     if not late:
         return rows
     known = {bare_name(c): c for c in columns if bare_name(c)}
-    return [respelt(row, {n: known[bare_name(n)] for n in late if bare_name(n) in known}) for row in rows]
+    usual = {n: known[bare_name(n)] for n in late if bare_name(n) in known}
+    usual |= {n: slip for n in late - usual.keys() if (slip := slip_of(n, columns)) and all(_is_list(r, n, slip) for r in rows)}
+    return [respelt(row, usual) for row in rows]
+
+
+def _is_list(row: dict, *names: str) -> bool:
+    """Whether what a row has under these names is a list."""
+    return all(isinstance(row[n], list) for n in names if not is_missing(row.get(n)))
 
 
 def side_by_side(columns: dict[str, Column]) -> dict[str, str]:

@@ -38,6 +38,7 @@ RULES = (
             "image_text",
             "question_title",
             "question_end",
+            "statements",
             *PROVENANCE,
         ),
         5,
@@ -86,3 +87,4 @@ class Candidate(NamedTuple):
     score: float
     unused: list[str]  # columns that must not go unused, and do
     rivals: dict[str, list[str]]  # our name -> further columns that could be it as well
+    statements: tuple[str, ...] = ()  # of the unused ones those that the options may point at by number

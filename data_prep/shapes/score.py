@@ -5,6 +5,7 @@ import dataclasses
 from data_prep.shapes.columns import Column
 from data_prep.shapes.fitting import candidates, numbered_texts, option_columns
 from data_prep.shapes.keys import superseded
+from data_prep.shapes.picks import marks_its_items, offers_the_answer
 from data_prep.shapes.reading import Reading, Wish
 from data_prep.shapes.rules import ALWAYS, Candidate, Rule
 from data_prep.shapes.unused import (
@@ -47,6 +48,11 @@ def further_questions(fields: dict, free: dict[str, Column], wish: Wish, columns
     return [c for c in called if not repeats(free[c], [columns[fields["question"]]], sample)]
 
 
+def _told_in(reading: Reading) -> str:
+    """The column that answers; "" where none does."""
+    return reading.fields.get("answer") or reading.fields.get("output") or ""
+
+
 def _case_apart(column: Column, takers: list[Column], sample: list[dict]) -> bool:
     """Whether a column is what the questions are about, and they do not say it themselves."""
     return is_case(column) and not any(t.kind == "text" and stands_within(column.name, t.name, sample) for t in takers)
@@ -71,6 +77,8 @@ def scored(rule, reading: Reading, key, columns, sample, passed, rivals) -> Cand
             or (rule.shape in ("qa", "text") and put_aside(c))
             or ("split" not in reading.fields and splits(c))
             or (rule.shape == "qa" and is_round(c))
+            or (not with_options and marks_its_items(c))
+            or (rule.shape in ("qa", "alpaca") and offers_the_answer(c, _told_in(reading), sample))
             or (rule.shape in ("qa", "alpaca") and is_verdict(c))
             or (rule.shape == "text" and (annotates(c) or explains(c) or sorts(c) or sorts_by_lists(c) or is_flag(c)))
             or (

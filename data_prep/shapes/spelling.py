@@ -32,7 +32,27 @@ def spellings(rows: list[dict], named: set[str]) -> dict[str, str]:
         if len(names) > 1 and not any(sum(not is_missing(raw.get(n)) for n in names) > 1 for raw in rows):
             usual = max(names, key=lambda n: (n in named, filled[n]))
             found |= {name: usual for name in names if name != usual}
+    return found | _slips(rows, filled, named)
+
+
+SLIPS = 0.02  # of the rows that fill the usual name, at most
+
+
+def _slips(rows: list[dict], filled: collections.Counter, named: set[str]) -> dict[str, str]:
+    """Names that few rows have in the place of one with an s more or less (`incorrectAnswer`), for lists alone."""
+    found = {}
+    for rare in (n for n in filled if n not in named):
+        usual = slip_of(rare, filled.keys())
+        lists = all(isinstance(raw[n], list) for raw in rows for n in (rare, usual) if not is_missing(raw.get(n)))
+        both = any(not is_missing(raw.get(rare)) and not is_missing(raw.get(usual)) for raw in rows)
+        if usual and filled[rare] <= SLIPS * filled[usual] and lists and not both:
+            found[rare] = usual
     return found
+
+
+def slip_of(name, columns) -> str:
+    """The column whose name is this one with an s more or less; "" where there is none."""
+    return next((n for n in (f"{name}s", str(name).removesuffix("s")) if n != name and n in columns), "")
 
 
 def quoted_columns(sample: list[dict]) -> tuple[str, ...]:

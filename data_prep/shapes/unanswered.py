@@ -29,11 +29,15 @@ def compared(columns: dict[str, Column], texts: list[str]) -> str:
     """What to say of rows that are two texts of one kind (`sentence_1`, `sentence_2`) beside marks; "" of others."""
     parts = [(hit[1].casefold(), hit[2].casefold(), c) for c in texts if (hit := NUMBERED.fullmatch(c))]
     pairs = [(a, b) for stem, n, a in parts for other, m, b in parts if stem == other and (n, m) in (("1", "2"), ("a", "b"))]
+    pairs, paired = sorted(pairs, key=lambda pair: len(pair[0])), {c for pair in pairs for c in pair}
+    if len(pairs) > 1 and all(plain(a).endswith(plain(pairs[0][0])) for a, _ in pairs):  # `processed_question_1` once more
+        texts = [c for c in texts if c in pairs[0] or c not in paired]
+        pairs = pairs[:1]
     others = [c for c in texts if c not in pairs[0]] if pairs else []
     if len(pairs) != 1 or any(columns[c].length >= 20 for c in others):
         return ""
     [(one, two)] = pairs
-    marks = [c.name for c in columns.values() if c.name not in pairs[0] and c.values and c.length <= 30 and not _is_no_class(c)]
+    marks = [c.name for c in columns.values() if c.name not in paired and c.values and c.length <= 30 and not _is_no_class(c)]
     told = f"{one} and {two} are two texts that are compared; neither answers the other. "
     if len(marks) != 1:
         return told + f"Where one column said how they compare ({', '.join(marks) or 'none does'}), they could be sorted by it."

@@ -114,14 +114,43 @@ def records_of(value, depth: int = 3) -> list | None:
     grouped = [found for v in value.values() if isinstance(v, dict) and (found := _by_group(v)) and _asks(found[0])]
     if len(grouped) == 1 and not any(_asks(v[0]) for v in nested):  # {"categories": [...], "questions": {"topic": [...]}}
         return grouped[0]
+    if wrapped := _wrapped(value):
+        return wrapped
     if value and all(isinstance(v, dict) for v in value.values()):
         return [{"_key": key, **v} for key, v in value.items()]
     if len(value) > 20 and not nested and all(isinstance(v, str | int) for v in value.values()):
         return [{"_key": key, "_value": v} for key, v in value.items()]
-    asked = {"options", "choices", "alternativas", "question", "pergunta"} & set(map(plain, value))
+    asked = ITEMS & set(map(plain, value))
     if len(nested) == 1 and depth and not asked and not any(_is_said(name, inside) for name, inside in value.items()):
         return nested[0]
     return [value]
+
+
+ITEMS = {"options", "choices", "alternativas", "question", "pergunta"}
+FEWEST_WRAPPED, SAID_BESIDE = 3, 60  # rows in a server's answer, and characters from which on a text beside them says something
+
+
+def _wrapped(value: dict) -> list | None:
+    """The rows of a server's answer, {"success": true, "data": {"questions": [...], "total": 120}}: the one list of objects in
+    the one object that has any, where nothing beside it says anything of its own."""
+    inside = [v for v in value.values() if isinstance(v, dict) and any(map(_is_rows, v.values()))]
+    if len(inside) != 1 or any(map(_is_rows, value.values())) or ITEMS & set(map(plain, inside[0])):
+        return None
+    lists = [v for v in inside[0].values() if _is_rows(v)]
+    others = [*value.items(), *inside[0].items()]
+    beside = [(k, v) for k, v in others if v is not inside[0] and not _is_rows(v)]
+    said = any(_is_said(k, v) or any(len(t) >= SAID_BESIDE for t in _texts_in(v)) for k, v in beside)
+    return lists[0] if len(lists) == 1 and len(lists[0]) >= FEWEST_WRAPPED and not said else None
+
+
+def _is_rows(value) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value) and not is_turns(value)
+
+
+def _texts_in(value) -> list[str]:
+    """The texts in an object or a list, however deep; a text itself."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value] if isinstance(value, str) else [text for v in inside for text in _texts_in(v)]
 
 
 ABOUT_FILE = set(  # words of names of texts that tell about a file

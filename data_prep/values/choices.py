@@ -146,11 +146,12 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     """`{letter|id|label|key, text|value|content|*_text}`, with `is_correct` or `correta` where the option is marked."""
     names = {plain(k): k for k in value}
     marks = [names[n] for n in OPTION_MARKS if n in names]
+    marks = marks or [names[n] for n in ("key", "answer") if n in names and isinstance(value[names[n]], bool)]
     said = {k: mark_of(value[k]) > 0 for k in marks if not is_missing(value[k])}
     if len(set(said.values())) > 1:
         raise Unreadable(f"an option is marked as right and as wrong: '{', '.join(f'{k}: {value[k]}' for k in said)}'")
     marked = next(iter(said.values()), None)
-    text = next((names[n] for n in OPTION_TEXTS if n in names), None)
+    text = next((names[n] for n in OPTION_TEXTS if n in names and not isinstance(value[names[n]], bool)), None)
     if text is None:
         text = next((k for n, k in names.items() if n.endswith(("text", "texto"))), None)
     alone = "a" in names and "b" not in names and len(value) > 1

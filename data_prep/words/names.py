@@ -87,6 +87,7 @@ NAMES = {  # our name -> how raw files call it, the likeliest first
     "status": "status situacao situação",
     "annulled": "annulled anulada anulado questaoanulada isannulled isanulada nullified voided cancelada",
     "question_end": "sent2 leadin",
+    "statements": "statements aussagen afirmativas afirmações afirmaciones assertivas assertions affermazioni ifadeler",
     "image": "containsimg hasimage hasassociatedimages isimagebased imageurl imagepath image images imagem imagens temimagem imagen imágenes img imgs "
     "figura figuras figure figures 圖片 图片 画像 이미지",
     "text_only": "textonly",
@@ -225,6 +226,8 @@ OPTION_TEXTS = (
     "odpowiedz",
     "jawaban",
     "cevap",
+    "variant",
+    "variante",
 )
 OPTION_LETTERS = ("letter", "letra", "label", "key", "id", "option", "aid", "index", "idx", "identifier", "choice")
 OPTION_MARKS = (
