@@ -160,6 +160,9 @@ def _option_of_dict(value: dict, position: int, all_of_them: list[dict]) -> Opti
     in_a_language = [k for k in value if plain(without_language(k)) in OPTION_TEXTS]
     if text is None and len(in_a_language) == 1:  # `textIt`, and not in Russian as well
         text = in_a_language[0]
+    written = [k for n, k in names.items() if n not in OPTION_LETTERS and isinstance(value[k], str)]
+    if text is None and marks and len(written) == 1:  # {"t": "aspirin", "correct": true}
+        text = written[0]
     if text is None and len(value) == 1 and len(plain(next(iter(value)))) == 1:  # {"A": "aspirin"}
         [(key, inside)] = value.items()
         return _named(str(key), inside, position)

@@ -119,6 +119,8 @@ TOGETHER = (  # a question and its answer where both are there: cards, translati
     ("src", "tgt"),
     ("inputs", "targets"),
     ("inputtext", "outputtext"),
+    ("inputtext", "targettext"),
+    ("sourcetext", "targettext"),
     ("ques", "ans"),
     ("problem", "solution"),
     ("frente", "verso"),
