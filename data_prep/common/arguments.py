@@ -126,8 +126,12 @@ def _as_flags(argv: list[str], hints: dict, positional: str) -> list[str]:
     return found + _list_words(taking, hints)
 
 
+MOST_IN_A_FLAG = 20  # values of one flag, whose name is misspelt, in a YAML file of flags
+
+
 def _holds_rows(path: str, names: Iterable[str]) -> bool:
-    """Whether a YAML file holds rows in the place of flags: a list of objects, or one under a key that is no flag's name."""
+    """Whether a YAML file holds rows in the place of flags: a list of objects, or one, or many texts or parts, under a key that
+    is no flag's name."""
     import yaml
 
     try:
@@ -135,7 +139,8 @@ def _holds_rows(path: str, names: Iterable[str]) -> bool:
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return False
     if isinstance(value, dict) and not value.keys() & set(names):
-        return any(isinstance(part, list) and part and all(isinstance(row, dict) for row in part) for part in value.values())
+        rows = any(isinstance(part, list) and part and all(isinstance(row, dict) for row in part) for part in value.values())
+        return rows or any(isinstance(part, list | dict) and len(part) > MOST_IN_A_FLAG for part in value.values())
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 

@@ -108,9 +108,11 @@ HOLDER = re.compile(
 
 
 def _says_nothing(row: dict, texts: list[str]) -> str:
-    """Why the options of a row say nothing: the right one is masked whole, or all are alike but for their letter; or ""."""
+    """Why the options of a row say nothing: one is masked whole, or all are alike but for their letter; or ""."""
     if MASK.fullmatch(row["options"][row["answer"]]):
         return f"its right option is masked whole: '{row['options'][row['answer']]}'; --personal_data keep"
+    if masked := next(filter(MASK.fullmatch, texts), ""):
+        return f"an option is masked whole, and so is told to be wrong: '{masked}'; --personal_data keep"
     hits = [HOLDER.match(text) for text in texts]
     if all(hits) and len({text[hit.end() :] for text, hit in zip(texts, hits, strict=True)}) == 1:
         return f"options that say nothing but their letter: '{texts[0]}'"

@@ -42,7 +42,7 @@ def no_prose(column: Column) -> str:
     """What the texts of a column, as cleaned, hold in the place of prose, as NO_PROSE calls it; "" for prose."""
     texts = [html_to_text(str(value)) for value in column.values]
     what = next((what for what, holds in NO_PROSE if share(texts, holds) >= 0.3), "")
-    return what or ("single options of an exam, a row each" if _are_options(texts) else "")
+    return what or next((what for what, holds in OF_ROWS if holds(texts)), "")
 
 
 OPTION = re.compile(r"\s*\(?([A-Ea-e])[).]\s+\S")
@@ -53,6 +53,21 @@ def _are_options(texts: list) -> bool:
     found = collections.Counter(hit[1].upper() for text in texts if (hit := OPTION.match(str(text))))
     often = [times for times in found.values() if times >= 5]
     return len(often) >= 3 and sum(often) >= 0.2 * len(texts)
+
+
+LONGEST_QUESTION = 300  # characters
+
+
+def _are_questions(texts: list) -> bool:
+    """Whether nearly all texts are one question each, in a line: what answers them stands elsewhere."""
+    alone = [asks(text) and len(text) <= LONGEST_QUESTION and "\n" not in text.strip() for text in texts]
+    return len(texts) >= 5 and sum(alone) >= 0.8 * len(texts)
+
+
+OF_ROWS = (
+    ("single options of an exam, a row each", _are_options),
+    ("single questions, a row each, with no answer beside them", _are_questions),
+)
 
 
 def _under_titles(text: str) -> bool:

@@ -8,19 +8,24 @@ from data_prep.values.strict import from_literal, is_missing
 from data_prep.words.names import unaccented
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
-STATED = set(  # what is pointed at; one option of an item has to say so, or that no more than these are meant
+STATED = set(  # what is pointed at, before its numbers: "2 items" is a quantity
     "statement statements aussage aussagen afirmacao afirmacoes afirmativa afirmativas afirmacion afirmaciones assertiva "
     "assertivas assertion assertions affermazione affermazioni proposicao proposicoes proposicion proposiciones enunciado "
-    "enunciados sentenca sentencas item itens items ifade ifadeler onerme onermeler only just nur apenas somente solo "
-    "solamente unicamente seulement soltanto alleen yalniz sadece".split()
+    "enunciados sentenca sentencas item itens items".split()
 )
-AROUND = STATED | set(
-    "the die der as a o os las los la le les gli i de and und e y et ed en or oder ou ve is are ist sind esta estao es son "
-    "est sont sono all alle todas todos toutes tutte true correct right richtig korrekt wahr verdadeira verdadeiras correta "
-    "corretas correto corretos correcta correctas verdaderas cierta ciertas vraie vraies correcte correctes vere corrette "
-    "giuste false falsch falsa falsas fausses incorrect incorreta incorretas incorrectas".split()
+ONLY = set("only just nur apenas somente solo solamente unicamente seulement soltanto alleen".split())
+AROUND = (
+    STATED
+    | ONLY
+    | set(
+        "the die der as a o os las los la le les gli i de and und e y et ed en or oder ou ve is are ist sind esta estao es son "
+        "est sont sono all alle todas todos toutes tutte true correct right richtig korrekt wahr verdadeira verdadeiras correta "
+        "corretas correto corretos correcta correctas verdaderas cierta ciertas vraie vraies correcte correctes vere corrette "
+        "giuste false falsch falsa falsas fausses incorrect incorreta incorretas incorrectas".split()
+    )
 )
 TOKEN = re.compile(r"[^\W\d_]+|\d+")
+SIGNS = re.compile(r"[^\w\s.,;:/&()]")  # "7 ± 2", "1-2", "2 %"
 
 
 class Pointed(NamedTuple):
@@ -35,7 +40,7 @@ def _numbers_in(option: str) -> tuple[set[int], bool, bool]:
     """(the numbers of an option that holds nothing but these and words around them, whether they are Roman, whether it says
     what they are of); (no numbers, ...) for any other option."""
     found, roman, said = set(), False, False
-    for token in TOKEN.findall(option):
+    for token in [] if SIGNS.search(option) else TOKEN.findall(option):
         word = unaccented(token).casefold()
         if token.isdigit() and 1 <= int(token) <= len(ROMAN):
             found.add(int(token))
@@ -43,7 +48,7 @@ def _numbers_in(option: str) -> tuple[set[int], bool, bool]:
             found.add(ROMAN.index(token) + 1)
             roman = True
         elif word in AROUND:
-            said = said or word in STATED
+            said = said or word in ONLY or (word in STATED and not found)
         else:
             return set(), False, False
     return found, roman, said

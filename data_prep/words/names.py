@@ -333,6 +333,8 @@ def is_telling(name) -> bool:
     words = words_of(name)
     while words and words[-1].isdigit() and len(words) > 1:
         words = words[:-1]
+    if words[:1] == ["exam"] and words[1:] in (["class"], ["grade"]):  # which exam a row is of
+        return False
     if words and (words[0] in ("nbr", "num", "nb", "count") or set(words) & EXPLAINS):  # how many there are, or why one is right
         return False
     if set(words) & TONGUES:  # in what language an answer is, and how sure that is

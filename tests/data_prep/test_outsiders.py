@@ -6,7 +6,9 @@ import pytest
 from test_contradicting import run
 from test_strangers import read, written
 
+from data_prep.common.arguments import parse_args
 from data_prep.common.errors import UserError
+from data_prep.prepare import Args
 from data_prep.shapes.statements import are_lacking, numbered, pointed_at
 from data_prep.tables.json_records import records_of
 from data_prep.values.choices import options_of
@@ -45,6 +47,11 @@ def test_a_key_that_is_a_letter_stays_the_options_letter():
 def test_options_of_an_unknown_name_are_asked_about_and_not_lost(items):
     with pytest.raises(UserError, match="picks"):
         read([{"question": asked(i), "answer": moved(i)[0], "picks": items(i)} for i in range(24)])
+
+
+def test_an_options_only_text_is_its_text_beside_a_mark():
+    found = options_of([{"t": "aspirin", "correct": True, "points": 2}, {"t": "heparin", "correct": False, "points": 0}])
+    assert [(o.letter, o.text, o.marked) for o in found] == [("A", "aspirin", True), ("B", "heparin", False)]
 
 
 def test_options_of_an_unknown_name_are_offered_as_options():
@@ -137,6 +144,8 @@ def test_a_question_whose_statements_are_lost_is_a_reject():
         ("Welche Nerven?", ["II and III", "III and IV", "V", "X"]),  # nerves
         ("Which types?", ["Only type 1", "Only type 2", "Types 1 and 2", "None"]),
         ("How many?", ["1", "2", "3", "only 4"]),
+        ("How much holds a memory?", ["7 ± 2 items", "4 ± 2 items", "5 ± 3 items", "9 ± 4 items"]),
+        ("How much?", ["1 or 2 items", "2 or 3 items", "3 or 4 items"]),
     ],
 )
 def test_questions_that_hold_their_statements_or_have_none_are_no_rejects(question, options):
@@ -213,3 +222,57 @@ def test_pairs_of_texts_written_once_more_are_offered_as_pairs():
     ]
     with pytest.raises(UserError, match=r"neither answers the other.*\n +shape: classification\n.*context: question_1"):
         read(rows)
+
+
+def test_single_questions_under_the_name_of_a_text_are_no_prose():
+    with pytest.raises(UserError, match="single questions"):
+        read([{"id": i, "body": asked(i), "type": ("list", "yesno", "factoid")[i % 3]} for i in range(30)])
+    leaflet = [
+        {"id": i, "body": f"O que é a doença {i}? É uma doença do fígado, e trata-se com o fármaco {i * i}."} for i in range(30)
+    ]
+    assert read(leaflet)[0].shape == "text"
+
+
+def test_which_exam_a_row_is_of_is_no_class():
+    rows = [
+        {"question": asked(i), "options": DRUGS, "answer": "ABCD"[i % 4], "exam_class": ("junior", "senior")[i % 2]}
+        for i in range(24)
+    ]
+    assert read(rows)[0].shape == "mcq"
+
+
+def test_a_wrong_option_that_is_masked_whole_tells_that_it_is_wrong(tmp_path):
+    people = ["Robert Hooke", "Dr. João Batista Ferreira", "Robert Koch", "Louis Pasteur"]
+    rows = [
+        {"question": f"Quem descreveu a doença {i * i}?", "options": people[i % 2 * 2 :], "answer": "AB"[i % 2]}
+        for i in range(20)
+    ]
+    lines = run(tmp_path, rows)[1]
+    assert len(lines["rejects"]) == 10 and all("masked whole" in row["reason"] for row in lines["rejects"])
+    assert any("told to be wrong" in row["reason"] for row in lines["rejects"])
+
+
+def test_a_chatbots_settings_are_no_flags(tmp_path):
+    file = tmp_path / "domain.yml"
+    file.write_text("intents:\n" + "".join(f"- intent_{i}\n" for i in range(30)) + "responses: {utter_a: [{text: Hi}]}\n")
+    assert parse_args(Args, "", [str(file), "--output_dir", "x"]).inputs == [str(file)]
+    file.write_text("inptus: [a.csv, b.csv]\n")
+    with pytest.raises(UserError, match="did you mean 'inputs'"):
+        parse_args(Args, "", [str(file)])
+
+
+def test_names_of_files_and_times_are_not_offered_as_questions():
+    rows = [
+        {"id": i, "file_upload": "c928965e-notes_of_data.json", "created_at": f"2025-05-08T08:{i:02}:00.38Z"} for i in range(24)
+    ]
+    for i, row in enumerate(rows):
+        row["data"] = {
+            "text": f"The patient of bed {i} says that the pain has gone to the left arm since the morning, and coughs at night."
+        }
+    with pytest.raises(UserError, match=r"text: 'data.text'"):
+        read(rows)
+
+
+def test_t5s_two_columns_ask_and_answer():
+    reading, _ = read([{"input_text": asked(i), "target_text": f"Dá-se o fármaco {i}."} for i in range(24)])
+    assert (reading.shape, reading.fields["answer"]) == ("qa", "target_text")
