@@ -42,7 +42,7 @@ def _numbers_in(option: str) -> tuple[set[int], bool, bool]:
     found, roman, said = set(), False, False
     for token in [] if SIGNS.search(option) else TOKEN.findall(option):
         word = unaccented(token).casefold()
-        if token.isdigit() and 1 <= int(token) <= len(ROMAN):
+        if token.isdecimal() and 1 <= int(token) <= len(ROMAN):  # ① is a digit as well, and no number
             found.add(int(token))
         elif token in ROMAN:
             found.add(ROMAN.index(token) + 1)

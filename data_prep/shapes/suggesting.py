@@ -25,7 +25,8 @@ def _is_id(name) -> bool:
 def _are_codes(column: Column) -> bool:
     """Whether values are names of rows by their form, or of files, or times: no space, a number in it, each another or long."""
     codes = share(column.values, lambda v: bool(re.fullmatch(r"(?=\S*\d)[\x21-\x7e]{6,}", str(v))))
-    return codes >= 0.95 and (column.distinct == column.looked_at or column.length >= 20)
+    links = share(column.values, lambda v: "://" in str(v))
+    return codes >= 0.95 and (column.distinct == column.looked_at or (column.length >= 20 and links < 0.5))
 
 
 def _by_lengths(columns: dict[str, Column]) -> tuple[str, dict[str, str]] | None:

@@ -145,6 +145,7 @@ def test_a_question_whose_statements_are_lost_is_a_reject():
         ("Which types?", ["Only type 1", "Only type 2", "Types 1 and 2", "None"]),
         ("How many?", ["1", "2", "3", "only 4"]),
         ("How much holds a memory?", ["7 ± 2 items", "4 ± 2 items", "5 ± 3 items", "9 ± 4 items"]),
+        ("哪些正确?", ["①②", "①③", "②③", "only ①②③"]),
         ("How much?", ["1 or 2 items", "2 or 3 items", "3 or 4 items"]),
     ],
 )
