@@ -130,16 +130,16 @@ def test_questions_on_pictures_in_further_words(said, here):
     assert all(isinstance(row, dict) is here for row in made)
 
 
-def test_a_right_option_that_is_masked_whole_is_a_reject(tmp_path):
+def test_an_option_that_is_masked_whole_makes_a_reject(tmp_path):
     numbers = ["(11) 98765-4321", "(11) 98765-4322", "(11) 98765-4323", "(11) 98765-4324"]
     rows = [
         {"question": f"Para onde se liga no caso {i} da doença {i * i}?", "options": DRUGS, "answer": "ABCD"[i % 4]}
         for i in range(12)
     ]
     rows[3]["options"] = numbers
-    rows[4]["options"] = [*DRUGS[:3], numbers[3]]  # its right option, the first, stays
+    rows[4]["options"] = [*DRUGS[:3], numbers[3]]  # its right option, the first, stays: the mask would tell a wrong one
     counts, lines = run(tmp_path, rows)
-    assert counts["rejected"] == 1 and "masked whole" in lines["rejects"][0]["reason"]
+    assert counts["rejected"] == 2 and all("masked whole" in row["reason"] for row in lines["rejects"])
 
 
 def test_options_that_say_nothing_but_their_letter_are_rejects(tmp_path):
