@@ -5,12 +5,11 @@ Each yields (line, record, bytes so far).
 
 import functools
 import re
-from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 from data_prep.common.errors import UserError
-from data_prep.documents.exam.layout import SIGN, is_of_exam
+from data_prep.documents.exam.layout import SIGN
+from data_prep.documents.pdf_lines import SIGNS, prose_lines, whole_words, without_edges
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import Bad
 from data_prep.words.names import LETTERS
@@ -24,7 +23,7 @@ def pdf_file(path: Path, shown: str, key: str = ""):
     else:
         if sum(map(len, pages)) < FEWEST_BESIDE * len(pages):
             refuse_pictures("\n".join(pages), _pictured_pages(path), "pages with pictures", shown)
-        yield 1, {"text": _whole_words("\n\n".join(_without_edges(pages, said_once=True))), "pages": len(pages)}, 0
+        yield 1, {"text": prose_lines(whole_words("\n\n".join(without_edges(pages, said_once=True)))), "pages": len(pages)}, 0
 
 
 def _pictured_pages(path: Path) -> int:
@@ -52,7 +51,7 @@ def refuse_pictures(text: str, pictures: int, what: str, shown: str) -> None:
 
 def pdf_text(path: Path, shown: str) -> str:
     """The text of a PDF without what stands at the edges of its pages."""
-    return _whole_words("\n\n".join(_without_edges(_pages(path, shown))))
+    return whole_words("\n\n".join(without_edges(_pages(path, shown))))
 
 
 @functools.lru_cache(maxsize=4)  # read for its rows, for its reading and as a key
@@ -65,7 +64,7 @@ def _pages(path: Path, shown: str) -> list[str]:
     reader = pypdf.PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UserError(f"{shown}: is locked by a password; save it without one")
-    pages = [(page.extract_text() or "").translate(LIGATURES).strip() for page in reader.pages]
+    pages = [(page.extract_text() or "").translate(SIGNS).strip() for page in reader.pages]
     refuse_unnamed("\n".join(pages), shown)
     return pages
 
@@ -82,65 +81,6 @@ def refuse_unnamed(text: str, shown: str) -> None:
             f"{shown}: {len(found):,} of its characters are only numbers in its fonts ('{found[0]}'), and what they say is lost. "
             "Have its text recognised, or save it as .txt from a program that shows it whole"
         )
-
-
-MOST_EDGES = 4  # lines
-LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-"})
-BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)")
-PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
-KEPT = re.compile(
-    r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
-)
-
-
-def _whole_words(text: str) -> str:
-    """Words that a line's end cut in two are joined; one that is written with its hyphen elsewhere keeps it."""
-
-    def joined(hit: re.Match) -> str:
-        hyphened = f"{hit[1]}-{hit[2]}"
-        whole = hit[1] + hit[2]
-        stays = hyphened in text or (whole not in text and (KEPT.fullmatch(hit[1]) or PRONOUN.fullmatch(hit[2])))
-        return f"{hyphened if stays else whole}\n"
-
-    return BROKEN.sub(joined, text)
-
-
-def _without_edges(pages: list[str], said_once: bool = False) -> list[str]:
-    """Pages without the lines at their first and last places that many pages share, digits aside: in the middle of a question or
-    a sentence they would be read as its words. `said_once`: a line of words stays on the first page that has it."""
-    lines = [page.split("\n") for page in pages if page]
-    least, kept = max(3, 0.4 * len(lines)), []  # where left and right pages differ, each has half
-    for at in (-1, 0) * MOST_EDGES:
-        common, same = (Counter(of(page[at]) for page in lines if page) for of in (_plain, str.strip))
-        for number, page in enumerate(lines):
-            numbered = same[page[at].strip()] < least  # a number that is the same on all pages is no question's
-            if len(page) > 4 and common[_plain(page[at])] >= least and not is_of_exam(page[at], numbered):
-                kept.append(_Edge(number, at, page.pop(at)))
-    parts = _said_at(kept) if said_once else {}
-    return ["\n".join([*parts.get((n, 0), []), *page, *parts.get((n, -1), [])]) for n, page in enumerate(lines)]
-
-
-class _Edge(NamedTuple):
-    page: int
-    at: int  # 0 for its first line, -1 for its last
-    line: str
-
-
-def _said_at(edges: list[_Edge]) -> dict[tuple[int, int], list[str]]:
-    """Of lines that pages share, those with words, in their order: each on the first page that has it."""
-    first = {}
-    for edge in edges:
-        if any(map(str.isalpha, edge.line)):
-            first.setdefault((_plain(edge.line), edge.at), edge)
-    found: dict[tuple[int, int], list[str]] = {}
-    for edge in sorted(first.values(), key=lambda edge: edge.page):
-        place = found.setdefault((edge.page, edge.at), [])
-        place.insert(0 if edge.at else len(place), edge.line)
-    return found
-
-
-def _plain(line: str) -> str:
-    return "".join("#" if c.isdigit() else c for c in line.strip()).replace("##", "#").replace("##", "#")
 
 
 def docx_file(path: Path, shown: str, key: str = ""):

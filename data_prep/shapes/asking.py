@@ -6,13 +6,14 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.read import read_exam
 from data_prep.shapes.columns import Column, of_texts, share
-from data_prep.shapes.contents import LETTER, blank_below, holds_dialogue, is_of_ids, is_xml, no_prose, turns_in
+from data_prep.shapes.contents import LETTER, blank_below, is_of_ids, is_xml, no_prose
 from data_prep.shapes.exams import holds_exam
 from data_prep.shapes.keys import FOUND, unclear
 from data_prep.shapes.leftover import graded_by, left_out
 from data_prep.shapes.pasting import pasted
 from data_prep.shapes.reading import Wish
 from data_prep.shapes.rules import REACH, Candidate
+from data_prep.shapes.spoken import holds_dialogue, turns_in
 from data_prep.shapes.suggesting import no_shape
 from data_prep.shapes.unused import joined_labels
 from data_prep.values.strict import from_literal

@@ -8,10 +8,9 @@ from data_prep.documents.asked_text import BOLD, HEADING
 from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
-from data_prep.shapes.lines import KINDS, of_single_words
+from data_prep.shapes.lines import KINDS, OTHERS, of_single_words
 from data_prep.values.html_text import TAG, html_to_text
-from data_prep.values.strict import Unreadable, cell, is_missing
-from data_prep.values.turns import role_of, speakers_of, tagged_turns
+from data_prep.values.strict import cell, is_missing
 from data_prep.words.phrases import asks
 
 INTENTS = re.compile(r"(?im)^#*[ \t]*(?:-[ \t]*)?intent[ \t]*:")
@@ -242,6 +241,7 @@ NO_PROSE = (
     ("questions alone, a line each, with no answer beside them", _asks_only),
     ("pairs of lines, as questions and answers stand", _in_pairs_of_lines),
     ("questions, with little beside each", asks_often),
+    *OTHERS,
     *((kind.name, kind.holds) for kind in KINDS),
     ("a word or two on each line", of_single_words),
 )
@@ -253,60 +253,6 @@ def is_of_ids(value) -> bool:
 
 
 LETTER = re.compile(r"\s*\(?(?:[A-Za-z]|[IVX]{1,4})\)?\.?\s*")
-
-
-TAGGED = re.compile(
-    r"<\|?(user|human|patient|bot|assistant|doctor|gpt|ai|model)\|?>|\[(user|human|patient|bot|assistant|doctor)\]", re.I
-)
-
-
-def holds_dialogue(value) -> bool:
-    """Whether a text holds turns of both sides, by marks or speakers of lines, that are not told apart from the first on."""
-    said = [next(g for g in hit.groups() if g) for hit in TAGGED.finditer(str(value))] + speakers_of(str(value))
-    sides = {role_of(speaker, {}) for speaker in said}
-    return ((len(said) > 2 and {"human", "gpt"} <= sides) or two_speak(str(value))) and not _turns_told(value)
-
-
-SPOKEN = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\*\*|__)?([^\W\d_][^\n:：]{0,29}?)(?:\*\*|__)?[ \t]*[:：](?!//)")
-
-
-def two_speak(text: str) -> bool:
-    """Whether two names, of whatever language, stand before most lines of a text in turn, twice each: a conversation's sides."""
-    names = [hit[1].strip().casefold() for hit in SPOKEN.finditer(text)]
-    often = [name for name, times in collections.Counter(names).most_common(2) if times >= 2]
-    said = [name for name in names if name in often]
-    turns = sum(a != b for a, b in itertools.pairwise(said))
-    lines = sum(bool(line.strip()) for line in text.splitlines())
-    return len(often) == 2 and len(said) >= 0.6 * lines and turns >= 0.6 * (len(said) - 1)
-
-
-def _turns_told(value) -> bool:
-    """Whether a text's turns are told apart by marks, from the first on to one that asks."""
-    try:
-        return bool(tagged_turns(str(value)))
-    except Unreadable:
-        return False
-
-
-ALONE = re.compile(r"\s*[A-ZÀ-Ý][\wÀ-ÿ]{2,}(?: [A-Z]?\d+)?\s*")  # a speaker on a line of its own: DOCTOR O721
-
-
-SAYS = re.compile(r"(?:^|(?<=\s))([^\W\d_]{3,15})[ ]?:(?=\s)")
-
-
-def turns_in(value) -> bool:
-    """Whether a text marks turns of both sides as templates do, or its lines begin with them or are them, three times each;
-    or is one line of such turns."""
-    said = [hit for hit in SAYS.finditer(str(value)) if role_of(hit[1], {}) in ("human", "gpt")]
-    if said and not str(value)[: said[0].start()].strip() and "\n" not in str(value).strip():
-        if len({role_of(hit[1], {}) for hit in said}) == 2:
-            return True
-    marked = {role_of(next(g for g in hit.groups() if g), {}) for hit in TAGGED.finditer(str(value))}
-    if {"human", "gpt"} <= marked or two_speak(str(value)):
-        return True
-    alone = [line for line in str(value).splitlines() if ALONE.fullmatch(line)]
-    sides = [role_of(speaker, {}) for speaker in (*speakers_of(str(value)), *(line.split()[0] for line in alone))]
-    return min(sides.count("human"), sides.count("gpt")) >= 3
 
 
 def blank_below(column: Column, sample: list[dict]) -> bool:

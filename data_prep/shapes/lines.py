@@ -1,5 +1,6 @@
 """Texts whose lines are no prose: code, logs, forms to fill in, trees, lists. Each is told by the share of lines of its kind."""
 
+import csv
 import re
 from typing import NamedTuple
 
@@ -17,9 +18,13 @@ TIMED = re.compile(
     r"[ \t]*[\[(]?(?:\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d|\d{1,2}:\d\d:\d\d|(?:\d{1,2}:)?\d\d:\d\d[.,]\d{3}"
     r"|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b)"
 )
-BLANK = re.compile(  # to be written into, to be ticked, or to be chosen from: ( none / dry / wet )
-    r".*(?:_{4,}|＿{2,}|[□☐]|\[[ \t]\]|\([ \t]{1,5}\)|[(（][^()（）]+(?:[ \t]/[ \t][^()（）]+){2,}[)）])"
+BLANK = re.compile(  # to be written into, filled by a program (|NAME|, {{name}}), ticked, or chosen from: ( none / dry / wet )
+    r".*(?:_{4,}|＿{2,}|[□☐]|\[[ \t]\]|\([ \t.]{1,5}\)|[(（][^()（）]+(?:[ \t]/[ \t][^()（）]+){2,}[)）]"
+    r"|\|[A-Z][^a-z|\n]{2,40}\||\{\{[^{}\n]{1,40}\}\}|@{3})"
 )
+LINK = re.compile(r"[ \t]*(?:(?:[-*•]|\d{1,3}[.)])[ \t]*)?(?:!?\[[^\]\n]*\]\()?https?://\S+[ \t]*$")
+IDENTIFIED = re.compile(r".*[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+DRAWN = re.compile(r"[ \t]*[─-╿]")
 TREE = re.compile(r"[ \t│|]*(?:[├└]|→[ \t]*\[|│[ \t]*$)")
 QUOTED = re.compile(r"""[ \t]*[\['"(].*['"][ \t]*,[ \t]*$""")  # an item of a list as a program writes it
 LISTED = re.compile(r"[^:.!?\n]{2,60}:[ \t]+[^:.!?,\n]+(?:,[^:.!?,\n]+)+$")  # a name with the things that go with it
@@ -45,8 +50,38 @@ KINDS = (
     Kind("a word with its mark on each line, as marked entities stand", MARKED_WORD, 0.9),
     Kind("the lines of a program or of a page's source", CODE, 0.6),
     Kind("lines with times before them, as of a log or of subtitles", TIMED, 0.3),
-    Kind("a form to fill in, with blanks or boxes on its lines", BLANK, 0.3),
+    Kind("a form to fill in, with blanks or boxes on its lines", BLANK, 0.25),
     Kind("a tree or an index, drawn with lines", TREE, 0.6),
+    Kind("a table that is drawn with lines", DRAWN, 0.6),
+    Kind("links, with little beside them", LINK, 0.4),
+    Kind("lines with identifiers, as those of a log", IDENTIFIED, 0.3),
+)
+
+CLOZE = re.compile(r"\{\{c\d+::")
+OPTION_NAME = r"(?:option|choice|op[çc][ãa]o|opci[óo]n|alternativa|opzione|variante?|se[çc]enek|opsi|选项|вариант)[ _]?"
+NAMED_OPTIONS = re.compile(rf"{OPTION_NAME}(?:1|A)\b.*{OPTION_NAME}(?:2|B)\b", re.I)  # as a table's line of names has them
+KEYED = re.compile(r"(?m)^[ \t]*(?:正确|参考|标准)?答案[ \t]*[:：]?[ \t]*[A-HＡ-Ｈ]")
+NAMES = re.compile(r"[^\W\d][\w .-]{0,30}(?:[,;][^\W\d][\w .-]{0,30})+")
+
+
+def _has_names_above(text: str) -> bool:
+    """Whether a text's first line names columns, and every line below has as many cells, parted as a program writes them."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < FEWEST or not NAMES.fullmatch(lines[0].strip()):
+        return False
+    sign = "," if "," in lines[0] else ";"
+    try:
+        counts = [len(cells) for cells in csv.reader(lines, delimiter=sign)]
+    except csv.Error:
+        return False
+    return sum(count == counts[0] for count in counts) >= 0.95 * len(lines)
+
+
+OTHERS = (  # what a text holds that is not told by the share of its lines
+    ("notes with gaps whose answers stand in them ({{c1::…}})", lambda text: len(CLOZE.findall(text)) >= 5),
+    ("a table, whose line of names calls options", lambda text: any(map(NAMED_OPTIONS.search, text.splitlines()[:5]))),
+    ("a table, below a line of names (save it as .csv)", _has_names_above),
+    ("answers, each under a mark", lambda text: len(KEYED.findall(text)) >= 10),
 )
 
 

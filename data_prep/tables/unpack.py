@@ -181,7 +181,19 @@ def _reads_well(sample: bytes, encoding: str) -> float:
     if any("\x80" <= c < "\x85" or "\x85" < c < "\xa0" for c in text):
         return 0.0
     beyond = sum(c > "\x7f" for c in text)
-    return (len(ACCENTED.findall(text)) + 0.5 * len(SIGNS.findall(text))) / max(1, beyond)
+    of_signs = 1.0 if _apostrophes_stand(text) else 0.5
+    return (len(ACCENTED.findall(text)) + of_signs * len(SIGNS.findall(text))) / max(1, beyond)
+
+
+APOSTROPHE = re.compile(r"(?<=[A-Za-z])’(?=[A-Za-z])")
+SHORTENED = re.compile(r"(?<=[a-z])’(?:s|t|re|ll|ve|d|m)\b|\b(?:[ldjncsmt]|qu)’(?=[a-z])", re.I)  # it’s, don’t, l’homme
+
+
+def _apostrophes_stand(text: str) -> bool:
+    """Whether most apostrophes between letters stand where English and French shorten words: one that was an accented letter of
+    another encoding stands anywhere (`pa’ses`)."""
+    between = len(APOSTROPHE.findall(text))
+    return between > 0 and len(SHORTENED.findall(text)) >= 0.8 * between
 
 
 def open_text(path: Path, shown: str, newline: str | None = None):

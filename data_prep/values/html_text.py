@@ -13,6 +13,19 @@ BLOCKS = frozenset(
     "p div section article header footer blockquote pre h1 h2 h3 h4 h5 h6 table thead tbody tfoot tr ul ol dl dt dd hr "
     "main nav aside figure figcaption fieldset form details summary address body".split()
 )
+CELLS = frozenset({"td", "th"})
+OF_PAGES = (
+    "li",
+    "table",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+)  # what a cell holds that lays out a page, in lines of its own
+MOST_LINES = 3  # of a cell: options of a question would be more
 SHORT = "b|i|u|s|q|a"  # could be a letter between signs: taken for a tag where it is closed, or has an attribute
 NAMES = (
     "br|hr|img|wbr|input|col|p|li|td|th|tr|dt|dd|em|strong|span|sup|sub|font|small|big|code|mark|cite|center|label|abbr|strike|del"
@@ -93,8 +106,23 @@ def _walk(node, out: list[str], depth: int) -> None:
 
 
 def _layout(text: str, beside) -> str:
-    """Text, or nothing where it is only the line ends between the tags of blocks and items."""
-    return "" if text.isspace() and text.count("\n") == 1 and (beside.tag in BLOCKS or beside.tag == "li") else text
+    """Text, or nothing where it is only the line ends between the tags of blocks and items, or any space around a cell."""
+    if not text.isspace():
+        return text
+    return "" if beside.tag in CELLS or (text.count("\n") == 1 and (beside.tag in BLOCKS or beside.tag == "li")) else text
+
+
+def _cell(node, depth: int) -> str:
+    """The text of a cell. A few lines stand in one, so that the row keeps its cells apart; more, or what lays out a page, as
+    lists and titles do, stay lines, and so does a cell alone in its row."""
+    out: list[str] = []
+    _walk(node, out, depth)
+    said = "".join(out)
+    lines = [line for line in said.split("\n") if line.strip()]
+    around = node.getparent()
+    alone = around is None or sum(child.tag in CELLS for child in around) < 2
+    of_page = len(lines) > MOST_LINES or next(node.iter(*OF_PAGES), None) is not None
+    return said if alone or of_page else " ".join(said.split())
 
 
 def _element(node, out: list[str], depth: int, number: int) -> None:
@@ -115,10 +143,10 @@ def _element(node, out: list[str], depth: int, number: int) -> None:
     elif tag == "li":
         out.append(f"\n{'  ' * max(0, depth - 1)}{_bullet(node, number)} ")
         _walk(node, out, depth)
-    elif tag in ("td", "th"):
+    elif tag in CELLS:
         if node.getprevious() is not None:
             out.append(" | ")
-        _walk(node, out, depth)
+        out.append(_cell(node, depth))
     elif tag in BLOCKS:
         out.append("" if tag in ("ul", "ol") else "\n")  # each item begins a line itself
         _walk(node, out, depth + (tag in ("ul", "ol")))

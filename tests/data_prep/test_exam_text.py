@@ -7,7 +7,7 @@ import pytest
 from data_prep.common.errors import UserError
 from data_prep.documents import texts
 from data_prep.documents.exam.read import exam_in
-from data_prep.documents.office import _whole_words, _without_edges
+from data_prep.documents.pdf_lines import whole_words, without_edges
 from data_prep.prepare import Args, prepare
 from data_prep.shapes.exams import looks_like_exam
 
@@ -174,18 +174,16 @@ def test_letters_that_word_counts_are_written_out(tmp_path):
 def test_the_same_lines_at_the_edges_of_pages_are_no_part_of_an_exam():
     parts = exam(below="\nGabarito: {}").split("\n\n")
     pages = [f"Concurso de 2024, página {n}\n" + "\n\n".join(parts[2 * n - 2 : 2 * n]) + f"\n{n}" for n in range(1, 6)]
-    bare = "\n\n".join(_without_edges(pages))
+    bare = "\n\n".join(without_edges(pages))
     assert bare == "\n\n".join(parts)
     two = [page.replace("\n", "\nHospital de ensino\n", 1) + "\nTipo 1" for page in pages]
-    assert "\n\n".join(_without_edges(two)) == bare  # two lines at each edge, and no line of the text with them
+    assert "\n\n".join(without_edges(two)) == bare  # two lines at each edge, and no line of the text with them
     last = ["\n".join(["Prova", question(n), "x", "D) todas as anteriores"]) for n in range(1, 9)]
-    assert "\n\n".join(_without_edges(last)).count("todas as anteriores") == 8  # an option that ends each page is none
+    assert "\n\n".join(without_edges(last)).count("todas as anteriores") == 8  # an option that ends each page is none
 
 
 def test_words_that_the_ends_of_lines_cut_are_whole_again():
-    said = _whole_words(
-        "trombó-\nlise, recém-\nnascido, queixando-\nse, anti-inflamatório, anti-\ninflamatório, PA-\nMm, HIV-\n2"
-    )
+    said = whole_words("trombó-\nlise, recém-\nnascido, queixando-\nse, anti-inflamatório, anti-\ninflamatório, PA-\nMm, HIV-\n2")
     assert said.replace("\n", "") == "trombólise, recém-nascido, queixando-se, anti-inflamatório, anti-inflamatório, PA-Mm, HIV-2"
 
 

@@ -5,8 +5,9 @@ from test_contradicting import run
 from test_strangers import written
 
 from data_prep.common.errors import UserError
-from data_prep.documents.office import _without_edges, docx_file
+from data_prep.documents.office import docx_file
 from data_prep.documents.pages import html_file
+from data_prep.documents.pdf_lines import without_edges
 from data_prep.documents.texts import markdown_file
 from data_prep.shapes.exams import holds_key
 
@@ -161,12 +162,13 @@ def test_a_document_of_small_tables_is_no_text(tmp_path):
 
 def test_the_heads_of_pages_are_said_once():
     pages = [
-        f"Procedimento padrão\nPágina {n} de 5\n{n} A dor que\nvolta {'à noite ' * n}\nvai ao médico\ne {n}" for n in range(1, 6)
+        f"Procedimento padrão\nPágina {n} de 5\n{n * n} A dor que\nvolta {'à noite ' * n}\nvai ao médico\ne {n}"
+        for n in range(1, 6)
     ]
-    text = "\n".join(_without_edges(pages, said_once=True))
-    assert text.startswith("Procedimento padrão\nPágina 1 de 5\n")
-    assert (text.count("Procedimento"), text.count("Página"), text.count("A dor que")) == (1, 1, 5)
-    assert "Procedimento" not in "\n".join(_without_edges(pages))
+    text = "\n".join(without_edges(pages, said_once=True))
+    assert text.startswith("Procedimento padrão\n1 A dor que\n")
+    assert (text.count("Procedimento"), text.count("Página"), text.count("A dor que")) == (1, 0, 5)
+    assert "Procedimento" not in "\n".join(without_edges(pages))
 
 
 def test_a_page_of_fields_is_no_text(tmp_path):

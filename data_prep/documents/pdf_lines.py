@@ -1,0 +1,180 @@
+"""The lines of a PDF's pages as its text: no heads and feet of pages in it, no words cut in two, no marks without their items."""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from data_prep.documents.exam.layout import MARK, PAGE, is_of_exam
+
+MOST_EDGES, FEW = 4, 4  # lines: at each edge of a page, and of a page that has little beside its head
+OF_WORDS = 25  # letters of a line that is the same on many pages: an option or an answer's mark would be shorter
+SIGNS = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-", "\uf020": " "}
+    # Marks of items, which fonts of symbols have at places of their own.
+    | dict.fromkeys("\uf0b7\uf0a7\uf06e\uf071\uf076\uf0d8\uf0a8\uf0fc\uf09f\uf0e8", "•")
+)
+BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)([.,;:!?)\]»”’\"']*)")
+PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
+KEPT = re.compile(
+    r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
+)
+BEFORE = frozenset("sobre para entre ante contra super inter trans with under over through unter über".split())
+
+
+def whole_words(text: str) -> str:
+    """Words that a line's end cut in two are joined, and what closes a sentence stays with them; one that is written with its
+    hyphen elsewhere keeps it, and so does one of two words that the text has, each by itself, and never as one."""
+    words = set(re.findall(r"[^\W\d_]+", BROKEN.sub(" ", text).lower())) if BROKEN.search(text) else set()
+
+    def joined(hit: re.Match) -> str:
+        first, second = hit[1], hit[2]
+        whole = first + second
+        stays = f"{first}-{second}" in text or (
+            whole not in text and (KEPT.fullmatch(first) or PRONOUN.fullmatch(second) or _are_two(first, second, words))
+        )
+        return f"{f'{first}-{second}' if stays else whole}{hit[3]}\n"
+
+    return BROKEN.sub(joined, text)
+
+
+def _are_two(first: str, second: str, words: set[str]) -> bool:
+    first, second = first.lower(), second.lower()
+    long = len(first) >= 4 and len(second) >= 5 and first not in BEFORE
+    return long and first in words and second in words and first + second not in words
+
+
+CUT = re.compile(r"^[ \t]*([A-ZÀ-Þ][^\W\d_]{0,4})[ \t]*\n([^\W\d_]+)", re.M)  # tagged PDFs set a paragraph's first letters apart
+WORDS_OF_A_LETTER = "AEIOÀÉY"
+
+
+def _is_cut(first: str, rest: str, words: set[str]) -> bool:
+    """Whether a line is the beginning of the next line's first word: a letter that is none itself, or what the text has whole."""
+    if len(first) == 1 and first not in WORDS_OF_A_LETTER:
+        return rest[0].islower() or first + rest in words
+    return len(first) > 1 and len(rest) > 2 and rest.islower() and first + rest in words
+
+
+MARK_ALONE = re.compile(r"[ \t]*(?:\d{1,3}[.)]|[•●▪○◦])[ \t]*")
+FEWEST_ALONE = 3
+DOTTED = re.compile(r"[^\n]*?[ \t]*(?:\.[ \t]?){6,}[ \t]*(\d{1,4})[ \t]*")  # a line of a table of contents
+FEWEST_DOTTED = 5
+
+
+def prose_lines(text: str) -> str:
+    """The text with the first letters of paragraphs at their words, and without marks of items and lines of contents that stand
+    by themselves, one below the other."""
+    words = set(re.findall(r"[^\W\d_]+", text))
+    text = CUT.sub(lambda hit: hit[1] + hit[2] if _is_cut(hit[1], hit[2], words) else hit.group(), text)
+    for form, fewest in ((MARK_ALONE, FEWEST_ALONE), (DOTTED, FEWEST_DOTTED)):
+        text = _without_runs(text, form, fewest)
+    return text
+
+
+def _without_runs(text: str, form: re.Pattern, fewest: int) -> str:
+    """The text without `fewest` and more lines of a form, one below the other, empty lines aside. Numbers that a form has go up,
+    as those of pages do: what was measured does not."""
+    kept: list[str] = []
+    run: list[str] = []
+    for line in [*text.split("\n"), None]:
+        if line is not None and (form.fullmatch(line) or (run and not line.strip())):
+            run.append(line)
+            continue
+        said = [hit for one in run if (hit := form.fullmatch(one))]
+        numbers = [int(hit[1]) for hit in said if form.groups]
+        kept += [""] if len(said) >= fewest and numbers == sorted(numbers) else run
+        run = []
+        kept += [] if line is None else [line]
+    return "\n".join(kept)
+
+
+def without_edges(pages: list[str], said_once: bool = False) -> list[str]:
+    """Pages without the lines at their first and last places that many pages share, digits aside: in the middle of a question or
+    a sentence they would be read as its words. `said_once`: of running text; a line of words stays on the first page that has
+    it."""
+    lines = [page.split("\n") for page in pages if page]
+    least, kept, gone = max(3, 0.4 * len(lines)), [], set()  # where left and right pages differ, each has half
+    for at in (-1, 0) * MOST_EDGES:
+        common, same = (Counter(of(page[at]) for page in lines if page) for of in (_plain, str.strip))
+        counted = _counted(lines, at, least) if said_once else set()
+        for number, page in enumerate(lines):
+            if not page or (len(page) <= FEW and _plain(page[at]) not in gone):
+                continue
+            asked = (
+                _may_be_asked(page[at], _plain(page[at]) in counted)
+                if said_once
+                else is_of_exam(
+                    page[at], same[page[at].strip()] < least
+                )  # a number that is the same on all pages is no question's
+            )
+            if (common[_plain(page[at])] >= least and not asked) or (
+                said_once and page[at].strip().lstrip("0") == str(number + 1)
+            ):
+                gone |= {_plain(page[at])} if said_once else set()
+                kept.append(_Edge(number, at, page.pop(at)))
+    if said_once:
+        _drop_numbered(lines, least)
+    parts = _said_at(kept) if said_once else {}
+    return ["\n".join([*parts.get((n, 0), []), *page, *parts.get((n, -1), [])]) for n, page in enumerate(lines)]
+
+
+def _drop_numbered(lines: list[list[str]], least: float) -> None:
+    """Take `Page 3 of 12` out of the first and last lines of pages, where many have it, at whatever place."""
+    found = [(n, at) for n, page in enumerate(lines) for at in range(len(page)) if _is_page_number(page, at)]
+    if len({n for n, _ in found}) >= least:
+        for n, at in reversed(found):
+            del lines[n][at]
+
+
+def _is_page_number(page: list[str], at: int) -> bool:
+    line = page[at]
+    near = at < MOST_EDGES or at >= len(page) - MOST_EDGES
+    return near and any(map(str.isdigit, line)) and any(map(str.isalpha, line)) and bool(OF_PAGE.fullmatch(_hashed(line)))
+
+
+def _counted(lines: list[list[str]], at: int, least: float) -> set[str]:
+    """The lines at an edge, as compared, whose first number goes up by one from page to page, as that of the pages does."""
+    steps = Counter(
+        (_plain(page[at]), int(hit[1]) - number)
+        for number, page in enumerate(lines)
+        if page and (hit := re.match(r"\s*(\d{1,4})\b", page[at]))
+    )
+    return {plain for (plain, _), times in steps.items() if times >= least}
+
+
+def _may_be_asked(line: str, counted: bool) -> bool:
+    """Whether a line of running text that many pages share may be a question, an option or a key: an option has few letters, and
+    the numbers of questions are not those of pages."""
+    letters = sum(map(str.isalpha, line))
+    return is_of_exam(line, numbers=not counted) and not (MARK.match(line) and letters >= OF_WORDS)
+
+
+class _Edge(NamedTuple):
+    page: int
+    at: int  # 0 for its first line, -1 for its last
+    line: str
+
+
+OF_PAGE = re.compile(rf"\W*(?:{PAGE.pattern})[.:]?[\W_]*(?:(?:of|de|von|di|sur|van|из|z)[\W_]*)?", re.I)
+
+
+def _said_at(edges: list[_Edge]) -> dict[tuple[int, int], list[str]]:
+    """Of lines that pages share, those with words, in their order: each on the first page that has it."""
+    first = {}
+    for edge in edges:
+        if any(map(str.isalpha, edge.line)) and not OF_PAGE.fullmatch(_hashed(edge.line)):
+            first.setdefault((_plain(edge.line), edge.at), edge)
+    found: dict[tuple[int, int], list[str]] = {}
+    for edge in sorted(first.values(), key=lambda edge: edge.page):
+        place = found.setdefault((edge.page, edge.at), [])
+        place.insert(0 if edge.at else len(place), edge.line)
+    return found
+
+
+def _plain(line: str) -> str:
+    """A line by which pages are compared: digits aside, and a page's number before or behind it."""
+    plain = _hashed(line.strip()).replace("##", "#").replace("##", "#")
+    return plain.strip("# |•·~–—-") or plain
+
+
+def _hashed(line: str) -> str:
+    return "".join("#" if c.isdigit() else c for c in line)
