@@ -14,7 +14,7 @@ BOILERPLATE = re.compile(
 
 SPACES = re.compile("[\u00a0\u2007\u202f\u3000\t]")
 HARD = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]")
-ITEM = re.compile(r"^( *)((?:[-•*]|\d{1,2}[.)]|[a-z][.)]) +)(?=\S)", re.M)
+ITEM = re.compile(r"^( *)((?:[-•*+]|\d{1,2}[.)]|[a-z][.)]) +)(?=\S)", re.M)
 
 
 def mojibake(text: str) -> str:

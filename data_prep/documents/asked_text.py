@@ -27,8 +27,7 @@ def pairs_in(text: str) -> list[tuple[int, dict]]:
 
     Questions and answers take turns, their numbers follow one another, and neither holds lettered options: those are an exam's.
     """
-    text = text.replace("<summary>", "###      ")  # a title, of the same length
-    text = TAGS.sub(lambda tag: " " * len(tag.group()), text)
+    text = TAGS.sub(lambda tag: " " * len(tag.group()), unfolded(text))
     hits = next((found for form in (HEADING, BOLD) if len(found := list(form.finditer(text))) >= 2 * FEWEST), [])
     if not hits or len(hits) % 2 or TITLE.sub("", RULE.sub("", text[: hits[0].start()])).strip():
         return []
@@ -48,6 +47,17 @@ def pairs_in(text: str) -> list[tuple[int, dict]]:
         return []
     pairs = zip(said[::2], said[1::2], strict=True)
     return [(hit.start(), {"question": q, "answer": a}) for hit, (q, a) in zip(hits[::2], pairs, strict=True)]
+
+
+SUMMARY = re.compile(r"(?:<details>[ \t]*)?<summary>")
+
+
+def unfolded(text: str) -> str:
+    """A text whose `<summary>` are headings, without the tags of Markdown's folding; places stay as they are."""
+    if "<summary>" not in text:
+        return text
+    text = SUMMARY.sub(lambda tag: "###".ljust(len(tag.group())), text)
+    return TAGS.sub(lambda tag: " " * len(tag.group()), text)
 
 
 def bare(part: str) -> str:

@@ -14,6 +14,8 @@ LABEL = re.compile(
     r"^[ \t>*_-]*([^\W\d_][^\W_]*(?:[ /'’-][^\W_]+){0,4})[ \t]{0,4}(?:\([^()\n]{1,30}\))?[*_]{0,3}[:：][ \t*_]*(.*)$"
 )
 HEAD = re.compile(r"^[ \t]*#{1,6}[ \t]+(\S.*)$", re.M)
+NUMBERED = re.compile(r"\ufeff?[ \t#*]*(?:[^\W\d_]{1,12}[ \t]*)?(\d{1,4})[ \t.:)*]*")  # `Question 12` above a record's first name
+OF_OPTIONS = re.compile(r"(?:option|choice|op[çc][ãa]o|opci[óo]n|alternativa|opzione)[ ]?(?:[A-Ja-j]|\d)", re.I)
 FEWEST = 5
 ASKS, TELLS = {"question", "text", "prompt", "instruction"}, {"answer", "output", "label", "completion"}
 
@@ -28,6 +30,8 @@ def labelled_records(text: str) -> list[tuple[int, dict | Bad]]:
     found = [_labels(part) for _, part in parts]
     counts = collections.Counter(itertools.chain.from_iterable(dict.fromkeys(name for name, _, _ in labels) for labels in found))
     names = {name for name, n in counts.items() if n >= 0.8 * len(parts)}
+    if any(map(OF_OPTIONS.fullmatch, names)):  # some questions have more of them
+        names |= set(filter(OF_OPTIONS.fullmatch, counts))
     said = set().union(*map(set, map(meanings, names))) if names else set()
     if len(parts) < FEWEST or not said & ASKS or not said & TELLS or any(map(_is_speaker, names)):
         return []
@@ -42,8 +46,8 @@ def _is_speaker(name: str) -> bool:
 
 def _parts(text: str) -> list[tuple[int, str]]:
     """(place, text) of what stands between rules, between headings, or from each line on that begins as the first one does."""
-    for cuts in (RULE.finditer(text), HEAD.finditer(text), _firsts(text)):
-        places = [0, *(hit.start() for hit in cuts)]
+    for cuts in (_starts(RULE, text), _starts(HEAD, text), _firsts(text)):
+        places = [0, *cuts]
         parts = [(a, text[a:b]) for a, b in itertools.pairwise([*places, len(text)])]
         parts = [(at, part) for at, part in parts if _labels(part)]
         if len(parts) >= FEWEST and not re.search(r"\w", text[: parts[0][0]][:-200]):
@@ -51,11 +55,23 @@ def _parts(text: str) -> list[tuple[int, str]]:
     return []
 
 
-def _firsts(text: str) -> list[re.Match]:
-    """The lines with the name that stands first in the text, where an empty line comes before each: turns follow one another."""
-    named = [(hit, label[1]) for hit in re.finditer(r"^.*$", text, re.M) if (label := LABEL.match(hit.group()))]
-    firsts = [hit for hit, name in named if name == named[0][1]]
-    return firsts if all(hit.start() < 2 or text[hit.start() - 2 : hit.start()] == "\n\n" for hit in firsts) else []
+def _starts(form: re.Pattern, text: str) -> list[int]:
+    return [hit.start() for hit in form.finditer(text)]
+
+
+def _firsts(text: str) -> list[int]:
+    """Where the lines with the name that stands first in the text begin, with its number on a line above. An empty line comes
+    before each, as turns follow one another, or numbers that go up."""
+    lines = list(re.finditer(r"^.*$", text, re.M))
+    named = [(n, label[1]) for n, line in enumerate(lines) if (label := LABEL.match(line.group()))]
+    firsts, numbers = [], []
+    for n, name in named:
+        if name == named[0][1]:
+            number = NUMBERED.fullmatch(lines[n - 1].group()) if n else None
+            numbers += [int(number[1])] if number else []
+            firsts.append(lines[n - bool(number)].start())
+    apart = all(at < 2 or text[at - 2 : at] == "\n\n" for at in firsts)
+    return firsts if apart or (len(numbers) == len(firsts) and numbers == sorted(set(numbers))) else []
 
 
 def _labels(part: str) -> list[tuple[str, int, int]]:

@@ -12,7 +12,7 @@ from data_prep.documents.classed import classed_pairs
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.marked_text import asks_often
 from data_prep.documents.scripted import rows_in_scripts, scripts_of
-from data_prep.documents.texts import exam_rows, written_or_text
+from data_prep.documents.texts import exam_rows, text_file, written_or_text
 from data_prep.documents.written import at_lines
 from data_prep.tables.records import one_header
 from data_prep.tables.unpack import SAID, whole_bytes, whole_text
@@ -28,6 +28,20 @@ RIGHT = re.compile(r"(?:^|[\s_-])(?:correct|right|certa|correta|correto)(?:$|[\s
 APART = BLOCKS | {"li", "br", "td", "th"}
 HEADS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 STRESSED = {"b", "strong", "u", "mark", "ins"}
+
+
+WHOLE = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+PART = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:div|section|article|main|table|ul|ol|dl|p|h[1-6])[\s>]", re.I | re.S)
+OF_TAGS = 0.6  # of the lines of a page's part
+
+
+def text_or_page(path: Path, shown: str, key: str = ""):
+    """A file of text; one that is a page's source, or a part of it, is read as the page."""
+    text = whole_text(path, shown)
+    lines = [line for line in text.splitlines() if line.strip()]
+    tagged = sum(line.lstrip().startswith("<") for line in lines)
+    is_page = WHOLE.match(text) or (PART.match(text) and tagged >= OF_TAGS * len(lines) > 1)
+    yield from (html_file if is_page else text_file)(path, shown, key)
 
 
 def html_file(path: Path, shown: str, key: str = ""):

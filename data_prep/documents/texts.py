@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.common.once import RepeatedName, load_json
-from data_prep.documents.asked_text import faq_in, pairs_in, set_apart, with_heads
+from data_prep.documents.asked_text import faq_in, pairs_in, set_apart, unfolded, with_heads
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.exam.markdown import QUESTION_HEAD, amend, check_numbers, is_key_of_any, key_of, keys_in, question_row
 from data_prep.documents.exam.read import exam_in
@@ -18,6 +18,7 @@ from data_prep.documents.labelled import labelled_records
 from data_prep.documents.line_pairs import line_pairs
 from data_prep.documents.marked_text import asked_in_a_row, asks_often, holds_marked, marked_pairs
 from data_prep.documents.moodle import aiken, gift, moodle_xml
+from data_prep.documents.notes import as_prose, without_front
 from data_prep.documents.tabled import tabled_dialogues
 from data_prep.documents.written import at_lines, line_numbers, markdown_table, marked_exam
 from data_prep.documents.xml_rows import xml_rows
@@ -120,7 +121,25 @@ def markdown_file(path: Path, shown: str, siblings: list[Path], key: str = ""):
 
     A key file gives no records of its own, except a row for each key that has no question.
     """
-    text = whole_text(path, shown)
+    text, front = without_front(whole_text(path, shown))
+    rows = list(_of_notes(_markdown_rows(text, path, shown, siblings, key)))
+    yield from rows
+    if front and rows:
+        yield 1, front, 0
+
+
+def _of_notes(rows):
+    """Rows of a text, the text alone as prose."""
+    for line, row, at in rows:
+        if isinstance(row, Bad) or list(row) != ["text"]:
+            yield line, row, at
+            continue
+        text, drawn = as_prose(row["text"])
+        yield line, {"text": text}, at
+        yield from ((line, one, at) for one in drawn)
+
+
+def _markdown_rows(text: str, path: Path, shown: str, siblings: list[Path], key: str):
     heads = list(QUESTION_HEAD.finditer(text))
     if not heads:
         if not is_key_of_any(text, siblings):  # a key file is read with its exam
@@ -207,7 +226,7 @@ def text_file(path: Path, shown: str, key: str = ""):
         sign = {"|": "|", "\t": "tabs"}[cells]
         raise UserError(f"{shown}: is a table whose cells {sign} set apart, no text; give it a line of names and the suffix .csv")
     else:
-        yield from written_or_text(text, shown, exam)
+        yield from _of_notes(written_or_text(text, shown, exam))
 
 
 def told_apart(text: str, shown: str, turns: int) -> list[tuple[int, str]]:
@@ -234,7 +253,13 @@ def written_or_text(signed: str, shown: str, exam: list[tuple[int, dict | Bad, i
         yield from ((line, row, 0) for line, row in rows)
     elif exam:
         yield from exam
-    elif rows := pairs_in(text) or faq_in(text) or labelled_records(text) or marked_pairs(text) or line_pairs(text):
+    elif (
+        rows := pairs_in(text)
+        or faq_in(unfolded(text) if "<summary>" in text else text)
+        or labelled_records(text)
+        or marked_pairs(text)
+        or line_pairs(text)
+    ):
         yield from ((line, row, 0) for line, row in at_lines(text, rows))
     elif asks_often(text) and (rows := set_apart(heads := with_heads(signed))):  # a leaflet, whose parts are long, stays a text
         yield from ((line, row, 0) for line, row in at_lines(heads, rows))

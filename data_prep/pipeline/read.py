@@ -44,7 +44,7 @@ READERS = {
     ".feather": records.arrow_file,
     ".xml": texts.xml_file,
     ".md": None,  # with its siblings, one of which may be its key
-    ".txt": texts.text_file,
+    ".txt": pages.text_or_page,
     ".gift": texts.text_file,
     ".pdf": office.pdf_file,
     ".docx": office.docx_file,

@@ -219,9 +219,10 @@ def lines_of(path: Path, shown: str):
 
 
 def whole_text(path: Path, shown: str) -> str:
-    """A text file in one piece. Raises UserError for more than MOST_WHOLE bytes."""
+    """A text file in one piece, its lines as they end here: those of Windows are no others. Raises UserError for more than
+    MOST_WHOLE bytes."""
     encoding = find_encoding(path, shown)
-    return whole_bytes(path, shown).decode(encoding)
+    return whole_bytes(path, shown).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def whole_bytes(path: Path, shown: str) -> bytes:

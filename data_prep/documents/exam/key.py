@@ -15,7 +15,8 @@ WORDS = (  # what a key is called, on a line of its own before the letter
     r"|(?:alternativa|letra|op[çc][ãa]o|afirmativa)[ \t]+(?:correta|certa)|respuesta(?:[ \t]+correcta)?|opci[óo]n[ \t]+correcta"
     r"|r[ée]ponses?(?:[ \t]+correctes?)?|(?:correct[ \t]+)?answer(?:[ \t]+key)?|ans|(?:correct|right)[ \t]+(?:option|choice)|key"
     r"|(?:richtige[ \t]+)?(?:antwort|l[öo]sung)|risposta(?:[ \t]+(?:corretta|esatta))?|(?:prawid[łl]owa[ \t]+)?odpowied[źz]"
-    r"|(?:правильный[ \t]+)?ответ|đáp[ \t]+án(?:[ \t]+đúng)?|jawaban|kunci|(?:doğru[ \t]+)?cevap|doğru[ \t]+yanıt|答案|正解|정답"
+    r"|(?:правильный[ \t]+)?ответ|đáp[ \t]+án(?:[ \t]+đúng)?|jawaban|kunci|(?:doğru[ \t]+)?cevap|doğru[ \t]+(?:yanıt|şık|seçenek)"
+    r"|(?:正确|参考|标准)?答案|正解|정답"
 )
 NAMED = r"(?:(?:a[ \t]+)?(?:letra|alternativa|op[çc][ãa]o|option|choice|letter|opci[óo]n)[ \t]+)?"
 ENDS = r"(?=[ \t*_]*(?:$|[).,;:/&+(\]–—-]|(?:e|and|y|ou|or|et|und)[ \t]+\(?[A-J]\b))"

@@ -17,12 +17,12 @@ MARK = re.compile(
     SIGNED + r"(?P<open>[(\[]?)(?P<letter>[A-Ja-j])(?P<close>[.)\]．、）]|[ \t]?[-–:：](?=[ \t]))(?:\*\*)?[ \t]*", re.M
 )
 INLINE = re.compile(
-    rf"(?:{SIGNED}|(?<=[ \t;]))(?P<open>[(\[]?)(?P<letter>[A-Ja-j])(?P<close>[)\]]|\.(?=[ \t]))(?=[ \t]*\S)", re.M
+    rf"(?:{SIGNED}|(?<=[ \t;]))(?P<open>[(\[]?)(?P<letter>[A-Ja-j])(?P<close>[)\]、．]|\.(?=[ \t]))(?=[ \t]*\S)", re.M
 )
 HEAD = re.compile(
     r"^[ \t>#*_" + SIGN + r"]*(?P<open>[(\[]?)"
     r"(?P<word>(?:[Qq]|[^\W\d_]{1,12}\.?[ \t]*(?:[nN]?[º°]\.?|[nN]\.)?[ \t]+)?)(?P<number>[0-9]{1,4})"
-    r"(?P<close>[ \t]*[.):\]–-]{1,2}(?!\d)|(?=[ \t]*$)|(?=[ \t]+[^\W\d_]))[ \t*_]*",
+    r"(?P<close>[ \t]*[.):\]、．–-]{1,2}(?!\d)|(?=[ \t]*_*[ \t]*$)|(?=[ \t]+[^\W\d_]))[ \t*_]*",
     re.M,
 )
 PAGE = re.compile(r"(?:p[áa]g(?:ina)?|page|seite|str(?:ona)?|p|pg)?", re.I)  # before a page's number

@@ -103,7 +103,9 @@ def _asked(text: str, run: list[re.Match], head: Head, end: int, width: float) -
     return Asked(head.number, head.start, paragraphs(stem), options, rest, above, doubt)
 
 
-BOX = re.compile(r"(?:\[[ \t]*(?P<tick>[xX✓✔]?)[ \t]*\]|(?P<cry>!)(?=\w))[ \t]*")  # `a) [x] text`, `a) !text`
+BOX = re.compile(  # `a) [x] text`, `a) !text`, `a) * text`
+    r"(?:\[[ \t]*(?P<tick>[xX✓✔]?)[ \t]*\]|(?P<cry>!(?=\w)|\*(?=[ \t]+\w)))[ \t]*"
+)
 RULE = re.compile(r"[ \t]*[-_=]{5,}$")  # at the end of a last option's line
 
 

@@ -1,0 +1,56 @@
+"""Notes in Markdown as prose: what a program says above a note and draws in it is set aside, links and marks are their words."""
+
+import re
+
+from data_prep.tables.records import Bad
+from data_prep.words.phrases import meanings
+
+FRONT = re.compile(r"\A\ufeff?\s*---[ \t]*\n((?:[^\n]*\n)*?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+OF_FRONT = re.compile(
+    r"[ \t]*(?:#.*|-(?:[ \t].*)?|[^\s:][^:\n]{0,40}:(?:[ \t].*)?)?"
+)  # a name with its value, an item, a comment
+WRAPPED = re.compile(r"[ \t]{2,}\S.*")
+TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.M)
+ROWS = {"question", "answer", "options", "label", "dialogue", "messages", "conversations"}
+DRAWING = re.compile(
+    r"^[ \t]*(```|~~~)[ \t]*(?:mermaid|plantuml|dot|graphviz|excalidraw|dataviewjs?)\b[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.M | re.S
+)
+PICTURE = re.compile(r"!\[([^\]\n]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:[ \t]+\"[^\"\n]*\")?\)|!\[\[[^\]\n]*\]\]")
+BARE_PICTURE = re.compile(r"[ \t]*(?:[-*+•][ \t]*)?")
+PAGE_OF_NOTES = re.compile(r"\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]+))?\]\]")
+STRESSED = re.compile(r"(?<![=\w])==(?=[^\s=])([^=\n]+?)(?<=[^\s=])==(?![=\w])")
+HIDDEN = re.compile(r"%%[^%]{1,2000}?%%")
+
+
+def without_front(text: str) -> tuple[str, Bad | None]:
+    """A note without the names and values that a program keeps above it, and these. Its title stays, where the text has no other;
+    lines keep their numbers. What asks or answers there is no such thing."""
+    hit = FRONT.match(text)
+    lines = hit[1].split("\n") if hit else []
+    names = [line.partition(":")[0].strip() for line in lines if ":" in line]
+    if not names or not all(OF_FRONT.fullmatch(line) or WRAPPED.fullmatch(line) for line in lines):
+        return text, None
+    if any(ROWS & set(meanings(name)) for name in names):
+        return text, None
+    rest, title = text[hit.end() :], TITLE.search(hit[1])
+    above = f"# {title[1]}" if title and title[1] not in rest[:500] else ""
+    return above + "\n" * hit.group().count("\n") + rest, Bad("what a program says of a note, above it", hit[1].strip())
+
+
+def as_prose(text: str) -> tuple[str, list[Bad]]:
+    """A note's text with the words of its links and marks alone, and the drawings in code that it holds. A picture is what it is
+    called, a line with nothing but an unnamed one is none."""
+    drawn = [Bad("a drawing in code, within a note", hit.group().strip()) for hit in DRAWING.finditer(text)]
+    lines = []
+    for line in DRAWING.sub("", text).split("\n"):
+        said = PICTURE.sub(lambda hit: hit[1] or "", line) if "![" in line else line
+        if said == line or not BARE_PICTURE.fullmatch(said):
+            lines.append(said)
+    text = "\n".join(lines)
+    for form, words in ((HIDDEN, ""), (PAGE_OF_NOTES, _called), (STRESSED, r"\1")):
+        text = form.sub(words, text)
+    return text, drawn
+
+
+def _called(hit: re.Match) -> str:
+    return (hit[2] or hit[1].partition("#")[0] or hit[1].lstrip("#")).strip()
