@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from data_prep.values.html_text import html_to_text
+from data_prep.values.html_text import BULLETS, html_to_text
 
 BOILERPLATE = re.compile(
     r"^(?:click here[^\n]*|read more\.?|last updated[^\n]{0,40}|share this page|copyright \d{4}[^\n]*|all rights reserved\.?"
@@ -35,7 +35,7 @@ def whitespace(text: str) -> str:
 
     Lines that are list items keep how deep they stand, two spaces a level; other lines begin at the margin.
     """
-    text = HARD.sub("", SPACES.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = HARD.sub("", SPACES.sub(" ", text.translate(BULLETS).replace("\r\n", "\n").replace("\r", "\n")))
     if "- " in text or "• " in text or "* " in text:
         text = re.sub(r"(?<=[^\s]) {2,}[-•*] +(?=\S)", "\n- ", text)
         text = re.sub(r"(?:^|(?<=\n))( *)[-•*] +(?=\S)", r"\1- ", text)

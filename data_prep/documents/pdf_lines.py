@@ -5,14 +5,11 @@ from collections import Counter
 from typing import NamedTuple
 
 from data_prep.documents.exam.layout import MARK, PAGE, is_of_exam
+from data_prep.values.html_text import BULLETS
 
 MOST_EDGES, FEW = 4, 4  # lines: at each edge of a page, and of a page that has little beside its head
 OF_WORDS = 25  # letters of a line that is the same on many pages: an option or an answer's mark would be shorter
-SIGNS = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-", "\uf020": " "}
-    # Marks of items, which fonts of symbols have at places of their own.
-    | dict.fromkeys("\uf0b7\uf0a7\uf06e\uf071\uf076\uf0d8\uf0a8\uf0fc\uf09f\uf0e8", "•")
-)
+SIGNS = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-", "\uf020": " "}) | BULLETS
 BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)([.,;:!?)\]»”’\"']*)")
 PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
 KEPT = re.compile(

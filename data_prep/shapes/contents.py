@@ -8,7 +8,7 @@ from data_prep.documents.asked_text import BOLD, HEADING
 from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
-from data_prep.shapes.lines import KINDS, OTHERS, of_single_words
+from data_prep.shapes.lines import KINDS, OTHERS, is_barred, of_single_words
 from data_prep.values.html_text import TAG, html_to_text
 from data_prep.values.strict import cell, is_missing
 from data_prep.words.phrases import asks
@@ -243,6 +243,7 @@ NO_PROSE = (
     ("questions, with little beside each", asks_often),
     *OTHERS,
     *((kind.name, kind.holds) for kind in KINDS),
+    ("the lines of a table, whose cells bars part", is_barred),
     ("a word or two on each line", of_single_words),
 )
 

@@ -18,9 +18,11 @@ TIMED = re.compile(
     r"[ \t]*[\[(]?(?:\d{4}-\d\d-\d\d[T ]\d{1,2}:\d\d|\d{1,2}:\d\d:\d\d|(?:\d{1,2}:)?\d\d:\d\d[.,]\d{3}"
     r"|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b)"
 )
-BLANK = re.compile(  # to be written into, filled by a program (|NAME|, {{name}}), ticked, or chosen from: ( none / dry / wet )
-    r".*(?:_{4,}|＿{2,}|[□☐]|\[[ \t]\]|\([ \t.]{1,5}\)|[(（][^()（）]+(?:[ \t]/[ \t][^()（）]+){2,}[)）]"
-    r"|\|[A-Z][^a-z|\n]{2,40}\||\{\{[^{}\n]{1,40}\}\}|@{3})"
+BLANK = re.compile(  # to be written into, to be ticked, or to be chosen from: ( none / dry / wet )
+    r".*(?:_{4,}|＿{2,}|[□☐]|\[[ \t]\]|\([ \t]{1,5}\)|[(（][^()（）]+(?:[ \t]/[ \t][^()（）]+){2,}[)）])"
+)
+FILLED = re.compile(  # to be ticked on paper, or filled by a program: |NAME|, {{name}}; a list of tasks has other boxes
+    r".*(?:\([ \t.]{1,5}\)|\|[A-Z][^a-z|\n]{2,40}\||\{\{[^{}\n]{1,40}\}\}|@{3})"
 )
 LINK = re.compile(r"[ \t]*(?:(?:[-*•]|\d{1,3}[.)])[ \t]*)?(?:!?\[[^\]\n]*\]\()?https?://\S+[ \t]*$")
 IDENTIFIED = re.compile(r".*[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -50,7 +52,8 @@ KINDS = (
     Kind("a word with its mark on each line, as marked entities stand", MARKED_WORD, 0.9),
     Kind("the lines of a program or of a page's source", CODE, 0.6),
     Kind("lines with times before them, as of a log or of subtitles", TIMED, 0.3),
-    Kind("a form to fill in, with blanks or boxes on its lines", BLANK, 0.25),
+    Kind("a form to fill in, with blanks or boxes on its lines", BLANK, 0.3),
+    Kind("a form to fill in, with boxes or names for what fills them", FILLED, 0.2),
     Kind("a tree or an index, drawn with lines", TREE, 0.6),
     Kind("a table that is drawn with lines", DRAWN, 0.6),
     Kind("links, with little beside them", LINK, 0.4),
@@ -75,6 +78,16 @@ def _has_names_above(text: str) -> bool:
     except csv.Error:
         return False
     return sum(count == counts[0] for count in counts) >= 0.95 * len(lines)
+
+
+BARRED = re.compile(r"(?:[^|\n]*\|){3}")
+OF_MARKDOWN = re.compile(r"(?m)^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*\|")
+
+
+def is_barred(text: str) -> bool:
+    """Whether many lines of a text are cells between bars, with no line below their names as tables in Markdown have it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return len(lines) >= FEWEST and sum(map(bool, map(BARRED.match, lines))) >= 0.4 * len(lines) and not OF_MARKDOWN.search(text)
 
 
 OTHERS = (  # what a text holds that is not told by the share of its lines

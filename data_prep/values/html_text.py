@@ -40,6 +40,7 @@ TAG_OR_COMMENT = re.compile(rf"{TAG.pattern}|{COMMENT.pattern}", re.I | re.S)
 ENTITY = re.compile(r"&(?:[a-z]{2,8}|[a-z]{1,3}\d{1,2}|#\d{2,6}|#x[0-9a-f]{2,5});", re.I)
 # What lxml does not read: at a control character it fails or stops, at half a surrogate pair it loses the rest of the text.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+BULLETS = str.maketrans(dict.fromkeys("\uf0b7\uf0a7\uf06e\uf071\uf076\uf0d8\uf0a8\uf0fc\uf09f\uf0e8", "•"))  # of fonts of symbols
 LETTERED = re.compile(r"list-style(?:-type)?\s*:[^;]*?\b(upper|lower)-(?:alpha|latin)", re.I)
 WIDE = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")  # such a letter says as much as two of ours
 LONGEST_POWER = 40  # letters

@@ -6,11 +6,12 @@ The rows are ours; what was wrong of each is told in tests/benchmarks/RESULTS-pr
 import pytest
 from test_strangers import written
 
+from data_prep.cleaning.clean import clean_text
 from data_prep.common.errors import UserError
 from data_prep.documents.labelled import labelled_records
 from data_prep.documents.notes import as_prose, without_front
 from data_prep.documents.pages import html_file, text_or_page
-from data_prep.documents.pdf_lines import prose_lines, whole_words, without_edges
+from data_prep.documents.pdf_lines import SIGNS, prose_lines, whole_words, without_edges
 from data_prep.documents.texts import exam_rows, markdown_file
 from data_prep.tables.records import Bad
 from data_prep.tables.unpack import whole_text
@@ -107,6 +108,16 @@ def test_a_letter_that_a_paragraph_sets_apart_is_its_word_s():
     said = prose_lines("M\nake sure of it.\nNat\nional rules.\nA national plan, National rules.\nA\nfter\nI\nknow")
     assert said.startswith("Make sure of it.\nNational rules.\nA national plan")
     assert said.endswith("A\nfter\nI\nknow")  # these may be words
+
+
+def test_bullets_of_a_font_of_symbols_are_bullets():
+    assert clean_text("Sinais:\n\uf0b7 febre\n\uf0a7 dor", ["whitespace"]) == "Sinais:\n- febre\n- dor"
+    assert "• dor" in "\uf06e dor".translate(SIGNS)
+
+
+def test_items_with_a_plus_keep_how_deep_they_stand():
+    said = "1. Dor\n    - no peito\n        + ao andar\n            * de manhã"
+    assert clean_text(said, ["whitespace"]) == "1. Dor\n  - no peito\n    + ao andar\n      - de manhã"
 
 
 def test_marks_and_lines_of_contents_that_stand_alone_are_no_text():
@@ -208,6 +219,7 @@ TALK = "**Interviewer (I):** How do you sleep?\n\n**Respondent (R):** Badly.\n\n
         ("x.txt", f"NUMBER QUESTION OPTION1 OPTION2 ANSWER\n1 A febre sim não 2\n{PASSAGE}", "calls options"),
         ("x.txt", NAMED, "line of names"),
         ("x.txt", "".join(f"关于发热{n}的说法正确的是\n多喝水\nB 少喝水\n正确答案 B\n" for n in range(12)), "answers"),
+        ("x.md", "# Casos\n" + "Nom. |  mein  |  dein  | sein\nDiz de quem é a coisa que vem a seguir\n" * 12, "bars part"),
         ("x.md", TALK, "dialogue"),
     ],
 )
