@@ -81,13 +81,16 @@ def _has_names_above(text: str) -> bool:
 
 
 BARRED = re.compile(r"(?:[^|\n]*\|){3}")
+RULED = re.compile(r"[ \t]*(?:[_=+\s-]*\|){3}[|_=+\s-]*$")
 OF_MARKDOWN = re.compile(r"(?m)^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*\|")
 
 
 def is_barred(text: str) -> bool:
-    """Whether many lines of a text are cells between bars, with no line below their names as tables in Markdown have it."""
+    """Whether many lines of a text are cells between bars, with lines of bars and dashes alone among them: a table that is drawn.
+    One of Markdown has its own such line, one of a page none."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return len(lines) >= FEWEST and sum(map(bool, map(BARRED.match, lines))) >= 0.4 * len(lines) and not OF_MARKDOWN.search(text)
+    barred, ruled = (sum(bool(form.match(line)) for line in lines) for form in (BARRED, RULED))
+    return len(lines) >= FEWEST and barred >= 0.4 * len(lines) and ruled > 1 and not OF_MARKDOWN.search(text)
 
 
 OTHERS = (  # what a text holds that is not told by the share of its lines

@@ -197,6 +197,7 @@ def test_links_marks_and_pictures_of_a_note_are_their_words():
 # ---------------------------------------------------------------------------------------------- no prose
 
 
+DRAWN = "# Casos\n" + "Nom. |  mein  |  dein  | sein\n|___|___|___|\nDiz de quem é a coisa que vem a seguir.\n" * 12
 TABLE = "┌──┬──┐\n" + "├──┼──┤\n│ 1│ 4│\n" * 12
 BOXES = "".join(f"Tem a sala {n}?\n(. )SIM.\n( ) NÃO\nComo é usada a sala {n}\n" for n in range(10))
 IDENTIFIED = "".join(f"Saída 0ca40e73-ba31-4b62-9716-f3124a6f6{n}:\na febre do caso {n} não cede. \n" for n in range(100, 130))
@@ -219,7 +220,7 @@ TALK = "**Interviewer (I):** How do you sleep?\n\n**Respondent (R):** Badly.\n\n
         ("x.txt", f"NUMBER QUESTION OPTION1 OPTION2 ANSWER\n1 A febre sim não 2\n{PASSAGE}", "calls options"),
         ("x.txt", NAMED, "line of names"),
         ("x.txt", "".join(f"关于发热{n}的说法正确的是\n多喝水\nB 少喝水\n正确答案 B\n" for n in range(12)), "answers"),
-        ("x.md", "# Casos\n" + "Nom. |  mein  |  dein  | sein\nDiz de quem é a coisa que vem a seguir\n" * 12, "bars part"),
+        ("x.md", DRAWN, "bars part"),
         ("x.md", TALK, "dialogue"),
     ],
 )
