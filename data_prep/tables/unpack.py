@@ -128,6 +128,10 @@ def _western(path: Path, shown: str) -> str:
         return _of_other_letters(sample, f"{shown}:{other}")
     if well <= 0 or len(NOT_WESTERN.findall(sample.decode("cp1252", "replace"))) >= 0.1 * len(sample.split()):
         raise UserError(f"{shown}:{other}: no encoding of Western Europe fits; save the file as UTF-8, or pass --encoding")
+    beyond = {byte for byte in sample if byte > 127}
+    if found == "mac_roman" and len(beyond) == 1 and _reads_well(sample, "cp1252") > 0:  # 0x97: a dash of Windows, a Mac's ó
+        letter, sign = (bytes(beyond).decode(encoding) for encoding in ("mac_roman", "cp1252"))
+        raise UserError(f"{shown}:{other}: is it {letter} or {sign}? Pass --encoding mac_roman or --encoding cp1252")
     return found
 
 
