@@ -10,6 +10,16 @@ from pathlib import Path
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 DISK_WORDS = ("No space left on device", "Disk quota exceeded", "File too large", "PytorchStreamWriter failed writing")
 
+# Words of torch's out-of-memory errors, CUDA's and the processor's; oneDNN's; transformers' and Unsloth's of a card too small.
+MEMORY_WORDS = (
+    "out of memory",
+    "not enough memory",
+    "allocate memory",
+    "could not create a primitive",
+    "enough GPU RAM",
+    "fit in GPU memory",
+)
+
 
 class UserError(Exception):
     """The user's input is wrong. Takes one problem or a list; each says what to do next."""
@@ -45,6 +55,12 @@ def disk_problem(error: BaseException | None) -> str | None:
     return None
 
 
+def is_memory_problem(error: BaseException) -> bool:
+    """Whether an error says that memory is short, the machine's or the card's."""
+    told = isinstance(error, RuntimeError | ValueError) and any(words in str(error) for words in MEMORY_WORDS)
+    return told or isinstance(error, MemoryError)
+
+
 def _one_line(kind, error, trace, otherwise=sys.excepthook) -> None:
     """Ctrl-C while a script imports what it needs, before its main is called: one line, as later, and no traceback."""
     if issubclass(kind, KeyboardInterrupt):
@@ -68,6 +84,16 @@ def _unread() -> bool:
     return bool(gone)
 
 
+def _tell_of_memory(error: Exception) -> None:
+    why = " ".join(str(error).split())[:300]
+    print(
+        f"error: not enough memory{f' ({why})' if why else ''}\n"
+        "       end other programs, or give less at a time; nothing is wrong with the input",
+        file=sys.stderr,
+    )
+    sys.exit(UserError.exit_code)
+
+
 def exit_on_error(main) -> None:
     """Call a script's main; its errors become exit codes: 2 wrong input, 1 a check failed, 130 interrupted, 141 unread."""
     for stream in (sys.stdout, sys.stderr):
@@ -84,14 +110,9 @@ def exit_on_error(main) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except MemoryError as error:
-        why = f" ({error})" if str(error) else ""
-        print(
-            f"error: not enough memory{why}\n       end other programs, or give less at a time; nothing is wrong with the input",
-            file=sys.stderr,
-        )
-        sys.exit(UserError.exit_code)
     except Exception as error:
+        if is_memory_problem(error):
+            _tell_of_memory(error)
         problem = disk_problem(error)
         if isinstance(error, BrokenPipeError) and _unread():
             print("stopped: what read the output has ended; write it to a file, or run without `| head`", file=sys.stderr)

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from common.errors import CheckFailed, UserError
-from data_prep.common.errors import disk_problem
+from data_prep.common.errors import disk_problem, is_memory_problem
 
 # Weights of their own that a checkpoint of the language model need not hold: a new head, the towers of images and sound.
 MAY_LACK = re.compile(r"^(?:score|classifier)\b|vision|visual|image|audio")
@@ -48,7 +48,7 @@ def loading(model: str):
     except (UserError, CheckFailed, MemoryError, ImportError):
         raise
     except Exception as error:
-        if disk_problem(error) or "out of memory" in str(error) or "CUDA" in str(error):  # no fault of the files
+        if disk_problem(error) or is_memory_problem(error) or "CUDA" in str(error):  # no fault of the files
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]  # a fault of a library is found by it
         where = f"{Path(place.filename).name}:{place.lineno}"

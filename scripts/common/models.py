@@ -10,24 +10,19 @@ import json
 import os
 from pathlib import Path
 
-from common import processor
+from common import card, processor
+from common.card import has_cuda
 from common.errors import UserError
 from common.hashes import weights_sha256
 from common.loading import loading
 
 BASE_WEIGHTS = "base_weights_sha256"  # of run.json
+FOUR_BIT = "-bnb-4bit"  # how Unsloth's repositories of 4-bit weights end
 EMBEDDED_MODEL = "models/smollm2-135m-instruct"
 ON_THE_HUB = [f"Qwen/Qwen3-{size}" for size in ("0.6B", "1.7B", "4B", "8B", "14B")]  # what recipes and READMEs name
 
 
 PYTHONS_THRESHOLD = gc.get_threshold()
-
-
-def has_cuda() -> bool:
-    """Whether torch sees a CUDA device (imports torch)."""
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def is_adapter(model: str | Path) -> bool:
@@ -185,6 +180,7 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     Raises UserError as `find_model` does.
     """
     find_model(model)
+    card.settle()
     from unsloth import FastLanguageModel
 
     quiet_libraries()
@@ -194,7 +190,11 @@ def load_model(model: str, max_length: int, load_in_4bit: bool, **kwargs):
     else:
         with loading(model):
             found, tokenizer = FastLanguageModel.from_pretrained(
-                model_name=plain or model, max_seq_length=max_length, load_in_4bit=load_in_4bit, **exact_name(model), **kwargs
+                model_name=plain or model,
+                max_seq_length=max_length,
+                load_in_4bit=load_in_4bit,
+                **exact_name(model, load_in_4bit),
+                **kwargs,
             )
     if plain:
         found = with_adapter(found, model)
@@ -211,12 +211,19 @@ def with_adapter(model, adapter: str, **kwargs):
         return PeftModel.from_pretrained(model, adapter, **kwargs)
 
 
-def exact_name(model: str) -> dict[str, bool]:
-    """Keywords that keep Unsloth from asking for its own 4-bit copy of a hub model, where the hub is out of reach."""
-    import huggingface_hub
+def exact_name(model: str, load_in_4bit: bool) -> dict[str, bool]:
+    """Keywords that keep Unsloth from taking a repository of its own in the place of the one that is named.
 
-    offline = huggingface_hub.constants.HF_HUB_OFFLINE and not Path(model).exists()
-    return {"use_exact_model_name": True} if offline else {}
+    On a GPU it would train unsloth/Qwen3-1.7B-unsloth-bnb-4bit where Qwen/Qwen3-1.7B is asked for: other weights than those that
+    are scored, pinned and recorded, and an export would find none to merge into. Where an adapter names such a base, and 16
+    bits are asked for, Unsloth looks them up, unless the hub is out of reach.
+    """
+    from huggingface_hub import constants
+
+    base = str(adapter_config(model).get("base_model_name_or_path") or model)
+    online = not constants.HF_HUB_OFFLINE
+    sixteen = base.endswith(FOUR_BIT) and not load_in_4bit and not Path(base).exists()
+    return {} if sixteen and online else {"use_exact_model_name": True}
 
 
 def load_plain(model: str, load_in_4bit: bool):

@@ -3,15 +3,12 @@
 import json
 from pathlib import Path
 
-from common.models import adapter_config, check_model_name, is_adapter
+from common.models import FOUR_BIT, adapter_config, check_model_name, is_adapter
 from export.weight_files import read_index, read_raw
 
 # PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for
 # peanut, LN_TUNING for norms.
 MERGEABLE = {"LORA", "PEANUT", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT", "LN_TUNING"}
-
-
-FOUR_BIT = ("-unsloth-bnb-4bit", "-bnb-4bit")
 
 
 def folder_problems(output_dir: str | Path) -> list[str]:
@@ -30,7 +27,7 @@ def base_of(adapter: str | Path) -> str | None:
         asked = json.loads((adapter / "run.json").read_text(encoding="utf-8"))["config"]["model"]
     except (OSError, KeyError, ValueError):
         return named
-    # Trained in 4 bits, Unsloth may have loaded (and noted) a repository of 4-bit weights in the place of the one asked for.
+    # Unsloth by itself loads (and notes) a repository of 4-bit weights in the place of the one asked for.
     if not asked or not named or not named.endswith(FOUR_BIT):
         return named
     further = is_adapter(asked)  # an adapter trained on from another: ask that one

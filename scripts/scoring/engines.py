@@ -12,7 +12,7 @@ the longest sequence it takes, `reserve(tokens)` makes room for the longest that
 files are in engines_llama.py, URLs in engines_url.py.
 """
 
-from common import models, processor
+from common import card, models, processor
 from common.errors import UserError
 from common.hashes import text_sha256
 from common.models import adapter_config, has_cuda, is_adapter, load_tokenizer, virtual_tokens_of
@@ -54,6 +54,7 @@ class HuggingFace:
         import torch
 
         models.find_model(model)  # what it has to say of the hub is shown
+        card.settle()
         with models.untold():
             from unsloth import FastLanguageModel
 

@@ -18,11 +18,10 @@ from common.runs import Run, finish_run, first_process
 from training import callbacks, checkpoints, model_card
 from training.data_files import files_of
 
+from data_prep.common.errors import is_memory_problem
 from data_prep.common.files import on_disk
 
 LOCK = ".train.lock"  # in the output folder, held while a training writes there
-# Words of torch's out-of-memory errors, CUDA's and the processor's; the last is oneDNN's.
-OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "could not create a primitive")
 NO_NUMBERS = "probability tensor contains either `inf`, `nan`"  # torch.multinomial
 
 
@@ -47,7 +46,7 @@ def train(trainer, run: Run, args, ids: list, rows=None) -> dict:
                 "the model's probabilities are no numbers, so it can answer nothing: its weights are broken, or learning_rate is "
                 "too high; start again from a checkpoint before that, or from a model that evaluate.py can score"
             ) from None
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+        if not is_memory_problem(error):
             raise
         restart_with_smaller_batch(args, log)
     except OSError as error:

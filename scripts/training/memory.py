@@ -3,15 +3,19 @@
 No torch, no GPU, no weights.
 """
 
+import contextlib
 import os
-import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from common import card
+from common.errors import CheckFailed
 from common.machine import free_bytes
 from export import preflight
 from training import adapters, peak
+
+from data_prep.common.errors import is_memory_problem
 
 GIGA = 1e9
 TIGHT = 0.85  # of what is free; above it fragmentation and the longest batch decide
@@ -95,18 +99,14 @@ def verdict(need: float, free_memory: float) -> str:
 
 
 def free() -> Memory:
-    """The memory of the first GPU by nvidia-smi, else of the machine."""
-    try:
-        command = ["nvidia-smi", "--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits"]
-        line = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.splitlines()[0]
-        left, total = (float(part) * 2**20 for part in line.split(","))
-        return Memory(True, left, total)
-    except (OSError, IndexError, ValueError, subprocess.TimeoutExpired):
-        import psutil
+    """The memory of the card that will train, else of the machine."""
+    if found := card.memory():
+        return Memory(True, *found)
+    import psutil
 
-        memory = psutil.virtual_memory()
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each holds a model of its own
-        return Memory(False, memory.available / processes, memory.total / processes)
+    memory = psutil.virtual_memory()
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each holds a model of its own
+    return Memory(False, memory.available / processes, memory.total / processes)
 
 
 def memory_suggestions(args, need: peak.Estimate) -> list[str]:
@@ -127,6 +127,20 @@ def memory_suggestions(args, need: peak.Estimate) -> list[str]:
             "a smaller --max_completion_length, or fewer --gradient_accumulation_steps (a step's answers are written together)"
         )
     return [*found, "a smaller model"]
+
+
+@contextlib.contextmanager
+def enough_for_the_model(args, plan: Plan | None):
+    """Around what loads the model and makes its trainer. Raises CheckFailed where the memory does not hold them."""
+    try:
+        yield
+    except (RuntimeError, ValueError, MemoryError) as error:
+        if not is_memory_problem(error):
+            raise
+        what = "the card's memory (nvidia-smi shows them)" if card.memory() else "the memory"
+        ways = [f"end other programs that hold {what}", *(["pass --adapter qlora"] if not adapters.in_4bit(args) else [])]
+        need = f" (about {plan.estimate.weights / GIGA:.1f} GB of weights alone)" if plan else ""
+        raise CheckFailed(f"not enough memory to load {args.model}{need}: {', '.join(ways)}, or take a smaller model") from None
 
 
 def plan(args, method: str, longest: int) -> Plan | None:

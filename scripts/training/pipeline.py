@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import card
 from common.arguments import tell_unused
 from common.errors import UserError
 from common.files import hold, read_rows
@@ -97,6 +98,7 @@ def train(args, method: Method, started: Run, read, eval_rows: list[dict]) -> No
     """From checked rows to the saved model; `read` is what data_files read."""
     files, streamed = data_files.files_of(args.data), getattr(args, "streaming", False)
     if not args.dry_run:
+        card.settle()
         import unsloth  # noqa: F401  (first: it patches trl, transformers and peft)
 
     try:
@@ -123,9 +125,10 @@ def train(args, method: Method, started: Run, read, eval_rows: list[dict]) -> No
     if args.dry_run:
         return show_config(args)
 
-    model = method.load_model(args, tokenizer, plan) if method.load_model else trainer.load_model(args, plan)
-    show_attention()
-    fitted = make_trainer(method, args, model, tokenizer, data.rows, held_out)
+    with memory.enough_for_the_model(args, plan):
+        model = method.load_model(args, tokenizer, plan) if method.load_model else trainer.load_model(args, plan)
+        show_attention()
+        fitted = make_trainer(method, args, model, tokenizer, data.rows, held_out)
     metrics = loop.train(fitted, started, args, data.ids, data.rows)
     counted = data.counts.record() | {"synthetic_rows": read.synthetic} | ({"rows_by_file": read.taken} if read.taken else {})
     loop.finish(fitted, tokenizer, started, args, counted | metrics, plan)

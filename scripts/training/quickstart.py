@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from common import card
 from common.models import EMBEDDED_MODEL, has_cuda
 from common.runs import run_step
 
@@ -12,6 +13,7 @@ EMBEDDED_DATA = "data/quickstart/train.jsonl"
 def choose_defaults(args) -> None:
     """Fill in default model and data, and print the choice with its reason."""
     if args.model is None:
+        card.settle()
         cuda = has_cuda()
         args.model = GPU_MODEL if cuda else EMBEDDED_MODEL
         why = "a CUDA GPU was found" if cuda else "no CUDA GPU was found, Unsloth trains on the processor"

@@ -180,12 +180,3 @@ def test_nothing_is_passed_that_unsloth_sets_itself(case, tiny_model, tmp_path, 
     monkeypatch.undo()
     assert set_by_unsloth() >= {"task_type"} and not set(passed) & set_by_unsloth()
     assert inspect.isfunction(get_peft_model) and passed
-
-
-def test_offline_unsloth_is_asked_for_the_model_by_its_own_name(tiny_model, monkeypatch):
-    import huggingface_hub
-    from common import models
-
-    assert models.exact_name("Qwen/Qwen3-1.7B") == {} or huggingface_hub.constants.HF_HUB_OFFLINE
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    assert models.exact_name("Qwen/Qwen3-1.7B") == {"use_exact_model_name": True} and models.exact_name(tiny_model) == {}
