@@ -86,7 +86,7 @@ def speed(model: str, count: int, loop_count: int) -> None:
         found[name] = (time.monotonic() - clock) / done, (time.process_time() - processor) / done
         print(f"{name}: {found[name][0]:.4f} s a row", flush=True)
 
-    engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
+    engine = engines.HuggingFace(model, "auto", False, "float32", False, 2048)
     prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     spread = prompts[:: max(1, count // loop_count)][:loop_count]
     loads = {
@@ -101,7 +101,7 @@ def speed(model: str, count: int, loop_count: int) -> None:
         timed(name, len(spread), lambda plain=plain: loop(plain, spread))
         del plain
     for dtype in ("float32", "bfloat16"):
-        engine = engines.HuggingFace(model, "auto", "off", dtype, False, 2048)
+        engine = engines.HuggingFace(model, "auto", False, dtype, False, 2048)
         engine.generate(prompts[:1], 2)  # warm
         for protocol in ("letter", "text") if dtype == "float32" else ("letter",):
             with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def card(model: str, data: str, loop_count: int) -> None:
     from unsloth import FastLanguageModel
 
     rows, found = read_rows(data), {}
-    engine = engines.HuggingFace(model, "auto", "off", "bfloat16", False, 2048)
+    engine = engines.HuggingFace(model, "auto", False, "bfloat16", False, 2048)
     prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     args = argparse.Namespace(permutations=1, max_new_tokens=64, seed=1, batch_tokens=8192, max_length=2048)
     args.__dict__ |= {"num_samples": 1, "temperature": 0.0, "enable_thinking": False}
@@ -182,7 +182,7 @@ def agreement(model: str, count: int) -> dict:
     likelihoods are compared for that split as well as the choices for ours.
     """
     rows = medmcqa_rows(count)
-    engine = engines.HuggingFace(model, "auto", "off", "float32", False, 2048)
+    engine = engines.HuggingFace(model, "auto", False, "float32", False, 2048)
     texts = [engine.text(tasks.messages_of(row)) for row in rows]
     prompts = [engine.encode(tasks.messages_of(row)) for row in rows]
     letters = [engine.option(letter) for letter in "ABCD"]

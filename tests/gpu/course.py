@@ -10,6 +10,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill")
+FEEDS = {
+    "teacher": "distill",
+    "reward": "grpo_reward",
+    "sft": "merge",
+    "whole": "resumed",
+}  # task -> one that begins with its folder
 PARTS = ("methods", "resume", "oom", "speed", "fit", "memory", "scoring")
 SHAPES = {  # name -> hidden, layers, inner, heads
     "rehearsal": (256, 2, 512, 8),
@@ -121,11 +127,6 @@ class Course:
         command = [f"scripts/{method}.py", "--model", model, "--data", data, "--output_dir", str(out), "--logging_steps", "1"]
         return Task(name, [*command, "--max_steps", str(self.steps), *map(str, flags)], out, memory_gb)
 
-    def tasks(self) -> Iterator[Task]:
-        """In order, each made when the one before has ended: a model too large for the card stops no task before it."""
-        for part in self.args.only:
-            yield from getattr(self, part)()
-
     def methods(self) -> list[Task]:
         small = ["--save_steps", 4, "--learning_rate", 2e-4, "--max_length", 256, "--gradient_accumulation_steps", 1]
         small += ["--per_device_train_batch_size", 4]
@@ -144,7 +145,8 @@ class Course:
         return [teacher, *made, scored, Task("merge", merge, out)]
 
     def resume(self) -> list[Task]:
-        flags = ["--save_steps", 1, "--max_length", 256, "--gradient_accumulation_steps", 1]
+        # Two checkpoints, as many as are kept: of more the first would be gone when the second task begins with it.
+        flags = ["--save_steps", self.steps // 2, "--max_length", 256, "--gradient_accumulation_steps", 1]
         whole = self.train("whole", "sft", self.model("tiny"), self.rows("sft"), *flags)
         return [whole, self.train("resumed", "sft", self.model("tiny"), self.rows("sft"), *flags)]
 
@@ -165,8 +167,8 @@ class Course:
                 flags = ["--max_length", tokens, "--save_steps", 0, "--gradient_accumulation_steps", 1]
                 yield self.train(f"ours_{name}", "sft", model, rows, *flags)
                 for other in ("bare_sft", "plain_sft"):
-                    command = [f"tests/benchmarks/{other}.py", model, rows, str(self.steps), "random"]
-                    yield Task(f"{other}_{name}", [*command, str(self.folder / other)], self.folder / other)
+                    command = [f"tests/benchmarks/{other}.py", model, rows, str(self.steps), "random", str(self.folder / other)]
+                    yield Task(f"{other}_{name}", [*command, f"max_length={tokens}"], self.folder / other)
             short = self.long_rows(200, mixed=True)
             flags = ["--max_length", 2048, "--save_steps", 0]
             yield self.train(f"short_{shape}", "sft", self.model(shape), short, *flags)

