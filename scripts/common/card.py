@@ -23,6 +23,11 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def number() -> int:
+    """Which of the cards that torch sees is this process's: where several train each has one."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def shown() -> str | None:
     """The first of CUDA_VISIBLE_DEVICES, "" where it hides every card, None where it says nothing."""
     mask = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -61,7 +66,7 @@ def memory() -> tuple[float, float] | None:
     if torch := sys.modules.get("torch"):
         if not torch.cuda.is_available():
             return None
-        free, total = torch.cuda.mem_get_info(int(os.environ.get("LOCAL_RANK", "0")))
+        free, total = torch.cuda.mem_get_info(number())
         return float(free), float(total)
     try:
         which = ["-i", shown()] if shown() else []

@@ -238,7 +238,7 @@ def load_plain(model: str, load_in_4bit: bool):
 
     dtype = torch.bfloat16 if not torch.cuda.is_available() or torch.cuda.is_bf16_supported(False) else torch.float16
     nf4 = nf4_config(dtype) if load_in_4bit else None
-    place = {"device_map": {"": 0}} if torch.cuda.is_available() else {}
+    place = {"device_map": {"": card.number()}} if torch.cuda.is_available() else {}
     with loading(model):
         return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, quantization_config=nf4, **place)
 

@@ -109,6 +109,20 @@ def test_the_model_that_is_named_is_the_one_that_is_loaded(tiny_model, tmp_path,
     assert exact_name(str(tmp_path), False) == exact
 
 
+def test_each_process_loads_a_plain_model_onto_its_own_card(tiny_model, monkeypatch):
+    from common import models
+    from transformers import AutoModelForCausalLM
+
+    asked = {}
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *emulated: emulated != (False,))  # a T4
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda model, **keywords: asked.update(keywords))
+    models.load_plain(tiny_model, True)
+    assert asked["device_map"] == {"": 1} and asked["dtype"] == torch.float16
+    assert asked["quantization_config"].bnb_4bit_compute_dtype == torch.float16
+
+
 TOO_SMALL = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     ValueError("Unsloth: x does not fit in GPU memory (cuda:0 has 1.00 GB free), so transformers placed part of it on the CPU"),
