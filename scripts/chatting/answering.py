@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import models
+from common import card, models
 from common.errors import UserError
 from common.machine import quiet
 from common.models import find_model, has_cuda, is_adapter, load_tokenizer
@@ -137,7 +137,7 @@ class FolderModel:
         room = min(self.settings.max_new_tokens, self.settings.max_length - len(ids))
         if room < 1:
             raise UserError(f"the conversation is {len(ids)} tokens long, max_length is {self.settings.max_length}; /reset")
-        prompt = torch.tensor([ids], device=self.model.device)
+        prompt = torch.tensor([ids], device=card.device_of(self.model))
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         stop, failed, made = threading.Event(), [], []
         torch.manual_seed(self.settings.seed)

@@ -28,6 +28,16 @@ def number() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def device_of(model):
+    """Where a model computes, and where all that is given to it must be; its first weight may lie elsewhere.
+
+    Of a model that a card hardly holds Unsloth leaves the embeddings in the machine's memory (unsloth/models/_utils.py,
+    offload_embedding_if_tight).
+    """
+    places = [parameter.device for parameter in model.parameters()]
+    return next((place for place in places if place.type != "cpu"), places[0])
+
+
 def shown() -> str | None:
     """The first of CUDA_VISIBLE_DEVICES, "" where it hides every card, None where it says nothing."""
     mask = os.environ.get("CUDA_VISIBLE_DEVICES")

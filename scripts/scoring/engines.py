@@ -74,7 +74,7 @@ class HuggingFace:
         self.model.eval()
         if not has_cuda():
             processor.use_onednn_layout(self.model)
-        self.device = next(self.model.parameters()).device
+        self.device = card.device_of(self.model)
         self.prefix, self.cache, self.pairs, self.packed = [], None, False, None
         end = self.tokenizer.convert_tokens_to_ids(self.renderer.end)
         known = self.model.generation_config.eos_token_id

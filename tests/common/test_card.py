@@ -109,6 +109,12 @@ def test_the_model_that_is_named_is_the_one_that_is_loaded(tiny_model, tmp_path,
     assert exact_name(str(tmp_path), False) == exact
 
 
+def test_a_model_computes_where_its_embeddings_may_not_lie():
+    """Of a model that a card hardly holds Unsloth leaves them in the machine's memory; the meta device stands for the card."""
+    model = torch.nn.Sequential(torch.nn.Embedding(4, 4), torch.nn.Linear(4, 4, device="meta"))
+    assert card.device_of(model) == torch.device("meta") and card.device_of(model[0]) == torch.device("cpu")
+
+
 def test_each_process_loads_a_plain_model_onto_its_own_card(tiny_model, monkeypatch):
     from common import models
     from transformers import AutoModelForCausalLM
