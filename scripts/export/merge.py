@@ -21,6 +21,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import card
 from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed
@@ -110,12 +111,12 @@ def hollow_layers(adapter: str, base: Path, vocabulary: int):
 
 
 def merged_weight(layer, name: str):
-    """A weight of the base with the adapter in it, float32."""
-    with materialised(layer.get_base_layer()) as base:
+    """A weight of the base with the adapter in it, float32, in the machine's memory; merged where the adapter lies."""
+    with materialised(layer.get_base_layer(), card.device_of(layer)) as base:
         layer.merge(safe_merge=True)
         merged = base._parameters[name].data
     layer.merged_adapters.clear()
-    return merged
+    return merged.cpu()
 
 
 def write_merged(base: Path, folder: Path, layers: dict, dtype: str) -> int:
