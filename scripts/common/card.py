@@ -13,6 +13,7 @@ from common.errors import UserError
 
 # Where NVIDIA's driver shows itself, on Linux and under WSL; the same places as in unsloth_zoo/device_type.py.
 DRIVER = (Path("/proc/driver/nvidia/version"), Path("/usr/lib/wsl/lib/nvidia-smi"))
+AMD = Path("/dev/kfd")
 QUERY = ["nvidia-smi", "--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits"]
 
 
@@ -56,7 +57,8 @@ def settle() -> None:
         return
     import torch
 
-    if shown() != "" and any(path.exists() for path in DRIVER):
+    driver = any(path.exists() for path in DRIVER)
+    if driver and shown() != "":
         made_for = torch.version.cuda
         if made_for:
             raise UserError(
@@ -65,7 +67,8 @@ def settle() -> None:
                 "(pytorch.org/get-started). To train and score on the processor put CUDA_VISIBLE_DEVICES= before the command"
             )
         print(f"note:  the NVIDIA card of this machine is not used: torch {torch.__version__} is a build for processors")
-    os.environ.setdefault("UNSLOTH_FORCE_CPU", "1")
+    if driver or AMD.exists() or torch.accelerator.is_available():
+        os.environ.setdefault("UNSLOTH_FORCE_CPU", "1")
 
 
 def memory() -> tuple[float, float] | None:

@@ -80,14 +80,17 @@ def test_a_driver_that_is_too_old_is_refused_in_words(tmp_path, monkeypatch, no_
     assert os.environ["UNSLOTH_FORCE_CPU"] == "1"
 
 
-@pytest.mark.parametrize("driver", [True, False])
-def test_a_torch_for_processors_trains_on_the_processor(tmp_path, monkeypatch, no_mask, capsys, driver):
-    """And so does one that sees a card of another maker: Unsloth would take that, and nothing here knows of it."""
-    (tmp_path / "version").write_text("NVRM version: 580")
-    monkeypatch.setattr(card, "DRIVER", (tmp_path / "version",) if driver else ())
+@pytest.mark.parametrize("here", ["NVIDIA", "Intel", "AMD", "none"])
+def test_a_torch_that_sees_no_cuda_trains_on_the_processor(tmp_path, monkeypatch, no_mask, capsys, here):
+    """Unsloth would take another maker's card, of which nothing here knows, or end in a traceback."""
+    (tmp_path / "there").write_text("")
+    monkeypatch.setattr(card, "DRIVER", (tmp_path / "there",) if here == "NVIDIA" else ())
+    monkeypatch.setattr(card, "AMD", tmp_path / ("there" if here == "AMD" else "nowhere"))
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: here == "Intel")
     monkeypatch.setattr(torch.version, "cuda", None)
     card.settle.__wrapped__()
-    assert os.environ["UNSLOTH_FORCE_CPU"] == "1" and ("is not used" in capsys.readouterr().out) == driver
+    assert os.environ.get("UNSLOTH_FORCE_CPU") == (None if here == "none" else "1")
+    assert ("is not used" in capsys.readouterr().out) == (here == "NVIDIA")
 
 
 def test_with_a_card_nothing_is_settled(monkeypatch, no_mask):
