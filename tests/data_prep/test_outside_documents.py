@@ -57,7 +57,7 @@ def test_an_apostrophe_of_windows_is_no_letter_of_a_mac(tmp_path, said, encoding
 
 def test_a_dash_that_may_be_a_letter_is_asked_about(tmp_path):
     (tmp_path / "x.txt").write_bytes("The patient slept—woke—slept.".encode("cp1252"))
-    with pytest.raises(UserError, match="is it ó or —.*cp1252"):
+    with pytest.raises(UserError, match=r"is it ó or —.*cp1252"):
         whole_text(tmp_path / "x.txt", "x.txt")
 
 
