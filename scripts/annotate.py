@@ -17,7 +17,7 @@ Output  output_dir/votes.sqlite  every vote as it was cast (WAL); keep votes.sql
         output_dir/links.txt     the raters' personal links; whoever has one votes under that name
         --export, task result    output_dir/result.json and verdicts.jsonl: win rates with intervals, Bradley-Terry
                                  strengths, Krippendorff's alpha, position and length (scripts/annotation/results.py
-                                 documents the schema); compare.py and report.py read it
+                                 documents the schema)
         --task preference        {"prompt", "chosen", "rejected", "weight"} for reward.py, dpo.py, simpo.py, which say that they
                                  count every pair alike: TRL's trainers read no weight
         --task feedback          {"prompt", "completion", "label"} for kto.py (scripts/annotation/rows.py says how)

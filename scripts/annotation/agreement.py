@@ -16,6 +16,8 @@ class WinRate(NamedTuple):
     rate: float
     these_raters: Interval
     raters_like_these: Interval | None
+    p_value: float
+    """that it is one half, for these raters"""
 
 
 def clustered_variance(values, clusters) -> float:
@@ -43,13 +45,25 @@ def win_rate(scores: list[float], questions: list[str], raters: list[int]) -> Wi
     mean, n_questions, n_raters = float(np.mean(scores)), len(set(questions)), len(set(raters))
     by_question = clustered_variance(scores, questions)
     these = _interval(mean, by_question, n_questions)
+    p_value = p_of_half(mean, by_question, n_questions)
     if n_raters < 2:
-        return WinRate(mean, these, None)
+        return WinRate(mean, these, None, p_value)
     both = [f"{q} {r}" for q, r in zip(questions, raters, strict=True)]
     by_rater = clustered_variance(scores, raters)
     variance = by_question + by_rater - clustered_variance(scores, both) if n_questions > 1 else float("inf")
     variance = max(variance, by_question, by_rater)  # the difference may come out too small, even negative
-    return WinRate(mean, these, _interval(mean, variance, min(n_questions, n_raters)))
+    return WinRate(mean, these, _interval(mean, variance, min(n_questions, n_raters)), p_value)
+
+
+def p_of_half(mean: float, variance: float, clusters: int) -> float:
+    """Two-sided p-value that a mean is one half: by t as the intervals are, where nothing varies by the sign test."""
+    from scipy.stats import binomtest, t
+
+    if clusters < 2:
+        return 1.0
+    if variance < 1e-12:
+        return float(binomtest(round(mean * clusters), clusters).pvalue)
+    return 2 * float(t.sf(abs(mean - 0.5) / variance**0.5, clusters - 1))
 
 
 def half_width(variance: float, clusters: int) -> float:

@@ -7,8 +7,9 @@ result.json, schema version 1 (shares and differences are fractions; null where 
                 "strength", "strength_ci95"}],                              Bradley-Terry, log odds, mean 0
    "comparisons": [{"from", "to", "n_votes", "n_questions", "n_raters", "won", "lost", "ties", "both_good", "both_bad",
                     "same_text", "win_rate", "win_rate_ci95", "win_rate_ci95_raters", "win_rate_longer", "win_rate_shorter",
-                    "significant", "words"}],
+                    "p_value", "p_holm", "significant", "words"}],
                 won: `to` was preferred to `from`; a tie is half a win. ci95: for these raters, clustered by question;
+                p_value: that it is one half, for these raters; p_holm: corrected for all comparisons, which significant goes by.
                 ci95_raters: for raters like these, clustered by question and rater. same_text: questions that both
                 answered with the same text, which nobody is asked about.
    "agreement": {"measure", "level", "alpha", "n_units", "by_criterion": {name: alpha}, "reading"},
@@ -25,9 +26,10 @@ from typing import NamedTuple
 from annotation.agreement import alpha, bradley_terry, clustered_variance, half_width, win_rate
 from annotation.modes import Mark, Outcome, marks_of, outcomes_of
 from annotation.store import AnswerRow, Store, Vote
-from scoring.statistics import wilson
+from scoring.statistics import holm
 
 RESAMPLES = 1000
+ALPHA = 0.05
 
 
 class Material(NamedTuple):
@@ -62,7 +64,7 @@ def result(material: Material) -> dict:
     raters = sorted({v.rater for v in voted})
     systems = sorted({name for answer in material.answers.values() for name in answer.systems})
     comparisons = [compared(material, a, b) for a, b in itertools.combinations(systems, 2)]
-    comparisons = [c for c in comparisons if c["n_votes"]]
+    comparisons = read_together([c for c in comparisons if c["n_votes"]])
     found = {
         "kind": "human_votes",
         "schema": 1,
@@ -130,19 +132,26 @@ def compared(material: Material, first: str, second: str) -> dict:
     rate = win_rate([d.score for d in found], [d.question for d in found], [d.rater for d in found])
     low, high = rate.these_raters
     others = rate.raters_like_these
-    significant = not low <= 0.5 <= high
     means = {name: [d.score for d in found if keep(d.longer)] for name, keep in SIDES.items()}
     return row | {
         "win_rate": round(rate.rate, 6),
         "win_rate_ci95": [round(low, 6), round(high, 6)],
         "win_rate_ci95_raters": [round(others.low, 6), round(others.high, 6)] if others else None,
         **{name: round(sum(scores) / len(scores), 6) if scores else None for name, scores in means.items()},
-        "significant": significant,
+        "p_value": rate.p_value,
         "words": f"{second} is preferred to {first} in {rate.rate:.1%} of {len(found)} votes, ties counted half "
         f"(95 % interval {low:.1%} to {high:.1%} for these raters"
-        + (f", {others.low:.1%} to {others.high:.1%} for raters like these)" if others else "; one rater alone)")
-        + ("." if significant else "; no difference is shown."),
+        + (f", {others.low:.1%} to {others.high:.1%} for raters like these)" if others else "; one rater alone)"),
     }
+
+
+def read_together(comparisons: list[dict]) -> list[dict]:
+    """The comparisons with Holm's correction over all of them: of ten pairs of equal systems, four in ten tries show one."""
+    several = f", Holm-corrected for {len(comparisons)} comparisons" if len(comparisons) > 1 else ""
+    for row, p in zip(comparisons, holm([row["p_value"] for row in comparisons]), strict=True):
+        shown = f"{several}." if p < ALPHA else f"; no difference is shown{several}."
+        row |= {"p_holm": p, "significant": p < ALPHA, "words": row["words"] + shown}
+    return comparisons
 
 
 SIDES = {"win_rate_longer": lambda longer: longer > 0, "win_rate_shorter": lambda longer: longer < 0}
@@ -253,39 +262,35 @@ def reading_of(value: float | None, shared: int) -> str:
     return "0.8 or more: reliable" if value >= 0.8 else "0.667 to 0.8: tentative" if value >= 0.667 else low
 
 
-def share_of(hits: list[bool]) -> dict:
-    """Share with Wilson's interval and the two-sided p-value against one half."""
-    from scipy.stats import binomtest
-
+def share_of(hits: list[tuple[bool, str]]) -> dict:
+    """Share with a 95 % interval, and the two-sided p-value against one half; hits of one group count together."""
     if not hits:
         return {"share": None, "ci95": None, "n": 0, "p_value": None}
-    return {
-        "share": round(sum(hits) / len(hits), 4),
-        "ci95": [round(x, 4) for x in wilson(sum(hits), len(hits))],
-        "n": len(hits),
-        "p_value": round(float(binomtest(sum(hits), len(hits)).pvalue), 6),
-    }
+    rate = win_rate([float(hit) for hit, _ in hits], [group for _, group in hits], [0] * len(hits))
+    ci95 = [round(x, 4) for x in rate.these_raters]
+    return {"share": round(rate.rate, 4), "ci95": ci95, "n": len(hits), "p_value": round(rate.p_value, 6)}
 
 
 def first_shown(votes: list[Vote]) -> dict:
-    """How often the answer that stood first was preferred; in rankings, over all pairs without a tie."""
+    """How often the answer that stood first was preferred; in rankings, over all pairs without a tie, one vote's together."""
     hits = []
     for vote in votes:
+        of = f"{vote.rater} {vote.item}"
         if "preferred" in vote.value:
-            hits.append(vote.value["preferred"] == vote.shown[0])
+            hits.append((vote.value["preferred"] == vote.shown[0], of))
         elif "ranks" in vote.value:
             ranks = [vote.value["ranks"][str(i)] for i in vote.shown]
-            hits += [a < b for a, b in itertools.combinations(ranks, 2) if a != b]
+            hits += [(a < b, of) for a, b in itertools.combinations(ranks, 2) if a != b]
     return share_of(hits)
 
 
 def longer(material: Material) -> dict:
-    """How often the longer of two answers (characters) was preferred, ties and equal lengths left out."""
+    """How often the longer of two answers (characters) was preferred, without ties and equal lengths; by question."""
     hits = []
     for o in material.outcomes:
         difference = len(material.answers[o.first].text) - len(material.answers[o.second].text)
         if difference and o.score != 0.5:
-            hits.append((o.score == 1) == (difference > 0))
+            hits.append(((o.score == 1) == (difference > 0), o.question))
     return share_of(hits)
 
 
@@ -309,6 +314,6 @@ def words_of(found: dict) -> list[str]:
         ("longer", found["length"]["longer_preferred"]),
     ):
         if part["n"]:
-            beyond = "more than chance" if part["p_value"] < 0.05 else "no more than chance gives"
+            beyond = "more than chance" if part["p_value"] < ALPHA else "no more than chance gives"
             words.append(f"The {name} was preferred in {part['share']:.1%} of {part['n']} decided comparisons: {beyond}.")
     return words

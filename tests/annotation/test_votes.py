@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from annotation import agreement, by_rules, generate, modes, results, rows, sources, web
 from annotation.sources import Answer, Material, Question
-from annotation.store import Store
+from annotation.store import Store, Vote
 from common.files import hold
 from conftest import ROOT, run_script
 from scoring import asking
@@ -196,6 +196,55 @@ def test_the_better_system_is_found_and_position_and_length_are_told(tmp_path):
     assert found["length"]["longer_preferred"]["share"] == pytest.approx(row["win_rate"], abs=1e-4)
     assert found["agreement"]["alpha"] < 0.667 and "too little" in found["agreement"]["reading"]
     assert not found["one_rater"] and "r0" not in json.dumps(found)
+
+
+def test_several_comparisons_are_corrected_for_all_of_them(tmp_path):
+    """Four systems, six comparisons: 14 wins of 18 were "preferred", by a 95 % interval of its own for each of the six."""
+    store = make_store(tmp_path, {name: texts(18, name) for name in "abcd"}, raters=1)
+
+    def choose(rater, task, shown):
+        one, two = sorted(shown)
+        number = int(one.split()[1])
+        better = two if (one[0], two[0]) == ("a", "b") and number < 10 else (one, two)[number % 2]
+        return {"preferred": task.answers[shown.index(better)][0]}
+
+    vote_all(store, choose)
+    found = results.result(results.read(store))
+    row = next(c for c in found["comparisons"] if (c["from"], c["to"]) == ("a", "b"))
+    assert len(found["comparisons"]) == 6 and row["won"] == 14
+    low, high = row["win_rate_ci95"]
+    assert not low <= 0.5 <= high and row["p_value"] < 0.05, "alone it would be shown"
+    others = [c["p_holm"] for c in found["comparisons"] if c is not row]
+    assert row["p_holm"] == pytest.approx(min(1, 6 * row["p_value"])) and max(others) == 1.0
+    assert not row["significant"] and row["words"].endswith("; no difference is shown, Holm-corrected for 6 comparisons.")
+
+
+def test_pairs_of_one_ranking_are_no_comparisons_of_their_own():
+    """Two rankings of six, each in the order shown: 30 pairs, "more than chance" at p = 2e-9, of two people's two clicks."""
+    ranks = {"ranks": {str(i): i for i in range(6)}}
+    votes = [Vote(r, item, f"q{item}", True, list(range(6)), ranks, 0) for r, item in ((1, 1), (2, 1))]
+    found = results.first_shown(votes)
+    assert found["share"] == 1.0 and found["n"] == 30 and found["p_value"] == 0.5 and found["ci95"][0] < 0.5
+
+
+def test_raters_of_one_question_are_no_questions_of_their_own(tmp_path):
+    """Three questions that ten raters answer alike tell of three questions, not of thirty."""
+    store = make_store(tmp_path, {"a": texts(3, "x"), "b": texts(3, "longer")}, raters=10)
+    vote_all(store, lambda r, task, shown: {"preferred": task.answers[max((0, 1), key=lambda i: len(shown[i]))][0]})
+    found = results.result(results.read(store))
+    long = found["length"]["longer_preferred"]
+    assert long["n"] == 30 and long["share"] == 1.0 and long["p_value"] == 0.25
+    assert "The longer was preferred in 100.0% of 30 decided comparisons: no more than chance gives." in found["words"]
+    assert not found["comparisons"][0]["significant"] and "no difference is shown" in found["comparisons"][0]["words"]
+
+
+def test_the_p_value_of_a_win_rate_goes_with_its_interval():
+    generator = np.random.default_rng(4)
+    for share in (0.5, 0.6, 0.7):
+        scores = (generator.random(80) < share).astype(float).tolist()
+        rate = agreement.win_rate(scores, [str(i // 2) for i in range(80)], [0] * 80)
+        low, high = rate.these_raters
+        assert (rate.p_value < 0.05) != (low <= 0.5 <= high)
 
 
 def test_one_rater_alone_is_said_to_be_that(tmp_path):
