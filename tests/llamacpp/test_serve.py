@@ -296,6 +296,51 @@ def test_two_models_side_by_side_in_a_browser(tmp_path):
         server.stop()
 
 
+def test_no_answer_to_another_question_stands_beside_one(tmp_path):
+    """While the first model answered a second question, the other's answer to the first stood beside it; an answer that ended
+    in the middle looked whole. The answers here are scripted."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (drives the browser)")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine; apt install chromium")
+    html = (ROOT / "scripts/llamacpp/side_by_side.html").read_text(encoding="utf-8").replace("__MODELS__", '["base", "tuned"]')
+    held = []
+
+    def stream(text: str, reason: str | None) -> str:
+        choice = {"delta": {"content": text}, "finish_reason": reason}
+        return f"data: {json.dumps({'choices': [choice]})}\n\n"
+
+    def answer(route):
+        asked_of = json.loads(route.request.post_data)
+        question, model = asked_of["messages"][-1]["content"], asked_of["model"]
+        if question == "second":
+            held.append(route)  # the first model has not answered yet
+        else:
+            cut = question == "third" and model == "tuned"
+            route.fulfill(body=stream(f"{model} to {question}", None if cut else "stop"), content_type="text/event-stream")
+
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(240_000)
+        page.route("http://models.test/compare", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+        page.route("http://models.test/v1/chat/completions", answer)
+        page.goto("http://models.test/compare")
+
+        def ask(question: str, done: str) -> list[str]:
+            page.fill("#question", question)
+            page.press("#question", "Enter")
+            page.wait_for_function(f"() => {done}")
+            return page.locator("section article").all_inner_texts()
+
+        ended = "[...document.querySelectorAll('section small')].every(s => s.textContent.length > 1)"
+        assert ask("first", ended) == ["base to first", "tuned to first"]
+        assert ask("second", "document.querySelector('section small').textContent == '…'") == ["", ""]
+        assert ask("third", ended) == ["base to third", "tuned to third"] and len(held) == 1
+        assert "the answer ended before it was whole" in page.locator("section small").all_inner_texts()[1]
+        browser.close()
+
+
 def test_ctrl_c_ends_it_and_frees_the_port():
     server = Served("--api_key", "secret")
     port = int(server.url.rpartition(":")[2])
