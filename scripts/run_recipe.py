@@ -18,7 +18,8 @@ Output  what the stages write; manifest.json (command, time, peak memory, the GP
         again had written before); seeds/SEED/ (the further seeds).
 
 A stage is skipped when its command, the code it runs (without comments and docstrings), the packages that code imports, its
-inputs and its outputs are what they were when it last ended well. Hub ids are asked for before anything runs, and stay at
+inputs and its outputs are what they were when it last ended well. Where one runs again, the comparisons and pages after it
+are moved aside first: none stands beside what it does not tell of. Hub ids are asked for before anything runs, and stay at
 the commit found; a gated or missing one is one error. Killed anywhere and started again, the recipe goes on where it was.
 SIGTERM, SIGHUP and Ctrl-C end the stage with the runner; a second runner in the same folder is refused. A stage that fails
 stops the chain with its last lines and the command to retry, and its exit code.
@@ -39,6 +40,7 @@ from typing import ClassVar
 from chain import estimate, hub, process, records
 from chain.fingerprint import Fingerprint, fingerprint, why_run
 from chain.recipe import Recipe, command_args, read, text_of
+from chain.seeds import LAST
 from chain.stages import Stage
 from common import runs
 from common.arguments import parse_args, tell_unused
@@ -142,8 +144,17 @@ def prepare(args: Args, folder: Path, out: Path) -> Run:
     return run
 
 
+def put_pages_away(run: Run, stage: Stage) -> None:
+    """Move aside the comparisons and pages of an earlier run that come after this stage: ended here, it would leave them beside
+    what they do not tell of."""
+    for later in run.recipe.stages[run.names.index(stage.name) + 1 :]:
+        if Path(later.script).name in LAST and (place := records.move_aside(later, run.out)):
+            print(f"  what {later.name} wrote before told of an earlier state: {place}")
+
+
 def run_stage(run: Run, stage: Stage, mark: Fingerprint, clean: bool) -> None:
     """Run a stage and record it; `clean`: what it wrote before no longer stands and is moved aside."""
+    put_pages_away(run, stage)
     if clean and (place := records.move_aside(stage, run.out)):
         why = records.why_anew(run.out, stage, mark)
         print(f"  what it wrote before: {place}" + (f"; it begins anew, for {why}" if why else ""))

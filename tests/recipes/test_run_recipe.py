@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,33 @@ def test_stage_run_again_starts_from_a_clean_place(recipe):
     script.write_text(STEP.replace("target.write_text", "assert not target.exists(); target.write_text"))
     recipe()
     assert ran(recipe("--force")) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("flags", [(), ("--only", "first")])
+def test_a_page_does_not_stand_beside_what_it_does_not_tell_of(recipe, flags):
+    """After new data and a stage that failed, or one run alone, report.html still told of the old data, in green."""
+    shutil.copy(recipe.folder / "step.py", recipe.folder / "report.py")
+    path = recipe.folder / "recipe.yaml"
+    path.write_text(
+        path.read_text()
+        + f"""
+  - name: page
+    command: python {recipe.folder}/report.py {{out}}/c.txt {{out}}/report.html
+    inputs: ["{{out}}/c.txt"]
+    outputs: ["{{out}}/report.html"]
+"""
+    )
+    (recipe.folder / "out/comparison").mkdir()
+    recipe()
+    page = recipe.folder / "out/report.html"
+    assert page.read_text() == "one!!!" and recipe().stdout.count("skipped") == 3 and page.is_file()
+    (recipe.folder / "a.txt").write_text("two" if flags else "bad")
+    done = recipe(*flags, code=0 if flags else 3)
+    assert "what page wrote before told of an earlier state" in done.stdout and not page.exists()
+    assert [old.read_text() for old in (recipe.folder / "out/previous").glob("page-*/report.html")] == ["one!!!"]
+    (recipe.folder / "a.txt").write_text("two")
+    recipe()
+    assert page.read_text() == "two!!!"
 
 
 def test_failed_stage_stops_the_chain_with_the_command_and_its_code(recipe):
