@@ -62,9 +62,8 @@ class Args:
 
     def problems(self) -> list[str]:
         found = [] if self.models else ["models: name at least one model"]
-        found += [
-            f"{f}: there is no file {v}" for f, v in (("suite", self.suite), ("published", self.published)) if not is_file(v)
-        ]
+        files = {"suite": self.suite, "published": self.published}
+        found += [f"{name}: there is no file {path}" for name, path in files.items() if not found_at(path).is_file()]
         if len({safe(m) for m in self.models}) < len(self.models):
             found.append("models: two of them have the same name")
         return found + check_at_least(self, 0, "limit", "batch_tokens")
@@ -86,8 +85,9 @@ class Benchmark:
     """why it is not scored here, where it is not"""
 
 
-def is_file(path: str) -> bool:
-    return Path(path).is_file() or (ROOT / path).is_file()
+def found_at(path: str) -> Path:
+    """A file where it is named from: this folder, or the project's."""
+    return Path(path) if Path(path).is_file() else ROOT / path
 
 
 def safe(model: str) -> str:
@@ -100,7 +100,7 @@ def read_suite(path: str, only: list[str]) -> list[Benchmark]:
     import yaml
 
     try:
-        found = [Benchmark(**entry) for entry in load_yaml((ROOT / path).read_text(encoding="utf-8"))]
+        found = [Benchmark(**entry) for entry in load_yaml(found_at(path).read_text(encoding="utf-8"))]
     except (TypeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if unknown := sorted(set(only) - {b.name for b in found}):
@@ -109,8 +109,9 @@ def read_suite(path: str, only: list[str]) -> list[Benchmark]:
 
 
 def run(words: list[str]) -> tuple[int, str]:
-    """Run one of our scripts; its exit code and what it printed."""
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    """Run one of our scripts here, where the user's relative paths start; its exit code and what it printed."""
+    script, *rest = words
+    done = subprocess.run([sys.executable, str(ROOT / script), *rest], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -187,7 +188,7 @@ def rank(scored: dict[str, dict[str, score_table.Row]]) -> list[str]:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
-    out, published = Path(args.output_dir).resolve(), score_table.read_published(ROOT / args.published)
+    out, published = Path(args.output_dir).resolve(), score_table.read_published(found_at(args.published))
     notes = [f"A look: the first {args.limit} rows of each benchmark."] if args.limit else []
     table, scored = [], {model: {} for model in args.models}
     for benchmark in read_suite(args.suite, args.only):

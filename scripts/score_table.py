@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from common.arguments import parse_args
 from common.entry import run_main
+from common.files import read_json
 from reporting import score_table
 
 
@@ -44,11 +45,23 @@ class Args:
         return found
 
 
+def notes_of(args: Args, published: list[score_table.Published]) -> list[str]:
+    """What a reader of the table should know: scores of other rows, and figures that stand beside none."""
+    sets, names = {}, {Path(folder).name for folder in args.folders}
+    for folder in args.folders:
+        metrics = read_json(Path(folder, "metrics.json"))
+        sets.setdefault((metrics.get("data_sha256"), metrics.get("rows_sha256")), []).append(Path(folder).name)
+    said = "; ".join(", ".join(folders) for folders in sets.values())
+    notes = [f"Not all of the same rows, so not all scores compare. Of the same rows are: {said}."] if len(sets) > 1 else []
+    alone = [f"folder {p.folder}" if p.folder else f"benchmark {p.benchmark}" for p in published if p.folder not in names]
+    return [*notes, *([f"Published, but beside no score of this table: {', '.join(dict.fromkeys(alone))}."] if alone else [])]
+
+
 def main() -> None:
     args = parse_args(Args, __doc__)
     published = score_table.read_published(args.published) if args.published else []
     rows = [score_table.row_of(Path(folder), Path(folder).name, published) for folder in args.folders]
-    score_table.write(args.title, rows, Path(args.output_dir))
+    score_table.write(args.title, rows, Path(args.output_dir), notes_of(args, published))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,11 @@ from reporting.language import Language
 TEMPLATES = Path(__file__).parent
 
 
+def cell(text) -> str:
+    """A text in Markdown, on one line, nothing of it a mark."""
+    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", " ".join(str(text).split()))
+
+
 def render(page: Page, say: Language, form: str) -> str:
     """The page as `form`: html or md."""
     import jinja2
@@ -20,5 +25,5 @@ def render(page: Page, say: Language, form: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["cell"] = lambda text: re.sub(r"([\\|<>`*_\[\]])", r"\\\1", " ".join(str(text).split()))
+    environment.filters["cell"] = cell
     return environment.get_template(f"page.{form}.jinja").render(page=page, say=say)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import read_json, write_json, write_text
+from reporting.pages import cell
 from scoring.measures import wilson
 
 from data_prep.common.once import load_yaml
+
+LONGEST = 40  # characters of a model's name that the table shows, the last ones
 
 
 def percent(share: float) -> str:
@@ -62,16 +65,29 @@ def read_published(path: str | Path) -> list[Published]:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     found, problems = [], []
     for number, entry in enumerate(raw if isinstance(raw, list) else [None], 1):
-        known = {"folder", "benchmark", "accuracy", "n", "source", "model"}
-        if not isinstance(entry, dict) or not {"accuracy", "source"} <= set(entry) <= known:
-            problems.append(f"{path}: entry {number} needs accuracy and source, may have folder, benchmark, n and model")
-        elif not 0 <= entry["accuracy"] <= 100:
-            problems.append(f"{path}: entry {number}: accuracy {entry['accuracy']} is no percentage")
-        else:
+        wrong = entry_problem(entry)
+        problems += [f"{path}: entry {number}{wrong}"] if wrong else []
+        if not wrong:
             found.append(Published(**(entry | {"accuracy": entry["accuracy"] / 100, "n": entry.get("n")})))
     if problems:
         raise UserError(problems)
     return found
+
+
+def entry_problem(entry) -> str:
+    """What is wrong with one published figure, to follow its number; empty where nothing is."""
+    known = {"folder", "benchmark", "accuracy", "n", "source", "model"}
+    if not isinstance(entry, dict) or not {"accuracy", "source"} <= set(entry) <= known:
+        return " needs accuracy and source, may have folder, benchmark, n and model"
+    share, n = entry["accuracy"], entry.get("n")
+    if type(share) not in (int, float) or not 0 <= share <= 100:
+        return f": accuracy {share!r} is no percentage"
+    if 0 < share < 1:
+        return f": accuracy {share} would be {share} %; write {100 * share:g} if the share is meant"
+    if n is not None and (type(n) is not int or n < 1):
+        return f": n {n!r} is no number of rows"
+    wrong = [key for key in ("folder", "benchmark", "source", "model") if key in entry and not isinstance(entry[key], str)]
+    return f": {' and '.join(wrong)} must be text" if wrong else ""
 
 
 def row_of(folder: Path, name: str, published: list[Published], benchmark: str = "") -> Row:
@@ -111,7 +127,7 @@ def lines_of(rows: list[Row]) -> list[list[str]]:
         *(
             [
                 row.name,
-                row.model[-40:],
+                row.model if len(row.model) <= LONGEST else f"…{row.model[1 - LONGEST :]}",
                 row.protocol,
                 f"{row.n_correct} of {row.n}",
                 percent(row.accuracy),
@@ -130,12 +146,12 @@ def write(title: str, rows: list[Row], output_dir: Path, notes: list[str] = ()) 
     table = lines_of(rows)
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     sources = sorted({p.source for row in rows for p in row.published})
     said = [*notes, *(["Published figures are of other rows, prompts or readings unless told otherwise."] if sources else [])]
     print("\n".join(said))
-    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in table]
+    body = ["| " + " | ".join(map(cell, line)) + " |" for line in table]
     body.insert(1, "|" + "---|" * len(table[0]))
-    text = [f"# {title}", "", *body, "", *said, *(f"- {source}" for source in sources)]
+    text = [f"# {cell(title)}", "", *body, "", *map(cell, said), *(f"- {cell(source)}" for source in sources)]
     write_text(output_dir / "scores.md", "\n".join(text).rstrip() + "\n")
     write_json(output_dir / "scores.json", {"title": title, "rows": [asdict(row) for row in rows], "notes": list(notes)})
