@@ -47,7 +47,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.errors import CheckFailed
 from common.files import write_json, write_text
-from reporting import sentences
+from reporting import cautions, sentences
 from reporting.blocks import Page
 from reporting.comparison_blocks import comparison_blocks
 from reporting.language import LANGUAGES, Language
@@ -104,7 +104,7 @@ def page_of(result: comparing.Result, flips: int, say: Language) -> Page:
         first=sentences.lead(result, say) if leads else said[0],
         verdict=said if leads else said[1:],
         tone=sentences.level_of_page(result, result.decisive, say) if leads else sentences.level_of(result.decisive),
-        blocks=comparison_blocks(result, sentences.warnings_of(result, say), flips, say),
+        blocks=comparison_blocks(result, cautions.warnings_of(result, say), flips, say),
         footer=say("Made by scripts/compare.py."),
         date=time.strftime("%Y-%m-%d"),
     )
@@ -120,7 +120,7 @@ def main() -> None:
         c.sentence = sentences.sentence(c, result.kind, result.confidence, english)
     for c in result.against_baselines:
         c.sentence = sentences.against_baseline(c, result.confidence, english)
-    told, warnings = [c.sentence for c in result.comparisons + result.against_baselines], sentences.warnings_of(result, english)
+    told, warnings = [c.sentence for c in result.comparisons + result.against_baselines], cautions.warnings_of(result, english)
     write_json(out / "comparison.json", results.to_json(result, told, warnings))
     page = page_of(result, args.flips, say)
     write_text(out / "comparison.html", render(page, say, "html"))

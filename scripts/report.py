@@ -28,7 +28,7 @@ from common.arguments import parse_args
 from common.entry import run_main
 from common.errors import CheckFailed, UserError
 from common.files import write_json, write_text
-from reporting import run_blocks, sentences
+from reporting import cautions, run_blocks, sentences
 from reporting.blocks import Bullets, Heading, Link, Page, Table, Text
 from reporting.comparison_blocks import comparison_blocks, score_blocks
 from reporting.language import LANGUAGES, Language
@@ -90,7 +90,7 @@ class Side:
     @property
     def tells(self) -> bool:
         """Whether it can show a loss: rows enough, and a first model that has something to lose."""
-        known = sentences.clear_of_chance(self.result.evaluations[0]) and self.last.baseline_value > 0
+        known = cautions.clear_of_chance(self.result.evaluations[0]) and self.last.baseline_value > 0
         return self.last.n >= FIRST_LOOK and known
 
 
@@ -155,23 +155,26 @@ def side_blocks(side: Side, say: Language) -> list:
         Heading(say(SIDES[side.name])),
         *(block for block in score_blocks(result, say) if not isinstance(block, Heading)),
         *(Text(text, tone) for text, tone in zip(said, tones, strict=True)),
-        *(Text(warning, "soft") for warning in sentences.warnings_of(result, say)),
+        *(Text(warning, "soft") for warning in cautions.warnings_of(result, say)),
         Link(say("This comparison as a page of its own"), f"compare_{side.name}/comparison.html"),
     ]
 
 
 def page_of(run: run_blocks.Run, result: Result, sides: list[Side], flips: int, say: Language) -> Page:
     """The whole page."""
-    compared = comparison_blocks(result, sentences.warnings_of(result, say), flips, say)
+    compared = comparison_blocks(result, cautions.warnings_of(result, say), flips, say)
     record = run.trainings[-1][1] if run.trainings else run_blocks.read_or(Path(result.evaluations[0].folders[0], "run.json"), {})
-    lost = [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes]
+    shown, opened = (
+        [say(DECIDING[s.name]) for s in sides if s.decides and not s.last.passes and (s.last.verdict == "worse") is lost]
+        for lost in (True, False)
+    )
     measured = set(UNMEASURED) <= {side.name for side in sides if side.tells}
     beside = [sentences.sentence(side.last, side.name, side.result.confidence, say) for side in sides]
     rival = result.against_baseline
     baseline = [sentences.against_baseline(rival, result.confidence, say)] if rival else []
     return Page(
         title=run.title,
-        first=sentences.lead(result, say, lost, measured),
+        first=sentences.lead(result, say, opened, measured, shown),
         verdict=[*sentences.opening(result, say), *baseline, *beside],
         tone=sentences.level_of_page(result, deciding(result, sides), say),
         blocks=[

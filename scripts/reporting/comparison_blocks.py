@@ -1,5 +1,7 @@
 """Blocks of a comparison: scores, differences, baselines and groups. Used by both pages."""
 
+import re
+
 from reporting import sentences
 from reporting.asked_blocks import protocol_blocks
 from reporting.blocks import Chart, Dot, Heading, Mark, Table, Text
@@ -225,7 +227,7 @@ def group_blocks(result: Result, say: Language) -> list:
             continue
         rows = [
             [
-                name if name != "none" else say("(none)"),
+                _group_name(key, name, say),
                 str(groups[name]["n"]),
                 *(
                     f"{say.percent(part['accuracy'])} ({say.interval(part['accuracy_ci95'])})"
@@ -244,6 +246,14 @@ def group_blocks(result: Result, say: Language) -> list:
         found.append(Text(say("Groups have few rows; differences between groups are not tested."), "soft"))
         found += first_seed(result, say)
     return found
+
+
+def _group_name(key: str, name: str, say: Language) -> str:
+    """A group as the reader's language says it; a third's name holds numbers (scoring/measures.py)."""
+    if name == "none":
+        return say("(none)")
+    third = re.fullmatch(r"(\d/\d): (\S+) to (\S+)", name) if key == "by_difficulty" else None
+    return f"{third[1]}: {say.mark(third[2])} {say('to')} {say.mark(third[3])}" if third else name
 
 
 def first_seed(result: Result, say: Language) -> list:

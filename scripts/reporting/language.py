@@ -22,8 +22,11 @@ class Language(NamedTuple):
 
     def number(self, value: float, form: str = ".1f") -> str:
         """A number by a format of Python's, with this language's decimal mark."""
-        text = format(value, form)
-        return text.replace(",", " ").replace(".", ",") if self.code == "pt-BR" else text
+        return self.mark(format(value, form))
+
+    def mark(self, number: str) -> str:
+        """A number's digits, with this language's marks."""
+        return number.replace(",", " ").replace(".", ",") if self.code == "pt-BR" else number
 
     def percent(self, share: float | None) -> str:
         return "" if share is None else f"{self.number(100 * share)} %"

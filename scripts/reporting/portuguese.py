@@ -245,6 +245,7 @@ PORTUGUESE = {
     " and may take its place": " e pode ficar no lugar dele",
     "the last model given": "o último modelo da lista",
     "the last GGUF file given": "o último arquivo GGUF da lista",
+    "; do not use it, a loss is shown: {what}": "; não use, há perda demonstrada: {what}",
     "; do not use it before this is settled: {what}": "; não use antes de esclarecer: {what}",
     "{ships} is worse than {base}: do not use it": "{ships} é pior que {base}: não use",
     "{ships} is not shown to be better than {base}, and may be worse: do not use it on the strength of these rows": (
@@ -272,6 +273,13 @@ PORTUGUESE = {
         "Nenhum arquivo exportado foi avaliado: não se sabe o que seria entregue."
     ),
     # warnings
+    "{model}: {cut} of {n} answers were cut at {tokens} tokens before they ended (--max_new_tokens).": "{model}: {cut} de {n} "
+    "respostas foram cortadas aos {tokens} tokens, antes de terminar (--max_new_tokens).",
+    "{model}: {k} of {n} answers could not be read and count as wrong.": "{model}: {k} de {n} respostas não puderam ser lidas e "
+    "contam como erradas.",
+    "{model}: in {k} of {n} rows several options are equally likely; {right} of these are right by their order alone.": ""
+    "{model}: em {k} de {n} linhas várias alternativas são igualmente prováveis; {right} delas estão certas só pela ordem.",
+    "the answers that were cut": "as respostas que foram cortadas",
     "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.": (
         "{model} dá quase sempre a mesma resposta: “{answer}” em {share} de {n} linhas; seu resultado diz pouco."
     ),

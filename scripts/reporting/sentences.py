@@ -1,9 +1,8 @@
 """What may be said of a comparison, and no more: sentences from verdicts, in the reader's language."""
 
+from reporting.cautions import doubts_of
 from reporting.language import Language
 from scoring.comparing import FIRST_LOOK, Comparison, Result
-from scoring.evaluations import EQUAL, Evaluation
-from scoring.summary import CONSTANT
 
 TESTS = {
     "mcnemar": "exact McNemar test",
@@ -11,7 +10,6 @@ TESTS = {
     "hierarchical_bootstrap": "bootstrap over rows and seeds",
 }
 MEASURE_NAMES = {"rouge_l": "ROUGE-L", "bits_per_byte": "bits per byte", "judged": "judge's score"}
-FEWEST = 10  # rows; of fewer it says nothing that one answer is given to all
 MOST_NAMES = 5  # models that a page names in its title, each comparison in a sentence at the top
 SIDES = ("general", "safety", "over_refusal", "written")  # measured beside the main score, often on few rows
 # What each verdict says, by what was measured. "Shown" is a word of the test, "within the margin" of the interval.
@@ -97,7 +95,7 @@ def sentence(c: Comparison, kind: str, confidence: float, say: Language) -> str:
     """The verdict of one comparison with its figures. `kind`: general, safety, over_refusal, or any task."""
     said = VERDICTS.get(kind, VERDICTS["score"])[c.verdict]
     text = say(said, candidate=c.candidate, baseline=c.baseline, margin=margin_text(c, say))
-    look = say(" (a first look: {n} rows)", n=c.n) if c.n < FIRST_LOOK and kind in SIDES else ""
+    look = say(" (a first look: {n} rows)", n=c.n) if c.n < FIRST_LOOK else ""
     text = f"{text}{look}: {figures(c, confidence, say)}."
     if c.verdict == "not_shown":
         text += " " + not_ruled_out(c, say)
@@ -168,77 +166,6 @@ def level_of_page(result: Result, deciding: list[Comparison], say: Language) -> 
     return level_of(deciding, bool(doubts_of(result, say)) or (rival is not None and rival.verdict != "better"))
 
 
-def one_answer(e: Evaluation, say: Language) -> str | None:
-    """A warning where nearly all of a model's predictions are one answer."""
-    spread = e.first.get("predicted") or {}
-    n = sum(spread.values())
-    if n < FEWEST:
-        return None
-    answer, times = max(spread.items(), key=lambda item: item[1], default=("", 0))
-    if times / n <= CONSTANT:
-        return None
-    return say(
-        "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.",
-        model=e.name,
-        answer=answer,
-        share=say.percent(times / n),
-        n=n,
-    )
-
-
-def allowed_differences(one: Evaluation, two: Evaluation, say: Language) -> list[str]:
-    """In what two evaluations differ that must be equal: it was let pass, or they would not have been compared."""
-    return [say(what) for key, what in EQUAL.values() if one.first.get(key) != two.first.get(key)]
-
-
-def warnings_of(result: Result, say: Language) -> list[str]:
-    """What was let pass, and what a reader should know before the figures."""
-    first, found = result.evaluations[0], []
-    for other in result.evaluations[1:]:
-        said = "{one} and {two} differ in their {what}, which was allowed: the difference may come from that."
-        found += [say(said, one=first.name, two=other.name, what=what) for what in allowed_differences(first, other, say)]
-        one, two = first.first.get("precision"), other.first.get("precision")
-        if one != two:
-            found.append(say("{a} was scored in {one}, {b} in {two}.", a=first.name, one=one, b=other.name, two=two))
-    found += filter(None, (one_answer(e, say) for e in result.evaluations))
-    chance = first.first.get("chance")
-    if chance is not None and not any(map(clear_of_chance, result.evaluations)):
-        text = say("No model here is shown to be better than chance ({chance}).", chance=say.percent(chance))
-        if first.is_general:
-            text += " " + say("What was not there cannot be forgotten, so this says little.")
-        found.append(text)
-    if result.measure == "judged":
-        found.append(judge_agreement(first, say))
-    if result.first.get("protocol") in ("letter", "text", "text_norm"):
-        found.append(say("Scored by likelihood: which option the model finds likeliest, not what it would write."))
-    return found
-
-
-def is_judge_known(e: Evaluation) -> bool:
-    """Whether the judge's agreement with people was measured."""
-    return "kappa" in (e.first["judge"].get("people") or {})
-
-
-def agrees_with_people(e: Evaluation) -> bool:
-    """Whether the judge is shown to agree with people more than by chance."""
-    return is_judge_known(e) and e.first["judge"]["people"]["kappa_ci95"][0] > 0
-
-
-def judge_agreement(e: Evaluation, say: Language) -> str:
-    """What is known of the judge."""
-    if not is_judge_known(e):
-        return say("How far the judge agrees with physicians was not measured: these are a model's opinions.")
-    people = e.first["judge"]["people"]
-    low, high = (say.number(end, ".2f") for end in people["kappa_ci95"])
-    text = "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high})."
-    said = say(text, n=people.get("n_kappa", people["n"]), kappa=say.number(people["kappa"], ".2f"), low=low, high=high)
-    if own := people.get("own_style"):
-        low, high = (say.number(100 * end, "+.1f") for end in own["ci95"])
-        text = "Its own answers it marks {difference} points beside those of others, as people mark them ({low} to {high})."
-        said += " " + say(text, difference=say.number(100 * own["difference"], "+.1f"), low=low, high=high)
-    return said
-
-
 # The page's first sentence, by what ships against the first model, and against the model that it was made from.
 LEADS = {
     "better": "{ships} is better than {base}",
@@ -251,6 +178,7 @@ LEADS = {
 BY_SCORE = " by this score"
 MAY = " and may take its place"
 OPEN = "; do not use it before this is settled: {what}"
+LOST = "; do not use it, a loss is shown: {what}"
 HELD = {
     "better": ", and than {tuned}, from which it was made",
     "not_worse": ", and holds what training gained",
@@ -269,37 +197,14 @@ def subject(result: Result, say: Language) -> str:
     return f"{result.ships.name} ({say('the last GGUF file given') if result.deployed else say('the last model given')})"
 
 
-def doubts_of(result: Result, say: Language) -> list[str]:
-    """What keeps a score from settling anything: what ships was asked otherwise than the first, or its judge is not known.
-
-    Nor does a score of what gives one answer to nearly all rows, or of what is not clear of guessing, however much worse
-    the first model was.
-    """
-    ships = result.ships
-    unlike = allowed_differences(result.evaluations[0], ships, say)
-    unknown = result.measure == "judged" and not agrees_with_people(result.evaluations[0])
-    found = [say("the difference in {what}", what=what) for what in unlike]
-    found += [say("the judge's agreement with physicians")] if unknown else []
-    found += [say("one answer to nearly all rows")] if one_answer(ships, say) and not is_key_one_answer(ships) else []
-    return found + ([say("whether it does better than chance")] if not clear_of_chance(ships) else [])
-
-
-def is_key_one_answer(e: Evaluation) -> bool:
-    """Whether one answer is right nearly always; then giving it nearly always is no fault."""
-    gold = e.first.get("gold") or {}
-    return max(gold.values(), default=0) > CONSTANT * sum(gold.values())
-
-
-def clear_of_chance(e: Evaluation) -> bool:
-    """Whether a share's interval lies above chance, in every seed; true where there is no chance to hold it against."""
-    return all(m["accuracy_ci95"][0] > m["chance"] for m in e.metrics if m.get("chance") is not None)
-
-
-def lead(result: Result, say: Language, beside: list[str] | tuple = (), measured: bool = False) -> str:
+def lead(
+    result: Result, say: Language, beside: list[str] | tuple = (), measured: bool = False, lost: list[str] | tuple = ()
+) -> str:
     """Is it better, and may it be used? One sentence, no figures.
 
     Args:
         beside: what beside the score may have got worse.
+        lost: what beside the score is shown to have got worse.
         measured: whether forgetting and safety were looked at; without them a score alone lets no model take another's place.
     """
     base, tuned, ships = result.evaluations[0], result.tuned, result.ships
@@ -308,9 +213,10 @@ def lead(result: Result, say: Language, beside: list[str] | tuple = (), measured
     text = say(LEADS[main.verdict], ships=subject(result, say), base=base.name, margin=margin)
     favourable, unsettled = main.verdict in ("better", "not_worse"), [*doubts_of(result, say), *beside]
     held, rival = result.between(tuned.name, ships.name) if ships is not tuned else None, result.against_baseline
+    holds, beaten = held is None or held.passes, rival is None or rival.verdict == "better"
     if favourable and not measured:
         text += say(BY_SCORE)
-    elif favourable and not unsettled and (held is None or held.passes) and (rival is None or rival.verdict == "better"):
+    elif favourable and not (unsettled or lost) and holds and beaten:
         text += say(MAY)
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
@@ -318,6 +224,8 @@ def lead(result: Result, say: Language, beside: list[str] | tuple = (), measured
         text += say("; no exported file was scored")
     if rival and rival.verdict != "better":
         text += say(LOSES if rival.verdict.startswith("worse") else NO_BETTER, baseline=say(rival.baseline))
-    if favourable and unsettled:
+    if favourable and lost:
+        text += say(LOST, what=", ".join(lost))
+    elif favourable and unsettled:
         text += say(OPEN, what=", ".join(unsettled))
     return text + "."

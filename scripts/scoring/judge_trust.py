@@ -8,6 +8,7 @@ one answer count as one, their mean), agreement is Cohen's kappa with a bootstra
 
 from scoring.evaluations import model_name
 from scoring.judge import Judge, mark_outputs
+from scoring.statistics import wilson
 
 
 def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dict]) -> dict:
@@ -62,9 +63,9 @@ def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) 
     people, machine = [b[0] for b in both], [b[1] for b in both]
     decided = [(p > 0.5, m >= 0.5) for p, m, _ in both if p != 0.5]  # half for, half against: no verdict to agree with
     agreed = {}
-    if len(decided) > 1:
+    if len(decided) > 1 and len({mark for pair in decided for mark in pair}) > 1:  # of one verdict alone kappa says nothing
         kappa, low, high = kappa_interval(*zip(*decided, strict=True))
-        agreed = {"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": [low, high]}
+        agreed = {"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": [low, high], "kappa_p": more_than_chance(decided)}
     # What could not be read counts as 0 among the records, so it does here: the judge must be the same on both sides.
     # The others are answers that no person marked: an answer on both sides would make the interval too narrow.
     seen = {(h["id"], h["output"]) for h in known}
@@ -102,7 +103,7 @@ def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: i
     mine, others = (
         numpy.array([e for name, v in by_model.items() if (name in own) is wanted for e in v]) for wanted in (True, False)
     )
-    if not len(mine) or not len(others):
+    if min(len(mine), len(others)) < 2:  # one answer says nothing of how they vary
         return {"error_by_model": means}
     generator = numpy.random.default_rng(seed)
     drawn = [generator.choice(mine, len(mine)).mean() - generator.choice(others, len(others)).mean() for _ in range(resamples)]
@@ -116,7 +117,10 @@ def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: i
 
 
 def kappa_interval(one: list[bool], two: list[bool], resamples: int = 2000, seed: int = 3407) -> tuple[float, float, float]:
-    """Cohen's kappa (scikit-learn) with its 95 % percentile bootstrap interval over answers."""
+    """Cohen's kappa (scikit-learn) with its 95 % percentile bootstrap interval over answers.
+
+    Never narrower than Wilson's interval of the share in agreement makes it: drawn again, a few answers that all agree all agree.
+    """
     import numpy
     from sklearn.metrics import cohen_kappa_score
 
@@ -125,10 +129,23 @@ def kappa_interval(one: list[bool], two: list[bool], resamples: int = 2000, seed
             return 1.0
         return float(cohen_kappa_score(a, b))
 
+    def of_share(share: float) -> float:
+        by_chance = float(a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean()))
+        return (share - by_chance) / (1 - by_chance) if by_chance < 1 else 1.0
+
     a, b, generator = numpy.array(one), numpy.array(two), numpy.random.default_rng(seed)
     drawn = [kappa(a[pick], b[pick]) for pick in generator.integers(0, len(a), (resamples, len(a)))]
     low, high = numpy.quantile(drawn, [0.025, 0.975])
-    return round(kappa(a, b), 4), round(float(low), 4), round(float(high), 4)
+    ends = [of_share(share) for share in wilson(int((a == b).sum()), len(a))]
+    return round(kappa(a, b), 4), round(min(float(low), ends[0]), 4), round(max(float(high), min(ends[1], 1.0)), 4)
+
+
+def more_than_chance(decided: list[tuple[bool, bool]]) -> float:
+    """One-sided p-value that people and judge agree by chance (Fisher's exact test)."""
+    from scipy.stats import fisher_exact
+
+    table = [[sum(pair == (p, m) for pair in decided) for m in (True, False)] for p in (True, False)]
+    return round(float(fisher_exact(table, alternative="greater").pvalue), 6)
 
 
 def ppi_mean(people: list[float], machine: list[float], machine_alone: list[float]) -> tuple[float, float, float]:

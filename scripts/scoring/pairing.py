@@ -2,9 +2,11 @@
 
 Which methods, by what the rows are (compare.py's head says more): independent shares, McNemar and Tango; anything else
 draws rows, whole cases or seeds. Where shares are drawn, Tango's interval is taken in as well: few rows that differ would
-leave drawing too sure.
+leave drawing too sure. And Student's interval with it: few cases or seeds would, too. Fewer than six cases rule no loss out at
+0.05, as they show no difference: all of k alike is one of 2 ** (k - 1) ways that chance has.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,6 +64,11 @@ class Paired:
         """Bootstrap draws of the difference, numpy [resamples]."""
         return statistics.bootstrap_differences(*self.values, self.clusters, self.settings.resamples, self.settings.seed)
 
+    @cached_property
+    def error(self) -> statistics.Error:
+        """Of the difference, where it is drawn."""
+        return statistics.error_of(self.differences, self.clusters, self.draws, self.seeds)
+
     @property
     def counts(self) -> tuple[float, float, int]:
         """Rows won, rows lost, rows; parts of rows where seeds differ."""
@@ -74,12 +81,19 @@ class Paired:
             won, lost, _ = self.counts
             return statistics.mcnemar(round(won), round(lost))
         flipped = statistics.sign_flip(self.differences, self.clusters, self.settings.resamples, self.settings.seed)
-        return max(flipped, statistics.bootstrap_p(self.draws)) if self.seeds > 1 else flipped
+        if self.seeds == 1:
+            return flipped
+        return max(flipped, statistics.bootstrap_p(self.draws), self.error.p(abs(self.after - self.before)))
 
     def interval(self, alpha: float) -> Interval:
         """Of the difference, at level 1 - alpha."""
         found = [statistics.tango(*self.counts, alpha)] if self.share else []
-        found += [statistics.percentile_interval(self.draws, alpha)] if self.drawn else []
+        if self.drawn:
+            # No share, mark or ROUGE differs by more than 1; what bits are at most, nothing says.
+            most = max(self.before, self.after) if self.measure == "bits_per_byte" else 1
+            reach, seen = self.error.reach(alpha), self.after - self.before
+            found.append(statistics.percentile_interval(self.draws, alpha))
+            found.append(Interval(max(-most, seen - reach), min(most, seen + reach)))
         return Interval(min(one.low for one in found), max(one.high for one in found))
 
     def largest_loss(self, alpha: float) -> float:
@@ -94,6 +108,8 @@ class Paired:
         if self.drawn:
             losses = self.draws if self.measure == "bits_per_byte" else -self.draws
             found.append(max(2 * float((losses >= self.margin).mean()), 1 / len(losses)))
+            gain = (self.before - self.after) if self.measure == "bits_per_byte" else self.after - self.before
+            found += [self.error.p(gain + self.margin), 2.0 ** -int(self.clusters.max())]
         return min(1.0, max(found))
 
     @property
@@ -110,7 +126,12 @@ class Paired:
 
     def rows_needed(self, alpha: float) -> int | None:
         """How many rows would rule out a loss of the margin four times in five, were the models equal; None: no number would."""
-        return statistics.rows_to_rule_out(self.spread, self.margin, alpha, self.share)
+        found = statistics.rows_to_rule_out(self.spread, self.margin, alpha, self.share)
+        if found is None or not self.drawn:
+            return found
+        cases = int(self.clusters.max()) + 1
+        fewest = math.floor(1 - math.log2(alpha)) + 1  # cases; all of fewer alike are too likely by chance
+        return found if cases >= fewest else max(found, math.ceil(fewest * len(self.ids) / cases))
 
     @property
     def won_and_lost(self) -> tuple[list, list]:
@@ -134,9 +155,14 @@ def share_interval(e: Evaluation, settings: Settings) -> Interval:
     values, nothing = e.values(ids), numpy.zeros((1, len(ids), 2))
     nothing[..., 1] = 1
     draws = statistics.bootstrap_differences(nothing, values, clusters, settings.resamples, settings.seed)
-    low, high = statistics.percentile_interval(draws, 0.05)
-    alone = statistics.wilson(round(statistics.value_of(values) * len(ids)), len(ids))
-    return Interval(max(0.0, min(low, alone[0])), min(1.0, max(high, alone[1])))
+    share, of_rows = statistics.value_of(values), values[..., 0].mean(axis=0)
+    reach = statistics.error_of(of_rows, clusters, draws, len(values)).reach(0.05)
+    ends = (
+        statistics.percentile_interval(draws, 0.05),
+        statistics.wilson(round(share * len(ids)), len(ids)),
+        (share - reach, share + reach),
+    )
+    return Interval(max(0.0, min(low for low, _ in ends)), min(1.0, max(high for _, high in ends)))
 
 
 def clusters_of(evaluation: Evaluation, ids: list):

@@ -110,6 +110,43 @@ def spread_of(deviations, clusters, draws=None) -> Spread:
     return Spread(n, whole / n, design, of_seeds)
 
 
+class Error(NamedTuple):
+    """The standard error of a drawn difference, and how far it is itself known."""
+
+    size: float
+    degrees: float
+    """of freedom; 0 where there is nothing to draw from"""
+
+    def reach(self, alpha: float) -> float:
+        """Half an interval of level 1 - alpha by Student's t."""
+        from scipy.stats import t
+
+        return float(t.ppf(1 - alpha / 2, self.degrees)) * self.size if self.degrees else math.inf
+
+    def p(self, distance: float) -> float:
+        """Smallest alpha at which `reach` is less than a distance."""
+        from scipy.stats import t
+
+        if not self.degrees or distance <= 0:
+            return 1.0
+        return 2 * float(t.sf(distance / self.size, self.degrees)) if self.size else 0.0
+
+
+def error_of(deviations, clusters, draws, seeds: int) -> Error:
+    """The error of a mean by its bootstrap draws, as few cases or seeds leave it.
+
+    Draws alone are too sure of few: their spread is too small by 1 / (k - 1) for k cases, and its own error is left out
+    (Hesterberg 2015, The American Statistician 69:371-386). Degrees of freedom of cases and seeds together: Satterthwaite 1946.
+    """
+    many = int(clusters.max()) + 1
+    if many < 2:
+        return Error(math.inf, 0)
+    of_seeds = spread_of(deviations - deviations.mean(), clusters, draws).of_seeds if seeds > 1 else 0.0
+    of_cases = max(0.0, float(draws.var()) - of_seeds) * many / (many - 1)
+    spread = of_cases**2 / (many - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    return Error((of_cases + of_seeds) ** 0.5, (of_cases + of_seeds) ** 2 / spread if spread else many - 1)
+
+
 def rows_to_rule_out(spread: Spread, margin: float, alpha: float, share: bool) -> int | None:
     """Rows with which the interval of level 1 - alpha lies within the margin four times in five, were the models equal.
 
@@ -180,7 +217,7 @@ def sign_flip(differences, clusters, resamples: int, seed: int) -> float:
     from scipy.stats import permutation_test
 
     sums = numpy.bincount(clusters, weights=differences)
-    if not sums.any():
+    if not sums.any() or len(sums) < 2:
         return 1.0
     flips = {"permutation_type": "samples", "vectorized": True, "n_resamples": resamples}
     test = permutation_test((sums,), lambda x, axis: x.mean(axis=axis), **flips, rng=numpy.random.default_rng(seed))

@@ -270,13 +270,14 @@ def test_the_losses_ruled_out_are_corrected_for_all_of_them(tmp_path):
 )
 def test_the_first_sentence_says_whether_it_may_be_used(tmp_path, won, lost, first):
     both = [True] * won + [False] * lost
-    one = evaluation(tmp_path / "one", [not r for r in both] + [True] * (1000 - won - lost))
-    two = evaluation(tmp_path / "two", both + [True] * (1000 - won - lost), template_sha256="t" * 64)
+    spread = {"predicted": {"A": 500, "B": 500}}  # by the rows nearly all answers would be the one that is right
+    one = evaluation(tmp_path / "one", [not r for r in both] + [True] * (1000 - won - lost), **spread)
+    two = evaluation(tmp_path / "two", both + [True] * (1000 - won - lost), template_sha256="t" * 64, **spread)
     done = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
     assert done.stdout.startswith(first) and first.partition(";")[0] in (tmp_path / "c/comparison.md").read_text()
     assert "take its place" not in done.stdout, "neither forgetting nor safety was looked at"
     if won == 150:
-        other = evaluation(tmp_path / "other", both + [True] * (1000 - won - lost), protocol="text")
+        other = evaluation(tmp_path / "other", both + [True] * (1000 - won - lost), protocol="text", **spread)
         flags = ("--output_dir", tmp_path / "d", "--allow", "[protocol]", "--names", '["one","two"]')
         said = run_script("scripts/compare.py", one, other, *flags).stdout.splitlines()[0]
         assert "before this is settled: the difference in protocol" in said
@@ -516,8 +517,10 @@ def test_perplexity_is_compared_in_bits_per_byte(tmp_path):
     spread = 1.96 * float(numpy.std(noise)) / 80**0.5 / 200 / math.log(2)
     assert (low, high) == pytest.approx((wanted - spread, wanted + spread), abs=4e-4)
     assert better["won"] == sum(b["nats"] < a["nats"] for a, b in zip(rows, lower, strict=True))
-    assert better["significant"] and better["sentence"].startswith("b is better than a: bits per byte")
-    assert not none["significant"] and none["sentence"].startswith("same is not worse than a by more than 0.0145 bits per byte")
+    assert better["significant"] and better["sentence"].startswith("b is better than a (a first look: 80 rows): bits per byte")
+    assert not none["significant"] and none["sentence"].startswith(
+        "same is not worse than a by more than 0.0145 bits per byte (a first"
+    )
     assert "sign-flip permutation test" in better["sentence"] and "McNemar" not in found["verdict"]
     page = (tmp_path / "c" / "comparison.html").read_text()
     assert "bits per byte (less is better)" in page and page.count('class="chart"') == 1
@@ -538,7 +541,7 @@ def test_open_answers_are_compared_by_rouge(tmp_path):
     two = values(tmp_path / "b", "open", rows([0.2 + i % 3 / 10 + i % 5 / 10 for i in range(40)]), **known)
     out = run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "c")
     assert (
-        "b is better than a: ROUGE-L 49.8 against 30.0, +19.8 points" in out.stdout
+        "b is better than a (a first look: 40 rows): ROUGE-L 49.8 against 30.0, +19.8 points" in out.stdout
         and "sign-flip permutation test p = 0.0002" in out.stdout
     )
     assert "40 of 40 rows won and 0 lost" in out.stdout

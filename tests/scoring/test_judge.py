@@ -12,7 +12,9 @@ from annotation import sources
 from common.errors import UserError
 from common.files import sha256
 from conftest import ROOT
+from reporting import cautions
 from scoring import asking, judge, judge_trust, summary, tasks
+from scoring.evaluations import Evaluation
 from scripted_server import reply
 from test_beside_the_score import write_rows
 
@@ -316,6 +318,27 @@ def test_agreement_with_people_is_kappa_and_bias():
     assert found["prediction_powered_mean"] == pytest.approx(people, abs=0.12)  # the judge alone says 1.0
     assert judge_trust.kappa_interval([True, False] * 10, [True, False] * 10)[0] == 1.0
     assert judge_trust.kappa_interval([True, True, False, False] * 20, [True, False] * 40)[0] == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("people", "known"),
+    [
+        ([1, 1, 1, 1, 1, 1], None),  # the judge says good to all, as people do: it never had anything to tell apart
+        ([1, 0], (1.0, False)),  # "a kappa of 1.00 (95 % interval 1.00 to 1.00)" of two answers
+        ([1, 0] * 12, (1.0, True)),
+    ],
+)
+def test_a_few_answers_that_agree_prove_no_judge(monkeypatch, people, known):
+    human = [{"id": i, "output": f"o{i}", "mark": float(mark)} for i, mark in enumerate(people)]
+    monkeypatch.setattr(judge_trust, "mark_outputs", lambda *_: [judge.Marks(h["mark"], []) for h in human])
+    found = judge_trust.agreement(None, [], {h["id"]: {"id": h["id"]} for h in human}, human)
+    e = Evaluation("m", ["m"], [{"judge": {"people": found}}], [{}])
+    assert cautions.agrees_with_people(e) is bool(known and known[1])
+    if known is None:
+        assert "kappa" not in found and not cautions.is_judge_known(e)
+    else:
+        low, high = found["kappa_ci95"]
+        assert found["kappa"] == known[0] and low < 1.0 == high and (low > 0) is known[1]
 
 
 @pytest.mark.parametrize(("name", "served"), [("models/vain-7b", "default"), ("http://127.0.0.1:9/v1", "vain-7b")])

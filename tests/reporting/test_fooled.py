@@ -1,0 +1,166 @@
+"""Pages that a stranger would be fooled by: few cases and seeds, keys of one answer, answers cut short, losses that are shown."""
+
+import json
+
+import numpy
+import pytest
+from conftest import run_script
+from reporting import cautions, comparison_blocks
+from reporting.language import Language
+from scoring import comparing, measures, pairing
+from scoring.evaluations import Evaluation
+from test_compare import compared, evaluation
+
+
+def share_of(name: str, seeds, cases=None) -> Evaluation:
+    """A model's right answers, one list a seed, with their cases."""
+    rows = [
+        {i: {"correct": bool(r)} | ({"case": cases[i]} if cases is not None else {}) for i, r in enumerate(right)}
+        for right in seeds
+    ]
+    return Evaluation(name, [name], [{"task": "mcq", "accuracy": 0.5}] * len(rows), rows)
+
+
+@pytest.mark.parametrize("cases", [1, 2, 3, 5])
+def test_few_cases_rule_nothing_out_however_many_rows_they_have(cases):
+    """One case ended in a traceback; two with 200 rows, of which one differs, ruled out a loss of more than 2 points."""
+    of = numpy.arange(200) % cases
+    right = numpy.arange(200) % 2 == 0
+    better = right | (numpy.arange(200) == 3)
+    pair = pairing.Paired(share_of("a", [right], of), share_of("b", [better], of), pairing.Settings(resamples=500))
+    (found,) = comparing.family([pair])
+    assert found.verdict == "not_shown" and found.p_value == 1.0 and found.largest_loss >= 0.02
+    assert found.rows_needed >= 6 * 200 / cases, "more rows of the same cases settle nothing"
+
+
+def test_one_row_of_free_text_is_compared_and_settles_nothing():
+    one, two = (
+        Evaluation(n, [n], [{"task": "open"}], [{0: {"rouge_l": v, "correct": False}}]) for n, v in (("a", 0.2), ("b", 0.9))
+    )
+    (found,) = comparing.family([pairing.Paired(one, two, pairing.Settings(resamples=500))])
+    assert found.verdict == "not_shown" and tuple(found.difference_ci) == (-1, 1)
+
+
+def test_two_seeds_claim_no_more_than_two_seeds_know():
+    """Seeds 10 points apart on very many rows: their mean is known by two numbers, and t with one degree of freedom is 12.7."""
+    generator = numpy.random.default_rng(3)
+    base = generator.random(20_000) < 0.5
+    seeds = [generator.random(20_000) < p for p in (0.52, 0.58)]
+    pair = pairing.Paired(share_of("a", [base]), share_of("b", seeds), pairing.Settings(resamples=1000))
+    low, high = pair.interval(0.05)
+    assert pair.error.degrees == pytest.approx(1, abs=0.2) and pair.p_value > 0.05 and low < 0 < high
+    alike = pairing.Paired(
+        share_of("a", [base]), share_of("b", [seeds[1], generator.random(20_000) < 0.58]), pairing.Settings(resamples=1000)
+    )
+    assert alike.p_value < 0.05, "seeds that agree show what one shows"
+
+
+@pytest.mark.slow  # a minute: 300 pairs of models on five cases each
+def test_intervals_over_few_cases_hold_the_truth():
+    """By draws alone 90 %."""
+    covered = 0
+    for seed in range(300):
+        generator = numpy.random.default_rng(seed)
+        before = numpy.clip(0.5 + generator.normal(0, 0.15, 5), 0.05, 0.95)
+        after = numpy.clip(before + generator.normal(0, 0.1, 5), 0.02, 0.98)
+        of = numpy.repeat(numpy.arange(5), 40)
+        one, two = ([generator.random(200) < share[of]] for share in (before, after))
+        pair = pairing.Paired(share_of("a", one, of), share_of("b", two, of), pairing.Settings(resamples=500))
+        low, high = pair.interval(0.05)
+        covered += low <= 0 <= high
+    assert covered / 300 >= 0.935
+
+
+def rewritten(folder, change) -> None:
+    """Change each row of a folder's predictions; its shares and spreads follow."""
+    path = folder / "predictions.jsonl"
+    rows = [{**row, **change(i, row)} for i, row in enumerate(map(json.loads, path.read_text().splitlines()))]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    metrics = json.loads((folder / "metrics.json").read_text()) | measures.share(rows)
+    spreads = {key: measures.distribution(rows, name) for key, name in (("predicted", "prediction"), ("gold", "gold"))}
+    (folder / "metrics.json").write_text(json.dumps(metrics | spreads))
+
+
+def test_one_answer_to_a_key_of_one_answer_is_no_skill(tmp_path):
+    """A model that says B to all on an exam whose key is B throughout was better, in green."""
+    base = evaluation(tmp_path / "base", [i % 4 == 0 for i in range(200)])
+    tuned = evaluation(tmp_path / "tuned", [True] * 200)
+    compared(tmp_path, base, tuned)
+    page = (tmp_path / "c/comparison.html").read_text()
+    assert '<div class="verdict warn">' in page and "before this is settled: one answer to nearly all rows" in page
+    # Nineteen of twenty rows are negative, and it finds the twentieth: nearly always one answer, and no fault.
+    sound = evaluation(tmp_path / "sound", [True] * 400)
+    rewritten(sound, lambda i, row: {"gold": "B", "prediction": "B"} if i % 20 == 0 else {})
+    e = Evaluation("sound", ["sound"], [json.loads((sound / "metrics.json").read_text())], [{}])
+    assert cautions.one_answer(e, Language()) and cautions.beats_one_answer(e)
+
+
+@pytest.mark.parametrize("cut", ["base", "tuned"])
+def test_answers_that_were_cut_are_told_and_settle_nothing(tmp_path, cut):
+    """A first model whose thoughts took all the tokens made the other one "better by this score", in green."""
+    right = {"base": lambda i: i % 3 == 0, "tuned": lambda i: i % 3 > 0}
+    asked = {"protocol": "generate", "max_new_tokens": 64}
+    folders = {name: evaluation(tmp_path / name, [one(i) for i in range(300)], **asked) for name, one in right.items()}
+    for name, folder in folders.items():
+        rewritten(folder, lambda i, row: {"output": "So", "finished": True})
+        if name == cut:
+            rewritten(folder, lambda i, row: {} if row["correct"] or i % 2 == 0 else {"finished": False, "prediction": None})
+    found = compared(tmp_path, folders["base"], folders["tuned"])
+    many = 100 if cut == "base" else 50
+    assert f"{cut}: {many} of 300 answers were cut at 64 tokens before they ended (--max_new_tokens)." in found["warnings"]
+    page = (tmp_path / "c/comparison.html").read_text()
+    assert "before this is settled: the answers that were cut" in page and '<div class="verdict warn">' in page
+
+
+def test_answers_that_nobody_could_read_and_ties_are_told(tmp_path):
+    base = evaluation(tmp_path / "base", [i % 2 == 0 for i in range(100)], n_tied=40, n_tied_correct=11)
+    tuned = evaluation(tmp_path / "tuned", [i % 2 == 0 for i in range(100)])
+    rewritten(tuned, lambda i, row: {"prediction": None} if i % 4 == 1 else {})
+    warnings = compared(tmp_path, base, tuned)["warnings"]
+    assert "tuned: 25 of 100 answers could not be read and count as wrong." in warnings
+    assert any(w.startswith("base: in 40 of 100 rows several options are equally likely; 11 of these") for w in warnings)
+
+
+def test_rows_of_few_cases_are_not_clear_of_chance(tmp_path):
+    """Forty rows of two cases, right in one: by rows 50 % is far from 25 %, by cases nothing is known."""
+    folder = evaluation(tmp_path / "a", [i < 100 for i in range(200)])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    rows = {row["id"]: row for row in map(json.loads, (folder / "predictions.jsonl").read_text().splitlines())}
+    assert cautions.clear_of_chance(Evaluation("a", ["a"], [metrics], [rows]))
+    cased = {i: row | {"case": int(i[1:]) // 100} for i, row in rows.items()}
+    assert not cautions.clear_of_chance(Evaluation("a", ["a"], [metrics], [cased]))
+
+
+def test_a_loss_that_is_shown_beside_the_score_is_not_called_open(tmp_path):
+    """Safety that fell from 80 % to 20 % was a thing "to be settled"."""
+    pairs = {
+        "comparison": [[i % 4 == 0 for i in range(400)], [i % 4 < 2 for i in range(400)]],
+        "compare_safety": [[i % 5 > 0 for i in range(400)], [i % 5 == 0 for i in range(400)]],
+        "compare_general": [[i % 2 == 0 for i in range(60)], [i % 2 == 0 for i in range(60)]],
+    }
+    more = {"compare_safety": {"task": "safety", "chance": None}, "compare_general": {"data": "general"}}
+    for name, rights in pairs.items():
+        two = [
+            evaluation(tmp_path / f"{name}_{which}", right, model=which, **more.get(name, {}))
+            for which, right in zip(("base", "tuned"), rights, strict=True)
+        ]
+        run_script("scripts/compare.py", *two, "--output_dir", tmp_path / name)
+    run_script("scripts/report.py", "--run", tmp_path)
+    first = json.loads((tmp_path / "summary.json").read_text())["first"]
+    assert (
+        first == "tuned is better than base by this score; no exported file was scored; do not use it, a loss is shown: safety."
+    )
+    assert '<div class="verdict bad">' in (tmp_path / "report.html").read_text()
+
+
+def test_thirds_speak_the_page_s_language():
+    say = Language("pt-BR")
+    assert comparison_blocks._group_name("by_difficulty", "1/3: 0.5 to 7.9", say) == "1/3: 0,5 a 7,9"
+    assert comparison_blocks._group_name("by_topic", "1/3: 0.5 to 7.9", say) == "1/3: 0.5 to 7.9"
+    assert comparison_blocks._group_name("by_year", "none", say) == "(nenhum)"
+
+
+def test_every_verdict_of_few_rows_is_a_first_look(tmp_path):
+    base = evaluation(tmp_path / "base", [False] * 7)
+    (one,) = compared(tmp_path, base, evaluation(tmp_path / "tuned", [True] * 7))["comparisons"]
+    assert one["sentence"].startswith("tuned is better than base (a first look: 7 rows): 100.0 % against 0.0 %")
