@@ -17,7 +17,7 @@ Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wils
             chrF, ROUGE), position_bias, judge,
             model, model_name, precision, shots, permutations, num_samples, temperature, max_new_tokens, data_sha256,
             rows_sha256, prompts_sha256, template_sha256, model_sha256, seconds_a_row; for perplexity
-            nats_per_token, perplexity, bits_per_byte in the place of shares
+            nats_per_token, perplexity, bits_per_byte in the place of shares; n_trained_on: rows that stand in --train_data
         output_dir/predictions.jsonl id, prediction (null: invalid), gold, correct, scores or output, prompt, ...; one
                                      line a row, in the order of the data
         output_dir/baselines.jsonl   simple rules' answers to the same rows (scripts/scoring/baselines.py)
@@ -79,7 +79,7 @@ class Args:
     temperature: float = 0.0
     """of drawing; 0 takes the likeliest token"""
     train_data: str | None = None
-    """training rows (JSONL), for the simple baselines that are scored beside the model"""
+    """training rows (JSONL): simple baselines learn from them, and scored rows that stand among them are told"""
     question_hidden: bool = True
     """multiple choice by likelihood: score the options with the question hidden as well, as a baseline"""
     contamination_rows: int = 0
@@ -271,7 +271,13 @@ def score(args: Args, asked: Asked) -> None:
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record["id"]])
     measured = summary.summary(records, asked.task, protocol) | judged
-    beside = {"baselines": scored_beside, "contamination": met and met.as_json(), "seconds_a_row": seconds}
+    met_in_training = None if asked.trained_on is None else len(asked.trained_on)
+    beside = {
+        "n_trained_on": met_in_training,
+        "baselines": scored_beside,
+        "contamination": met and met.as_json(),
+        "seconds_a_row": seconds,
+    }
     of = {"model_sha256": settings["model_sha256"]}  # as it was when it began to answer
     end(args, run, records, {**measured, **beside, **how_asked(args, asked, engine, messages), **of})
 

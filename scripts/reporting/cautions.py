@@ -38,6 +38,11 @@ def is_cut(e: Evaluation) -> bool:
     return cut_of(e) > UNFINISHED * len(e.rows[0])
 
 
+def trained_on(result: Result) -> int:
+    """How many of the scored rows stand in the training rows, where any model was scored beside these."""
+    return max(m.get("n_trained_on") or 0 for e in result.evaluations for m in e.metrics)
+
+
 def unread(e: Evaluation, say: Language) -> list[str]:
     """Warnings where many rows count as wrong for another reason than a wrong answer, or as right for none."""
     n, found = len(e.rows[0]), []
@@ -69,6 +74,9 @@ def warnings_of(result: Result, say: Language) -> list[str]:
             found.append(say("{a} was scored in {one}, {b} in {two}.", a=first.name, one=one, b=other.name, two=two))
     found += filter(None, (one_answer(e, say) for e in result.evaluations))
     found += [text for e in result.evaluations for text in unread(e, say)]
+    if known := trained_on(result):
+        text = "{k} of {n} scored rows stand in the training rows: what they show was learnt by heart, for all that is known."
+        found.append(say(text, k=known, n=first.first["n"]))
     chance = first.first.get("chance")
     if chance is not None and not any(map(clear_of_chance, result.evaluations)):
         text = say("No model here is shown to be better than chance ({chance}).", chance=say.percent(chance))
@@ -122,6 +130,7 @@ def doubts_of(result: Result, say: Language) -> list[str]:
     found = [say("the difference in {what}", what=what) for what in unlike]
     found += [say("the judge's agreement with physicians")] if unknown else []
     found += [say("one answer to nearly all rows")] if one_answer(ships, say) and not beats_one_answer(ships) else []
+    found += [say("the rows that it was trained on")] if trained_on(result) > UNFINISHED * result.first["n"] else []
     found += [say("the answers that were cut")] if any(map(is_cut, (result.evaluations[0], ships))) else []
     return found + ([say("whether it does better than chance")] if not clear_of_chance(ships) else [])
 

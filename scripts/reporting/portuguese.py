@@ -279,6 +279,9 @@ PORTUGUESE = {
     "contam como erradas.",
     "{model}: in {k} of {n} rows several options are equally likely; {right} of these are right by their order alone.": ""
     "{model}: em {k} de {n} linhas várias alternativas são igualmente prováveis; {right} delas estão certas só pela ordem.",
+    "{k} of {n} scored rows stand in the training rows: what they show was learnt by heart, for all that is known.": "{k} de {n} "
+    "linhas avaliadas estão entre as de treino: o que mostram pode ter sido decorado.",
+    "the rows that it was trained on": "as linhas com que foi treinado",
     "the answers that were cut": "as respostas que foram cortadas",
     "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.": (
         "{model} dá quase sempre a mesma resposta: “{answer}” em {share} de {n} linhas; seu resultado diz pouco."

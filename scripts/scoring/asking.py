@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import read_json, read_rows, sha256
 from common.hashes import text_sha256
 from llamacpp.files import is_gguf
-from scoring import judge, row_files, statistics, tasks
+from scoring import judge, row_files, statistics, tasks, trained_on
 from scoring.engines_url import is_url
 from scoring.evaluations import predictions_of
 from scoring.pairing import Settings
@@ -31,6 +31,8 @@ class Asked:
     """by id, the predictions of the model that a judge compares with"""
     marks: list[dict]
     """that people gave to some answers"""
+    trained_on: list | None = None
+    """ids of the rows that stand in the training rows; None where these were not given"""
 
 
 def read(args) -> Asked:
@@ -43,7 +45,20 @@ def read(args) -> Asked:
         check_detectable(args, len(rows[: args.limit or None]), task)
     shots, shot_ids = tasks.few_shot(args.shots_data, args.shots, args.seed, rows) if args.shots else ([], [])
     rows = rows[: args.limit or None]
-    return Asked(rows, task, protocol, digest, shots, shot_ids, others_of(args, rows, digest), marks_of(args, rows))
+    others, marks = others_of(args, rows, digest), marks_of(args, rows)
+    return Asked(rows, task, protocol, digest, shots, shot_ids, others, marks, trained_on_of(args, rows))
+
+
+def trained_on_of(args, rows: list[dict]) -> list | None:
+    """Ids of the rows that stand in --train_data, and a note where there are any."""
+    if not args.train_data:
+        return None
+    if found := trained_on.ids_in(rows, args.train_data):
+        print(
+            f"note: {len(found)} of {len(rows)} scored rows stand in {args.train_data} (one is {found[0]}): how well a model "
+            "does on what it was trained on says nothing of other questions; data_prep/prepare.py --eval_files takes them out"
+        )
+    return found
 
 
 def rows_of(data: str) -> tuple[list[dict], str]:

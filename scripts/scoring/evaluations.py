@@ -173,7 +173,13 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
                 f"{one_folder} and {two_folder}: different {what} ({shown}); score both alike, "
                 f"or pass --allow '[{kind}]' and have the report say so"
             )
-    if not set(first.rows[0]) & set(other.rows[0]):
+    shared = [i for i in first.rows[0] if i in other.rows[0]]
+    if unlike := [i for i in shared if first.rows[0][i].get("gold") != other.rows[0][i].get("gold")]:
+        found.append(
+            f"{one_folder} and {two_folder}: {len(unlike)} rows of one id have another right answer (one is {unlike[0]}): "
+            "they are other questions, or another key; score both on one file"
+        )
+    if not shared:
         found.append(f"{one_folder} and {two_folder}: not one row stands in both, so there is nothing to compare")
     elif set(first.rows[0]) != set(other.rows[0]) and "rows" not in allow:
         missing = len(set(first.rows[0]) ^ set(other.rows[0]))

@@ -97,3 +97,16 @@ def test_requests_are_scored_by_what_is_declined(tmp_path):
     benchmark.as_requests(tmp_path / "test.jsonl")
     made = json.loads((tmp_path / "test.jsonl").read_text())
     assert made["task"] == "safety" and made["prompt"] == rows[0]["question"] and "answer" not in made
+
+
+def test_relative_paths_start_where_the_user_stands(tmp_path, monkeypatch):
+    """Models, suite and figures named from another folder were looked for in the project's: not found, or another model."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suite.yaml").write_text("[]")
+    assert benchmark.found_at("suite.yaml").read_text() == "[]" and benchmark.read_suite("suite.yaml", []) == []
+    assert benchmark.found_at(benchmark.PUBLISHED) == ROOT / benchmark.PUBLISHED
+    share = {"n": 4, "n_correct": 2, "accuracy": 0.5, "accuracy_ci95": [0.15, 0.85], "chance": None, "n_invalid": 0}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/metrics.json").write_text(json.dumps(share | {"model": "m", "protocol": "letter"}))
+    code, said = benchmark.run(["scripts/score_table.py", "mine", "--output_dir", "t"])
+    assert code == 0 and "2 of 4" in said and (tmp_path / "t/scores.md").is_file()

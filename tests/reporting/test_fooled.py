@@ -1,6 +1,7 @@
 """Pages that a stranger would be fooled by: few cases and seeds, keys of one answer, answers cut short, losses that are shown."""
 
 import json
+import shutil
 
 import numpy
 import pytest
@@ -164,3 +165,86 @@ def test_every_verdict_of_few_rows_is_a_first_look(tmp_path):
     base = evaluation(tmp_path / "base", [False] * 7)
     (one,) = compared(tmp_path, base, evaluation(tmp_path / "tuned", [True] * 7))["comparisons"]
     assert one["sentence"].startswith("tuned is better than base (a first look: 7 rows): 100.0 % against 0.0 %")
+
+
+def test_rows_of_one_id_with_another_key_are_no_pair(tmp_path):
+    """`--allow data` paired the rows of two exams by their numbers."""
+    one, two = (evaluation(tmp_path / name, [True, False] * 20, data_sha256=name) for name in ("one", "two"))
+    rewritten(two, lambda i, row: {"gold": "B"} if i < 3 else {})
+    flags = ("--output_dir", tmp_path / "c", "--allow", "[data]")
+    said = run_script("scripts/compare.py", one, two, *flags, code=2).stderr
+    assert "3 rows of one id have another right answer (one is r0)" in said
+
+
+def test_a_score_on_rows_that_were_trained_on_settles_nothing(tmp_path):
+    base = evaluation(tmp_path / "base", [i % 4 == 0 for i in range(200)], n_trained_on=0)
+    tuned = evaluation(tmp_path / "tuned", [i % 4 < 3 for i in range(200)], n_trained_on=150)
+    warnings = compared(tmp_path, base, tuned)["warnings"]
+    assert any(w.startswith("150 of 200 scored rows stand in the training rows") for w in warnings)
+    assert "before this is settled: the rows that it was trained on" in (tmp_path / "c/comparison.html").read_text()
+
+
+def test_a_long_name_leaves_no_table_beyond_the_page(tmp_path):
+    """As a column's head it was one word of 70 letters, and the columns after it were off the page."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright (drives the browser)")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("there is no Chromium on this machine; apt install chromium")
+    base = evaluation(tmp_path / "base", [i % 4 == 0 for i in range(120)])
+    tuned = evaluation(tmp_path / "tuned", [i % 3 == 0 for i in range(120)])
+    names = json.dumps(["basis", "überprüfung" * 9])
+    run_script("scripts/compare.py", base, tuned, "--names", names, "--output_dir", tmp_path / "c")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto((tmp_path / "c/comparison.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        body = page.locator("body").bounding_box()
+        ends = "[...document.querySelectorAll('th')].map(e => e.getBoundingClientRect().right)"
+        assert max(page.evaluate(ends)) <= body["x"] + body["width"]
+        browser.close()
+
+
+def test_a_right_to_left_question_is_set_from_the_right(tmp_path):
+    base, tuned = (evaluation(tmp_path / name, [True, False, True]) for name in ("base", "tuned"))
+    compared(tmp_path, base, tuned)
+    assert "pre { " in (page := (tmp_path / "c/comparison.html").read_text())
+    assert "unicode-bidi: plaintext" in page.partition("pre { ")[2].partition("}")[0]
+
+
+# ---------------------------------------------------------------------------------------------- the table of scores
+
+
+def table_of(tmp_path, published: str, code: int = 0, **changes):
+    folders = [evaluation(tmp_path / name, [True, False] * 20, model_name=name) for name in ("eval_one", "eval_two")]
+    metrics = json.loads((folders[1] / "metrics.json").read_text())
+    (folders[1] / "metrics.json").write_text(json.dumps(metrics | changes))
+    (tmp_path / "p.yaml").write_text(published)
+    flags = ("--output_dir", tmp_path / "t", "--published", tmp_path / "p.yaml")
+    return run_script("scripts/score_table.py", *folders, *flags, code=code)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("accuracy: many", "accuracy 'many' is no percentage"),
+        ("accuracy: true", "accuracy True is no percentage"),
+        ("accuracy: 0.62", "accuracy 0.62 would be 0.62 %; write 62 if the share is meant"),
+        ("accuracy: 62, n: 0", "n 0 is no number of rows"),
+        ("accuracy: 62, n: '200'", "n '200' is no number of rows"),
+        ("accuracy: 62, model: [a]", "model must be text"),
+    ],
+)
+def test_published_figures_that_are_none_are_one_error(tmp_path, entry, said):
+    """They ended in tracebacks, and a share of 0.62 stood there as 0.6 %."""
+    done = table_of(tmp_path, f"- {{folder: eval_one, source: x, {entry}}}", code=2)
+    assert f"entry 1: {said}" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_table_says_what_does_not_compare_and_what_stands_beside_nothing(tmp_path):
+    published = "- {folder: eval_on, accuracy: 62, source: '<b>x</b>'}"
+    said = table_of(tmp_path, published, data_sha256="other", model="<img src=x>" + "x" * 60).stdout
+    assert "Not all of the same rows, so not all scores compare. Of the same rows are: eval_one; eval_two." in said
+    assert "Published, but beside no score of this table: folder eval_on." in said
+    text = (tmp_path / "t/scores.md").read_text()
+    assert "| …" in text and "<img" not in text and "eval\\_one" in text
