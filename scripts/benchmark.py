@@ -11,7 +11,8 @@ Input   models: hub ids, folders, adapters, GGUF files, or OpenAI-compatible add
 Output  output_dir/rows/NAME             the rows, as data_prep/prepare.py writes them
         output_dir/scores/MODEL/NAME     the evaluation, as evaluate.py writes it; one that stands is not repeated
         output_dir/compare/NAME          with several models: paired tests against the first
-        output_dir/scores.md, .json      the table. What is not at hand, or cannot be scored here, is named in it, with the reason
+        output_dir/scores.md, .json      the table, and what the tests of all benchmarks show together (Holm's correction). What
+                                         is not at hand, or cannot be scored here, is named in it, with the reason
 
 The exit code is 1 where nothing at all was scored. With --limit it is a look, and the table says so: intervals are wide.
 """
@@ -33,11 +34,14 @@ from common.files import read_json, read_rows, sha256, write_text
 from common.hashes import model_sha256
 from common.paths import ROOT
 from reporting import score_table
+from scoring import statistics
+from scoring.pairing import Settings
 
 from data_prep.common.once import load_yaml
 
 SUITE = "recipes/benchmark/suite.yaml"
 PUBLISHED = "recipes/benchmark/published.yaml"
+ALPHA = Settings.alpha
 
 
 @dataclass
@@ -186,11 +190,32 @@ def rank(scored: dict[str, dict[str, score_table.Row]]) -> list[str]:
     return [*lines, "A rank is no test: whether two models differ says compare/NAME, benchmark by benchmark."]
 
 
+def together(out: Path, names: list[str]) -> list[str]:
+    """What the paired tests of all benchmarks show when they are read together, a line a pair of models.
+
+    Each page of compare/NAME is corrected for its own pairs alone: of ten exams on which two models are equal, four in ten
+    tries show a difference on one.
+    """
+    found = [(name, c) for name in names for c in read_json(out / "compare" / name / "comparison.json")["comparisons"]]
+    if len(names) < 2:
+        return []
+    shown: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for (name, c), p in zip(found, statistics.holm([c["p_value"] for _, c in found]), strict=True):
+        told = shown.setdefault((c["candidate"], c["baseline"]), {"better": [], "worse": []})
+        if p < ALPHA:
+            told["better" if (c["difference"] > 0) == (c["measure"] != "bits_per_byte") else "worse"].append(name)
+    lines = [f"All {len(found)} comparisons on {len(names)} benchmarks together, Holm-corrected at {ALPHA:g}:"]
+    for (candidate, baseline), told in shown.items():
+        said = [f"{word} than {baseline} on {', '.join(on)}" for word, on in told.items() if on]
+        lines.append(f"{candidate} is {' and '.join(said)}." if said else f"{candidate}: no difference to {baseline} is shown.")
+    return lines
+
+
 def main() -> None:
     args = parse_args(Args, __doc__)
     out, published = Path(args.output_dir).resolve(), score_table.read_published(found_at(args.published))
     notes = [f"A look: the first {args.limit} rows of each benchmark."] if args.limit else []
-    table, scored = [], {model: {} for model in args.models}
+    table, scored, compared = [], {model: {} for model in args.models}, []
     for benchmark in read_suite(args.suite, args.only):
         print(f"{benchmark.name} ({benchmark.language}): {benchmark.what}")
         if benchmark.unscored:
@@ -214,9 +239,10 @@ def main() -> None:
             target = str(out / "compare" / benchmark.name)
             code, said = run(["scripts/compare.py", *folders, "--names", names, "--output_dir", target])
             notes += [f"{benchmark.name}: not compared: {last_error(said)}"] if code else []
+            compared += [] if code else [benchmark.name]
     if not table:
         raise CheckFailed("nothing was scored: " + "; ".join(notes))
-    score_table.write("Medical suite", table, out, [*notes, *rank(scored)])
+    score_table.write("Medical suite", table, out, [*notes, *rank(scored), *together(out, compared)])
 
 
 if __name__ == "__main__":

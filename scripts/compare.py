@@ -121,6 +121,8 @@ def main() -> None:
     for c in result.against_baselines:
         c.sentence = sentences.against_baseline(c, result.confidence, english)
     told, warnings = [c.sentence for c in result.comparisons + result.against_baselines], cautions.warnings_of(result, english)
+    for page in ("comparison.html", "comparison.md"):  # ended between two files, an old page would stand beside new figures
+        (out / page).unlink(missing_ok=True)
     write_json(out / "comparison.json", results.to_json(result, told, warnings))
     page = page_of(result, args.flips, say)
     write_text(out / "comparison.html", render(page, say, "html"))

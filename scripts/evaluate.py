@@ -10,7 +10,7 @@
 Input   scoring rows (JSONL) of one task, told by the rows: multiple choice, classification, open answers, safety,
         perplexity (shapes and protocols: scripts/scoring/tasks.py). `--data general` is a fixed non-medical set.
 Output  output_dir/metrics.json      n, n_correct, accuracy, accuracy_ci95 (Wilson), chance, majority_class, n_invalid,
-            n_too_long, n_unfinished, n_tied (options equally likely, answers equally often: the first counts),
+            n_cases (where rows share one), n_too_long, n_unfinished, n_tied (options equally likely, answers equally often),
             n_tied_correct, protocol, task, predicted (how often each answer), by_topic, by_source, by_origin, by_exam,
             by_year, by_difficulty (thirds), baselines, contamination (signs of it), option_mass (letter: probability on the
             options at all), samples, classes (precision, recall, F1, confusion matrix), calibration (letter), texts (BLEU,

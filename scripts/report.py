@@ -236,6 +236,8 @@ def main() -> None:
     sides = sides_of(folder, result)
     failed = [c for c in deciding(result, sides) if not c.passes]
     page = page_of(run, result, sides, args.flips, say)
+    for name in ("report.html", "report.md", "summary.json"):  # ended between two of them, old ones would stand beside new ones
+        (folder / name).unlink(missing_ok=True)
     write_text(folder / "report.html", render(page, say, "html"))
     write_text(folder / "report.md", render(page, say, "md"))
     write_json(folder / "summary.json", summary_of(page, run, result, sides, failed))

@@ -53,6 +53,8 @@ class Row:
     high: float
     chance: float | None
     published: list[Published]
+    n_cases: int | None = None
+    """where rows share a case: the interval counts rows all the same"""
 
 
 def read_published(path: str | Path) -> list[Published]:
@@ -98,7 +100,8 @@ def row_of(folder: Path, name: str, published: list[Published], benchmark: str =
     low, high = m["accuracy_ci95"]
     beside = [p for p in published if (p.folder and p.folder == folder.name) or (p.benchmark and p.benchmark == benchmark)]
     chance = m["chance"]
-    return Row(name, str(m["model"]), asked(m), m["n"], m["n_correct"], m["n_invalid"], m["accuracy"], low, high, chance, beside)
+    counts, cases = (m["n"], m["n_correct"], m["n_invalid"]), m.get("n_cases")
+    return Row(name, str(m["model"]), asked(m), *counts, m["accuracy"], low, high, chance, beside, cases)
 
 
 def asked(metrics: dict) -> str:
@@ -149,6 +152,12 @@ def write(title: str, rows: list[Row], output_dir: Path, notes: list[str] = ()) 
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     sources = sorted({p.source for row in rows for p in row.published})
     said = [*notes, *(["Published figures are of other rows, prompts or readings unless told otherwise."] if sources else [])]
+    cased = [f"{row.name} ({row.n_cases} cases)" for row in rows if row.n_cases]
+    said += (
+        [f"Intervals count rows; where rows share a case they are too narrow: {', '.join(dict.fromkeys(cased))}."]
+        if cased
+        else []
+    )
     print("\n".join(said))
     body = ["| " + " | ".join(map(cell, line)) + " |" for line in table]
     body.insert(1, "|" + "---|" * len(table[0]))

@@ -163,7 +163,8 @@ def level_of_page(result: Result, deciding: list[Comparison], say: Language) -> 
     rival = result.against_baseline
     if rival and rival.verdict == "worse":
         return "bad"
-    return level_of(deciding, bool(doubts_of(result, say)) or (rival is not None and rival.verdict != "better"))
+    few = any(c.n < FIRST_LOOK for c in result.decisive)
+    return level_of(deciding, few or bool(doubts_of(result, say)) or (rival is not None and rival.verdict != "better"))
 
 
 # The page's first sentence, by what ships against the first model, and against the model that it was made from.
@@ -213,11 +214,12 @@ def lead(
     text = say(LEADS[main.verdict], ships=subject(result, say), base=base.name, margin=margin)
     favourable, unsettled = main.verdict in ("better", "not_worse"), [*doubts_of(result, say), *beside]
     held, rival = result.between(tuned.name, ships.name) if ships is not tuned else None, result.against_baseline
-    holds, beaten = held is None or held.passes, rival is None or rival.verdict == "better"
+    holds, beaten, few = held is None or held.passes, rival is None or rival.verdict == "better", main.n < FIRST_LOOK
     if favourable and not measured:
         text += say(BY_SCORE)
-    elif favourable and not (unsettled or lost) and holds and beaten:
+    elif favourable and not (unsettled or lost or few) and holds and beaten:
         text += say(MAY)
+    text += say(" (a first look: {n} rows)", n=main.n) if few else ""
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
     elif result.deployed is None:

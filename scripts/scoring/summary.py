@@ -16,6 +16,9 @@ def summary(records: list[dict], task: str, protocol: str) -> dict:
         "by_topic": measures.grouped(records, "topic"),
         "by_source": measures.grouped(records, "source"),
     }
+    cases = {r["case"] if r.get("case") not in (None, "") else ("row", r["id"]) for r in records}
+    if len(cases) < len(records):
+        found["n_cases"] = len(cases)
     for key in ("origin", "exam", "year"):
         if any(key in r for r in records):
             found[f"by_{key}"] = measures.grouped(records, key)
@@ -147,6 +150,11 @@ def warnings_of(metrics: dict) -> list[str]:
         answer, times = max(spread.items(), key=lambda item: item[1])
         if times > CONSTANT * n:
             found.append(f"one answer, {answer!r}, stands in {times} of {n} predictions; such a score says little of the model")
+    if cases := metrics.get("n_cases"):
+        found.append(
+            f"the {n} rows are of {cases} cases, and rows of one case go together: the intervals here count rows and are too "
+            "narrow; scripts/compare.py draws whole cases"
+        )
     if tied := metrics.get("n_tied"):
         several, order = "likeliest options (the first counts, as in lm-evaluation-harness)", "order of their options"
         if metrics["protocol"] not in tasks.LIKELIHOOD:

@@ -110,3 +110,19 @@ def test_relative_paths_start_where_the_user_stands(tmp_path, monkeypatch):
     (tmp_path / "mine/metrics.json").write_text(json.dumps(share | {"model": "m", "protocol": "letter"}))
     code, said = benchmark.run(["scripts/score_table.py", "mine", "--output_dir", "t"])
     assert code == 0 and "2 of 4" in said and (tmp_path / "t/scores.md").is_file()
+
+
+def test_tests_of_many_exams_are_read_together(tmp_path):
+    """Better on one exam of three at p = 0.03: its page says so, and of three exams chance gives that one time in eleven."""
+
+    def told(*p_values):
+        for number, p in enumerate(p_values):
+            row = {"candidate": "b", "baseline": "a", "measure": "accuracy", "difference": 0.1 * (-1) ** number, "p_value": p}
+            (tmp_path / f"compare/exam{number}").mkdir(parents=True, exist_ok=True)
+            (tmp_path / f"compare/exam{number}/comparison.json").write_text(json.dumps({"comparisons": [row]}))
+        return benchmark.together(tmp_path, [f"exam{n}" for n in range(len(p_values))])
+
+    assert told(0.03, 0.5, 0.9)[1:] == ["b: no difference to a is shown."] and told(0.03) == []
+    head, line = told(0.001, 0.002, 0.9)
+    assert head == "All 3 comparisons on 3 benchmarks together, Holm-corrected at 0.05:"
+    assert line == "b is better than a on exam0 and worse than a on exam1."

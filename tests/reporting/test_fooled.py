@@ -8,7 +8,7 @@ import pytest
 from conftest import run_script
 from reporting import cautions, comparison_blocks
 from reporting.language import Language
-from scoring import comparing, measures, pairing
+from scoring import comparing, measures, pairing, summary
 from scoring.evaluations import Evaluation
 from test_compare import compared, evaluation
 
@@ -165,6 +165,8 @@ def test_every_verdict_of_few_rows_is_a_first_look(tmp_path):
     base = evaluation(tmp_path / "base", [False] * 7)
     (one,) = compared(tmp_path, base, evaluation(tmp_path / "tuned", [True] * 7))["comparisons"]
     assert one["sentence"].startswith("tuned is better than base (a first look: 7 rows): 100.0 % against 0.0 %")
+    page = (tmp_path / "c/comparison.html").read_text()
+    assert '<div class="verdict warn"><p class="first">tuned is better than base by this score (a first look: 7 rows);' in page
 
 
 def test_rows_of_one_id_with_another_key_are_no_pair(tmp_path):
@@ -202,6 +204,11 @@ def test_a_long_name_leaves_no_table_beyond_the_page(tmp_path):
         body = page.locator("body").bounding_box()
         ends = "[...document.querySelectorAll('th')].map(e => e.getBoundingClientRect().right)"
         assert max(page.evaluate(ends)) <= body["x"] + body["width"]
+        # Browsers print no backgrounds unless they are told to: the charts had lines and no dots.
+        page.emulate_media(media="print", color_scheme="dark")
+        kept = "[...document.querySelectorAll('.dot, .interval')].every(e => getComputedStyle(e).printColorAdjust == 'exact')"
+        assert page.evaluate(kept) and page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("getComputedStyle(document.querySelector('.dot')).backgroundColor") == "rgb(31, 111, 178)"
         browser.close()
 
 
@@ -248,3 +255,17 @@ def test_the_table_says_what_does_not_compare_and_what_stands_beside_nothing(tmp
     assert "Published, but beside no score of this table: folder eval_on." in said
     text = (tmp_path / "t/scores.md").read_text()
     assert "| …" in text and "<img" not in text and "eval\\_one" in text
+
+
+def test_intervals_that_count_rows_of_shared_cases_say_so(tmp_path):
+    """A hundred rows of ten cases had the interval of a hundred, in evaluate.py's table and in the table of scores."""
+    records = [
+        {"id": i, "prediction": "A", "gold": "A", "correct": True, "options": ["A", "B"], "scores": {"A": -1.0, "B": -2.0}}
+        | {"case": i // 10}
+        for i in range(100)
+    ]
+    found = summary.summary(records, "mcq", "text")
+    assert found["n_cases"] == 10 and "n_cases" not in summary.summary([{**r, "case": None} for r in records], "mcq", "text")
+    assert any("the 100 rows are of 10 cases" in w for w in summary.warnings_of({**found, "protocol": "text"}))
+    said = table_of(tmp_path, "[]", n_cases=10).stdout
+    assert "where rows share a case they are too narrow: eval_two (10 cases)." in said
