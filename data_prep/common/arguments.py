@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import itertools
 import json
+import os
 import re
 import sys
 import types
@@ -29,7 +30,8 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
         doc: the script's docstring, which is its manual: `--help` shows it with its line breaks.
         argv: words of the command line; without it those of this process.
 
-    A YAML file of flags may stand first without `--config`, a boolean flag without a value, and a list's values as words.
+    A YAML file of flags may stand first without `--config`, a boolean flag without a value, and a list's values as words. A
+    value that begins with `~/` is a path in the home folder.
     Raises UserError with every problem: unknown and repeated keys with file and line, then values, then `problems()`.
     """
     import jsonargparse
@@ -52,10 +54,17 @@ def parse_args(cls, doc: str, argv: list[str] | None = None):
         values = parser.parse_args(argv)
     except jsonargparse.ArgumentError as error:
         raise UserError(_explained(str(error), argv, list(hints))) from None
-    args = cls(**{name: values[name] for name in hints})
+    args = cls(**{name: _at_home(values[name]) for name in hints})
     if problems := args.problems() if hasattr(args, "problems") else []:
         raise UserError(problems)
     return args
+
+
+def _at_home(value):
+    """A path with the home folder in the place of `~/`, which no shell expands in a YAML file or after `--flag=`."""
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
 
 
 def given(args, *names: str) -> list[str]:

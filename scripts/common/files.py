@@ -19,7 +19,7 @@ def read_rows(path: str | Path, check=None, most: int = 10) -> list[dict]:
     """Rows of a JSONL file, every problem of the file in one error.
 
     Args:
-        path: file of one JSON object per line, UTF-8.
+        path: file of one JSON object per line, UTF-8, with or without a byte order mark.
         check: function row -> list of problems with that row (strings), or None.
         most: how many problems are printed; all are counted.
 
@@ -41,7 +41,7 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
     Raises UserError for a file that cannot be read.
     """
     try:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue

@@ -53,16 +53,17 @@ def begin_run() -> Run:
     return Run(time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic())
 
 
-def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more) -> Run:
-    """Begin a run that can be resumed, and refuse a folder that holds a run of other settings.
+def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), read: dict[str, str] | None = None, **more) -> Run:
+    """Begin a run that can be resumed, and refuse a folder that holds a run of other settings or of other input.
 
     Args:
         args: the script's dataclass.
         output_dir: the run's folder.
         ignore: fields that may differ when an interrupted run is resumed.
+        read: path -> hash of what the run reads, files and models.
         more: further settings that may not.
 
-    Raises UserError where the folder's run is finished, or was started with other settings.
+    Raises UserError where the folder's run is finished, or was started with other settings or other input.
     """
     run, output_dir = begin_run(), Path(output_dir)
     run.settings = {k: v for k, v in dataclasses.asdict(args).items() if k not in ignore} | more
@@ -78,8 +79,19 @@ def start_run(args, output_dir: str | Path, ignore: tuple[str, ...] = (), **more
                 f"output_dir: {output_dir} holds checkpoints of a run with other settings "
                 f"({'; '.join(changed[:4])}); choose another folder, or delete it"
             )
+        refuse_other_input(before.get("read", {}), read or {}, output_dir)
+    run.settings["read"] = read or {}
     run.begun_with = begun_with(before)
     return run
+
+
+def refuse_other_input(before: dict[str, str], now: dict[str, str], output_dir: Path) -> None:
+    """UserError where a file or a model is not what it was when the run began: its record would speak of the new one alone."""
+    if moved := [path for path, was in before.items() if now.get(path, was) != was]:
+        raise UserError(
+            f"output_dir: {output_dir} holds checkpoints of a run that began with another content of {', '.join(moved)}; "
+            "put it back as it was, choose another folder, or delete this one"
+        )
 
 
 def begun_with(before: dict) -> dict[str, str]:

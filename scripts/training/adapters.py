@@ -20,6 +20,7 @@ Importing this file imports neither torch nor unsloth.
 
 from pathlib import Path
 
+from common.arguments import given
 from common.errors import UserError
 from common.files import into_place, write_json
 from common.models import adapter_config, has_cuda, is_adapter, plain_base_of
@@ -69,7 +70,8 @@ def problems(args) -> list[str]:
         kind = adapter_config(args.model)["peft_type"]
         merge = ", or merge it (scripts/export_gguf.py --merge_only)" if kind == "LN_TUNING" else ""
         return [f"model: {args.model} is a {kind} adapter, which cannot be trained further; start from its base model{merge}"]
-    if args.adapter not in ("qlora", "lora") and args.model and is_adapter(args.model):
+    asked = args.adapter not in ("qlora", "lora") and given(args, "adapter")  # a script's default is nobody's wish
+    if asked and args.model and is_adapter(args.model):
         kind = adapter_config(args.model).get("peft_type", "LORA")
         found.append(
             f"adapter: {args.model} is an adapter already ({kind}) and is trained further as it is; leave --adapter out, "
@@ -131,8 +133,20 @@ def attach(model, args, **more):
         model = FastLanguageModel.get_peft_model(model, **(asked | more))
         if args.adapter == "pissa":
             _keep_start(model, args)
-        return model
-    return _by_peft(model, args)
+    else:
+        model = _by_peft(model, args)
+    if args.adapter not in PLAIN:
+        tell_layers(model, args)
+    return model
+
+
+def tell_layers(model, args) -> None:
+    """Print which of target_modules the model has no layer of, and where adapters lie: on a fused layer, or on experts."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    held = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+    if held and (lacking := [name for name in args.target_modules if name not in held]):
+        print(f"note:  target_modules: this model has no layer {', '.join(lacking)}; adapters lie on {', '.join(sorted(held))}")
 
 
 def _by_peft(model, args):

@@ -15,7 +15,7 @@ from common.errors import UserError
 from common.hub import hub_problems
 from common.machine import output_problems
 from common.models import check_model_name
-from training import adapters, data_files
+from training import adapters, checkpoints, data_files
 from training.config_source import config_fields, is_of_kind, optimizers
 
 from data_prep.chat_template import TEMPLATES
@@ -122,7 +122,7 @@ class TrainingArgs:
         found += check_at_least(self, 1, "lora_r", "lora_alpha", "gradient_accumulation_steps", "logging_steps")
         found += check_at_least(self, self.LEAST_ROWS, "per_device_train_batch_size")
         found += check_at_least(self, 0, "max_grad_norm", "weight_decay")
-        found += [] if self.dry_run else output_problems(self.output_dir)
+        found += ([] if self.dry_run else output_problems(self.output_dir)) + checkpoints.others_files(self.output_dir)
         if self.early_stopping_patience and not (self.eval_data and self.save_steps > 0):
             found.append("early_stopping_patience: needs eval_data to watch, and save_steps above 0 to keep the best of")
         found += check_at_least(self, 0, "save_steps", "warmup_steps", "early_stopping_patience")
@@ -172,7 +172,7 @@ class TrainingArgs:
         steps = math.ceil(math.ceil(rows / self.rows_a_step()) * self.num_train_epochs)
         if self.max_steps > 0 or steps >= FEW_STEPS:
             return found
-        said = f"{rows} rows at {self.rows_a_step()} a step make {steps} optimizer step{'s' * (steps > 1)}"
+        said = f"{rows} row{'s' * (rows != 1)} at {self.rows_a_step()} a step make {steps} optimizer step{'s' * (steps > 1)}"
         more = "raise num_train_epochs, lower gradient_accumulation_steps or per_device_train_batch_size, or bring more rows"
         if steps == 1 and self.warmup_steps and self.lr_scheduler_type != "constant":
             raise UserError(f"num_train_epochs: {said}, whose rate is 0 while it warms up, so nothing would be learnt; {more}")

@@ -36,6 +36,20 @@ def last(output_dir: str | Path) -> Path | None:
     return None
 
 
+RESULT = ("*.safetensors", "*.json", "*.jinja", "README.md", "metrics.jsonl", "loss.png")  # what a training writes
+BEGUN = ("settings.json", "run.json", "checkpoint-*")  # what one of ours leaves, interrupted or finished
+
+
+def others_files(output_dir: str | Path) -> list[str]:
+    """A folder in which no training began, and whose files one would write over: the model it starts from, a project's README."""
+    folder = Path(output_dir)
+    if any(any(folder.glob(name)) for name in BEGUN):
+        return []
+    there = sorted(path.name for name in RESULT for path in folder.glob(name))
+    said = f"output_dir: {output_dir} holds {', '.join(there[:3])} of something else, which would be written over"
+    return [f"{said}; choose an empty or a new folder"] if there else []
+
+
 def save_in_order() -> None:
     """Let transformers write trainer_state.json when all else of a checkpoint is on the disk, under a temporary name.
 

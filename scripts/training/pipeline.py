@@ -14,7 +14,8 @@ from pathlib import Path
 from common import card
 from common.arguments import tell_unused
 from common.errors import UserError
-from common.files import hold, read_rows
+from common.files import hold, read_rows, sha256
+from common.hashes import model_sha256
 from common.models import find_model, has_cuda, load_tokenizer
 from common.runs import Run, first_process, start_run
 from common.synthetic import told
@@ -179,7 +180,10 @@ def begin(args) -> Run:
     """`runs.start_run`. Out of memory, the rows a pass and the passes a step change, their product never."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     batch = processes * args.per_device_train_batch_size * args.gradient_accumulation_steps
-    return start_run(args, args.output_dir, MAY_CHANGE, effective_batch=batch)
+    files = [*data_files.files_of(args.data), *data_files.files_of(args.eval_data), *filter(None, [getattr(args, "rules", None)])]
+    models = filter(None, (getattr(args, name, None) for name in ("model", "teacher", "reward_model")))
+    read = {path: sha256(path) for path in files} | {model: model_sha256(model) for model in models if Path(model).is_dir()}
+    return start_run(args, args.output_dir, MAY_CHANGE, read, effective_batch=batch)
 
 
 def show_attention() -> None:
