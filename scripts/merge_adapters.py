@@ -30,9 +30,7 @@ from common.loading import loading
 from common.models import BASE_WEIGHTS, adapter_config, check_model_name, find_model, is_adapter, load_tokenizer, with_adapter
 from common.paths import named_twice
 from common.runs import begin_run, finish_run
-from export.adapter_folder import adapter_problems, base_of
-
-WHOLE = ("modules_to_save", "trainable_token_indices", "use_dora", "target_parameters")  # what no sum of matrices holds
+from export.adapter_folder import adapter_problems, base_of, beside_matrices
 
 ROUNDING = 1e-5  # what is left of float32 numbers that cancel out, beside them
 
@@ -67,10 +65,8 @@ def _problems(adapter: str) -> list[str]:
     """Why this folder cannot be summed with others."""
     if not is_adapter(adapter):
         return check_model_name(adapter, "adapters") or [f"adapters: {adapter} is no adapter folder"]
-    config = adapter_config(adapter)
-    more = [name for name in WHOLE if config.get(name)] + (["bias"] if config.get("bias", "none") != "none" else [])
-    if config.get("peft_type") != "LORA" or more:
-        return [f"adapters: {adapter} is no plain LoRA ({', '.join([str(config.get('peft_type')), *more])}); only those add up"]
+    if more := beside_matrices(adapter_config(adapter)):
+        return [f"adapters: {adapter} is no plain LoRA ({', '.join(more)}); only those add up"]
     return adapter_problems(adapter)
 
 
@@ -132,7 +128,7 @@ def main() -> None:
     weights = args.weights or [1 / len(args.adapters)] * len(args.adapters)
     model = merged(args, base, weights)
     metrics = {"weights": dict(zip(args.adapters, weights, strict=True)), "rank": model.peft_config["merged"].r}
-    files = [str(Path(adapter, "adapter_model.safetensors")) for adapter in args.adapters]
+    files = [str(path) for adapter in args.adapters for path in sorted(Path(adapter).glob("adapter_model.*"))]
     with folder_beside(Path(args.output_dir)) as temporary:
         model.save_pretrained(temporary, selected_adapters=["merged"])
         for file in (temporary / "merged").iterdir():

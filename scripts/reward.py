@@ -18,7 +18,6 @@ loss does. `center_rewards_coefficient` 0.01, as TRL recommends, holds the mean 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from common import models, processor
@@ -27,6 +26,7 @@ from common.entry import run_main
 from common.errors import UserError
 from common.loading import loading
 from common.models import adapter_config, has_cuda
+from export.adapter_folder import beside_matrices
 from training import adapters, pairs, pipeline
 from training.arguments import TrainingArgs
 from training.trainer import dtype, float32_adapters, trainer_config
@@ -47,10 +47,19 @@ class Args(TrainingArgs):
     def problems(self) -> list[str]:
         eight = [name for name in ("load_in_8bit", "load_in_fp8") if getattr(self, name)]
         found = [f"{name}: untried for a model with a score head; leave it out" for name in eight]
+        start = adapter_config(self.model)
+        if start and (more := beside_matrices(start)):
+            found.append(
+                f"model: {self.model} is no plain LoRA ({', '.join(more)}), which alone is taken over to a model with a score "
+                "head; merge it first (scripts/export_gguf.py --merge_only)"
+            )
         return super().problems() + found + check_at_least(self, 0, "center_rewards_coefficient")
 
 
 # ---------------------------------------------------------------------------------------------- model and trainer
+
+# What an adapter of another tool may say of some layers alone; without it their scale would be another one.
+OF_SOME_LAYERS = ("rank_pattern", "alpha_pattern", "layers_to_transform", "layers_pattern", "exclude_modules")
 
 
 def load_model(args: Args, tokenizer, plan=None):
@@ -65,6 +74,7 @@ def load_model(args: Args, tokenizer, plan=None):
         target_modules=start.get("target_modules", args.target_modules),
         use_rslora=start.get("use_rslora", args.adapter == "rslora"),
         lora_dropout=start.get("lora_dropout", args.lora_dropout),
+        **{name: start[name] for name in OF_SOME_LAYERS if start.get(name)},
     )
     set_seed(args.seed)  # the head begins at random
     if has_cuda():
@@ -92,10 +102,9 @@ def load_model(args: Args, tokenizer, plan=None):
 
 def take_over(model, adapter: str) -> None:
     """Begin with a chat model's adapter, in place; it has no score head, so the new one stays. Raises UserError."""
-    from peft import get_peft_model_state_dict, set_peft_model_state_dict
-    from safetensors.torch import load_file
+    from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 
-    weights = get_peft_model_state_dict(model) | load_file(Path(adapter, "adapter_model.safetensors"))
+    weights = get_peft_model_state_dict(model) | load_peft_weights(adapter, device="cpu")
     result = set_peft_model_state_dict(model, weights)
     if result.unexpected_keys:
         raise UserError(f"model: the adapter {adapter} does not fit its base, {result.unexpected_keys[:2]}")

@@ -25,7 +25,7 @@ from common.errors import UserError
 from common.machine import cores
 from scoring import tasks
 from scoring.row_files import general_rows
-from training import adapters, recipe_memory
+from training import parameters, recipe_memory
 from training.data_files import files_of
 
 # Dense 16-bit peak in TFLOP/s with 32-bit accumulation, from NVIDIA's data sheets and architecture white papers.
@@ -180,7 +180,7 @@ def hours(recipe: Recipe, out: Path, tokens_per_second: float | None = None) -> 
         known = earlier(stage, out, tokens_per_second)
         try:
             work = work_of(stage, args, recipe.stages)
-            weights = 0 if known else sum(adapters.total_parameters(recipe_memory.shape_of(model)))
+            weights = 0 if known else sum(parameters.total_parameters(recipe_memory.shape_of(model)))
         except (KeyError, OSError, ValueError, UserError) as error:
             why = f"{model}: its config.json cannot be had ({' '.join(str(error).split())[:80]})"
             lines.append(f"  {stage.name:16} not estimated: {why}")

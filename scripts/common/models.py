@@ -87,6 +87,18 @@ def check_model_name(model: str, field: str = "model") -> list[str]:
     return []
 
 
+def base_problems(adapter: str, base: str | None) -> list[str]:
+    """Why the base that an adapter names cannot be loaded, told without loading; an adapter may name itself."""
+    if not base:
+        return [f"model: {adapter}/adapter_config.json names no base model (base_model_name_or_path); write it there"]
+    if is_adapter(base):
+        return [
+            f"model: the adapter {adapter} names {base} as its base, which is an adapter too; merge that one "
+            "(scripts/export_gguf.py --merge_only) and write the merged folder into adapter_config.json"
+        ]
+    return check_model_name(base, f"the adapter {adapter} names a base model that is not here") or changed_base(adapter, base)
+
+
 def changed_base(adapter: str, base: str) -> list[str]:
     """Whether other weights lie in an adapter's base folder than it was trained on: an adapter on others answers as nobody's."""
     path = Path(adapter, "run.json")
@@ -121,8 +133,7 @@ def find_model(model: str) -> None:
     if path.exists():
         if is_adapter(model):
             base = adapter_config(model)["base_model_name_or_path"]
-            problems = check_model_name(base, f"the adapter {model} names a base model that is not here")
-            if problems := problems or changed_base(model, base):
+            if problems := base_problems(model, base):
                 raise UserError(problems)
             find_model(base)
         return

@@ -9,6 +9,7 @@ from export.weight_files import read_index, read_raw
 # PEFT's tuners that have merge(). LoRA stands for qlora, lora, rslora, dora, pissa and loftq too, PEANuT for
 # peanut, LN_TUNING for norms.
 MERGEABLE = {"LORA", "PEANUT", "IA3", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT", "LN_TUNING"}
+WHOLE = ("modules_to_save", "trainable_token_indices", "use_dora", "target_parameters")  # what no matrices of a layer hold
 
 
 def folder_problems(output_dir: str | Path) -> list[str]:
@@ -50,13 +51,23 @@ def adapter_problems(adapter: str | Path, base: str | None = None) -> list[str]:
         found.append(f"model: {adapter} holds no adapter_model.safetensors; is the run finished?")
     if not name:
         return [*found, f"base: {adapter} names no base model; pass it with --base"]
-    found += check_model_name(name, "base")
+    found += (
+        [f"base: {name} is an adapter itself; merge it first (--merge_only)"]
+        if is_adapter(name)
+        else check_model_name(name, "base")
+    )
     if name.endswith(FOUR_BIT) or quantized(name):
         found.append(
             f"base: {name} is stored in 4 bits, and merging into it would round the adapter away; "
             "pass the 16-bit model with --base"
         )
     return found
+
+
+def beside_matrices(config: dict) -> list[str]:
+    """What an adapter_config.json has beside plain LoRA's two matrices a linear layer."""
+    more = [name for name in WHOLE if config.get(name)] + (["bias"] if config.get("bias", "none") != "none" else [])
+    return more if config.get("peft_type") == "LORA" else [str(config.get("peft_type")), *more]
 
 
 def quantized(model: str | Path) -> bool:

@@ -18,6 +18,7 @@ from zero; they are saved as ordinary LoRA of twice the rank, their start taken 
 Importing this file imports neither torch nor unsloth.
 """
 
+import contextlib
 from pathlib import Path
 
 from common.arguments import given
@@ -114,6 +115,14 @@ def attach(model, args, **more):
 
     if isinstance(model, PeftModel) or args.adapter == "full":
         return model
+    with layers_found(model, args):
+        model = _attached(model, args, **more)
+    if args.adapter not in PLAIN:
+        tell_layers(model, args)
+    return model
+
+
+def _attached(model, args, **more):
     if args.adapter in BY_UNSLOTH or (args.adapter in ("dora", "pissa") and has_cuda()):
         from unsloth import FastLanguageModel
 
@@ -133,11 +142,25 @@ def attach(model, args, **more):
         model = FastLanguageModel.get_peft_model(model, **(asked | more))
         if args.adapter == "pissa":
             _keep_start(model, args)
-    else:
-        model = _by_peft(model, args)
-    if args.adapter not in PLAIN:
-        tell_layers(model, args)
-    return model
+        return model
+    return _by_peft(model, args)
+
+
+@contextlib.contextmanager
+def layers_found(model, args):
+    """UserError naming the model's linear layers where it has none of target_modules (GPT-NeoX, Falcon)."""
+    import torch
+    from peft.utils.error import NoMatchingPeftModuleError
+
+    try:
+        yield
+    except NoMatchingPeftModuleError:
+        output = model.get_output_embeddings()
+        linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not output]
+        has = ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
+        raise UserError(
+            f"target_modules: the model has none of {', '.join(args.target_modules)}; its linear layers are {has}"
+        ) from None
 
 
 def tell_layers(model, args) -> None:
@@ -256,59 +279,3 @@ def subtract_initial_adapter(folder: Path, start: Path) -> None:
     save_file(made, folder / ".new.safetensors", metadata={"format": "pt"})
     into_place(folder / ".new.safetensors", folder / "adapter_model.safetensors")
     write_json(folder / "adapter_config.json", config)
-
-
-# ---------------------------------------------------------------------------------------------- arithmetic
-
-
-def shapes(config: dict) -> dict[str, tuple[int, int]]:
-    """Inputs and outputs of a decoder layer's linear layers, from a model's config.json."""
-    hidden, inner = config["hidden_size"], config["intermediate_size"]
-    head = config.get("head_dim") or hidden // config["num_attention_heads"]
-    queries, keys = config["num_attention_heads"] * head, config.get("num_key_value_heads", config["num_attention_heads"]) * head
-    sizes = [
-        (hidden, queries),
-        (hidden, keys),
-        (hidden, keys),
-        (queries, hidden),
-        (hidden, inner),
-        (hidden, inner),
-        (inner, hidden),
-    ]
-    return dict(zip(LAYERS, sizes, strict=True))
-
-
-def norm_parameters(config: dict) -> int:
-    """Weights of all norms: two a layer, Qwen3's two of queries and keys, and the last."""
-    layers, hidden = config["num_hidden_layers"], config["hidden_size"]
-    head = config.get("head_dim") or hidden // config["num_attention_heads"]
-    return layers * (2 * hidden + (2 * head if config.get("model_type") == "qwen3" else 0)) + hidden
-
-
-def total_parameters(config: dict) -> tuple[int, int, int]:
-    """Parameters of all decoder layers' linear layers, of the embeddings (input and, where untied, output), and of norms."""
-    layers, hidden = config["num_hidden_layers"], config["hidden_size"]
-    linear = layers * sum(a * b for a, b in shapes(config).values())
-    embeddings = config["vocab_size"] * hidden * (1 if config.get("tie_word_embeddings", False) else 2)
-    norms = norm_parameters(config)
-    if config.get("model_type") == "qwen2" or config.get("attention_bias"):
-        norms += layers * sum(shapes(config)[name][1] for name in ("q_proj", "k_proj", "v_proj"))
-    return linear, embeddings, norms
-
-
-def trainable_parameters(config: dict, adapter: str, r: int, targets: list[str]) -> int:
-    """Trainable parameters of an adapter on a model of this config.json, by formula."""
-    if adapter == "full":
-        return sum(total_parameters(config))
-    if adapter == "norms":
-        return norm_parameters(config)
-    layers, hidden, of = config["num_hidden_layers"], config["hidden_size"], shapes(config)
-    if adapter == "prompt":
-        return r * hidden
-    if adapter == "prefix":  # keys and values of every layer
-        return r * layers * 2 * of["k_proj"][1]
-    sizes = [of[name] for name in targets if name in of]
-    if adapter == "peanut":
-        return layers * sum(2 * r * outputs for _, outputs in sizes)
-    lengths = sum(outputs for _, outputs in sizes) if adapter == "dora" else 0
-    return layers * (sum(r * (inputs + outputs) for inputs, outputs in sizes) + lengths)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common import processor
 from common.models import adapter_config, is_adapter
-from training import adapters
+from training import adapters, parameters
 
 METHODS = ("cpt", "sft", "dpo", "kto", "simpo", "orpo", "reward", "grpo", "rloo", "distill")
 _QWEN3 = {"model_type": "qwen3", "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936}
@@ -57,7 +57,7 @@ def activations(config: dict, tokens: int, checkpointing: bool, gpu: bool, full:
     layer is whole at a time; on a processor the allocator gives back only part of what recomputing frees, measured 0.4.
     """
     hidden, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
-    of = adapters.shapes(config)
+    of = parameters.shapes(config)
     attention = 3 * of["q_proj"][1] + 5 * of["k_proj"][1]
     layer = 2 * (9 * hidden + attention + 5 * inner) * (0.4 if full else 1)
     if not gpu:  # the norms and the rotation keep float32 copies, measured 1.4
@@ -144,7 +144,7 @@ def estimate(
         dequantized: NF4 weights are dequantised once, see `choose`.
         free_memory: bytes free before the run; on a GPU Unsloth's loss takes as much as there is, up to 4 GiB.
     """
-    linear, embeddings, norms = adapters.total_parameters(config)
+    linear, embeddings, norms = parameters.total_parameters(config)
     trainable = trained(config, args)
     full = args.adapter == "full"
     eight = args.load_in_8bit or args.load_in_fp8  # and a scale a row, or a block of 128 x 128: a thousandth
@@ -181,7 +181,7 @@ def trained(config: dict, args) -> int:
     held = adapter_config(args.model)
     layers = held.get("target_modules")
     layers = layers if isinstance(layers, list) else args.target_modules
-    return adapters.trainable_parameters(config, args.adapter, held.get("r") or args.lora_r, layers)
+    return parameters.trainable_parameters(config, args.adapter, held.get("r") or args.lora_r, layers)
 
 
 def _answering(config: dict, args, longest: int, gpu: bool) -> float:
@@ -194,7 +194,7 @@ def _answering(config: dict, args, longest: int, gpu: bool) -> float:
     if answer is None or getattr(args, "fast_inference", False):
         return 0
     numbers = (2 if gpu else 4) * args.per_device_train_batch_size * args.gradient_accumulation_steps
-    cache = numbers * config["num_hidden_layers"] * 2 * adapters.shapes(config)["k_proj"][1]  # of a token's place
+    cache = numbers * config["num_hidden_layers"] * 2 * parameters.shapes(config)["k_proj"][1]  # of a token's place
     layer = numbers * 3 * (config["hidden_size"] + config["intermediate_size"])
     return max(cache * longest, (cache + layer) * (longest - answer))
 
@@ -202,7 +202,7 @@ def _answering(config: dict, args, longest: int, gpu: bool) -> float:
 def _reward_model(args) -> float:
     """Bytes of the reward model of GRPO and RLOO: its base in 16 bits (training/rewards.py); 0 where there is none."""
     folder = getattr(args, "reward_model", None)
-    return 2.0 * sum(adapters.total_parameters(read_config(folder))) if folder else 0.0
+    return 2.0 * sum(parameters.total_parameters(read_config(folder))) if folder else 0.0
 
 
 def _vllm(args, free_memory: float, weights: float) -> float:
@@ -215,7 +215,7 @@ def _teacher(args) -> float:
     """Bytes of distillation's teacher; 0 where there is none."""
     if not getattr(args, "teacher", None):
         return 0.0
-    linear, embeddings, norms = adapters.total_parameters(read_config(args.teacher))
+    linear, embeddings, norms = parameters.total_parameters(read_config(args.teacher))
     return (NF4 if args.teacher_load_in_4bit else 2) * linear + 2 * (embeddings + norms)
 
 

@@ -7,7 +7,7 @@ from common.errors import UserError
 from common.machine import free_bytes
 from common.models import find_model
 from export.needs import Shape, needs
-from training import adapters, memory, peak
+from training import memory, parameters, peak
 
 
 class Stage(NamedTuple):
@@ -31,7 +31,7 @@ class Need(NamedTuple):
 
 def export_needs(config: dict, args) -> tuple[float, float]:
     """(memory, disk) in bytes of an export of a model of this shape, before there is one to look at; see export/needs.py."""
-    linear, embeddings, norms = adapters.total_parameters(config)
+    linear, embeddings, norms = parameters.total_parameters(config)
     quantizations = [q.strip() for q in args.quantization.split(",") if q.strip()]
     even = all(config[name] % 256 == 0 for name in ("hidden_size", "intermediate_size"))
     shape = Shape(2 * (linear + norms), 2 * embeddings, 2 * embeddings, config.get("vocab_size", 0), even)

@@ -118,11 +118,22 @@ def load_model(args, plan=None, max_length: int | None = None, **more):
     if args.adapter in adapters.PLAIN and has_cuda():
         return models.load_plain(args.model, adapters.in_4bit(args))
     model = models.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
+    leave_balance_out(model.config)
     if plan and plan.dequantize_nf4:
         processor.dequantize_nf4(model)
     if args.load_in_fp8:  # Unsloth loads a copy in FP8 from a temporary folder, which the adapter must not name as its base
         model.name_or_path = args.model
     return model
+
+
+def leave_balance_out(config) -> None:
+    """Train a mixture of experts without the loss that keeps its experts equally busy where TRL cannot compute it, and say so.
+
+    TRL 1.15 asks a configuration for num_experts, and the layers for what they chose; Granite's and Phi's have neither.
+    """
+    if getattr(config, "router_aux_loss_coef", None) and not hasattr(config, "num_experts"):
+        config.router_aux_loss_coef = 0.0
+        print(f"note:  the loss that balances experts (router_aux_loss_coef) is left out: TRL has none for {config.model_type}")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from chain import recipe as recipes
 from common import models
 from common.errors import UserError
 from conftest import OWN_ROWS, ROOT, run_script
-from training import adapters, memory, peak
+from training import memory, parameters, peak
 
 STEP = '''"""A step."""
 import sys
@@ -318,7 +318,7 @@ def test_hours_are_of_this_machine_and_name_what_they_leave_out(tmp_path, monkey
     )
     written = [*scored[:-1], f"{tmp_path}/w", "--protocol", "generate"]
     chain = recipes.Recipe("T", [recipes.Stage("score", scored), recipes.Stage("write", written)], {})
-    weights = sum(adapters.total_parameters(peak.KNOWN["Qwen/Qwen3-1.7B"]))
+    weights = sum(parameters.total_parameters(peak.KNOWN["Qwen/Qwen3-1.7B"]))
     monkeypatch.setattr(estimate, "card", lambda: "NVIDIA A100-SXM4-40GB")
     [line] = estimate.hours(chain, tmp_path)
     minutes = estimate.in_words(2 * weights * 300 * 200 * 3 / (312e12 / 5))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, run_script
-from training import adapters
+from training import adapters, parameters
 
 KINDS = [pytest.param(kind, marks=pytest.mark.slow if kind in ("lora", "prompt") else ()) for kind in adapters.KINDS]
 
@@ -52,7 +52,7 @@ def test_trainable_parameters_are_those_of_the_formula_and_the_loss_falls(traine
     args, trainer, _, losses = trained(kind)
     config = json.loads((ROOT / tiny_model / "config.json").read_text())
     counted = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    assert counted == adapters.trainable_parameters(config, kind, args.lora_r, args.target_modules)
+    assert counted == parameters.trainable_parameters(config, kind, args.lora_r, args.target_modules)
     assert losses[-1] < losses[0]
     quantised = any(type(m).__name__ == "Linear4bit" for m in trainer.model.modules())
     assert quantised == adapters.in_4bit(args)
@@ -65,7 +65,7 @@ def test_total_parameters_are_those_of_the_formula(smollm2, tiny_model):
         config = json.loads((ROOT / folder / "config.json").read_text())
         with safe_open(ROOT / folder / "model.safetensors", "pt") as file:
             stored = sum(file.get_tensor(name).numel() for name in file.keys())
-        assert sum(adapters.total_parameters(config)) == stored
+        assert sum(parameters.total_parameters(config)) == stored
 
 
 @pytest.fixture(scope="module")

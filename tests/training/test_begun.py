@@ -88,3 +88,69 @@ def test_rows_with_a_byte_order_mark_are_read(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"text": "Fígado"}, ensure_ascii=False) + "\n", encoding="utf-8-sig")
     assert read_rows(path) == [{"text": "Fígado"}]
+
+
+@pytest.mark.parametrize(
+    "base, words", [(None, "names no base model"), ("itself", "an adapter too"), ("another", "an adapter too")]
+)
+def test_an_adapter_whose_base_is_no_model_is_refused(tmp_path, base, words):
+    """One that names itself was looked through for good: no word, and no end."""
+    from common.models import find_model
+    from export.adapter_folder import adapter_problems
+
+    folder, other = tmp_path / "itself", tmp_path / "another"
+    for path, named in ((other, "Qwen/Qwen3-0.6B"), (folder, base and str(tmp_path / base))):
+        write_json(path / "adapter_config.json", {"peft_type": "LORA", "base_model_name_or_path": named})
+    with pytest.raises(UserError, match=words):
+        find_model(str(folder))
+    assert any(("names no base" if base is None else "an adapter itself") in p for p in adapter_problems(folder))
+
+
+def test_a_model_that_has_none_of_the_layers_is_told_with_those_it_has():
+    """GPT-NeoX calls all of its own: PEFT's error was a traceback."""
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    small = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, vocab_size=64)
+    model = GPTNeoXForCausalLM(GPTNeoXConfig(**small))
+    with pytest.raises(UserError, match=r"none of q_proj, .* are dense, dense_4h_to_h, dense_h_to_4h, query_key_value$"):
+        adapters.attach(model, sft.Args(adapter="dora"))
+
+
+def test_experts_that_trls_loss_cannot_balance_are_told(capsys):
+    """It asks for num_experts, which Granite's and Phi's configurations do not have: an AttributeError at the first step."""
+    from training.trainer import leave_balance_out
+    from transformers import GraniteMoeHybridConfig, MixtralConfig, Qwen3Config
+
+    config, other = GraniteMoeHybridConfig(router_aux_loss_coef=0.1), MixtralConfig(router_aux_loss_coef=0.1)
+    leave_balance_out(other)
+    leave_balance_out(Qwen3Config())
+    assert other.router_aux_loss_coef == 0.1 and capsys.readouterr().out == ""
+    leave_balance_out(config)
+    assert config.router_aux_loss_coef == 0 and "TRL has none for granitemoehybrid" in capsys.readouterr().out
+
+
+def test_a_reward_model_takes_over_an_adapter_layer_by_layer(tiny_model, tmp_path):
+    """alpha_pattern, as other tools write it, scales some layers otherwise; without it they began at another strength."""
+    import reward
+    import torch
+    from common.models import load_tokenizer
+    from peft import LoraConfig, get_peft_model
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    shape = LoraConfig(
+        r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], alpha_pattern={"q_proj": 64}, task_type="CAUSAL_LM"
+    )
+    start = get_peft_model(AutoModelForCausalLM.from_pretrained(ROOT / tiny_model, dtype=torch.float32), shape)
+    start.save_pretrained(tmp_path / "start")
+    weights = tmp_path / "start/adapter_model.safetensors"  # as older tools wrote them: a .bin
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+    AutoTokenizer.from_pretrained(ROOT / tiny_model).save_pretrained(tmp_path / "start")
+    args = reward.Args(model=str(tmp_path / "start"), data="pairs.jsonl", adapter="lora")
+    model = reward.load_model(args, load_tokenizer(args.model))
+    scales = {name.rpartition(".")[2]: m.scaling["default"] for name, m in model.named_modules() if hasattr(m, "lora_A")}
+    assert scales == {"q_proj": 16, "v_proj": 2}
+    config = json.loads((tmp_path / "start/adapter_config.json").read_text())
+    write_json(tmp_path / "start/adapter_config.json", config | {"use_dora": True})
+    assert any("no plain LoRA (use_dora)" in problem for problem in args.problems())
