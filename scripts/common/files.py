@@ -48,6 +48,10 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
                 try:
                     row = load_json(line)
                 except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 10,000 brackets are no JSON either
+                    if line.strip() in ("[", "{"):  # one object or list over many lines: each would be a problem
+                        raise UserError(
+                            f"{path}: is JSON, and no JSONL (one object a line); data_prep/prepare.py makes that of it"
+                        ) from None
                     where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
                     yield None, [f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}{where})"]
                     continue
@@ -59,9 +63,8 @@ def each_row(path: str | Path, check=None) -> Iterator[tuple[Any, list[str]]]:
                     ]
                 yield row, [f"{path}:{number}: {problem}" for problem in found]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); data_prep/prepare.py makes such files"
-        ) from None
+        why = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise UserError(f"{path}: cannot be read ({why}); data_prep/prepare.py makes such files, also from packed ones") from None
 
 
 PICTURES = ("image", "images", "image_path")  # LLaVA's, TRL's and datasets' names

@@ -87,6 +87,13 @@ def check_model_name(model: str, field: str = "model") -> list[str]:
     return []
 
 
+def check_trainable_name(model: str, field: str = "model") -> list[str]:
+    """Problems of a model argument of a training, as `check_model_name` tells them: a file, a GGUF for instance, is none."""
+    if Path(model).is_file():
+        return [f"{field}: {model} is a file, which can be scored and asked; give the folder or hub id from which it was made"]
+    return check_model_name(model, field)
+
+
 def base_problems(adapter: str, base: str | None) -> list[str]:
     """Why the base that an adapter names cannot be loaded, told without loading; an adapter may name itself."""
     if not base:

@@ -14,7 +14,7 @@ from common.arguments import check_at_least
 from common.errors import UserError
 from common.hub import hub_problems
 from common.machine import output_problems
-from common.models import check_model_name
+from common.models import check_trainable_name
 from training import adapters, checkpoints, data_files
 from training.config_source import config_fields, is_of_kind, optimizers
 
@@ -114,7 +114,7 @@ class TrainingArgs:
 
     def problems(self) -> list[str]:
         """What is wrong with the values, found without loading anything."""
-        found = check_model_name(self.model) if self.model else []
+        found = check_trainable_name(self.model) if self.model else []
         for name in ("data", "eval_data"):
             missing = [path for path in data_files.files_of(getattr(self, name)) if not Path(path).is_file()]
             found += [f"{name}: there is no file {path}; data_prep/prepare.py makes it" for path in missing]

@@ -17,7 +17,7 @@ from data_prep.chat_template import IGNORED
 
 def teacher_problems(teacher: str, model: str) -> list[str]:
     """Why this cannot be the teacher of `model`, told from names and adapter_config.json alone."""
-    found = models.check_model_name(teacher, "teacher")
+    found = models.check_trainable_name(teacher, "teacher")
     if teacher == model:
         found.append(f"teacher: {teacher} is the model itself, from which there is nothing to learn")
     if models.plain_base_of(teacher):

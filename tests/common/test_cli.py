@@ -1,6 +1,7 @@
 """What every script owes its user: --help and every mistake answered before anything heavy is imported, exit code 2."""
 
 import ast
+import gzip
 import os
 import re
 import shlex
@@ -70,6 +71,7 @@ def test_bad_yaml_names_file_line_and_key(tmp_path, text, words):
         ('{"conversations": [{"from": "human", "value": "a"}]}', ["rows.jsonl:2", "no assistant turn"]),
         ('{"conversations": [{"from": "nurse", "value": "a"}]}', ["rows.jsonl:2", "nurse"]),
         ("[1]", ["rows.jsonl:2", "JSON object"]),
+        ('[\n {"conversations": []},\n {}\n]', ["error: ", "rows.jsonl: is JSON, and no JSONL"]),
         (
             """{"image": "", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
 {"image": "scan.png", "conversations": [{"from": "human", "value": "<image> a"}, {"from": "gpt", "value": "b"}]}""",
@@ -91,6 +93,19 @@ def test_bad_row_names_file_and_line(tmp_path, line, words):
     (tmp_path / "m" / "config.json").write_text("{}")
     done = answer_at_once("scripts/sft.py", "--model", str(tmp_path / "m"), "--data", str(rows))
     assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_packed_file_and_a_model_in_one_file_are_told(tmp_path):
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(b"{}"))
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text("{}")
+    done = answer_at_once("scripts/sft.py", "--model", str(tmp_path / "m"), "--data", str(tmp_path / "rows.jsonl.gz"))
+    assert "it is no text in UTF-8" in done.stderr
+    models = ["--model", tmp_path / "m.gguf", "--teacher", tmp_path / "m.gguf"]
+    rows = [word for flag in ("--data", "--eval_data") for word in (flag, tmp_path / "rows.jsonl.gz")]
+    done = answer_at_once("scripts/distill.py", *models, *rows)
+    assert done.stderr.count("is a file, which can be scored and asked") == 2
 
 
 ROWS = {
