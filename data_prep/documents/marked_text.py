@@ -13,7 +13,7 @@ from data_prep.words.said import TRUTH
 
 FEWEST = 3  # pairs
 MOST_BESIDE_EACH = 400  # characters of a question with what stands beside it
-QUESTION = re.compile(r"[^\W\d_][)\"'’”]?[?？؟](?=[\W_]|$)")
+QUESTION = re.compile(r"[^\W\d_]\d{0,2}[)\"'’”]?[?？؟](?=[\W_]|$)")
 BOLD = r"(?:\*\*|__)?"
 START = rf"^[ \t>]*(?:[-*•][ \t]+)?{BOLD}"
 TOLD_WORD = rf"(?:{TELLS}|rta|resp|ans)"

@@ -20,6 +20,14 @@ BARE_PICTURE = re.compile(r"[ \t]*(?:[-*+•][ \t]*)?")
 PAGE_OF_NOTES = re.compile(r"\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]+))?\]\]")
 STRESSED = re.compile(r"(?<![=\w])==(?=[^\s=])([^=\n]+?)(?<=[^\s=])==(?![=\w])")
 HIDDEN = re.compile(r"%%[^%]{1,2000}?%%")
+FENCE = re.compile(
+    r"^[ \t]*:{3,}[ \t]*(?:[A-Za-z][\w-]*)?[ \t]*(?:\{[^{}\n]*\})?[ \t]*([^\n]*?)[ \t]*$", re.M
+)  # `:::spoiler Details`
+OF_PAGE = re.compile(r"^[ \t]*(?:\[TOC\]|\[\[_?TOC_?\]\])[ \t]*\n|[ \t]*\[(?:color|time|name)=[^\]\n]*\]", re.M | re.I)
+ADDRESS = re.compile(
+    r"^[ ]{0,3}\[([^\]\[^][^\]\[]*)\]:[ \t]+<?[^\s<>]+>?[ \t]*(?:\"[^\"\n]*\")?[ \t]*$\n?", re.M
+)  # `[name]: https://…`
+NAMED_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\[([^\[\]\n]*)\]")
 
 
 def without_front(text: str) -> tuple[str, Bad | None]:
@@ -46,11 +54,24 @@ def as_prose(text: str) -> tuple[str, list[Bad]]:
         said = PICTURE.sub(lambda hit: hit[1] or "", line) if "![" in line else line
         if said == line or not BARE_PICTURE.fullmatch(said):
             lines.append(said)
-    text = "\n".join(lines)
-    for form, words in ((HIDDEN, ""), (PAGE_OF_NOTES, _called), (STRESSED, r"\1")):
+    text = _without_addresses("\n".join(lines))
+    for form, words in ((HIDDEN, ""), (PAGE_OF_NOTES, _called), (STRESSED, r"\1"), (OF_PAGE, ""), (FENCE, r"\1")):
         text = form.sub(words, text)
     return text, drawn
 
 
 def _called(hit: re.Match) -> str:
     return (hit[2] or hit[1].partition("#")[0] or hit[1].lstrip("#")).strip()
+
+
+def _without_addresses(text: str) -> str:
+    """The text without the addresses that it names apart (`[name]: https://…`), and with the words of the links that use them."""
+    names = {hit[1].casefold() for hit in ADDRESS.finditer(text)}
+    if not names:
+        return text
+
+    def words(hit: re.Match) -> str:
+        return hit[1] if (hit[2] or hit[1]).casefold() in names else hit.group()
+
+    text = NAMED_LINK.sub(words, ADDRESS.sub("", text))
+    return NAMED_LINK.sub(words, text)  # what a link's words were may have been a picture that is a link itself

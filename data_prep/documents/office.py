@@ -10,6 +10,7 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.pdf_lines import SIGNS, prose_lines, whole_words, without_edges
+from data_prep.documents.pdf_pieces import page_text
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import Bad
 from data_prep.words.names import LETTERS
@@ -64,7 +65,7 @@ def _pages(path: Path, shown: str) -> list[str]:
     reader = pypdf.PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UserError(f"{shown}: is locked by a password; save it without one")
-    pages = [(page.extract_text() or "").translate(SIGNS).strip() for page in reader.pages]
+    pages = [page_text(page).translate(SIGNS).strip() for page in reader.pages]
     refuse_unnamed("\n".join(pages), shown)
     return pages
 
@@ -96,7 +97,23 @@ def docx_file(path: Path, shown: str, key: str = ""):
     rows = list(written_or_text(text, shown, rows))
     if [list(row) for _, row, _ in rows if isinstance(row, dict)] == [["text"]] and (lines := _table_lines(document)):
         raise UserError(f"{shown}: is a table of {lines} rows, no text; save it as .xlsx or .csv with a line of names")
-    yield from rows
+    yield from ((line, row | _barred(row["text"], document), at) if _is_text(row) else (line, row, at) for line, row, at in rows)
+
+
+MOST_IN_TABLES = 0.9  # of the lines; where more are a table's, its tabs stay, by which it is told
+
+
+def _is_text(row) -> bool:
+    return isinstance(row, dict) and list(row) == ["text"]
+
+
+def _barred(text: str, document) -> dict:
+    """A running text whose tables have bars between their cells: tabs become spaces, and cells one sentence."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    tabbed = sum("\t" in line for line in lines)
+    if not tabbed or tabbed > MOST_IN_TABLES * len(lines):
+        return {"text": text}
+    return {"text": _written_in(document, bars=True).replace(SIGN, "")}
 
 
 LONG_TABLE, OF_TEXT = 10, 0.9  # rows, and the share of a document's characters
@@ -123,10 +140,10 @@ def docx_text(path: Path) -> str:
     return _written_in(docx.Document(str(path)))
 
 
-def _written_in(document) -> str:
-    """The document's text. Word counts lists by itself, so that their numbers and letters stand in no text: they are written out
-    where a list is lettered. A paragraph that is set apart by its type (as the right option of an exam can be) is signed for
-    `exam_in`."""
+def _written_in(document, bars: bool = False) -> str:
+    """The document's text, its tables with `bars` or tabs. Word counts lists by itself, so that their numbers and letters stand
+    in no text: they are written out where a list is lettered. A paragraph that is set apart by its type (as the right option of an
+    exam can be) is signed for `exam_in`."""
     from docx.table import Table
 
     from data_prep.documents.word_text import blocks_of, lines_of, said_in
@@ -134,7 +151,7 @@ def _written_in(document) -> str:
     lists, parts = _Lists(document), []
     for block in blocks_of(document.element.body, document._body):
         if isinstance(block, Table):
-            parts.append(lines_of(block))
+            parts.append(lines_of(block, bars))
         elif said := said_in(block):
             parts.append((SIGN if _set_apart(block) else "") + lists.mark(block) + said)
     return "\n\n".join(filter(None, parts))

@@ -91,6 +91,11 @@ def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
             f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside fields to fill in, as a calculator "
             "or a search does. Where its own text is meant, save it as .txt"
         )
+    if len(text) < FEW and not SENTENCE.search(text):
+        raise UserError(
+            f"{shown}: shows {len(text):,} characters, and no sentence among them: titles, and what stands on buttons. Where its "
+            "own text is meant, save it as .txt"
+        )
     if (unseen := _unseen(page, text)) > len(text):
         raise UserError(
             f"{shown}: shows {len(text):,} characters, and its script holds {unseen:,} more of text, which it fills in. Save "
@@ -119,6 +124,7 @@ def _unseen(page: str, text: str) -> int:
 
 OFTEN = 5  # pictures of one name
 FEW, FIELDS = 1000, {"text", "number", "search", "range", "date"}  # characters, and kinds of fields that are written into
+SENTENCE = re.compile(r"[^\n]{24,}[.!?…]|[^\n]{60}|[\u0600-\u06ff\u0900-\u0dff\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7a3]")
 MOST_CODE, LEAST_PROSE = 20, 0.3  # characters of script to one that is shown; share of these that stands in lines of sentences
 
 

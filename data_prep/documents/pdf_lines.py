@@ -51,9 +51,10 @@ def _is_cut(first: str, rest: str, words: set[str]) -> bool:
     return len(first) > 1 and len(rest) > 2 and rest.islower() and first + rest in words
 
 
+BULLET = re.compile(r"^[ \t]*[\uf000-\uf0ff](?:[ \t]+(?=\S)|[ \t]*$)", re.M)  # of a font of symbols, whichever it draws
 MARK_ALONE = re.compile(r"[ \t]*(?:\d{1,3}[.)]|[•●▪○◦])[ \t]*")
 FEWEST_ALONE = 3
-DOTTED = re.compile(r"[^\n]*?[ \t]*(?:\.[ \t]?){6,}[ \t]*(\d{1,4})[ \t]*")  # a line of a table of contents
+DOTTED = re.compile(r"[^\n]*?[ \t]*(?:(?:\.[ \t]?){6,}|_{6,})[ \t]*(\d{1,4})[ \t]*")  # a line of a table of contents
 FEWEST_DOTTED = 5
 
 
@@ -61,6 +62,7 @@ def prose_lines(text: str) -> str:
     """The text with the first letters of paragraphs at their words, and without marks of items and lines of contents that stand
     by themselves, one below the other."""
     words = set(re.findall(r"[^\W\d_]+", text))
+    text = BULLET.sub("• ", text)
     text = CUT.sub(lambda hit: hit[1] + hit[2] if _is_cut(hit[1], hit[2], words) else hit.group(), text)
     for form, fewest in ((MARK_ALONE, FEWEST_ALONE), (DOTTED, FEWEST_DOTTED)):
         text = _without_runs(text, form, fewest)

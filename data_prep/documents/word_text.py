@@ -52,17 +52,36 @@ def _boxes(node):
             yield from _boxes(child)
 
 
-def lines_of(table: Table) -> str:
-    """A table, a row a line, its cells set apart by tabs. A cell that spans several places is said at the first of them."""
+MOST_IN_ROW = 600  # characters of a cell: more is a page that a table lays out
+ENDS = (".", ";", ":", ",", "?", "!")
+
+
+def lines_of(table: Table, bars: bool = False) -> str:
+    """A table, a row a line, its cells set apart by tabs. A cell that spans several places is said at the first of them.
+
+    With `bars`, as a running text shows it: bars between cells, and the paragraphs of a cell behind one another.
+    """
     seen, lines = set(), []
     for row in table.rows:
         cells = []
         for cell in row.cells:
             cells.append("" if cell._tc in seen else _of_cell(cell))
             seen.add(cell._tc)
-        lines.append("\t".join(cells).rstrip("\t"))
+        lines.append(_barred(cells) if bars else "\t".join(cells).rstrip("\t"))
     return "\n".join(line for line in lines if line)
 
 
 def _of_cell(cell) -> str:
     return "\n".join(filter(None, (lines_of(b) if isinstance(b, Table) else said_in(b) for b in blocks_of(cell._tc, cell))))
+
+
+def _barred(cells: list[str]) -> str:
+    """The cells of a row between bars; what is alone in its row, or longer than a cell of a table, stays as it is written."""
+    said = [cell.strip() for cell in cells if cell.strip()]
+    if len(said) < 2 or any(len(cell) > MOST_IN_ROW for cell in said):
+        return "\n".join(said)
+    rows = [[" ".join(line.split()) for line in cell.split("\n") if line.strip()] for cell in cells]
+    closed = [" ".join(line if line.endswith(ENDS) or line is lines[-1] else f"{line};" for line in lines) for lines in rows]
+    while closed and not closed[-1]:
+        closed.pop()
+    return " | ".join(closed)

@@ -65,6 +65,7 @@ FORMATS = (*READERS, ".zip")
 INSTEAD = {  # what to do with a format that is not read
     **dict.fromkeys((".xls", ".ods", ".xlsb", ".xlsm", ".numbers", ".gsheet"), "save the workbook as .xlsx; "),
     **dict.fromkeys((".doc", ".odt"), "save the document as .docx; "),
+    ".ipynb": "save its texts as .md (jupyter nbconvert --to markdown --no-input); ",
     **dict.fromkeys((".mdb", ".accdb", ".sql", ".dump"), "a database is read from SQLite alone: export its table as .csv; "),
     **dict.fromkeys((".sav", ".por"), "save it as .csv (SPSS: File > Save As, with value labels); "),
     **dict.fromkeys((".dta", ".sas7bdat", ".xpt", ".rds", ".rdata"), "write it as .csv with its own program; "),

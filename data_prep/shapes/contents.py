@@ -30,7 +30,10 @@ WRONG = re.compile(  # `Wrong answers:`, `Respostas erradas:`
     r"(?im)^[^\w\n]{0,8}(?:(?:wrong|incorrect|false|falsche|mauvaises?|fausses?)[ \t]+(?:answer|option|antwort|r[ée]ponse)\w*"
     r"|(?:respostas?|respuestas?|risposte|op[çc][õo]es)[ \t]+(?:errad|incorret|incorrect|fals|sbagliat)\w*)[ \t]*[:：]"
 )
-EXAM_KEYS = re.compile(r"(?im)^[^\w\n]{0,8}(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}[:：]")
+EXAM_KEYS = re.compile(
+    r"(?im)^[^\w\n]{0,8}(?:(?:gabarito|gab|resp|alternativa correta|correct option|ans)\b[^\n:：]{0,20}"
+    r"|(?:correct[ao]?|corret[ao]|corrett[ao])[ \t*_]*)[:：]"
+)
 BOX = r"[ \t]*(?:[-*•][ \t]+)?"
 OPEN, TICKED = rf"{BOX}(?:\[[ \t]?\]|☐).*\n", rf"{BOX}(?:\[[ \t]?[xX✓][ \t]?\]|[☑☒✅]).*\n"
 BOXES = re.compile(rf"(?m)^(?!{BOX}[\[☐☑☒✅]).*\n\s*?(?:(?:{OPEN})+{TICKED}(?:{OPEN})*|{TICKED}(?:{OPEN}){{2,}})")

@@ -81,7 +81,7 @@ def _has_names_above(text: str) -> bool:
 
 
 BARRED = re.compile(r"(?:[^|\n]*\|){3}")
-RULED = re.compile(r"[ \t]*(?:[_=+\s-]*\|){3}[|_=+\s-]*$")
+RULED = re.compile(r"[ \t]*(?:(?:[_=+\s-]*\|){3}[|_=+\s-]*|\|[_=+-]{3,}\|?[ \t]*)$")
 OF_MARKDOWN = re.compile(r"(?m)^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*\|")
 
 
@@ -93,11 +93,37 @@ def is_barred(text: str) -> bool:
     return len(lines) >= FEWEST and barred >= 0.4 * len(lines) and ruled > 1 and not OF_MARKDOWN.search(text)
 
 
+SPAN = re.compile(r"(?m)^[ \t]*\[\d+(?:[.,]\d+)?s?[ \t]*(?:-|–|-->|→)[ \t]*\d+(?:[.,]\d+)?s?\]")  # `[0.00 - 18.14]`, in seconds
+HANDLE = re.compile(r"(?m)^[ \t]*@([\w.-]+):?[ \t]+\S")
+QUERY = re.compile(  # upper case, as SQL's words are written
+    r"(?m)^[ \t]*(?:(SELECT|INSERT INTO|CREATE|ALTER|DROP|UPDATE|DELETE FROM)|FROM|WHERE|(?:[A-Z]+ )?JOIN|GROUP BY|ORDER BY"
+    r"|HAVING|VALUES|AND|ON|UNION|LIMIT)\b"
+)
+
+
+def _of_handles(text: str) -> bool:
+    """Whether most lines begin with one of a few names behind an @ that come again: turns of a conversation."""
+    lines = sum(bool(line.strip()) for line in text.splitlines())
+    names = HANDLE.findall(text)
+    often = {name for name in names if names.count(name) >= 3}
+    return len(names) >= 10 and len(names) >= 0.6 * lines and 2 <= len(often) <= 8
+
+
+def _of_queries(text: str) -> bool:
+    """Whether much of a text is SQL."""
+    lines = sum(bool(line.strip()) for line in text.splitlines())
+    words = QUERY.findall(text)
+    return len(words) >= 0.3 * lines and sum(map(bool, words)) >= 3
+
+
 OTHERS = (  # what a text holds that is not told by the share of its lines
     ("notes with gaps whose answers stand in them ({{c1::…}})", lambda text: len(CLOZE.findall(text)) >= 5),
     ("a table, whose line of names calls options", lambda text: any(map(NAMED_OPTIONS.search, text.splitlines()[:5]))),
     ("a table, below a line of names (save it as .csv)", _has_names_above),
     ("answers, each under a mark", lambda text: len(KEYED.findall(text)) >= 10),
+    ("lines with times before them, as of a log or of subtitles", lambda text: len(SPAN.findall(text)) >= 5),
+    ("turns of a conversation, each behind @ and a name", _of_handles),
+    ("queries of a database", _of_queries),
 )
 
 

@@ -142,8 +142,10 @@ def _element(node, out: list[str], depth: int, number: int) -> None:
             out.append("^" if re.match(r"\s*[-−–+]?\d", text) else "")
             _walk(node, out, depth)
     elif tag == "li":
-        out.append(f"\n{'  ' * max(0, depth - 1)}{_bullet(node, number)} ")
-        _walk(node, out, depth)
+        said: list[str] = []
+        _walk(node, said, depth)
+        first = next((n for n, piece in enumerate(said) if piece.strip()), len(said))  # a paragraph stands at its item's mark
+        out += [f"\n{'  ' * max(0, depth - 1)}{_bullet(node, number)} ", *said[first:]]
     elif tag in CELLS:
         if node.getprevious() is not None:
             out.append(" | ")

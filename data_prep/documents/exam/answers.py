@@ -1,5 +1,6 @@
 """The right options of an exam's questions, by every way in which its key can be given; ways that differ agree on none."""
 
+import re
 from collections import Counter
 
 from data_prep.documents.exam.errata import annulled_in, changed_in
@@ -33,7 +34,24 @@ def answers_of(asked: list[Asked], before: str, after: str, key: str) -> dict[in
     if found[0] is ways[0]:
         for one in asked:
             one.options = [option._replace(text=option.bare) for option in one.options]
+    if sign := _said_within(asked, keys):
+        return f"its right options end in '{sign}', as no other does: whoever learns them learns this sign"
     return keys
+
+
+SIGNED = re.compile(r"(?:[(\[{<][^()\[\]{}<>\n]{1,40}[)\]}>]|(?:[-–—←]|<-+|=>|->)[ \t]*[^\W\d_][^\n]{1,30})[ \t.*]*$")
+FEWEST_SIGNED = 3
+
+
+def _said_within(asked: list[Asked], keys: dict[int, list[str]]) -> str:
+    """The words at the end of most right options, and of no other, that say which are right; "" where there are none."""
+    ends = Counter()
+    for one in asked:
+        for letter, text in one.texts.items():
+            hit = SIGNED.search(text)
+            ends[hit.group().strip(" .*").casefold() if hit else "", letter in keys[one.start]] += 1
+    said, times = max(((end, n) for (end, right), n in ends.items() if end and right), key=lambda e: e[1], default=("", 0))
+    return said if times >= max(FEWEST_SIGNED, 0.5 * len(asked)) and not ends[said, False] else ""
 
 
 def _marked(asked: list[Asked]) -> dict[int, list[str]] | str:

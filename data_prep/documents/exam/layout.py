@@ -12,7 +12,7 @@ from data_prep.words.names import LETTERS, plain
 
 SIGN = "\u2063"  # before a paragraph that is set apart by its type (bold, underlined, coloured), where a format tells
 
-SIGNED = r"^[ \t>]*(?:[-•][ \t]+)?(?P<sign>[xX✓✔✅☑*" + SIGN + r"]{0,2}|\[[ xX✓✔*]?\])[/\\]?[ \t]?"
+SIGNED = r"^[ \t>]*(?:[-•][ \t]+)?(?P<sign>[xX✓✔✅☑*" + SIGN + r"]{0,2}|\[[ xX✓✔*]?\](?:[ \t]*\*\*(?!\*))?)[/\\]?[ \t]?"
 MARK = re.compile(
     SIGNED + r"(?P<open>[(\[]?)(?P<letter>[A-Ja-j])(?P<close>[.)\]．、）]|[ \t]?[-–:：](?=[ \t]))(?:\*\*)?[ \t]*", re.M
 )

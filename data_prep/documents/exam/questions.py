@@ -17,7 +17,12 @@ WHY = re.compile(
     re.I | re.M,
 )
 NAMED = re.compile(r"[ \t]*([^\W\d_]\w{0,15})[ \t]*:[ \t]*(\S.{0,60})")
-AFTER = re.compile(r"[ \t]*(?:\*|✓|✔|✅|[(\[](?:[*✓✔✅xX]|corret[ao]|correct[ao]?|certa)[)\]])[ \t.]*$")
+RIGHTLY = (  # `(correta)`, `(Resposta correta)`, `(correct answer)`
+    r"(?:(?:resposta|alternativa|op[çc][ãa]o|letra|respuesta|opci[óo]n|risposta|r[ée]ponse|bonne|antwort|richtige|right|correct|the)"
+    r"[ \t]+){0,2}(?:corret[ao]|correct[aeo]?|corrett[ao]|cert[ao]|right|esatta|giusta|richtige?"
+    r"|(?<=[ \t])(?:answer|option|r[ée]ponse|antwort))"
+)
+AFTER = re.compile(rf"[ \t]*(?:\*|✓|✔|✅|[(\[][ \t]*(?:[*✓✔✅x]|{RIGHTLY})[ \t!]*[)\]])[ \t.*]*$", re.I)
 OF_A_PART = (  # `II. Doenças da tireoide (Questões 13 - 20)`
     r"(?:[IVX]{1,5}|\d{1,2}|[A-H])[.)–-][ \t][^\n?]{1,120}"
     r"\((?i:c[âa]u|quest\w+|pergunt\w+|pregunt\w+|q|n[º°]|fragen|domande|itens|items|soal|вопрос\w*)\.?"
@@ -138,6 +143,9 @@ def _cut(body: str, width: float) -> tuple[str, str]:
     return body, ""
 
 
+LABEL = re.compile(r"\*\*[^*\n]{2,30}:\*\*[^\n]{1,60}|\*\*[^*\n]{2,30}\*\*:[^\n]{1,60}")  # `**Topic:** Heart`
+
+
 def paragraphs(text: str) -> str:
     """Lines joined, but for those that begin an item of a list, and for paragraphs."""
     parts: list[str] = []
@@ -147,6 +155,7 @@ def paragraphs(text: str) -> str:
             empty = True
             continue
         apart = empty and parts and parts[-1].endswith((".", ":", "?", "!")) and not line.strip()[:1].islower()
+        apart = apart or (parts and LABEL.fullmatch(parts[-1]))
         if parts and not apart and not ITEM.match(line):
             parts[-1] = f"{parts[-1]} {' '.join(line.split())}"
         else:

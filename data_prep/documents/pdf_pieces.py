@@ -1,0 +1,44 @@
+"""The text of a PDF's page, also where its program wrote lines in pieces, within words too, each of which reads as a line."""
+
+import itertools
+import re
+from typing import NamedTuple
+
+FEWEST, SHARE = 8, 0.05  # cuts within a line, and their share of a page's lines
+NEAR = 0.5  # points between the heights of what stands on one line
+GAP = re.compile(r"\S {8,}\S")  # between columns that stand side by side
+MOST_GAPS = 0.2  # of the lines
+
+
+class Piece(NamedTuple):
+    said: str
+    x: float
+    y: float
+
+
+def page_text(page) -> str:
+    """What a page says, as pypdf reads it; where lines are in pieces, as they stand on the page, unless it has columns."""
+    pieces: list[Piece] = []
+
+    def keep(said, _, matrix, *__):
+        if said.strip():
+            pieces.append(Piece(said, matrix[4], matrix[5]))
+
+    text = page.extract_text(visitor_text=keep) or ""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if cuts_in(pieces) < max(FEWEST, SHARE * len(lines)):
+        return text
+    whole = page.extract_text(extraction_mode="layout", layout_mode_space_vertically=False) or ""
+    rows = [row for row in whole.split("\n") if row.strip()]
+    same = sorted(filter(str.isalnum, whole)) == sorted(filter(str.isalnum, text))
+    if not same or sum(bool(GAP.search(row.strip())) for row in rows) > MOST_GAPS * len(rows):
+        return text
+    return "\n".join(" ".join(row.split()) for row in rows)
+
+
+def cuts_in(pieces: list[Piece]) -> int:
+    """How often a piece goes on, without a space, within the word of the one before, further right on the same line."""
+    return sum(
+        a.said.rstrip("\n")[-1:].isalpha() and b.said[0].islower() and abs(a.y - b.y) < NEAR and b.x > a.x
+        for a, b in itertools.pairwise(pieces)
+    )
