@@ -141,9 +141,11 @@ def docx_text(path: Path) -> str:
 
 
 def _written_in(document, bars: bool = False) -> str:
-    """The document's text, its tables with `bars` or tabs. Word counts lists by itself, so that their numbers and letters stand
-    in no text: they are written out where a list is lettered. A paragraph that is set apart by its type (as the right option of an
-    exam can be) is signed for `exam_in`."""
+    """The document's text, its tables with `bars` or tabs.
+
+    Word counts lists by itself, so that their numbers and letters stand in no text: they are written out where a list is
+    lettered. A paragraph that is set apart by its type (as the right option of an exam can be) is signed for `exam_in`.
+    """
     from docx.table import Table
 
     from data_prep.documents.word_text import blocks_of, lines_of, said_in

@@ -91,7 +91,7 @@ def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
             f"{shown}: shows {len(text):,} characters, hardly a sentence among them, beside fields to fill in, as a calculator "
             "or a search does. Where its own text is meant, save it as .txt"
         )
-    if len(text) < FEW and not SENTENCE.search(text):
+    if 0 < len(text.strip()) < FEW and not SENTENCE.search(text):
         raise UserError(
             f"{shown}: shows {len(text):,} characters, and no sentence among them: titles, and what stands on buttons. Where its "
             "own text is meant, save it as .txt"

@@ -14,15 +14,20 @@ class Piece(NamedTuple):
     said: str
     x: float
     y: float
+    begins: bool  # whether it begins a line as pypdf reads it
 
 
 def page_text(page) -> str:
     """What a page says, as pypdf reads it; where lines are in pieces, as they stand on the page, unless it has columns."""
     pieces: list[Piece] = []
+    ended = False  # whether a line has ended since the last piece
 
     def keep(said, _, matrix, *__):
+        nonlocal ended
         if said.strip():
-            pieces.append(Piece(said, matrix[4], matrix[5]))
+            pieces.append(Piece(said.strip("\n"), matrix[4], matrix[5], ended or said.startswith("\n")))
+            ended = False
+        ended = ended or said.endswith("\n")
 
     text = page.extract_text(visitor_text=keep) or ""
     lines = [line for line in text.split("\n") if line.strip()]
@@ -37,8 +42,8 @@ def page_text(page) -> str:
 
 
 def cuts_in(pieces: list[Piece]) -> int:
-    """How often a piece goes on, without a space, within the word of the one before, further right on the same line."""
+    """How often a piece that begins a line goes on within the sentence of the one before, further right at the same height."""
     return sum(
-        a.said.rstrip("\n")[-1:].isalpha() and b.said[0].islower() and abs(a.y - b.y) < NEAR and b.x > a.x
+        b.begins and a.said.rstrip()[-1:].isalpha() and b.said.lstrip()[0].islower() and abs(a.y - b.y) < NEAR and b.x > a.x
         for a, b in itertools.pairwise(pieces)
     )

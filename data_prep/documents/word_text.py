@@ -52,7 +52,7 @@ def _boxes(node):
             yield from _boxes(child)
 
 
-MOST_IN_ROW = 600  # characters of a cell: more is a page that a table lays out
+MOST_IN_ROW, MOST_LINES = 600, 6  # characters and paragraphs of a cell: more is a page that a table lays out
 ENDS = (".", ";", ":", ",", "?", "!")
 
 
@@ -78,7 +78,7 @@ def _of_cell(cell) -> str:
 def _barred(cells: list[str]) -> str:
     """The cells of a row between bars; what is alone in its row, or longer than a cell of a table, stays as it is written."""
     said = [cell.strip() for cell in cells if cell.strip()]
-    if len(said) < 2 or any(len(cell) > MOST_IN_ROW for cell in said):
+    if len(said) < 2 or any(len(cell) > MOST_IN_ROW or cell.count("\n") >= MOST_LINES for cell in said):
         return "\n".join(said)
     rows = [[" ".join(line.split()) for line in cell.split("\n") if line.strip()] for cell in cells]
     closed = [" ".join(line if line.endswith(ENDS) or line is lines[-1] else f"{line};" for line in lines) for lines in rows]

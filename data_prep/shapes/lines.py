@@ -101,6 +101,19 @@ QUERY = re.compile(  # upper case, as SQL's words are written
 )
 
 
+ANSWERED = re.compile(  # `3. (B) Soro`, `4. - C`, `5. Resposta: D`: an article as a line's first word is no letter
+    r"[ \t]*\d{1,3}[ \t]*[.):–-][ \t]*[-–]?[ \t]*(?:[^\W\d_]{3,10}[ \t]*:[ \t]*)?(?:\([A-E]\)|[A-E]\))(?:[ \t]|$)"
+    r"|[ \t]*\d{1,3}[ \t]*[.):–-][ \t]*[-–]?[ \t]*(?:[^\W\d_]{3,10}[ \t]*:[ \t]*)?[A-E][ \t]*$"
+)
+
+
+def _of_letters(text: str) -> bool:
+    """Whether half of a text's lines are a number with a letter behind it, which a text may follow."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    answered = sum(bool(ANSWERED.match(line)) for line in lines)
+    return answered >= 10 and answered >= 0.5 * len(lines)
+
+
 def _of_handles(text: str) -> bool:
     """Whether most lines begin with one of a few names behind an @ that come again: turns of a conversation."""
     lines = sum(bool(line.strip()) for line in text.splitlines())
@@ -124,6 +137,7 @@ OTHERS = (  # what a text holds that is not told by the share of its lines
     ("lines with times before them, as of a log or of subtitles", lambda text: len(SPAN.findall(text)) >= 5),
     ("turns of a conversation, each behind @ and a name", _of_handles),
     ("queries of a database", _of_queries),
+    ("the letters of an exam's key", _of_letters),
 )
 
 

@@ -129,7 +129,7 @@ def test_a_cell_over_several_places_is_said_once(tmp_path):
         table.cell(1, 0).add_table(rows=1, cols=1).cell(0, 0).text = "intensa"
 
     ((_, row, _),) = word(tmp_path, fill)
-    assert row["text"].endswith("Avaliação\ndor\nintensa\tfebre\ttosse")
+    assert row["text"].endswith("Avaliação\ndor; intensa | febre | tosse")
 
 
 def test_words_in_controls_insertions_and_boxes_are_read(tmp_path):
