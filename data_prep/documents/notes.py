@@ -23,7 +23,7 @@ HIDDEN = re.compile(r"%%[^%]{1,2000}?%%")
 FENCE = re.compile(
     r"^[ \t]*:{3,}[ \t]*(?:[A-Za-z][\w-]*)?[ \t]*(?:\{[^{}\n]*\})?[ \t]*([^\n]*?)[ \t]*$", re.M
 )  # `:::spoiler Details`
-OF_PAGE = re.compile(r"^[ \t]*(?:\[TOC\]|\[\[_?TOC_?\]\])[ \t]*\n|[ \t]*\[(?:color|time|name)=[^\]\n]*\]", re.M | re.I)
+OF_PAGE = re.compile(r"^[ \t]*(?:\[TOC\]|\[\[_?TOC_?\]\])[ \t]*\n|[ \t]?\[(?:color|time|name)=[^\]\n]{1,40}\]", re.M | re.I)
 ADDRESS = re.compile(
     r"^[ ]{0,3}\[([^\]\[^][^\]\[]*)\]:[ \t]+<?[^\s<>]+>?[ \t]*(?:\"[^\"\n]*\")?[ \t]*$\n?", re.M
 )  # `[name]: https://…`

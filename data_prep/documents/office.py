@@ -10,7 +10,7 @@ from pathlib import Path
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.layout import SIGN
 from data_prep.documents.pdf_lines import SIGNS, prose_lines, whole_words, without_edges
-from data_prep.documents.pdf_pieces import page_text
+from data_prep.documents.pdf_pieces import page_text, with_accents
 from data_prep.documents.texts import exam_rows, written_or_text
 from data_prep.tables.records import Bad
 from data_prep.words.names import LETTERS
@@ -65,7 +65,7 @@ def _pages(path: Path, shown: str) -> list[str]:
     reader = pypdf.PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UserError(f"{shown}: is locked by a password; save it without one")
-    pages = [page_text(page).translate(SIGNS).strip() for page in reader.pages]
+    pages = with_accents([page_text(page).translate(SIGNS).strip() for page in reader.pages])
     refuse_unnamed("\n".join(pages), shown)
     return pages
 

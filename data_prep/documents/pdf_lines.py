@@ -52,19 +52,34 @@ def _is_cut(first: str, rest: str, words: set[str]) -> bool:
 
 
 BULLET = re.compile(r"^[ \t]*[\uf000-\uf0ff](?:[ \t]+(?=\S)|[ \t]*$)", re.M)  # of a font of symbols, whichever it draws
+ROUND = re.compile(r"^([ \t]*)o[ \t]+(?=[A-ZÀ-Þ])", re.M)  # Word's bullet of a second level, from a font of letters
+AN_O = re.compile(r"^[ \t]*o[ \t]", re.M)
+FEWEST_ROUND, NEARLY = 3, 0.9
+
+
+def _with_bullets(text: str) -> str:
+    """The text with bullets for signs of fonts of symbols, and for an `o` that capitals alone follow."""
+    round_ones = len(ROUND.findall(text))
+    if round_ones >= FEWEST_ROUND and round_ones >= NEARLY * len(AN_O.findall(text)):
+        text = ROUND.sub(r"\1• ", text)
+    return BULLET.sub("• ", text)
+
+
 MARK_ALONE = re.compile(r"[ \t]*(?:\d{1,3}[.)]|[•●▪○◦])[ \t]*")
 FEWEST_ALONE = 3
-DOTTED = re.compile(r"[^\n]*?[ \t]*(?:(?:\.[ \t]?){6,}|_{6,})[ \t]*(\d{1,4})[ \t]*")  # a line of a table of contents
-FEWEST_DOTTED = 5
+DOTTED = re.compile(r"[^\n]*?[ \t]*(?:(?:\.[ \t]?){6,}|(?<!_)_{6,})[ \t]*(\d{1,4})[ \t]*")  # a line of a table of contents
+FEWEST_DOTTED, MANY_DOTTED = 5, 10  # in one run; in a text, whose heads and long titles part its contents
 
 
 def prose_lines(text: str) -> str:
     """The text with the first letters of paragraphs at their words, and without marks of items and lines of contents that stand
     by themselves, one below the other."""
     words = set(re.findall(r"[^\W\d_]+", text))
-    text = BULLET.sub("• ", text)
+    text = _with_bullets(text)
     text = CUT.sub(lambda hit: hit[1] + hit[2] if _is_cut(hit[1], hit[2], words) else hit.group(), text)
-    for form, fewest in ((MARK_ALONE, FEWEST_ALONE), (DOTTED, FEWEST_DOTTED)):
+    of_contents = sum(bool(DOTTED.fullmatch(line)) for line in text.split("\n"))
+    fewest_dotted = 2 if of_contents >= MANY_DOTTED else FEWEST_DOTTED
+    for form, fewest in ((MARK_ALONE, FEWEST_ALONE), (DOTTED, fewest_dotted)):
         text = _without_runs(text, form, fewest)
     return text
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import unicodedata
 from typing import NamedTuple
 
 FEWEST, SHARE = 8, 0.05  # cuts within a line, and their share of a page's lines
@@ -47,3 +48,24 @@ def cuts_in(pieces: list[Piece]) -> int:
         b.begins and a.said.rstrip()[-1:].isalpha() and b.said.lstrip()[0].islower() and abs(a.y - b.y) < NEAR and b.x > a.x
         for a, b in itertools.pairwise(pieces)
     )
+
+
+ACCENTS = {"´": "\u0301", "˜": "\u0303", "ˆ": "\u0302", "¨": "\u0308", "¸": "\u0327", "ˇ": "\u030c"}
+APART = re.compile(f"([{''.join(ACCENTS)}])([^\\W\\d_])")
+CEDILLA = re.compile("([cC])¸")
+BY_TEX = re.compile(
+    "´ı|˜[naoNAO]|¸[cC]|[cC]¸"
+)  # of fonts without accented letters; an apostrophe that is typed as ´ has none of these
+
+
+def with_accents(pages: list[str]) -> list[str]:
+    """Pages whose accents stand before their letters, as fonts of TeX have them, with accented letters: `introducci´on`."""
+    if not any(map(BY_TEX.search, pages)):
+        return pages
+    pages = [APART.sub(_accented, page) for page in pages]
+    return [CEDILLA.sub(lambda hit: "ç" if hit[1] == "c" else "Ç", page) for page in pages]
+
+
+def _accented(hit: re.Match) -> str:
+    letter = unicodedata.normalize("NFC", hit[2].replace("ı", "i") + ACCENTS[hit[1]])
+    return letter if len(letter) == 1 else hit.group()

@@ -12,7 +12,7 @@ from data_prep.documents.notes import as_prose
 from data_prep.documents.office import docx_file
 from data_prep.documents.pages import html_file
 from data_prep.documents.pdf_lines import prose_lines
-from data_prep.documents.pdf_pieces import page_text
+from data_prep.documents.pdf_pieces import page_text, with_accents
 from data_prep.documents.texts import exam_rows
 from data_prep.pipeline.read import input_files
 from data_prep.shapes.contents import NO_PROSE
@@ -61,8 +61,30 @@ def test_contents_with_lines_before_their_pages_are_left_out():
     assert "Parte 3" not in prose_lines(f"Índice\n{contents}\n{PASSAGE}") and PASSAGE.strip() in prose_lines(contents + PASSAGE)
 
 
+def test_contents_that_titles_part_are_left_out():
+    contents = "".join(f"{i}. Parte {i} . . . . . . . . {i + 3}\n" + "Um título\n" * (i % 3 == 0) for i in range(1, 13))
+    assert "Parte" not in prose_lines(contents)
+    assert prose_lines("Soro ........ 2\nÁgua ........ 4\n") == "Soro ........ 2\nÁgua ........ 4\n"
+
+
 def test_a_sign_of_a_font_before_a_line_is_a_bullet():
     assert prose_lines("\uf02d Repouso por dois dias\nfebre \uf061 alta") == "• Repouso por dois dias\nfebre \uf061 alta"
+
+
+def test_an_o_before_capitals_alone_is_a_bullet():
+    items = "Exames:\no Hemograma\no Ureia\no Glicemia\n"
+    assert prose_lines(items) == "Exames:\n• Hemograma\n• Ureia\n• Glicemia\n"
+    words = items + "Avalie\no paciente com dor.\n"
+    assert prose_lines(words) == words
+    assert prose_lines("Em todo\no Brasil\n") == "Em todo\no Brasil\n"
+
+
+def test_accents_that_stand_before_their_letters_are_on_them():
+    assert with_accents(["La introducci´on al m´etodo, p´agina", "´ındice, ni˜no, ac¸˜ao e CORAC¸ ˜AO"]) == [
+        "La introducción al método, página",
+        "índice, niño, ação e CORAÇ ÃO",
+    ]
+    assert with_accents(["L´amour et l´hôpital d´une ville"]) == ["L´amour et l´hôpital d´une ville"]
 
 
 class Page:

@@ -239,7 +239,9 @@ def test_documents_are_texts(tmp_path):
     table = document.add_table(rows=1, cols=2)
     table.rows[0].cells[0].text, table.rows[0].cells[1].text = "colchicina", "0,5 mg"
     document.save(tmp_path / "b.docx")
-    assert read(tmp_path, "b.docx", (tmp_path / "b.docx").read_bytes())[1][0]["text"] == "Diretriz de gota.\n\ncolchicina\t0,5 mg"
+    assert (
+        read(tmp_path, "b.docx", (tmp_path / "b.docx").read_bytes())[1][0]["text"] == "Diretriz de gota.\n\ncolchicina | 0,5 mg"
+    )
     writer = PdfWriter()
     writer.add_blank_page(100, 100)
     writer.write(tmp_path / "c.pdf")

@@ -22,7 +22,7 @@ RIGHTLY = (  # `(correta)`, `(Resposta correta)`, `(correct answer)`
     r"[ \t]+){0,2}(?:corret[ao]|correct[aeo]?|corrett[ao]|cert[ao]|right|esatta|giusta|richtige?"
     r"|(?<=[ \t])(?:answer|option|r[ée]ponse|antwort))"
 )
-AFTER = re.compile(rf"[ \t]*(?:\*|✓|✔|✅|[(\[][ \t]*(?:[*✓✔✅x]|{RIGHTLY})[ \t!]*[)\]])[ \t.*]*$", re.I)
+AFTER = re.compile(rf"[ \t]*(?:\*|✓|✔|✅|[(\[][ \t]*(?:[*✓✔✅x]|{RIGHTLY})[ \t!]*[)\]])(?:\*\*)?[ \t.]*$", re.I)
 OF_A_PART = (  # `II. Doenças da tireoide (Questões 13 - 20)`
     r"(?:[IVX]{1,5}|\d{1,2}|[A-H])[.)–-][ \t][^\n?]{1,120}"
     r"\((?i:c[âa]u|quest\w+|pergunt\w+|pregunt\w+|q|n[º°]|fragen|domande|itens|items|soal|вопрос\w*)\.?"
