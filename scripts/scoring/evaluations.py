@@ -176,7 +176,7 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
     shared = [i for i in first.rows[0] if i in other.rows[0]]
     if unlike := [i for i in shared if first.rows[0][i].get("gold") != other.rows[0][i].get("gold")]:
         found.append(
-            f"{one_folder} and {two_folder}: {len(unlike)} rows of one id have another right answer (one is {unlike[0]}): "
+            f"{one_folder} and {two_folder}: {len(unlike)} rows of one id have another right answer (gold; one is {unlike[0]}): "
             "they are other questions, or another key; score both on one file"
         )
     if not shared:

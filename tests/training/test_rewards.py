@@ -164,7 +164,10 @@ def test_nothing_is_passed_that_unsloth_sets_itself(case, tiny_model, tmp_path, 
     fake = SimpleNamespace(FastLanguageModel=SimpleNamespace(get_peft_model=get_peft_model))
     monkeypatch.setitem(sys.modules, "unsloth", fake)
     model = SimpleNamespace(
-        config=SimpleNamespace(), save_pretrained=lambda folder: None, peft_config={"default": SimpleNamespace()}
+        config=SimpleNamespace(),
+        save_pretrained=lambda folder: None,
+        peft_config={"default": SimpleNamespace()},
+        named_modules=list,
     )
     words = ["--model", str(ROOT / tiny_model), "--data", str(ROOT / "pyproject.toml"), "--output_dir", str(tmp_path)]
     if case == "reward":
