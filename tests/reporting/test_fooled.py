@@ -175,7 +175,7 @@ def test_rows_of_one_id_with_another_key_are_no_pair(tmp_path):
     rewritten(two, lambda i, row: {"gold": "B"} if i < 3 else {})
     flags = ("--output_dir", tmp_path / "c", "--allow", "[data]")
     said = run_script("scripts/compare.py", one, two, *flags, code=2).stderr
-    assert "3 rows of one id have another right answer (one is r0)" in said
+    assert "3 rows of one id have another right answer (gold; one is r0)" in said
 
 
 def test_a_score_on_rows_that_were_trained_on_settles_nothing(tmp_path):
