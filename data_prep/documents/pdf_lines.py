@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from data_prep.documents.exam.layout import MARK, PAGE, is_of_exam
@@ -108,22 +109,15 @@ def without_edges(pages: list[str], said_once: bool = False) -> list[str]:
     lines = [page.split("\n") for page in pages if page]
     least, kept, gone = max(3, 0.4 * len(lines)), [], set()  # where left and right pages differ, each has half
     for at in (-1, 0) * MOST_EDGES:
-        common, same = (Counter(of(page[at]) for page in lines if page) for of in (_plain, str.strip))
-        counted = _counted(lines, at, least) if said_once else set()
+        common = Counter(_plain(page[at]) for page in lines if page)
+        is_asked = (_asked_in_text if said_once else _asked_in_exam)(lines, at, least)
         for number, page in enumerate(lines):
             if not page or (len(page) <= FEW and _plain(page[at]) not in gone):
                 continue
-            asked = (
-                _may_be_asked(page[at], _plain(page[at]) in counted)
-                if said_once
-                else is_of_exam(
-                    page[at], same[page[at].strip()] < least
-                )  # a number that is the same on all pages is no question's
-            )
-            if (common[_plain(page[at])] >= least and not asked) or (
-                said_once and page[at].strip().lstrip("0") == str(number + 1)
-            ):
-                gone |= {_plain(page[at])} if said_once else set()
+            line, plain = page[at], _plain(page[at])
+            is_number = said_once and line.strip().lstrip("0") == str(number + 1)
+            if is_number or (common[plain] >= least and not is_asked(line)):
+                gone |= {plain} if said_once else set()
                 kept.append(_Edge(number, at, page.pop(at)))
     if said_once:
         _drop_numbered(lines, least)
@@ -155,11 +149,22 @@ def _counted(lines: list[list[str]], at: int, least: float) -> set[str]:
     return {plain for (plain, _), times in steps.items() if times >= least}
 
 
-def _may_be_asked(line: str, counted: bool) -> bool:
-    """Whether a line of running text that many pages share may be a question, an option or a key: an option has few letters, and
-    the numbers of questions are not those of pages."""
-    letters = sum(map(str.isalpha, line))
-    return is_of_exam(line, numbers=not counted) and not (MARK.match(line) and letters >= OF_WORDS)
+def _asked_in_exam(lines: list[list[str]], at: int, least: float) -> Callable[[str], bool]:
+    """Tells whether an exam's line that many pages share may be a question, an option or a key: a number that is the same on all
+    pages is no question's."""
+    same = Counter(page[at].strip() for page in lines if page)
+    return lambda line: is_of_exam(line, numbers=same[line.strip()] < least)
+
+
+def _asked_in_text(lines: list[list[str]], at: int, least: float) -> Callable[[str], bool]:
+    """The same of running text: an option has few letters, and the numbers of questions are not those of pages."""
+    counted = _counted(lines, at, least)
+
+    def is_asked(line: str) -> bool:
+        long = MARK.match(line) and sum(map(str.isalpha, line)) >= OF_WORDS
+        return is_of_exam(line, numbers=_plain(line) not in counted) and not long
+
+    return is_asked
 
 
 class _Edge(NamedTuple):

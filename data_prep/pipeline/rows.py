@@ -13,7 +13,7 @@ from data_prep.pipeline.read import Record
 from data_prep.pipeline.tally import Tally
 from data_prep.shapes.convert import convert
 from data_prep.shapes.reading import Reading
-from data_prep.values.strict import cell
+from data_prep.values.strict import cell, strings
 from data_prep.words.language import language_of_row
 from data_prep.words.names import MADE_BY, PROVENANCE
 from data_prep.words.phrases import asks_nothing
@@ -156,12 +156,3 @@ def split_of(record: Record, reading: Reading) -> str:
     """The split that the file itself puts a row into, or ""."""
     value = cell(record.raw, reading.fields.get("split", ""))
     return SPLITS.get(value.strip().casefold().split("[")[0], "") if isinstance(value, str) else ""
-
-
-def strings(value):
-    """Every string of a row."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for v in value.values() if isinstance(value, dict) else value:
-            yield from strings(v)

@@ -8,7 +8,7 @@ from data_prep.documents.asked_text import BOLD, HEADING
 from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
-from data_prep.shapes.lines import KINDS, OTHERS, is_barred, of_single_words
+from data_prep.shapes.lines import KINDS, OTHERS, filled, is_barred, of_single_words
 from data_prep.values.html_text import TAG, html_to_text
 from data_prep.values.strict import cell, is_missing
 from data_prep.words.phrases import asks
@@ -80,7 +80,7 @@ def _under_titles(text: str) -> bool:
 
 def _asks_only(text: str) -> bool:
     """Whether nearly every line of a text is a question: what answers them stands elsewhere, in the file's name perhaps."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in filled(text)]
     return len(lines) >= 5 and sum(map(asks, lines)) >= 0.9 * len(lines)
 
 
@@ -93,7 +93,7 @@ def _in_pairs_of_lines(text: str) -> bool:
 
 def _takes_turns(text: str) -> bool:
     """Whether a short line that ends no sentence and a longer one follow one another, from the first line to the last."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in filled(text)]
     pairs = list(zip(lines[::2], lines[1::2], strict=False))
     taking = sum(len(a) < len(b) and not a.endswith((".", "。", ":", "：")) for a, b in pairs)
     return len(lines) % 2 == 0 and len(pairs) >= 20 and taking >= 0.95 * len(pairs)
@@ -132,7 +132,7 @@ NUMBERED_LINE = re.compile(r"[ \t]*\(?([1-9])[).．、][ \t]*[^\s\d]")
 def _numbered_alike(text: str) -> bool:
     """Whether much of a text is numbered lines that begin with 1 again and again, nearly always as many, and often a line asks:
     an exam's options."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in filled(text)]
     runs: list[int] = []
     for number in (int(hit[1]) for line in lines if (hit := NUMBERED_LINE.match(line))):
         if number == 1:
@@ -155,7 +155,7 @@ RUN_ON = re.compile(r"\bA\b[^\n]{1,300}?\bB\b[^\n]{1,300}?\bC\b[^\n]{1,300}?(?:\
 
 def _in_cells(text: str) -> bool:
     """Whether nearly every line of a text has the same number of tabs, as the lines of a table have."""
-    tabs = [line.count("\t") for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    tabs = [line.count("\t") for line in filled(text) if not line.startswith("#")]
     return (
         len(tabs) >= 5 and max(tabs) > 0 and tabs.count(max(set(tabs), key=tabs.count)) >= 0.9 * len(tabs) and tabs.count(0) < 3
     )
@@ -163,7 +163,7 @@ def _in_cells(text: str) -> bool:
 
 def _in_commas(text: str) -> bool:
     """Whether nearly every line of a text has the same number of commas or semicolons, with no space behind them."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in filled(text)]
     cells = [len(re.findall(r"[,;](?=\S| https?:)", line)) if not line.endswith((".", "。")) else 0 for line in lines]
     most = max(set(cells), key=cells.count, default=0)
     same = most > 0 and cells.count(most) >= 0.95 * len(lines)
@@ -184,7 +184,7 @@ TERM = re.compile(r"\w(?:[^\n.:;!?。：；！？]|\.(?=\S)){0,59}")
 
 def _is_of_terms(text: str) -> bool:
     """Whether a text is a list of terms, a line each or all on one with commas, with no sentence among them."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in filled(text)]
     if len(lines) == 1:
         lines = [item.strip() for item in re.split(r"[,，、]", lines[0]) if item.strip()]
     terms = sum(bool(TERM.fullmatch(line)) for line in lines)

@@ -7,7 +7,6 @@ label or a role and goes nowhere stops the run.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from data_prep.common.errors import UserError
@@ -34,6 +33,7 @@ from data_prep.shapes.speakers import with_marks, with_roles
 from data_prep.shapes.spelling import quoted_columns, respelt, spellings, without_quotes
 from data_prep.shapes.tongues import ask_of_tongues, tongues_of
 from data_prep.shapes.unused import is_constant_so_far
+from data_prep.values.strict import strings
 from data_prep.words.language import language_of
 from data_prep.words.names import MADE_BY, plain
 
@@ -120,17 +120,8 @@ def find_reading(sample: list[dict], wish: Wish, shown: str, strict: bool = True
     unused = {c.name: c.told for c in columns.values() if c.name not in used}
     let_go = [] if said or known else [c for c in columns.values() if c.name in unused and c.name not in passed]
     constant = {c.name: str(c.values[0]) for c in let_go if is_constant_so_far(c, reading.shape)}
-    language = language_of([text for raw in sample[:60] for text in _texts(raw)])
+    language = language_of([text for raw in sample[:60] for text in strings(raw)])  # a conversation's turns tell it too
     return dataclasses.replace(reading, unused=unused, constant=constant, evidence=evidence, language=language)
-
-
-def _texts(value) -> Iterator[str]:
-    """The texts of a row, those within its lists and objects too: a conversation's turns tell its language."""
-    if isinstance(value, dict | list):
-        for inside in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inside)
-    elif isinstance(value, str):
-        yield value
 
 
 def _candidates(rules: list[Rule], sample: list[dict], columns: dict[str, Column], wish: Wish, passed) -> list[Candidate]:

@@ -6,6 +6,7 @@ import re
 from data_prep.documents.exam.key import OWN_KEY, TOKEN, strings_in, tables_in
 from data_prep.documents.exam.layout import chain_of, option_runs, runs_of
 from data_prep.shapes.columns import Column, share
+from data_prep.shapes.lines import filled
 from data_prep.values.choices import LINE, split_stem
 from data_prep.words import alphabets
 from data_prep.words.names import LETTERS
@@ -29,7 +30,7 @@ def holds_exam(column: Column) -> bool:
         keyed = letters.count("A") >= 3 and len(OWN_KEY.findall(value)) >= 3
         if keyed or (runs >= 3 and len(EXAM.findall(value)) >= 3) or looks_like_exam(value):
             return True
-        lines = sum(bool(line.strip()) for line in value.splitlines())
+        lines = len(filled(value))
         others = [len(run) for run in alphabets.runs(value)]
         if len(others) >= 10 and sum(others) >= 0.4 * lines and len(NUMBER_HEAD.findall(value)) >= len(others) / 2:
             return True  # in another alphabet

@@ -34,6 +34,11 @@ JUDGED = re.compile(r"[ \t]*\d+[ \t]+-?\d+[ \t]+\D")  # TREC's: the question's n
 MARKED_WORD = re.compile(r"\s*\S+\s+(?:O|[BI]-\S+)(?:\s.*)?")
 
 
+def filled(text: str) -> list[str]:
+    """The lines of a text that are not empty."""
+    return [line for line in text.splitlines() if line.strip()]
+
+
 class Kind(NamedTuple):
     name: str
     line: re.Pattern
@@ -41,7 +46,7 @@ class Kind(NamedTuple):
 
     def holds(self, text: str) -> bool:
         """Whether so many lines of a text are of this kind, and they are more than a few."""
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = filled(text)
         return len(lines) >= FEWEST and sum(bool(self.line.match(line)) for line in lines) >= self.share * len(lines)
 
 
@@ -69,7 +74,7 @@ NAMES = re.compile(r"[^\W\d][\w .-]{0,30}(?:[,;][^\W\d][\w .-]{0,30})+")
 
 def _has_names_above(text: str) -> bool:
     """Whether a text's first line names columns, and every line below has as many cells, parted as a program writes them."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = filled(text)
     if len(lines) < FEWEST or not NAMES.fullmatch(lines[0].strip()):
         return False
     sign = "," if "," in lines[0] else ";"
@@ -88,7 +93,7 @@ OF_MARKDOWN = re.compile(r"(?m)^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*\|")
 def is_barred(text: str) -> bool:
     """Whether many lines of a text are cells between bars, with lines of bars and dashes alone among them: a table that is drawn.
     One of Markdown has its own such line, one of a page none."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = filled(text)
     barred, ruled = (sum(bool(form.match(line)) for line in lines) for form in (BARRED, RULED))
     return len(lines) >= FEWEST and barred >= 0.4 * len(lines) and ruled > 1 and not OF_MARKDOWN.search(text)
 
@@ -109,14 +114,14 @@ ANSWERED = re.compile(  # `3. (B) Soro`, `4. - C`, `5. Resposta: D`: an article 
 
 def _of_letters(text: str) -> bool:
     """Whether half of a text's lines are a number with a letter behind it, which a text may follow."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = filled(text)
     answered = sum(bool(ANSWERED.match(line)) for line in lines)
     return answered >= 10 and answered >= 0.5 * len(lines)
 
 
 def _of_handles(text: str) -> bool:
     """Whether most lines begin with one of a few names behind an @ that come again: turns of a conversation."""
-    lines = sum(bool(line.strip()) for line in text.splitlines())
+    lines = len(filled(text))
     names = HANDLE.findall(text)
     often = {name for name in names if names.count(name) >= 3}
     return len(names) >= 10 and len(names) >= 0.6 * lines and 2 <= len(often) <= 8
@@ -124,7 +129,7 @@ def _of_handles(text: str) -> bool:
 
 def _of_queries(text: str) -> bool:
     """Whether much of a text is SQL."""
-    lines = sum(bool(line.strip()) for line in text.splitlines())
+    lines = len(filled(text))
     words = QUERY.findall(text)
     return len(words) >= 0.3 * lines and sum(map(bool, words)) >= 3
 
@@ -143,6 +148,6 @@ OTHERS = (  # what a text holds that is not told by the share of its lines
 
 def of_single_words(text: str) -> bool:
     """Whether nearly all lines of a text hold a word or two: a list, or a document whose lines were lost."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = filled(text)
     short = sum(len(line.split()) <= 2 and len(WIDE.findall(line)) <= 2 for line in lines)
     return len(lines) >= 50 and short >= 0.95 * len(lines)

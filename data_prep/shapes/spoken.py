@@ -4,6 +4,7 @@ import collections
 import itertools
 import re
 
+from data_prep.shapes.lines import filled
 from data_prep.values.strict import Unreadable
 from data_prep.values.turns import role_of, speakers_of, tagged_turns
 
@@ -30,7 +31,7 @@ def two_speak(text: str) -> bool:
     often = [name for name, times in collections.Counter(names).most_common(2) if times >= 2]
     said = [name for name in names if name in often]
     turns = sum(a != b for a, b in itertools.pairwise(said))
-    lines = sum(bool(line.strip()) for line in text.splitlines())
+    lines = len(filled(text))
     return len(often) == 2 and len(said) >= 0.6 * lines and turns >= 0.6 * (len(said) - 1)
 
 

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from data_prep.shapes.columns import Column, of_texts
+from data_prep.shapes.lines import filled
 from data_prep.values.strict import from_literal, is_missing
 from data_prep.words.names import unaccented
 
@@ -77,8 +78,7 @@ def are_lacking(question: str, pointed: Pointed) -> bool:
         return False
     marks = "|".join(f"{ROMAN[n - 1]}|{n}" for n in pointed.numbers)
     here = re.search(rf"(?<!\w)(?:(?:{marks})(?!\w)|(?i:{marks})[.):])", question)  # "i)" as well, and no article
-    lines = [line for line in question.splitlines() if line.strip()]
-    return len(lines) <= max(pointed.numbers) and not here
+    return len(filled(question)) <= max(pointed.numbers) and not here
 
 
 def unnamed(columns: dict[str, Column], sample: list[dict], options: list[list[str]]) -> list[str]:

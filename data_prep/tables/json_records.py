@@ -10,7 +10,7 @@ from data_prep.common.errors import UserError
 from data_prep.common.once import RepeatedName, load_json
 from data_prep.tables.records import Bad
 from data_prep.tables.unpack import lines_of, whole_text
-from data_prep.values.strict import is_missing
+from data_prep.values.strict import is_missing, strings
 from data_prep.values.turns import ROLE_KEYS, is_turns, role_of, said_lines
 from data_prep.words.names import is_telling, plain, words_of
 from data_prep.words.phrases import meanings
@@ -139,18 +139,12 @@ def _wrapped(value: dict) -> list | None:
     lists = [v for v in inside[0].values() if _is_rows(v)]
     others = [*value.items(), *inside[0].items()]
     beside = [(k, v) for k, v in others if v is not inside[0] and not _is_rows(v)]
-    said = any(_is_said(k, v) or any(len(t) >= SAID_BESIDE for t in _texts_in(v)) for k, v in beside)
+    said = any(_is_said(k, v) or any(len(t) >= SAID_BESIDE for t in strings(v)) for k, v in beside)
     return lists[0] if len(lists) == 1 and len(lists[0]) >= FEWEST_WRAPPED and not said else None
 
 
 def _is_rows(value) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value) and not is_turns(value)
-
-
-def _texts_in(value) -> list[str]:
-    """The texts in an object or a list, however deep; a text itself."""
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [value] if isinstance(value, str) else [text for v in inside for text in _texts_in(v)]
 
 
 ABOUT_FILE = set(  # words of names of texts that tell about a file

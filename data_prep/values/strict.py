@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import re
+from collections.abc import Iterator
 
 from data_prep.common.once import RepeatedName, load_json
 from data_prep.words.said import MARKS, MISSING
@@ -86,6 +87,15 @@ def cell(raw: dict, column: str):
 
 OF_A_PART = {"type", "from", "role", "id", "lang", "language", "format"}  # what is said of a text beside it
 WRAPS = ("contexts", "text", "content", "value")  # of a text: PubMedQA's parquet, SQuAD's answers, parts of messages
+
+
+def strings(value) -> Iterator[str]:
+    """Every text of a value, those within its lists and objects too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inside in value.values() if isinstance(value, dict) else value:
+            yield from strings(inside)
 
 
 def text_of(value, what: str = "text") -> str:

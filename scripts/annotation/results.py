@@ -26,10 +26,11 @@ from typing import NamedTuple
 from annotation.agreement import alpha, bradley_terry, clustered_variance, half_width, win_rate
 from annotation.modes import Mark, Outcome, marks_of, outcomes_of
 from annotation.store import AnswerRow, Store, Vote
+from scoring.pairing import Settings
 from scoring.statistics import holm
 
 RESAMPLES = 1000
-ALPHA = 0.05
+ALPHA = Settings.alpha
 
 
 class Material(NamedTuple):

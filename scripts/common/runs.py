@@ -47,6 +47,10 @@ class Run:
     begun_with: dict[str, str] = field(default_factory=dict)
     """versions of the packages when the run was first started"""
 
+    def sha256_of(self, path: str) -> str:
+        """Hash of a file as it was when the run began, where it was taken then."""
+        return self.settings.get("read", {}).get(path) or sha256(path)
+
 
 def begin_run() -> Run:
     """A run that begins now."""
@@ -117,7 +121,7 @@ def finish_run(run: Run, args, output_dir: str | Path, data: list[str], metrics:
             "started": run.started,
             "seconds": round(time.monotonic() - run.clock, 1),
             "peak_memory_gb": peak_memory_gb(),
-            "data": {path: {"sha256": sha256(path)} for path in data},
+            "data": {path: {"sha256": run.sha256_of(path)} for path in data},
             "metrics": metrics,
             **more,
         },

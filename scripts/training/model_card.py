@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-from common.files import sha256
 from common.hub import base_on_hub
 from common.runs import Run
 from common.synthetic import learnt, told
@@ -30,7 +29,7 @@ def card(args, run: Run, metrics: dict, files: list[str]) -> str:
     held_out = metrics.get("held_out", {})
     figures += "".join(f"\n| held out: {k} | {v:.4f} |" for k, v in held_out.items() if k in HELD_OUT)
     taken = {f: f", {n} of its rows an epoch" for f, n in metrics.get("rows_by_file", {}).items()}
-    data = "\n".join(f"- `{f}`, SHA-256 `{sha256(f)}`{taken.get(f, '')}" for f in files)
+    data = "\n".join(f"- `{f}`, SHA-256 `{run.sha256_of(f)}`{taken.get(f, '')}" for f in files)
     if by := metrics.get("synthetic_rows"):
         data += f"\n- {told(by, metrics['rows'])} (look whether its terms allow that; let people read a sample)"
     data += "".join(f"\n- learnt before, {said}" for said in learnt(args.model))
