@@ -34,7 +34,7 @@ from common.files import read_json, read_rows, sha256, write_text
 from common.hashes import model_sha256
 from common.paths import ROOT
 from reporting import score_table
-from scoring import statistics
+from scoring import scores, statistics
 from scoring.pairing import Settings
 
 from data_prep.common.once import load_yaml
@@ -168,10 +168,10 @@ def score(model: str, rows: Path, folder: Path, args: Args) -> str | None:
     """Score a model on rows, unless that stands already; returns why it failed, or None."""
     if (folder / "metrics.json").is_file():
         before = read_json(folder / "run.json")["config"]
-        metrics = read_json(folder / "metrics.json")
-        if metrics["data_sha256"] != sha256(rows) or before["limit"] != args.limit:
+        metrics = scores.read(folder)
+        if metrics.data_sha256 != sha256(rows) or before["limit"] != args.limit:
             return f"{folder} holds scores of other rows; choose another output_dir"
-        if metrics["model_sha256"] != model_sha256(model):
+        if metrics.model_sha256 != model_sha256(model):
             return f"{folder} holds scores of {model} as it was before; delete it, or choose another output_dir"
         return None
     words = ["scripts/evaluate.py", "--model", model, "--data", str(rows), "--output_dir", str(folder)]

@@ -39,7 +39,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from common.arguments import check_at_least, parse_args
 from common.entry import run_main
@@ -50,10 +50,24 @@ from common.machine import watched
 from common.models import adapter_config, check_model_name
 from common.runs import begin_run, finish_run
 from llamacpp.files import gguf_problems, is_gguf
-from scoring import asking, baselines, contamination, engines, going_on, judge, judge_trust, predict, row_files, summary, tasks
+from scoring import (
+    asking,
+    baselines,
+    contamination,
+    engines,
+    going_on,
+    judge,
+    judge_trust,
+    predict,
+    row_files,
+    scores,
+    summary,
+    tasks,
+)
 from scoring.asking import Asked
 from scoring.engines_url import Url, is_url
 from scoring.evaluations import model_name
+from scoring.predictions import Prediction
 
 from data_prep.chat_template import TEMPLATES
 
@@ -168,21 +182,23 @@ def judge_sha256(args: Args) -> str:
     return text_sha256(json.dumps(named))
 
 
-def judge_answers(args: Args, asked: Asked, records: list[dict], output_dir: Path) -> tuple[list[dict], dict]:
-    """The records with the judge's marks, and metrics.json's `judge`."""
+def judge_answers(
+    args: Args, asked: Asked, records: list[Prediction], output_dir: Path
+) -> tuple[list[Prediction], scores.JudgeScore]:
+    """The predictions with the judge's marks, and what these say."""
     judge_file = output_dir / JUDGED
     as_judge = dataclasses.replace(args, model=args.judge, url_model=args.judge_model, load_in_4bit=False)
     judging = judge.Judge(
         load_engine(as_judge, output_dir / "judge"), args.judge, args.max_length, args.batch_tokens, args.judge_model, judge_file
     )
     marked = judge.mark_all(judging, {row["id"]: row for row in asked.rows}, records, asked.others)
-    found = {"judge": judge_trust.summary(judging, marked, asked.rows, asked.marks)}
+    found = judge_trust.summary(judging, marked, asked.rows, asked.marks)
     judging.engine.close()
     return marked, found
 
 
-def score_baselines(args: Args, engine, asked: Asked, output_dir: Path) -> list[dict]:
-    """Score the simple rules that fit the task, write their answers; the entries of metrics.json."""
+def score_baselines(args: Args, engine, asked: Asked, output_dir: Path) -> list[scores.BaselineScore]:
+    """Score the simple rules that fit the task, and write their answers."""
     rows, task, found = asked.rows, asked.task, []
     if task == "classification" and args.train_data:
         found.append(baselines.tfidf(rows, args.train_data))
@@ -197,7 +213,7 @@ def score_baselines(args: Args, engine, asked: Asked, output_dir: Path) -> list[
             partial = output_dir / "question_hidden.partial.jsonl"
             what = "the same rows with the question hidden"
             records, _ = predict.run_batches(engine, blank, prompts, asked.shots, asked.protocol, once, partial, what)
-            found.append(baselines.Baseline(baselines.OPTIONS_ONLY, {r["id"]: r["prediction"] for r in records}))
+            found.append(baselines.Baseline(baselines.OPTIONS_ONLY, {r.id: r.prediction for r in records}))
             partial.unlink()
     return baselines.write_baselines(output_dir, rows, [one for one in found if one])
 
@@ -224,9 +240,9 @@ def main() -> None:
         score(args, asked)
 
 
-def refuse_silence(args: Args, records: list[dict]) -> None:
+def refuse_silence(args: Args, records: list[Prediction]) -> None:
     """UserError for a server that wrote nothing at all: 0 right would be a score of its settings."""
-    if not any(record.get("output") for record in records):
+    if not any(record.output for record in records):
         raise UserError(
             f"model: {args.model} wrote nothing in all of {len(records)} answers, so there is no score: its thoughts took all "
             f"tokens (--max_new_tokens), or it calls tools; delete {args.output_dir} to ask again"
@@ -247,7 +263,7 @@ def score(args: Args, asked: Asked) -> None:
         (output_dir / JUDGED).unlink(missing_ok=True)
         partial.unlink(missing_ok=True)  # killed between the last two steps
         print(f"already done: {output_dir}")
-        return summary.show(read_json(output_dir / "metrics.json"))
+        return summary.show(scores.read(output_dir))
 
     if files := [model for model in (args.model, args.judge) if model and is_gguf(model)]:
         watched(f"model: {' or '.join(files)}", output_dir / "llama.log")
@@ -262,28 +278,26 @@ def score(args: Args, asked: Asked) -> None:
     records, seconds = predict.run_batches(engine, rows, prompts, asked.shots, protocol, args, partial)
     if is_url(args.model) and protocol in tasks.FREE:
         refuse_silence(args, records)
-    judged = {}
+    judged = None
     if protocol == "judge":
         records, judged = judge_answers(args, asked, records, output_dir)
-    scored_beside = score_baselines(args, engine, asked, output_dir)
-    met = contamination.look(engine, rows, args.contamination_rows, args.batch_tokens) if args.contamination_rows else None
+    beside = {
+        **({"judge": judged} if judged else {}),
+        "baselines": score_baselines(args, engine, asked, output_dir),
+        "contamination": contamination.look(engine, rows, args.contamination_rows, args.batch_tokens),
+        "n_trained_on": None if asked.trained_on is None else len(asked.trained_on),
+        "seconds_a_row": seconds,
+        "model_sha256": settings["model_sha256"],  # as it was when it began to answer
+    }
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
-    records.sort(key=lambda record: place[record["id"]])
-    measured = summary.summary(records, asked.task, protocol) | judged
-    met_in_training = None if asked.trained_on is None else len(asked.trained_on)
-    beside = {
-        "n_trained_on": met_in_training,
-        "baselines": scored_beside,
-        "contamination": met and met.as_json(),
-        "seconds_a_row": seconds,
-    }
-    of = {"model_sha256": settings["model_sha256"]}  # as it was when it began to answer
-    end(args, run, records, {**measured, **beside, **how_asked(args, asked, engine, messages), **of})
+    records.sort(key=lambda record: place[record.id])
+    measured = summary.summary(records, asked.task, protocol).given()
+    end(args, run, records, scores.Metrics(**measured, **beside, **how_asked(args, asked, engine, messages)))
 
 
-def how_asked(args: Args, asked: Asked, engine, messages: list[list[dict]]) -> dict:
-    """metrics.json's part that says what was scored, and how: what compare.py holds two evaluations against each other by."""
+def how_asked(args: Args, asked: Asked, engine, messages: list[list[dict]]) -> dict[str, Any]:
+    """Fields of `Metrics` that say what was scored, and how: what compare.py holds two evaluations against each other by."""
     task, protocol = asked.task, asked.protocol
     return {
         "task": task,
@@ -302,18 +316,18 @@ def how_asked(args: Args, asked: Asked, engine, messages: list[list[dict]]) -> d
     }
 
 
-def end(args: Args, run, records: list[dict], metrics: dict) -> None:
+def end(args: Args, run, records: list[Prediction], metrics: scores.Metrics) -> None:
     """Write predictions, record and scores, the last of which says that all is there; take away what a kill would need."""
     output_dir = Path(args.output_dir)
-    write_text(output_dir / "predictions.jsonl", "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
+    write_text(output_dir / "predictions.jsonl", "".join(r.json_line() for r in records))
     finish_run(
         run,
         args,
         output_dir,
         [*row_files.data_files(args.data), *filter(None, (args.shots_data, args.train_data))],
-        {k: metrics.get(k) for k in ("n", "accuracy", "accuracy_ci95", "protocol")},
+        {name: getattr(metrics, name) for name in ("n", "accuracy", "accuracy_ci95", "protocol")},
     )
-    write_json(output_dir / "metrics.json", metrics)
+    write_json(output_dir / "metrics.json", metrics.as_json())
     (output_dir / "predictions.partial.jsonl").unlink()
     (output_dir / JUDGED).unlink(missing_ok=True)
     summary.show(metrics)

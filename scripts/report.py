@@ -20,6 +20,7 @@ may have lost more than the margin against either, or where forgetting or safety
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,7 @@ from reporting.comparison_blocks import comparison_blocks, score_blocks
 from reporting.language import LANGUAGES, Language
 from reporting.pages import render
 from scoring.comparing import FIRST_LOOK, Comparison, Result
+from scoring.evaluations import Evaluation
 from scoring.pairing import share_interval
 from scoring.results import read_result
 
@@ -97,13 +99,13 @@ class Side:
 def sides_of(folder: Path, result: Result) -> list[Side]:
     """The comparisons beside the main one. Raises UserError where one is of another state of a model of the same name."""
     found = [Side(n, read_result(folder / f"compare_{n}")) for n in SIDES if (folder / f"compare_{n}/comparison.json").is_file()]
-    states = {e.name: {m.get("model_sha256") for m in e.metrics} for e in result.evaluations}
+    states = {e.name: {m.model_sha256 for m in e.metrics} for e in result.evaluations}
     problems = [
         f"compare_{side.name}: {e.name} was another model when it was scored for this than in comparison/; score it again, or "
         "move the folder away"
         for side in found
         for e in side.result.evaluations
-        if e.name in states and states[e.name].isdisjoint({m.get("model_sha256") for m in e.metrics})
+        if e.name in states and states[e.name].isdisjoint({m.model_sha256 for m in e.metrics})
     ]
     if problems:
         raise UserError(problems)
@@ -114,7 +116,7 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
     """What the page shows, and what it does not."""
     ships = result.ships
     found = [say("Only what a paired test shows is claimed of the scores; only what an interval rules out is called safe.")]
-    chance, majority = ships.first.get("chance"), (ships.first.get("majority_class") or {}).get("accuracy")
+    chance, majority = ships.first.chance, ships.first.majority_class and ships.first.majority_class.accuracy
     if chance is not None and result.measure == "accuracy":
         above = share_interval(ships, result.settings).low > max(chance, majority or 0)
         text = (
@@ -125,7 +127,7 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
         found.append(say(text, name=ships.name, chance=say.percent(chance), majority=say.percent(majority)))
     if result.measure == "accuracy" and not result.baselines:
         found.append(say("No simple baseline was scored beside the models (evaluate.py --train_data)."))
-    if run.from_training_collection(result.first.get("data_sha256")):
+    if run.from_training_collection(result.first.data_sha256):
         text = "The held-out rows come from the same collection as the training rows, split after duplicates were taken out; "
         found.append(say(text + "how the model does on other questions was not measured."))
     for name, record in run.trainings:
@@ -201,10 +203,14 @@ def deciding(result: Result, sides: list[Side]) -> list[Comparison]:
 def summary_of(page: Page, run: run_blocks.Run, result: Result, sides: list[Side], failed: list[Comparison]) -> dict:
     """summary.json's content."""
 
+    def measured(e: Evaluation, names: Sequence[str]) -> dict:
+        found = e.first.as_json()
+        return {name: found.get(name) for name in names}
+
     def scores(one: Result) -> list[dict]:
         kept = ("n", "n_correct", "accuracy", "accuracy_ci95", "chance", "majority_class", "n_invalid")
         return [
-            {"name": e.name, "folder": Path(e.folders[0]).name, "folders": e.folders, **{k: e.first.get(k) for k in kept}}
+            {"name": e.name, "folder": Path(e.folders[0]).name, "folders": e.folders, **measured(e, kept)}
             for e in one.evaluations
         ]
 
@@ -215,9 +221,7 @@ def summary_of(page: Page, run: run_blocks.Run, result: Result, sides: list[Side
         "verdict": " ".join(page.verdict),
         "gate": {"passed": not failed, "failed": [c.sentence for c in failed]},
         "scores": scores(result),
-        "baselines": [
-            {"name": e.name, "of": e.of, **{k: e.first.get(k) for k in ("n", "n_correct", "accuracy")}} for e in result.baselines
-        ],
+        "baselines": [{"name": e.name, "of": e.of, **measured(e, ("n", "n_correct", "accuracy"))} for e in result.baselines],
         "comparisons": [dataclasses.asdict(c) for c in result.comparisons],
         "against_baselines": [dataclasses.asdict(c) for c in result.against_baselines],
         **{side.name: {"scores": scores(side.result), "verdict": side.last.sentence} for side in sides},

@@ -17,8 +17,8 @@ from typing import ClassVar
 
 from common.arguments import parse_args
 from common.entry import run_main
-from common.files import read_json
 from reporting import score_table
+from scoring import scores
 
 
 @dataclass
@@ -49,8 +49,8 @@ def notes_of(args: Args, published: list[score_table.Published]) -> list[str]:
     """What a reader of the table should know: scores of other rows, and figures that stand beside none."""
     sets, names = {}, {Path(folder).name for folder in args.folders}
     for folder in args.folders:
-        metrics = read_json(Path(folder, "metrics.json"))
-        sets.setdefault((metrics.get("data_sha256"), metrics.get("rows_sha256")), []).append(Path(folder).name)
+        metrics = scores.read(folder)
+        sets.setdefault((metrics.data_sha256, metrics.rows_sha256), []).append(Path(folder).name)
     said = "; ".join(", ".join(folders) for folders in sets.values())
     notes = [f"Not all of the same rows, so not all scores compare. Of the same rows are: {said}."] if len(sets) > 1 else []
     alone = [f"folder {p.folder}" if p.folder else f"benchmark {p.benchmark}" for p in published if p.folder not in names]

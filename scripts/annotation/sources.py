@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import UserError
-from common.files import read_json, read_rows, sha256
+from common.files import read_rows, sha256
 from common.hashes import text_sha256
-from scoring import asking, tasks
+from scoring import asking, scores, tasks
 from scoring.outputs import CONTROL, FINAL_CHANNEL, UNFINISHED, without_reasoning
+from scoring.predictions import read_predictions
 
 from data_prep.chat_template import TemplateError, answer_text, prompt_messages
 
@@ -148,33 +149,33 @@ def _of_folder(folder: str, system: str, data: str | None) -> tuple[list[Questio
     metrics_file, predictions = Path(folder, "metrics.json"), Path(folder, "predictions.jsonl")
     if not metrics_file.is_file() or not predictions.is_file():
         raise UserError(f"answers: {folder} holds no metrics.json and predictions.jsonl; is the evaluation finished?")
-    metrics, rows = read_json(metrics_file), read_rows(predictions)
-    if not any(row.get("output") for row in rows):
+    metrics, rows = scores.read(folder), read_predictions(predictions)
+    if not any(row.output for row in rows):
         raise UserError(
-            f"answers: {folder} was scored by likelihood ({metrics.get('protocol')}), so no answer was written; "
+            f"answers: {folder} was scored by likelihood ({metrics.protocol}), so no answer was written; "
             "score it again with --protocol generate, or let --model write answers"
         )
-    if twice := [name for name, times in collections.Counter(str(row["id"]) for row in rows).items() if times > 1]:
+    if twice := [name for name, times in collections.Counter(str(row.id) for row in rows).items() if times > 1]:
         raise UserError(f"{predictions}: {len(twice)} ids stand more than once, first {twice[0]}; score the model again")
     # Requests from a CSV, and `general`, are hashed as rows: no file of questions can have that hash.
-    noted = metrics.get("data_sha256") if Path(metrics.get("data") or "").suffix not in ("", ".csv") else None
+    noted = metrics.data_sha256 if Path(metrics.data or "").suffix not in ("", ".csv") else None
     if data and noted and noted != sha256(data):
         raise UserError(
-            f"answers: {folder} was scored on {metrics['data']}, and {data} is not that file, or not as it was (data_sha256 "
+            f"answers: {folder} was scored on {metrics.data}, and {data} is not that file, or not as it was (data_sha256 "
             "differs); give the file as it was scored"
         )
     questions = [] if data else _asked(folder, metrics)
-    answers = [Answer(str(row["id"]), system, without_thinking(row.get("output") or "")) for row in rows]
+    answers = [Answer(str(row.id), system, without_thinking(row.output or "")) for row in rows]
     return questions, answers
 
 
-def _asked(folder: str, metrics: dict) -> list[Question]:
+def _asked(folder: str, metrics: scores.Metrics) -> list[Question]:
     """The rows that an evaluation asked, found by the path and the hash that it noted."""
-    path = metrics.get("data") or ""
+    path = metrics.data or ""
     if path != "general" and not Path(path).exists():
         raise UserError(f"answers: {folder} was scored on {path}, which is not here; give the file as it was by --data")
     rows, digest = asking.rows_of(path)
-    if digest != metrics.get("data_sha256"):
+    if digest != metrics.data_sha256:
         raise UserError(f"answers: {folder} was scored on {path}, which has changed since; give the file as it was by --data")
     return [question_of(row, number) for number, row in enumerate(rows, 1)]
 

@@ -2,26 +2,26 @@
 
 from reporting.blocks import Details, Heading, Part, Text
 from reporting.language import Language
-from scoring import contamination
 from scoring.comparing import Result
+from scoring.scores import Signs
 
 
 def protocol_blocks(result: Result, say: Language) -> list:
     """Protocol, test set, and one prompt whole."""
     text = say(
         "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.",
-        task=result.first.get("task"),
-        protocol=result.first.get("protocol"),
-        n=result.first["n"],
-        hash=str(result.first.get("data_sha256"))[:12],
+        task=result.first.task,
+        protocol=result.first.protocol,
+        n=result.first.n,
+        hash=str(result.first.data_sha256)[:12],
         alpha=say.number(result.settings.alpha, "g"),
     )
     found = [Heading(say("How it was asked")), Text(text)]
-    mass = [(e.name, e.first["option_mass"]) for e in result.evaluations if e.first.get("option_mass") is not None]
+    mass = [(e.name, e.first.option_mass) for e in result.evaluations if e.first.option_mass is not None]
     if mass:
         each = "; ".join(f"{name} {say.percent(share)}" for name, share in mass)
         found.append(Text(say("Probability that falls on the options at all, mean over rows: {each}.", each=each)))
-    shown = next((row["prompt"] for row in result.evaluations[0].rows[0].values() if row.get("prompt")), None)
+    shown = next((row.prompt for row in result.evaluations[0].rows[0].values() if row.prompt), None)
     if shown:
         found.append(Details(say("One prompt, whole"), [Part(result.evaluations[0].name, shown)], whole=True))
     unknown = say("Whether a model met these rows in its pre-training was not measured.")
@@ -32,7 +32,7 @@ def signs_of_contamination(result: Result, say: Language) -> list:
     """What was looked for and seen in each model (scoring/contamination.py): a sign is warned of, none proves nothing."""
     found = []
     for e in result.evaluations:
-        looked = contamination.read(e.first.get("contamination"))
+        looked = e.first.contamination or Signs()
         if order := looked.order:
             text = (
                 "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "

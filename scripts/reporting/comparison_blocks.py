@@ -50,7 +50,7 @@ def score_blocks(result: Result, say: Language) -> list:
     if result.measure == "bits_per_byte":
         head = ["model", "texts", "bits per byte (less is better)", "perplexity a token", "precision"]
         rows = [
-            [e.name, str(m["n"]), say.number(m["bits_per_byte"], ".4f"), say.number(m["perplexity"], ".2f"), m["precision"]]
+            [e.name, str(m.n), say.number(m.bits_per_byte, ".4f"), say.number(m.perplexity, ".2f"), str(m.precision)]
             for e in result.evaluations
             for m in [e.first]
         ]
@@ -61,7 +61,7 @@ def score_blocks(result: Result, say: Language) -> list:
     if result.measure == "judged":
         head = ["model", "rows", "judge's score", "invalid", "judge", "precision"]
         rows = [
-            [e.name, str(m["n"]), say.percent(m["judge"]["score"]), str(m["n_invalid"]), m["judge"]["model"], m["precision"]]
+            [e.name, str(m.n), say.percent(m.judge.score), str(m.n_invalid), m.judge.model, str(m.precision)]
             for e in result.evaluations
             for m in [e.first]
         ]
@@ -76,9 +76,9 @@ def score_blocks(result: Result, say: Language) -> list:
 
 def _text_row(e: Evaluation, say: Language) -> list[str]:
     m = e.first
-    texts = [say.number(m["texts"][name]) for name in ("rougeL", "rouge1", "rouge2", "bleu", "chrf")]
-    exact = f"{say.percent(m['accuracy'])} ({say.interval(m['accuracy_ci95'])})"
-    return [e.name, str(m["n"]), *texts, exact, str(m["n_invalid"]), str(m["precision"] or "")]
+    texts = [say.number(getattr(m.texts, name)) for name in ("rougeL", "rouge1", "rouge2", "bleu", "chrf")]
+    exact = f"{say.percent(m.accuracy)} ({say.interval(m.accuracy_ci95)})"
+    return [e.name, str(m.n), *texts, exact, str(m.n_invalid), m.precision or ""]
 
 
 def _called(e: Evaluation, say: Language) -> str:
@@ -89,33 +89,33 @@ def _called(e: Evaluation, say: Language) -> str:
 
 
 def _share_row(e: Evaluation, interval: Interval, say: Language) -> list[str]:
-    m, seeds = e.first, [one["accuracy"] for one in e.metrics]
-    majority = m.get("majority_class")
+    m, seeds = e.first, [one.accuracy for one in e.metrics]
+    majority = m.majority_class
     share = say.percent(sum(seeds) / len(seeds))
     if len(seeds) > 1:
         share += " (" + say("seeds: {each}", each=" · ".join(map(say.percent, seeds))) + ")"
     return [
         _called(e, say),
-        say("{right} of {n}", right=" · ".join(str(one["n_correct"]) for one in e.metrics), n=m["n"]),
+        say("{right} of {n}", right=" · ".join(str(one.n_correct) for one in e.metrics), n=m.n),
         share,
         say.interval(interval),
-        say.percent(m.get("chance")),
-        f"{say.percent(majority['accuracy'])} ({majority['label']})" if majority else "",
-        str(m.get("n_invalid", "")),
-        str(m.get("precision") or ""),
+        say.percent(m.chance),
+        f"{say.percent(majority.accuracy)} ({majority.label})" if majority else "",
+        str(m.n_invalid),
+        m.precision or "",
     ]
 
 
 def _share_chart(everyone: list[Evaluation], intervals: list[Interval], say: Language) -> Chart:
     first, dots = everyone[0].first, []
     for e, (low, high) in zip(everyone, intervals, strict=True):
-        mean = sum(m["accuracy"] for m in e.metrics) / len(e.metrics)
+        mean = sum(m.accuracy for m in e.metrics) / len(e.metrics)
         label = f"{say.percent(mean)} ({say.interval((low, high))})"
         dots.append(Dot(_called(e, say), mean, low, high, label))
     marks = []
-    if first.get("chance") is not None:
-        marks = [Mark(say("chance"), first["chance"]), Mark(say("commonest answer"), first["majority_class"]["accuracy"])]
-    plain = all(tuple(e.first["accuracy_ci95"]) == tuple(one) for e, one in zip(everyone, intervals, strict=True))
+    if first.chance is not None:
+        marks = [Mark(say("chance"), first.chance), Mark(say("commonest answer"), first.majority_class.accuracy)]
+    plain = all(e.first.accuracy_ci95 == one for e, one in zip(everyone, intervals, strict=True))
     title = (
         "Share with 95 % interval (Wilson)" if plain else "Share with 95 % interval (Wilson; seeds and cases are drawn as well)"
     )
@@ -208,8 +208,8 @@ def baseline_blocks(result: Result, say: Language) -> list:
 
 def distribution_blocks(result: Result, say: Language) -> list:
     """How often each answer was given, beside how often it was right."""
-    spreads = [(e.name, e.first.get("predicted")) for e in result.evaluations]
-    gold = result.first.get("gold")
+    spreads = [(e.name, e.first.predicted) for e in result.evaluations]
+    gold = result.first.gold
     if not gold or not all(spread for _, spread in spreads):
         return []
     answers = list(dict.fromkeys([*gold, *(a for _, spread in spreads for a in spread)]))[:MOST_GROUPS]
@@ -222,16 +222,16 @@ def group_blocks(result: Result, say: Language) -> list:
     """Shares by topic, source, origin, exam, year and third of difficulty, where the rows differ in it."""
     found = []
     for key, title in GROUPS.items():
-        groups = result.first.get(key) or {}
+        groups = getattr(result.first, key)
         if not 1 < len(groups) <= MOST_GROUPS:
             continue
         rows = [
             [
                 _group_name(key, name, say),
-                str(groups[name]["n"]),
+                str(groups[name].n),
                 *(
-                    f"{say.percent(part['accuracy'])} ({say.interval(part['accuracy_ci95'])})"
-                    if (part := (e.first.get(key) or {}).get(name))
+                    f"{say.percent(part.accuracy)} ({say.interval(part.accuracy_ci95)})"
+                    if (part := getattr(e.first, key).get(name))
                     else ""
                     for e in result.evaluations
                 ),

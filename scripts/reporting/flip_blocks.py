@@ -8,6 +8,7 @@ from reporting.blocks import Details, Heading, Part, Text
 from reporting.language import Language
 from scoring.comparing import Comparison, Result
 from scoring.evaluations import part_of
+from scoring.predictions import Prediction
 
 
 def flip_blocks(result: Result, most: int, say: Language) -> list:
@@ -25,21 +26,21 @@ def flip_blocks(result: Result, most: int, say: Language) -> list:
     return found
 
 
-def _flip(c: Comparison, before: list[dict], after: list[dict], tone: str, say: Language) -> Details:
+def _flip(c: Comparison, before: list[Prediction], after: list[Prediction], tone: str, say: Language) -> Details:
     """One question; each model's answers to it, one a seed."""
     row, change = before[0], " → ".join(" · ".join(_given(one, c.measure, say) for one in seeds) for seeds in (before, after))
     if c.measure == "bits_per_byte":
-        return Details(f"{row['id']}: {change} {say('bits per byte')}", [], tone)
+        return Details(f"{row.id}: {change} {say('bits per byte')}", [], tone)
     if c.measure in ("rouge_l", "judged"):
-        summary = f"{row['id']}: {say(sentences.MEASURE_NAMES[c.measure])} {change}"
+        summary = f"{row.id}: {say(sentences.MEASURE_NAMES[c.measure])} {change}"
     else:
-        summary = f"{row['id']}: {change}, {say('key')} {row['gold']}"
+        summary = f"{row.id}: {change}, {say('key')} {row.gold}"
     return Details(
         summary,
         [
-            Part(say("question, as it was asked"), row.get("prompt", "")),
+            Part(say("question, as it was asked"), row.prompt),
             *_options(row, say),
-            Part(say("key"), str(row.get("gold"))),
+            Part(say("key"), str(row.gold)),
             Part(c.baseline, "\n\n".join(map(_output, before))),
             Part(c.candidate, "\n\n".join(map(_output, after))),
         ],
@@ -47,22 +48,22 @@ def _flip(c: Comparison, before: list[dict], after: list[dict], tone: str, say: 
     )
 
 
-def _options(row: dict, say: Language) -> list[Part]:
+def _options(row: Prediction, say: Language) -> list[Part]:
     """The options, where the prompt does not list them: labels that training alone has taught."""
-    options, prompt = row.get("options") or [], row.get("prompt", "")
+    options, prompt = row.options, row.prompt
     return [] if all(option in prompt for option in options) else [Part(say("options"), " · ".join(options))]
 
 
-def _given(row: dict, measure: str, say: Language) -> str:
+def _given(row: Prediction, measure: str, say: Language) -> str:
     """What a model gave to one row, in a word or a number."""
     if measure == "bits_per_byte":
         bits, size = part_of(row, measure)
         return say.number(bits / size, ".4f")
     if measure in ("rouge_l", "judged"):
-        return say.number(100 * (row.get(measure) or 0), ".0f")
-    return say("no valid answer") if row["prediction"] is None else str(row["prediction"])
+        return say.number(100 * (getattr(row, measure) or 0), ".0f")
+    return say("no valid answer") if row.prediction is None else row.prediction
 
 
-def _output(row: dict) -> str:
+def _output(row: Prediction) -> str:
     """What a model gave: its text, or its scores."""
-    return str(row["output"]) if row.get("output") is not None else json.dumps(row.get("scores"), ensure_ascii=False)
+    return row.output if row.output is not None else json.dumps(row.scores, ensure_ascii=False)

@@ -151,18 +151,16 @@ def file_blocks(run: Run, result: Result, say: Language) -> list:
     if result.deployed is None or result.measure != "accuracy":
         return found
     rows = result.deployed.rows[0]
-    shown = [i for right in (True, False) for i in by_hash([i for i in rows if rows[i]["correct"] is right])[:2]]
+    shown = [i for right in (True, False) for i in by_hash([i for i in rows if rows[i].correct is right])[:2]]
     said = say(
         "Two answers of {file} that were right and two that were not, drawn by the hash of their ids:", file=result.deployed.name
     )
     found.append(Text(said))
     for i in shown:
-        row, right = rows[i], rows[i]["correct"]
-        given = say("no valid answer") if row["prediction"] is None else str(row["prediction"])
-        summary = say("{id}: answered {given}, key {gold}", id=i, given=given, gold=row["gold"])
-        found.append(
-            Details(summary, [Part(say("question, as it was asked"), row.get("prompt", ""))], "good" if right else "bad")
-        )
+        row, right = rows[i], rows[i].correct
+        given = say("no valid answer") if row.prediction is None else row.prediction
+        summary = say("{id}: answered {given}, key {gold}", id=i, given=given, gold=row.gold)
+        found.append(Details(summary, [Part(say("question, as it was asked"), row.prompt)], "good" if right else "bad"))
     return found
 
 

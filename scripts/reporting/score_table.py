@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import read_json, write_json, write_text
+from common.files import write_json, write_text
 from reporting.pages import cell
+from scoring import scores
 from scoring.measures import wilson
 
 from data_prep.common.once import load_yaml
@@ -94,20 +95,19 @@ def entry_problem(entry) -> str:
 
 def row_of(folder: Path, name: str, published: list[Published], benchmark: str = "") -> Row:
     """The row of an evaluation's folder, with the figures that name it or its benchmark."""
-    m = read_json(folder / "metrics.json")
-    if m.get("accuracy") is None:
-        raise UserError(f"{folder}: task {m.get('task')} has no accuracy, so it has no place in this table")
-    low, high = m["accuracy_ci95"]
+    m = scores.read(folder)
+    if m.accuracy is None:
+        raise UserError(f"{folder}: task {m.task} has no accuracy, so it has no place in this table")
+    low, high = m.accuracy_ci95
     beside = [p for p in published if (p.folder and p.folder == folder.name) or (p.benchmark and p.benchmark == benchmark)]
-    chance = m["chance"]
-    counts, cases = (m["n"], m["n_correct"], m["n_invalid"]), m.get("n_cases")
-    return Row(name, str(m["model"]), asked(m), *counts, m["accuracy"], low, high, chance, beside, cases)
+    counts = (m.n, m.n_correct, m.n_invalid)
+    return Row(name, str(m.model), asked(m), *counts, m.accuracy, low, high, m.chance, beside, m.n_cases)
 
 
-def asked(metrics: dict) -> str:
+def asked(metrics: scores.Metrics) -> str:
     """How the rows were asked: the protocol, and what of it is not as usual."""
-    shots, orders, drawn = (metrics.get(key) or 0 for key in ("shots", "permutations", "num_samples"))
-    parts = [metrics["protocol"]]
+    shots, orders, drawn = metrics.shots, metrics.permutations, metrics.num_samples
+    parts = [str(metrics.protocol)]
     parts += [f"{shots} example{'s' * (shots > 1)}"] if shots else []
     parts += [f"{orders} orders"] if orders > 1 else []
     parts += [f"most of {drawn} answers"] if drawn > 1 else []

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from common.arguments import tell_unused
 from common.errors import UserError
-from common.files import read_json, read_rows, sha256
+from common.files import read_rows, sha256
 from common.hashes import text_sha256
 from llamacpp.files import is_gguf
-from scoring import judge, row_files, statistics, tasks, trained_on
+from scoring import judge, row_files, scores, statistics, tasks, trained_on
 from scoring.engines_url import is_url
 from scoring.evaluations import predictions_of
 from scoring.pairing import Settings
@@ -150,11 +150,11 @@ def others_of(args, rows: list[dict], digest: str) -> dict:
     """The other model's predictions, by id; raises UserError where they are not of these rows."""
     if not args.judge_against:
         return {}
-    metrics = read_json(Path(args.judge_against, "metrics.json"))
-    if metrics["data_sha256"] != digest:
+    metrics = scores.read(args.judge_against)
+    if metrics.data_sha256 != digest:
         raise UserError(f"judge_against: {args.judge_against} is of another test set than {args.data}; score the same file there")
     others = predictions_of(Path(args.judge_against, "predictions.jsonl"), metrics)
-    lacking = [str(row["id"]) for row in rows if "output" not in others.get(row["id"], {})]
+    lacking = [str(row["id"]) for row in rows if row["id"] not in others or others[row["id"]].output is None]
     if lacking:
         raise UserError(
             f"judge_against: {args.judge_against} holds no free answer to {len(lacking)} of these rows, one of them "

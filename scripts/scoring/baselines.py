@@ -8,12 +8,13 @@ the model itself finds likeliest with the question hidden, which shows what the 
 
 import collections
 import itertools
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.files import read_rows, write_text
 from scoring import measures, tasks
+from scoring.predictions import BaselinePrediction
+from scoring.scores import BaselineScore
 
 TFIDF = "TF-IDF and logistic regression"
 LONGEST = "always the longest option"
@@ -111,24 +112,25 @@ def hidden(row: dict) -> dict:
     return {**row, "question": HIDDEN.get(row.get("language", "en"), HIDDEN["en"])}
 
 
-def write_baselines(folder: Path, rows: list[dict], found: list[Baseline]) -> list[dict]:
+def write_baselines(folder: Path, rows: list[dict], found: list[Baseline]) -> list[BaselineScore]:
     """Write baselines.jsonl; the entries of metrics.json."""
     lines, entries = [], []
     for baseline in found:
         records = [
-            {
-                "baseline": baseline.name,
-                "id": row["id"],
-                "prediction": baseline.predictions.get(row["id"]),
-                "gold": tasks.gold_of(row),
-                "correct": baseline.predictions.get(row["id"]) == tasks.gold_of(row),
-                "options": list(tasks.options_of(row)),
-            }
+            BaselinePrediction(
+                baseline=baseline.name,
+                id=row["id"],
+                prediction=baseline.predictions.get(row["id"]),
+                gold=tasks.gold_of(row),
+                correct=baseline.predictions.get(row["id"]) == tasks.gold_of(row),
+                options=list(tasks.options_of(row)),
+            )
             for row in rows
         ]
         lines += records
-        spread = {"predicted": measures.distribution(records, "prediction")}
-        entries.append({"name": baseline.name, **measures.share(records), **spread, **baseline.facts})
+        predicted = measures.distribution(records, "prediction")
+        share = measures.share(records).given()
+        entries.append(BaselineScore(name=baseline.name, **share, predicted=predicted, **baseline.facts))
     if found:
-        write_text(folder / "baselines.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        write_text(folder / "baselines.jsonl", "".join(line.json_line() for line in lines))
     return entries

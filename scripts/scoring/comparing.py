@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from scoring import statistics
 from scoring.evaluations import Evaluation, baselines_of
 from scoring.pairing import Paired, Settings
+from scoring.scores import Metrics
 from scoring.statistics import Interval
 
 FIRST_LOOK = 100  # rows; fewer are "a first look", whatever the test says
@@ -91,7 +92,7 @@ class Result:
     settings: Settings
 
     @property
-    def first(self) -> dict:
+    def first(self) -> Metrics:
         return self.evaluations[0].first
 
     @property
@@ -101,7 +102,7 @@ class Result:
     @property
     def kind(self) -> str:
         """What the sentences speak of: general, safety, or the task."""
-        return "general" if self.evaluations[0].is_general else str(self.first.get("task"))
+        return "general" if self.evaluations[0].is_general else str(self.first.task)
 
     @property
     def confidence(self) -> float:
@@ -114,7 +115,7 @@ class Result:
         """The best of the baselines that this model is compared with; of several seeds their mean counts."""
 
         def share(baseline: Evaluation) -> float:
-            return sum(metrics["accuracy"] for metrics in baseline.metrics) / len(baseline.metrics)
+            return sum(metrics.accuracy for metrics in baseline.metrics) / len(baseline.metrics)
 
         return max((b for b in self.baselines if b.of in ("", e.name)), key=share, default=None)
 

@@ -11,64 +11,25 @@ A model that shows neither may have met the rows all the same.
 """
 
 import re
-from dataclasses import asdict, dataclass
 
 from common.hashes import by_hash
 from scoring import predict, statistics
+from scoring.scores import Continuation, Order, Signs
 
 WORDS = 8  # that a continuation must have right; chance does not write them
 ORDERED = re.compile(r"\b(?:above|below|both|acima|abaixo|anteriores|ambas|ambos)\b|^\W*[A-E](?:\W+(?:and|e|&)\W+)[A-E]\b", re.I)
 NUMBER = re.compile(r"^\W*\d")
 
 
-@dataclass(frozen=True)
-class Order:
-    """In how many of `n` questions the file's own order of the options was the likeliest of its rotations."""
-
-    n: int
-    own_first: int
-    share: float
-    ci95: list[float]
-    chance: float
-    p_value: float
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """In how many of `n` questions the second half's first `words` words were written exactly."""
-
-    n: int
-    exact: int
-    share: float
-    ci95: list[float]
-    words: int
-
-
-@dataclass(frozen=True)
-class Signs:
-    """What was looked for; None where no row allowed it."""
-
-    order: Order | None
-    continuation: Continuation | None
-
-    def as_json(self) -> dict:
-        """metrics.json's `contamination`."""
-        return asdict(self)
-
-
-def read(found: dict | None) -> Signs:
-    """metrics.json's `contamination` read back; no sign where it holds none."""
-    order, continuation = (found or {}).get("order"), (found or {}).get("continuation")
-    return Signs(Order(**order) if order else None, Continuation(**continuation) if continuation else None)
-
-
 def look(engine, rows: list[dict], count: int, batch_tokens: int) -> Signs | None:
-    """The signs in `count` rows, drawn by the hash of their ids; None for an engine that is a URL."""
+    """The signs in `count` rows, drawn by the hash of their ids; None for no rows, and for an engine that is a URL."""
+    if not count:
+        return None
     if not hasattr(engine, "first_token"):
         print("note: signs of contamination are not looked for: a URL takes no plain text and gives no likelihoods of texts")
         return None
     drawn = by_hash(rows, lambda row: str(row["id"]))[:count]
-    return Signs(order(engine, drawn, batch_tokens), continuation(engine, drawn, batch_tokens))
+    return Signs(order=order(engine, drawn, batch_tokens), continuation=continuation(engine, drawn, batch_tokens))
 
 
 def stem(row: dict) -> str:
@@ -109,7 +70,14 @@ def order(engine, rows: list[dict], batch_tokens: int) -> Order | None:
         found = engine.log_likelihoods([requests[kept[j]] for j in batch])
         first += sum(scores[0] > max(scores[1:]) for scores in found)
     n, chance = len(kept), sum(1 / len(requests[i][1]) for i in kept) / len(kept)
-    return Order(n, first, round(first / n, 6), statistics.wilson(first, n), round(chance, 6), greater(first, n, chance))
+    return Order(
+        n=n,
+        own_first=first,
+        share=round(first / n, 6),
+        ci95=statistics.wilson(first, n),
+        chance=round(chance, 6),
+        p_value=greater(first, n, chance),
+    )
 
 
 def continuation(engine, rows: list[dict], batch_tokens: int) -> Continuation | None:
@@ -127,7 +95,7 @@ def continuation(engine, rows: list[dict], batch_tokens: int) -> Continuation | 
         written = engine.generate([asked[i][0] for i in batch], room)
         exact += sum(text.split()[:WORDS] == asked[i][1] for i, (text, _) in zip(batch, written, strict=True))
     n = len(asked)
-    return Continuation(n, exact, round(exact / n, 6), statistics.wilson(exact, n), WORDS)
+    return Continuation(n=n, exact=exact, share=round(exact / n, 6), ci95=statistics.wilson(exact, n), words=WORDS)
 
 
 def longest(engine) -> float:

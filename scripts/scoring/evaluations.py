@@ -5,11 +5,14 @@ import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from common.errors import UserError
-from common.files import Read, read_json, read_rows, reading
+from common.files import reading
 from common.paths import named_twice
+from scoring import scores
 from scoring.baselines import OPTIONS_ONLY
+from scoring.predictions import BaselinePrediction, Prediction, read_predictions
 
 # What must be equal, by the key of metrics.json, and how the refusal calls it.
 EQUAL = {
@@ -34,8 +37,8 @@ class Evaluation:
 
     name: str
     folders: list[str]
-    metrics: list[dict]
-    rows: list[dict[str, dict]]
+    metrics: list[scores.Metrics]
+    rows: list[dict[Any, Prediction]]
     baseline: bool = False
     """a simple rule or a bag of words, no model that is for sale"""
     of: str = ""
@@ -43,8 +46,8 @@ class Evaluation:
     also: dict = field(default_factory=dict)
 
     @property
-    def first(self) -> dict:
-        """metrics.json of the first seed; what all seeds share stands in it."""
+    def first(self) -> scores.Metrics:
+        """The scores of the first seed; what all seeds share stands in them."""
         return self.metrics[0]
 
     @property
@@ -53,12 +56,12 @@ class Evaluation:
 
     @property
     def is_gguf(self) -> bool:
-        return str(self.first.get("precision") or "").startswith("gguf")
+        return (self.first.precision or "").startswith("gguf")
 
     @property
     def is_general(self) -> bool:
         """Whether this is the fixed set that shows forgetting."""
-        return self.first.get("data") == "general"
+        return self.first.data == "general"
 
     def values(self, ids: list):
         """What each row adds to the measure's numerator and denominator, numpy (seeds, rows, 2)."""
@@ -67,18 +70,18 @@ class Evaluation:
         return numpy.array([[part_of(rows[i], self.measure) for i in ids] for rows in self.rows], float)
 
 
-def measured_by(metrics: dict) -> str:
+def measured_by(metrics: scores.Metrics) -> str:
     """The key into MEASURES: the protocol where a judge marked the answers, else the task."""
-    return "judge" if metrics.get("protocol") == "judge" else str(metrics.get("task"))
+    return "judge" if metrics.protocol == "judge" else str(metrics.task)
 
 
-def part_of(row: dict, measure: str) -> tuple[float, float]:
+def part_of(row: Prediction, measure: str) -> tuple[float, float]:
     """What a row adds to a measure's numerator and denominator."""
     if measure == "bits_per_byte":
-        return row["nats"] / math.log(2), row["bytes"]
+        return row.nats / math.log(2), row.bytes
     if measure in ("rouge_l", "judged"):
-        return row.get(measure) or 0.0, 1
-    return float(row["correct"]), 1
+        return getattr(row, measure) or 0.0, 1
+    return float(row.correct), 1
 
 
 def model_name(model: str) -> str:
@@ -111,17 +114,16 @@ def check_folders(arguments: list[str]) -> list[str]:
     ]
 
 
-def predictions_of(path: Path, metrics: dict) -> dict[str, dict]:
-    """Rows of predictions.jsonl by id. Raises UserError naming the file where a row lacks what is compared, or stands twice."""
+def predictions_of(path: Path, metrics: scores.Metrics) -> dict[Any, Prediction]:
+    """Predictions by id. Raises UserError naming the file where a row lacks what is compared, or stands twice."""
     measure = MEASURES.get(measured_by(metrics), ("accuracy", True))[0]
-    needs = {"bits_per_byte": ("nats", "bytes"), "accuracy": ("correct",)}.get(measure, ())
-    rows = read_rows(path, lambda row: [f"lacks {key}" for key in ("id", *needs) if key not in row])
+    rows = read_predictions(path, {"bits_per_byte": ("nats", "bytes"), "accuracy": ("correct", "prediction")}.get(measure, ()))
+    found = {row.id: row for row in rows}
     with reading(path):
-        found = {row["id"]: Read.of(path, row) for row in rows}
-        if len(found) < len(rows) or any(type(row[key]) not in (bool, int, float) for row in rows for key in needs):
-            raise ValueError("an id stands twice" if len(found) < len(rows) else f"{' or '.join(needs)} is no number")
-        right = sum(row["correct"] for row in rows) if "correct" in needs else metrics.get("n_correct")
-        told, here = (metrics.get("n"), metrics.get("n_correct")), (len(rows), right)
+        if len(found) < len(rows):
+            raise ValueError("an id stands twice")
+        right = sum(row.correct for row in rows) if measure == "accuracy" else metrics.n_correct
+        told, here = (metrics.n, metrics.n_correct), (len(rows), right)
         if told != here and None not in (*told, *here):
             raise ValueError(f"{here[1]} of {here[0]} rows are right, by metrics.json beside it {told[1]} of {told[0]}")
     return found
@@ -132,9 +134,9 @@ def read_evaluations(arguments: list[str], names: list[str], allow: list[str]) -
     found = []
     for i, argument in enumerate(arguments):
         folders = folders_of(argument)
-        metrics = [read_json(Path(folder, "metrics.json")) for folder in folders]
+        metrics = [scores.read(folder) for folder in folders]
         rows = [predictions_of(Path(folder, "predictions.jsonl"), m) for folder, m in zip(folders, metrics, strict=True)]
-        name = names[i] if names else metrics[0].get("model_name") or model_name(metrics[0].get("model") or folders[0])
+        name = names[i] if names else metrics[0].model_name or model_name(metrics[0].model or folders[0])
         found.append(Evaluation(name, folders, metrics, rows))
     for label in (lambda e: f"{e.name} ({Path(e.folders[0]).name})", lambda e: e.folders[0]):
         if len({e.name for e in found}) < len(found):
@@ -150,14 +152,14 @@ def read_evaluations(arguments: list[str], names: list[str], allow: list[str]) -
 def _seed_problems(e: Evaluation) -> list[str]:
     """Problems of one evaluation by itself: seeds that are no seeds, rows without what is compared."""
     found = []
-    hashes = [m.get("model_sha256") for m in e.metrics]
+    hashes = [m.model_sha256 for m in e.metrics]
     if len(e.folders) > 1 and None not in hashes and len(set(hashes)) < len(hashes):
         found.append(f"{', '.join(e.folders)}: two of these are the same model; several folders are one model of several seeds")
     for other in range(1, len(e.folders)):
         one = Evaluation(e.name, e.folders[:1], e.metrics[:1], e.rows[:1])
         two = Evaluation(e.name, [e.folders[other]], [e.metrics[other]], [e.rows[other]])
         found += _differences(one, two, [])
-    if e.measure == "rouge_l" and not any("rouge_l" in row for row in e.rows[0].values()):
+    if e.measure == "rouge_l" and all(row.rouge_l is None for row in e.rows[0].values()):
         found.append(f"{e.folders[0]}: its open answers were scored without ROUGE-L by row; score it again with this version")
     return found
 
@@ -166,7 +168,7 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
     """What keeps two evaluations from being compared."""
     one_folder, two_folder, found = first.folders[0], other.folders[0], []
     for kind, (key, what) in EQUAL.items():
-        one, two = first.first.get(key), other.first.get(key)
+        one, two = getattr(first.first, key), getattr(other.first, key)
         if one != two and kind not in allow:
             shown = f"{one} and {two}" if kind in SHORT else f"{str(one)[:12]}... and {str(two)[:12]}..."
             found.append(
@@ -174,7 +176,7 @@ def _differences(first: Evaluation, other: Evaluation, allow: list[str]) -> list
                 f"or pass --allow '[{kind}]' and have the report say so"
             )
     shared = [i for i in first.rows[0] if i in other.rows[0]]
-    if unlike := [i for i in shared if first.rows[0][i].get("gold") != other.rows[0][i].get("gold")]:
+    if unlike := [i for i in shared if first.rows[0][i].gold != other.rows[0][i].gold]:
         found.append(
             f"{one_folder} and {two_folder}: {len(unlike)} rows of one id have another right answer (gold; one is {unlike[0]}): "
             "they are other questions, or another key; score both on one file"
@@ -218,19 +220,23 @@ def _scored_beside(e: Evaluation) -> list[Evaluation]:
     return found
 
 
-def _scored_in(folder: str, metrics: dict) -> dict[str, tuple[dict, dict]]:
-    """Metrics, and rows by id, of each baseline that was scored in a folder."""
+def _scored_in(folder: str, metrics: scores.Metrics) -> dict[str, tuple[scores.Metrics, dict[Any, Prediction]]]:
+    """Scores, and predictions by id, of each baseline that was scored in a folder."""
     path = Path(folder, "baselines.jsonl")
     if not path.is_file():
         return {}
-    rows: dict[str, dict] = {}
-    for row in (Read.of(path, row) for row in read_rows(path)):
-        rows.setdefault(row["baseline"], {})[row["id"]] = row
-    same = {key: metrics.get(key) for key in ("task", "protocol", "data_sha256")}
-    told = [Read.of(Path(folder, "metrics.json"), {**one, **same}) for one in metrics.get("baselines") or []]
-    return {one["name"]: (one, rows[one["name"]]) for one in told if one["name"] in rows}
+    rows: dict[str, dict[Any, Prediction]] = {}
+    for row in read_predictions(path, kind=BaselinePrediction):
+        rows.setdefault(row.baseline, {})[row.id] = row
+    same = {"task": metrics.task, "protocol": metrics.protocol, "data_sha256": metrics.data_sha256}
+    found = {}
+    for one in metrics.baselines:
+        if one.name in rows:
+            share = {name: value for name, value in one.given().items() if name in scores.Metrics.model_fields}
+            found[one.name] = scores.Metrics(**share, **same), rows[one.name]
+    return found
 
 
-def _same_answers(first: dict[str, dict], other: dict[str, dict]) -> bool:
+def _same_answers(first: dict[Any, Prediction], other: dict[Any, Prediction]) -> bool:
     """Whether two baselines answer the rows that they share alike."""
-    return all(first[i].get("prediction") == other[i].get("prediction") for i in first if i in other)
+    return all(first[i].prediction == other[i].prediction for i in first if i in other)

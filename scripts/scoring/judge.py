@@ -19,6 +19,7 @@ from common.files import lines_to_follow, reading
 from common.hashes import text_sha256
 from scoring.outputs import plain
 from scoring.predict import make_batches
+from scoring.predictions import Prediction
 from scoring.tasks import is_text, user_text
 
 from data_prep.common.files import flush_to_disk
@@ -200,21 +201,21 @@ def mark_pairs(judge: Judge, rows: list[dict], outputs: list[str], others: list[
     return found
 
 
-def mark_all(judge: Judge, rows: dict, records: list[dict], others: dict) -> list[dict]:
-    """The records of evaluate.py with `judged` (0 to 1), `judge_details` and `correct` (0.5 or more); too long ones get 0."""
-    asked = [r for r in records if not r.get("too_long")]
-    mine = [rows[r["id"]] for r in asked]
-    outputs = [r["output"] or "" for r in asked]
+def mark_all(judge: Judge, rows: dict, records: list[Prediction], others: dict[Any, Prediction]) -> list[Prediction]:
+    """The predictions with `judged` (0 to 1), `judge_details` and `correct` (0.5 or more); too long ones get 0."""
+    asked = [r for r in records if not r.too_long]
+    mine = [rows[r.id] for r in asked]
+    outputs = [r.output or "" for r in asked]
     if others:
-        found = mark_pairs(judge, mine, outputs, [others.get(r["id"], {}).get("output") or "" for r in asked])
+        found = mark_pairs(judge, mine, outputs, [(r.id in others and others[r.id].output) or "" for r in asked])
     else:
         found = mark_outputs(judge, mine, outputs)
-    marks = {r["id"]: marked for r, marked in zip(asked, found, strict=True)}
+    marks = {r.id: marked for r, marked in zip(asked, found, strict=True)}
     done = []
     for record in records:
-        mark, details = marks.get(record["id"], Marks(None, []))
-        done.append({**record, "judged": mark or 0.0, "judge_read": mark is not None, "judge_details": details})
-        done[-1]["correct"] = (mark or 0.0) >= 0.5
+        mark, details = marks.get(record.id, Marks(None, []))
+        given = {"judged": mark or 0.0, "judge_read": mark is not None, "judge_details": details}
+        done.append(record.model_copy(update={**given, "correct": (mark or 0.0) >= 0.5}))
     if asked and all(marked.mark is None for marked in found):
         said = " ".join(judge.reply.split())[:200]
         raise UserError(

@@ -6,34 +6,46 @@ one answer count as one, their mean), agreement is Cohen's kappa with a bootstra
 (Angelopoulos et al. 2023, arXiv 2301.09633; tuned as in arXiv 2311.01453): its interval holds whatever the judge's bias.
 """
 
+from typing import Any, NamedTuple
+
 from scoring.evaluations import model_name
 from scoring.judge import Judge, mark_outputs
+from scoring.predictions import Prediction
+from scoring.scores import ErrorOfModel, JudgeScore, OwnStyle, People
 from scoring.statistics import wilson
 
 
-def summary(judge: Judge, records: list[dict], rows: list[dict], human: list[dict]) -> dict:
+class Marked(NamedTuple):
+    """An answer that people marked, with the mean of their marks (0 to 1) and the model that wrote it, if they say."""
+
+    id: Any
+    output: str
+    mark: float
+    model: str | None = None
+
+
+def summary(judge: Judge, records: list[Prediction], rows: list[dict], human: list[dict]) -> JudgeScore:
     """metrics.json's `judge`: score, what could not be read, biases, agreement with people."""
-    marks = [r["judged"] for r in records]
-    read = [r for r in records if r["judge_read"]]
+    marks, read = [r.judged for r in records], [r for r in records if r.judge_read]
     found = {
         "model": judge.name,
         "score": round(sum(marks) / len(marks), 6),
         "n_unread": len(records) - len(read),
-        "length_correlation": rank_correlation([len(r["output"] or "") for r in read], [r["judged"] for r in read]),
+        "length_correlation": rank_correlation([len(r.output or "") for r in read], [r.judged for r in read]),
     }
-    pairs = [r["judge_details"] for r in read if len(r["judge_details"]) == 2]
+    pairs = [r.judge_details for r in read if len(r.judge_details) == 2]
     if pairs and all(isinstance(v, int) and not isinstance(v, bool) for pair in pairs for v in pair):
         firsts = [v == 1 for pair in pairs for v in pair if v]
         found["first_position_share"] = round(sum(firsts) / len(firsts), 6) if firsts else None
     if human:
         by_id = {row["id"]: row for row in rows}
-        marks = marks_of_each([h for h in human if h["id"] in by_id])
+        given = marks_of_each([h for h in human if h["id"] in by_id])
         wrote = {(h["id"], h["output"]): h.get("model") for h in human}
-        answers = [{"id": k[0], "output": k[1], "mark": sum(v) / len(v), "model": wrote[k]} for k, v in marks.items()]
-        found["people"] = agreement(judge, records, by_id, answers)
-        found["people"]["n_marks"] = sum(map(len, marks.values()))
-        found["people"]["n_disputed"] = sum(len(set(given)) > 1 for given in marks.values())
-    return found
+        answers = [Marked(*answer, sum(each) / len(each), wrote[answer]) for answer, each in given.items()]
+        disputed = sum(len(set(each)) > 1 for each in given.values())
+        counts = {"n_marks": sum(map(len, given.values())), "n_disputed": disputed}
+        found["people"] = agreement(judge, records, by_id, answers).model_copy(update=counts)
+    return JudgeScore(**found)
 
 
 def marks_of_each(human: list[dict]) -> dict[tuple, list[float]]:
@@ -53,40 +65,39 @@ def rank_correlation(one: list[float], two: list[float]) -> float | None:
     return round(float(spearmanr(one, two).statistic), 4)
 
 
-def agreement(judge: Judge, records: list[dict], rows: dict, human: list[dict]) -> dict:
+def agreement(judge: Judge, records: list[Prediction], rows: dict, human: list[Marked]) -> People:
     """The judge on the answers that people marked: kappa, its bias, and the mean of all answers by both together."""
-    known = [h for h in human if h["id"] in rows]
-    marked = mark_outputs(judge, [rows[h["id"]] for h in known], [h["output"] for h in known])
-    both = [(h["mark"], m.mark, len(h["output"])) for h, m in zip(known, marked, strict=True) if m.mark is not None]
+    known = [h for h in human if h.id in rows]
+    marked = mark_outputs(judge, [rows[h.id] for h in known], [h.output for h in known])
+    both = [(h, m.mark) for h, m in zip(known, marked, strict=True) if m.mark is not None]
+    counts = {"n": len(both), "n_unread": len(known) - len(both)}
     if len(both) < 2:
-        return {"n": len(both), "n_unread": len(known) - len(both)}
-    people, machine = [b[0] for b in both], [b[1] for b in both]
-    decided = [(p > 0.5, m >= 0.5) for p, m, _ in both if p != 0.5]  # half for, half against: no verdict to agree with
+        return People(**counts)
+    # Half for, half against is no verdict to agree with.
+    decided = [(h.mark > 0.5, mark >= 0.5) for h, mark in both if h.mark != 0.5]
     agreed = {}
     if len(decided) > 1 and len({mark for pair in decided for mark in pair}) > 1:  # of one verdict alone kappa says nothing
         kappa, low, high = kappa_interval(*zip(*decided, strict=True))
-        agreed = {"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": [low, high], "kappa_p": more_than_chance(decided)}
+        agreed = {"n_kappa": len(decided), "kappa": kappa, "kappa_ci95": (low, high), "kappa_p": more_than_chance(decided)}
     # What could not be read counts as 0 among the records, so it does here: the judge must be the same on both sides.
     # The others are answers that no person marked: an answer on both sides would make the interval too narrow.
-    seen = {(h["id"], h["output"]) for h in known}
-    others = [r["judged"] for r in records if (r["id"], r["output"]) not in seen]
-    mean = ppi_mean([h["mark"] for h in known], [m.mark or 0.0 for m in marked], others)
-    return {
-        "n": len(both),
-        "n_unread": len(known) - len(both),
+    seen = {(h.id, h.output) for h in known}
+    others = [r.judged for r in records if (r.id, r.output) not in seen]
+    mean, low, high = ppi_mean([h.mark for h in known], [m.mark or 0.0 for m in marked], others)
+    errors = [mark - h.mark for h, mark in both]
+    return People(
+        **counts,
         **agreed,
-        **own_style(
-            judge, [(h.get("model"), m.mark - h["mark"]) for h, m in zip(known, marked, strict=True) if m.mark is not None]
-        ),
-        "judge_minus_people": round(sum(machine) / len(both) - sum(people) / len(both), 6),
-        "error_by_length": rank_correlation([b[2] for b in both], [m - p for p, m, _ in both]),
-        "prediction_powered_mean": mean[0],
-        "prediction_powered_ci95": [mean[1], mean[2]],
-    }
+        **own_style(judge, [(h.model, error) for (h, _), error in zip(both, errors, strict=True)]),
+        judge_minus_people=round(sum(mark for _, mark in both) / len(both) - sum(h.mark for h, _ in both) / len(both), 6),
+        error_by_length=rank_correlation([len(h.output) for h, _ in both], errors),
+        prediction_powered_mean=mean,
+        prediction_powered_ci95=(low, high),
+    )
 
 
-def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: int = 2000, seed: int = 3407) -> dict:
-    """Judge less people by the model that wrote the answer, and of the judge's own answers beside those of others.
+def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: int = 2000, seed: int = 3407) -> dict[str, Any]:
+    """Fields of `People`: judge less people by the model that wrote the answer, and on the judge's own answers beside others'.
 
     Empty where fewer than two models are named; no `own_style` where none of them is the judge.
     """
@@ -98,7 +109,7 @@ def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: i
             by_model.setdefault(model, []).append(error)
     if len(by_model) < 2:
         return {}
-    means = {name: {"n": len(v), "judge_minus_people": round(sum(v) / len(v), 6)} for name, v in by_model.items()}
+    means = {name: ErrorOfModel(n=len(v), judge_minus_people=round(sum(v) / len(v), 6)) for name, v in by_model.items()}
     own = {name for name in by_model if model_name(name) in map(model_name, judge.names)}
     mine, others = (
         numpy.array([e for name, v in by_model.items() if (name in own) is wanted for e in v]) for wanted in (True, False)
@@ -108,12 +119,9 @@ def own_style(judge: Judge, errors: list[tuple[str | None, float]], resamples: i
     generator = numpy.random.default_rng(seed)
     drawn = [generator.choice(mine, len(mine)).mean() - generator.choice(others, len(others)).mean() for _ in range(resamples)]
     low, high = numpy.quantile(drawn, [0.025, 0.975])
-    more = {
-        "n": len(mine),
-        "difference": round(float(mine.mean() - others.mean()), 6),
-        "ci95": [round(float(low), 6), round(float(high), 6)],
-    }
-    return {"error_by_model": means, "own_style": more}
+    difference = round(float(mine.mean() - others.mean()), 6)
+    ends = round(float(low), 6), round(float(high), 6)
+    return {"error_by_model": means, "own_style": OwnStyle(n=len(mine), difference=difference, ci95=ends)}
 
 
 def kappa_interval(one: list[bool], two: list[bool], resamples: int = 2000, seed: int = 3407) -> tuple[float, float, float]:

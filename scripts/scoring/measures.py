@@ -1,61 +1,79 @@
 """How right the predictions are: shares with intervals, classes, texts, calibration, position bias, perplexity.
 
 Figures come from kept libraries (scipy, scikit-learn, sacrebleu, rouge-score), imported where they are used.
-A prediction is a line of predictions.jsonl; see scripts/evaluate.py.
 """
 
 import collections
 import functools
 import math
+import operator
 import re
 
 from scoring.outputs import plain
+from scoring.predictions import Prediction
+from scoring.scores import (
+    Bin,
+    Calibration,
+    Classes,
+    ClassScore,
+    Confusion,
+    Majority,
+    MeanScore,
+    Measured,
+    PositionBias,
+    Samples,
+    Share,
+    TextScores,
+)
 from scoring.statistics import wilson
 
 INVALID = "(invalid)"
 
 
-def share(records: list[dict]) -> dict:
+def share(records: list[Prediction]) -> Share:
     """Accuracy of some predictions, with interval, beside chance and the majority class (null where there is none)."""
-    n, right = len(records), sum(r["correct"] for r in records)
+    n, right = len(records), sum(r.correct for r in records)
     chance = majority = None
-    if all(r.get("options") for r in records):
-        label, most = collections.Counter(r["gold"] for r in records).most_common(1)[0]
-        majority = {"label": label, "accuracy": round(most / n, 6)}
-        chance = round(sum(1 / len(r["options"]) for r in records) / n, 6)
-    return {
-        "n": n,
-        "n_correct": right,
-        "accuracy": round(right / n, 6),
-        "accuracy_ci95": wilson(right, n),
-        "chance": chance,
-        "majority_class": majority,
-        "n_invalid": sum(r["prediction"] is None for r in records),
-    }
+    if all(r.options for r in records):
+        label, most = collections.Counter(r.gold for r in records).most_common(1)[0]
+        majority = Majority(label=label, accuracy=round(most / n, 6))
+        chance = round(sum(1 / len(r.options) for r in records) / n, 6)
+    return Share(
+        n=n,
+        n_correct=right,
+        accuracy=round(right / n, 6),
+        accuracy_ci95=wilson(right, n),
+        chance=chance,
+        majority_class=majority,
+        n_invalid=sum(r.prediction is None for r in records),
+    )
 
 
-def grouped(records: list[dict], key: str) -> dict:
+def grouped(records: list[Prediction], key: str) -> dict[str, Share]:
     """`share` for each value of a key of the rows."""
     groups = collections.defaultdict(list)
     for record in records:
-        groups[str(record.get(key) or "none")].append(record)
+        groups[str(getattr(record, key) or "none")].append(record)
     return {name: share(groups[name]) for name in sorted(groups)}
 
 
-def thirds(records: list[dict], key: str) -> dict:
+def thirds(records: list[Prediction], key: str) -> dict[str, Share]:
     """`share` for each third of the rows by a number that they have, the lowest first; equal numbers stay together."""
     import numpy as np
 
-    numbers = [r[key] for r in records if key in r]
-    edges = np.quantile(numbers, [1 / 3, 2 / 3])
+    number = operator.attrgetter(key)
+    edges = np.quantile([number(r) for r in records if number(r) is not None], [1 / 3, 2 / 3])
     groups = collections.defaultdict(list)
     for record in records:
-        groups[int(np.searchsorted(edges, record[key])) + 1 if key in record else 0].append(record)
-    name = lambda n, some: f"{n}/3: {min(r[key] for r in some):g} to {max(r[key] for r in some):g}" if n else "none"  # noqa: E731
-    return {name(n, some): share(some) for n, some in sorted(groups.items())}
+        groups[0 if number(record) is None else int(np.searchsorted(edges, number(record))) + 1].append(record)
+
+    def name(third: int, some: list[Prediction]) -> str:
+        return f"{third}/3: {min(map(number, some)):g} to {max(map(number, some)):g}" if third else "none"
+
+    return {name(third, some): share(some) for third, some in sorted(groups.items())}
 
 
-def classes(records: list[dict]) -> dict:
+def classes(records: list[Prediction]) -> Classes:
     """Precision, recall and F1 per class, macro and weighted, and the confusion matrix (scikit-learn).
 
     Classes are those of the gold answers; an invalid answer is a miss of its class and a column of its own. Precision
@@ -63,42 +81,38 @@ def classes(records: list[dict]) -> dict:
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-    gold = [str(r["gold"]) for r in records]
-    predicted = [INVALID if r["prediction"] is None else str(r["prediction"]) for r in records]
-    labels = sorted(set(gold))
-    columns = sorted(set(gold) | set(predicted))
-    found = {}
-    for average in ("macro", "weighted"):
-        p, r, f, _ = precision_recall_fscore_support(gold, predicted, labels=labels, average=average, zero_division=0)
-        found[average] = {"precision": round(float(p), 6), "recall": round(float(r), 6), "f1": round(float(f), 6)}
-    per_class = zip(*precision_recall_fscore_support(gold, predicted, labels=labels, zero_division=0), strict=True)
-    answered, right = (
-        collections.Counter(predicted),
-        collections.Counter(g for g, t in zip(gold, predicted, strict=True) if g == t),
-    )
-    found["per_class"] = {
-        label: {
-            "precision": round(float(p), 6),
-            "precision_ci95": wilson(right[label], answered[label]) if answered[label] else None,
-            "recall": round(float(r), 6),
-            "recall_ci95": wilson(right[label], int(n)),
-            "f1": round(float(f), 6),
-            "n": int(n),
-        }
-        for label, (p, r, f, n) in zip(labels, per_class, strict=True)
+    gold = [str(r.gold) for r in records]
+    predicted = [INVALID if r.prediction is None else str(r.prediction) for r in records]
+    labels, columns = sorted(set(gold)), sorted(set(gold) | set(predicted))
+    answered = collections.Counter(predicted)
+    right = collections.Counter(g for g, t in zip(gold, predicted, strict=True) if g == t)
+
+    def scored(average: str | None):
+        return precision_recall_fscore_support(gold, predicted, labels=labels, average=average, zero_division=0)
+
+    def mean(average: str) -> MeanScore:
+        p, r, f, _ = scored(average)
+        return MeanScore(precision=round(float(p), 6), recall=round(float(r), 6), f1=round(float(f), 6))
+
+    per_class = {
+        label: ClassScore(
+            precision=round(float(p), 6),
+            precision_ci95=wilson(right[label], answered[label]) if answered[label] else None,
+            recall=round(float(r), 6),
+            recall_ci95=wilson(right[label], int(n)),
+            f1=round(float(f), 6),
+            n=int(n),
+        )
+        for label, p, r, f, n in zip(labels, *scored(None), strict=True)
     }
-    found["confusion_matrix"] = {
-        "labels": columns,
-        "rows": "gold",
-        "columns": "predicted",
-        "counts": confusion_matrix(gold, predicted, labels=columns).tolist(),
-    }
-    return found
+    counts = confusion_matrix(gold, predicted, labels=columns).tolist()
+    matrix = Confusion(labels=columns, rows="gold", columns="predicted", counts=counts)
+    return Classes(macro=mean("macro"), weighted=mean("weighted"), per_class=per_class, confusion_matrix=matrix)
 
 
-def distribution(records: list[dict], key: str) -> dict[str, int]:
+def distribution(records: list[Prediction], key: str) -> dict[str, int]:
     """How often each value of a key stands in the records, the most frequent first; null is (invalid)."""
-    counts = collections.Counter(INVALID if r[key] is None else str(r[key]) for r in records)
+    counts = collections.Counter(INVALID if (said := getattr(r, key)) is None else str(said) for r in records)
     return dict(counts.most_common())
 
 
@@ -108,88 +122,74 @@ def softmax(values: list[float]) -> list[float]:
     return [p / sum(parts) for p in parts]
 
 
-def tied(record: dict) -> bool:
-    """Whether several options share the highest score, as options of one text do, or several answers were given equally often."""
-    given = record.get("sample_answers") or [turn["answer"] for turn in record.get("rotations", [])]
-    weights = record.get("scores") or collections.Counter(answer for answer in given if answer is not None)
-    return bool(weights) and list(weights.values()).count(max(weights.values())) > 1
-
-
-def calibration(records: list[dict], bins: int = 10) -> dict:
+def calibration(records: list[Prediction], bins: int = 10) -> Calibration:
     """Expected calibration error over equal bins of confidence (Guo et al. 2017, arXiv 1706.04599).
 
     Confidence is the softmax over the options' scores at the answer given.
     """
     cells = [[] for _ in range(bins)]
     for record in records:
-        confidence = max(softmax(list(record["scores"].values())))
-        cells[min(int(confidence * bins), bins - 1)].append((confidence, record["correct"]))
+        confidence = max(softmax(list(record.scores.values())))
+        cells[min(int(confidence * bins), bins - 1)].append((confidence, record.correct))
     shown, error = [], 0.0
     for i, cell in enumerate(cells):
         mean = sum(c for c, _ in cell) / len(cell) if cell else None
         right = sum(r for _, r in cell) / len(cell) if cell else None
         error += len(cell) * abs(mean - right) if cell else 0
-        shown.append(
-            {
-                "from": i / bins,
-                "to": (i + 1) / bins,
-                "n": len(cell),
-                "confidence": None if mean is None else round(mean, 6),
-                "accuracy": None if right is None else round(right, 6),
-            }
-        )
-    return {"ece": round(error / len(records), 6), "bins": shown}
+        confidence, accuracy = (None if value is None else round(value, 6) for value in (mean, right))
+        shown.append(Bin(low=i / bins, high=(i + 1) / bins, n=len(cell), confidence=confidence, accuracy=accuracy))
+    return Calibration(ece=round(error / len(records), 6), bins=shown)
 
 
-def position_bias(records: list[dict]) -> dict:
+def position_bias(records: list[Prediction]) -> PositionBias:
     """What `--permutations` shows: how often each position is answered, however the options stand.
 
-    Each record has "rotations", a list of {"position" answered (0-based, null: invalid), "gold_position"}.
+    Each record has its rotations.
     """
-    places = [r for record in records for r in record["rotations"]]
-    width = max(len(record["options"]) for record in records)
+    places = [r for record in records for r in record.rotations]
+    width = max(len(record.options) for record in records)
     n = len(places)
-    rounds = list(zip(*(record["rotations"] for record in records), strict=True))
-    right = [sum(r["position"] == r["gold_position"] for r in one) for one in rounds]
-    same = sum(len({r["answer"] for r in record["rotations"]}) == 1 for record in records)
-    return {
-        "answered_by_position": [round(sum(r["position"] == p for r in places) / n, 6) for p in range(width)],
-        "gold_by_position": [round(sum(r["gold_position"] == p for r in places) / n, 6) for p in range(width)],
-        "accuracy_by_rotation": [round(k / len(records), 6) for k in right],
-        "accuracy_by_rotation_ci95": [wilson(k, len(records)) for k in right],
-        "same_answer_in_all": round(same / len(records), 6),
-        "same_answer_in_all_ci95": wilson(same, len(records)),
-    }
+    rounds = list(zip(*(record.rotations for record in records), strict=True))
+    right = [sum(r.position == r.gold_position for r in one) for one in rounds]
+    same = sum(len({r.answer for r in record.rotations}) == 1 for record in records)
+    return PositionBias(
+        answered_by_position=[round(sum(r.position == p for r in places) / n, 6) for p in range(width)],
+        gold_by_position=[round(sum(r.gold_position == p for r in places) / n, 6) for p in range(width)],
+        accuracy_by_rotation=[round(k / len(records), 6) for k in right],
+        accuracy_by_rotation_ci95=[wilson(k, len(records)) for k in right],
+        same_answer_in_all=round(same / len(records), 6),
+        same_answer_in_all_ci95=wilson(same, len(records)),
+    )
 
 
-def samples(records: list[dict]) -> dict:
+def samples(records: list[Prediction]) -> Samples:
     """What --num_samples shows: the accuracy of single answers, its spread over the samples, and how far they agree."""
     import statistics
 
-    rounds = list(zip(*(r["sample_answers"] for r in records), strict=True))
-    golds = [r["gold"] for r in records]
+    rounds = list(zip(*(r.sample_answers for r in records), strict=True))
+    golds = [r.gold for r in records]
     single = [sum(a == g for a, g in zip(answers_, golds, strict=True)) / len(golds) for answers_ in rounds]
-    votes = [max(collections.Counter(r["sample_answers"]).values()) / len(rounds) for r in records]
-    return {
-        "num_samples": len(rounds),
-        "accuracy_mean": round(sum(single) / len(single), 6),
-        "accuracy_sd": round(statistics.stdev(single), 6) if len(single) > 1 else 0.0,
-        "accuracy_by_sample": [round(one, 6) for one in single],
-        "agreement": round(sum(votes) / len(votes), 6),
-    }
+    votes = [max(collections.Counter(r.sample_answers).values()) / len(rounds) for r in records]
+    return Samples(
+        num_samples=len(rounds),
+        accuracy_mean=round(sum(single) / len(single), 6),
+        accuracy_sd=round(statistics.stdev(single), 6) if len(single) > 1 else 0.0,
+        accuracy_by_sample=[round(one, 6) for one in single],
+        agreement=round(sum(votes) / len(votes), 6),
+    )
 
 
-def texts(records: list[dict]) -> dict:
+def texts(records: list[Prediction]) -> TextScores:
     """BLEU and chrF of the corpus (sacrebleu), mean ROUGE-1, 2 and L F1 (rouge-score), all from 0 to 100."""
     import sacrebleu
 
-    predicted, gold = [plain(r["output"] or "") for r in records], [r["gold"] for r in records]
+    predicted, gold = [plain(r.output or "") for r in records], [r.gold for r in records]
     rouge = [rouge_of(t, g) for t, g in zip(predicted, gold, strict=True)]
-    return {
-        "bleu": round(sacrebleu.corpus_bleu(predicted, [gold]).score, 4),
-        "chrf": round(sacrebleu.corpus_chrf(predicted, [gold]).score, 4),
+    return TextScores(
+        bleu=round(sacrebleu.corpus_bleu(predicted, [gold]).score, 4),
+        chrf=round(sacrebleu.corpus_chrf(predicted, [gold]).score, 4),
         **{name: round(100 * sum(r[name] for r in rouge) / len(rouge), 4) for name in rouge[0]},
-    }
+    )
 
 
 class Words:
@@ -211,14 +211,15 @@ def rouge_of(predicted: str, gold: str) -> dict[str, float]:
     return {name: score.fmeasure for name, score in _rouge_scorer().score(gold, predicted).items()}
 
 
-def perplexity(records: list[dict]) -> dict:
+def perplexity(records: list[Prediction]) -> Measured:
     """Perplexity per token, and bits per byte, in which tokenizers compare; of all texts together."""
-    nats, tokens, size = (sum(r[key] for r in records) for key in ("nats", "tokens", "bytes"))
-    return {
-        "n": len(records),
-        "tokens": tokens,
-        "bytes": size,
-        "nats_per_token": round(nats / tokens, 6),
-        "perplexity": round(math.exp(nats / tokens), 4),
-        "bits_per_byte": round(nats / math.log(2) / size, 6),
-    }
+    nats, tokens, size = (sum(getattr(r, key) for r in records) for key in ("nats", "tokens", "bytes"))
+    return Measured(
+        n=len(records),
+        tokens=tokens,
+        bytes=size,
+        nats_per_token=round(nats / tokens, 6),
+        perplexity=round(math.exp(nats / tokens), 4),
+        bits_per_byte=round(nats / math.log(2) / size, 6),
+        by_source={},
+    )

@@ -151,7 +151,7 @@ def share_interval(e: Evaluation, settings: Settings) -> Interval:
     ids = list(e.rows[0])
     clusters, clustered = clusters_of(e, ids)
     if len(e.rows) == 1 and not clustered:
-        return Interval(*e.first["accuracy_ci95"])
+        return e.first.accuracy_ci95
     values, nothing = e.values(ids), numpy.zeros((1, len(ids), 2))
     nothing[..., 1] = 1
     draws = statistics.bootstrap_differences(nothing, values, clusters, settings.resamples, settings.seed)
@@ -170,7 +170,7 @@ def clusters_of(evaluation: Evaluation, ids: list):
     import numpy
 
     numbers: dict = {}
-    cases = [evaluation.rows[0][i].get("case") for i in ids]
+    cases = [evaluation.rows[0][i].case for i in ids]
     keys = [("case", case) if case not in (None, "") else ("row", i) for case, i in zip(cases, ids, strict=True)]
     found = numpy.array([numbers.setdefault(key, len(numbers)) for key in keys])
     return found, len(numbers) < len(ids)

@@ -1,7 +1,6 @@
 """From rows to predictions, in batches that are appended to a file as they come. Used by evaluate.py."""
 
 import collections
-import json
 import math
 import time
 import zlib
@@ -11,6 +10,7 @@ from common.errors import UserError
 from common.files import reading, whole_lines, write_text
 from scoring import answers, measures, refusals, tasks
 from scoring.outputs import plain
+from scoring.predictions import Prediction, Turned
 
 from data_prep.chat_template import to_messages
 from data_prep.common.files import flush_to_disk
@@ -29,24 +29,24 @@ def make_batches(lengths: list[int], batch_tokens: int) -> list[list[int]]:
     return batches
 
 
-def record_of(row: dict, prompt: str, prediction: str | None, **more) -> dict:
-    """One line of predictions.jsonl."""
+def record_of(row: dict, prompt: str, prediction: str | None, **more) -> Prediction:
+    """What was made of a row; `more`: further fields."""
     gold = tasks.gold_of(row)
-    return {
-        "id": row["id"],
-        "prediction": prediction,
-        "gold": gold,
-        "correct": prediction is not None and prediction == gold,
-        "options": list(tasks.options_of(row)),
-        "topic": row.get("topic"),
-        "source": row.get("source"),
+    return Prediction(
+        id=row["id"],
+        prediction=prediction,
+        gold=gold,
+        correct=prediction is not None and prediction == gold,
+        options=list(tasks.options_of(row)),
+        topic=row.get("topic"),
+        source=row.get("source"),
         **{key: row[key] for key in tasks.KEPT if row.get(key) not in (None, "")},
         **more,
-        "prompt": prompt,
-    }
+        prompt=prompt,
+    )
 
 
-def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args) -> list[dict]:
+def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args) -> list[Prediction]:
     """Predictions of a batch of rows, in their order."""
     samples = args.num_samples
     turns = [by for by in range(args.permutations) for _ in range(samples)]
@@ -74,7 +74,7 @@ def score_batch(engine, rows: list[dict], shots: list[dict], protocol: str, args
     return records
 
 
-def too_long(engine, row: dict, shots: list[dict]) -> dict:
+def too_long(engine, row: dict, shots: list[dict]) -> Prediction:
     """The record of a row whose prompt does not fit: not answered."""
     return record_of(row, engine.text(tasks.messages_of(row, shots)), None, too_long=True, output="")
 
@@ -132,20 +132,20 @@ def read_samples(row: dict, found: list[tuple[str, bool]], protocol: str) -> tup
     return valid.most_common(1)[0][0] if valid else None, {**more, "sample_answers": answered}
 
 
-def rotations_of(row: dict, answered: list[tuple[int, str | None]]) -> list[dict]:
+def rotations_of(row: dict, answered: list[tuple[int, str | None]]) -> list[Turned]:
     """For each rotation the position of the answer and of the gold, counted from 0."""
     names, gold = list(tasks.options_of(row)), tasks.gold_of(row)
     return [
-        {
-            "answer": a,
-            "position": (names.index(a) + by) % len(names) if a in names else None,
-            "gold_position": (names.index(gold) + by) % len(names),
-        }
+        Turned(
+            answer=a,
+            position=(names.index(a) + by) % len(names) if a in names else None,
+            gold_position=(names.index(gold) + by) % len(names),
+        )
         for by, a in answered
     ]
 
 
-def score_text(engine, row: dict, max_length: int) -> dict:
+def score_text(engine, row: dict, max_length: int) -> Prediction:
     """Perplexity of one row: of its text, or of what its assistant says (turn ends and given turns left out).
 
     Longer texts are taken in windows of `max_length` tokens that share one token, as lm-evaluation-harness does.
@@ -161,17 +161,11 @@ def score_text(engine, row: dict, max_length: int) -> dict:
     nats, max_length = [0.0], int(min(max_length, engine.window))
     for at in range(0, len(ids) - 1, max_length):
         nats += engine.token_nats(ids[at : at + max_length + 1])
-    return {
-        "id": row["id"],
-        "topic": row.get("topic"),
-        "source": row.get("source"),
-        "tokens": len(said),
-        "bytes": size,
-        "nats": round(sum(nats[i] for i in said), 5),
-    }
+    of = {"id": row["id"], "topic": row.get("topic"), "source": row.get("source")}
+    return Prediction(**of, tokens=len(said), bytes=size, nats=round(sum(nats[i] for i in said), 5))
 
 
-def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
+def resume(partial: Path, batches: list[list[int]]) -> tuple[list[Prediction], int]:
     """Predictions already made and the number of batches they fill; a batch that was cut short is scored again."""
     lines = whole_lines(partial)
     done = rows = 0
@@ -180,7 +174,7 @@ def resume(partial: Path, batches: list[list[int]]) -> tuple[list[dict], int]:
         done += 1
     write_text(partial, b"".join(lines[:rows]).decode())
     with reading(partial):
-        return [json.loads(line) for line in lines[:rows]], done
+        return [Prediction.model_validate_json(line, strict=True, extra="ignore") for line in lines[:rows]], done
 
 
 def new_tokens(protocol: str, args, task: str, window: float) -> int:
@@ -234,16 +228,16 @@ def check_numbers(engine, prompt: list) -> None:
         )
 
 
-def show_progress(what: str, records: list[dict], rows: int, task: str, left: float) -> None:
+def show_progress(what: str, records: list[Prediction], rows: int, task: str, left: float) -> None:
     """A line of how far it is; `task` is empty where nothing is right or wrong yet, `left` is in seconds."""
-    right = f", {sum(r['correct'] for r in records)} of them {tasks.CALLED.get(task, 'right')}" if task else ""
+    right = f", {sum(r.correct for r in records)} of them {tasks.CALLED.get(task, 'right')}" if task else ""
     ahead = f", about {left:.0f} s left" if left else ""
     print(f"{what}: {len(records)} of {rows} rows{right}{ahead}")
 
 
 def run_batches(
     engine, rows, prompts, shots, protocol, args, partial: Path, what: str = "model"
-) -> tuple[list[dict], float | None]:
+) -> tuple[list[Prediction], float | None]:
     """Records of all rows, in no order, appended as they come, and the seconds a row; `what` is being scored, for the reader."""
     fits, beside = what_fits(engine, rows, prompts, protocol, args)
     if fits:
@@ -268,7 +262,7 @@ def run_batches(
                 else score_batch(engine, mine, shots, protocol, args)
             )
             records += found
-            file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in found))
+            file.write("".join(r.json_line() for r in found))
             if getattr(engine, "concurrency", 0):  # a server, whose answers may be paid for
                 flush_to_disk(file)
             else:

@@ -25,7 +25,7 @@ def to_json(result: Result, sentences: list[str], warnings: list[str]) -> dict:
         **dataclasses.asdict(result.settings),
         "confidence_level": round(result.confidence, 6),
         "measure": result.measure,
-        **{k: first.get(k) for k in ("n", "protocol", "task", "data_sha256", "template_sha256")},
+        **{name: getattr(first, name) for name in ("n", "protocol", "task", "data_sha256", "template_sha256")},
         "models": [_model(e) for e in result.evaluations],
         "baselines": [{**_model(e), "of": e.of} for e in result.baselines],
         "comparisons": [comparison_json(c) for c in result.comparisons],
@@ -34,9 +34,9 @@ def to_json(result: Result, sentences: list[str], warnings: list[str]) -> dict:
 
 
 def _model(e: Evaluation) -> dict:
-    accuracies = [m["accuracy"] for m in e.metrics if "accuracy" in m]
-    seeds = {"accuracy_by_seed": accuracies} if len(accuracies) > 1 else {}
-    return {"name": e.name, "folders": e.folders, **seeds, **{k: e.first.get(k) for k in KEPT}}
+    accuracies = [m.accuracy for m in e.metrics if m.accuracy is not None]
+    seeds, measured = {"accuracy_by_seed": accuracies} if len(accuracies) > 1 else {}, e.first.as_json()
+    return {"name": e.name, "folders": e.folders, **seeds, **{key: measured.get(key) for key in KEPT}}
 
 
 def comparison_json(c: Comparison) -> dict:

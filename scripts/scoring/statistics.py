@@ -20,12 +20,12 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(right: int, n: int, confidence: float = 0.95) -> list[float]:
+def wilson(right: int, n: int, confidence: float = 0.95) -> Interval:
     """Interval of a share by Wilson's score method (Wilson 1927, by scipy), a fraction, rounded to six digits."""
     from scipy.stats import binomtest
 
     interval = binomtest(right, n).proportion_ci(confidence, method="wilson")
-    return [round(float(interval.low), 6), round(float(interval.high), 6)]
+    return Interval(round(float(interval.low), 6), round(float(interval.high), 6))
 
 
 def mcnemar(won: int, lost: int) -> float:

@@ -16,6 +16,8 @@ from scoring import asking
 from training.rules import load_rules
 from vote_pages import QUESTIONS, write_answers, write_rows
 
+SHARE = {"task": "open", "protocol": "generate", "n": 2, "n_correct": 1, "accuracy": 0.5, "accuracy_ci95": [0.1, 0.9]}
+
 
 def make_store(folder, systems: dict[str, list[str]], mode="pairs", raters=2, overlap=1.0) -> Store:
     """A folder of votes on answers by system, one text a question."""
@@ -352,7 +354,7 @@ def evaluation(folder, data, outputs) -> None:
 
     folder.mkdir()
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
-    (folder / "metrics.json").write_text(json.dumps({"data": str(data), "data_sha256": digest, "protocol": "generate"}))
+    (folder / "metrics.json").write_text(json.dumps({**SHARE, "data": str(data), "data_sha256": digest}))
     write_rows(
         folder / "predictions.jsonl", [{"id": f"q{i}", "output": o, "prompt": "<|im_start|>..."} for i, o in enumerate(outputs)]
     )
@@ -385,7 +387,7 @@ def test_evaluations_of_requests_in_csv_files_and_of_the_general_set_are_read_wi
         rows, digest = asking.rows_of(data)
         folder = tmp_path / f"of_{data.rpartition('/')[2]}"
         folder.mkdir()
-        (folder / "metrics.json").write_text(json.dumps({"data": data, "data_sha256": digest, "protocol": "generate"}))
+        (folder / "metrics.json").write_text(json.dumps({**SHARE, "data": data, "data_sha256": digest}))
         write_rows(folder / "predictions.jsonl", [{"id": row["id"], "output": "No."} for row in rows])
         material = sources.read_material([str(folder)], None)
         assert first in material.questions[0].messages[0]["content"] and len(material.questions) == len(rows)

@@ -175,6 +175,7 @@ def read_settings(path: Path):
 
 def make_evaluations(folder: Path, damaged: str) -> Path:
     from common.files import write_json
+    from scoring.predictions import Prediction
     from scoring.summary import summary
 
     for name, right in (("one", 5), ("two", 7)):
@@ -184,7 +185,7 @@ def make_evaluations(folder: Path, damaged: str) -> Path:
             for i in range(10)
         ]
         lines(folder / name / "predictions.jsonl", rows)
-        found = summary(rows, "mcq", "letter")
+        found = summary([Prediction(**row) for row in rows], "mcq", "letter").as_json()
         rule = {"name": "longest option", "predicted": {"A": 10}} | {k: found[k] for k in ("n", "n_correct", "accuracy")}
         rule |= {k: found[k] for k in ("accuracy_ci95", "chance", "majority_class", "n_invalid")}
         kept = ("id", "prediction", "gold", "correct", "options")
@@ -197,10 +198,9 @@ def make_evaluations(folder: Path, damaged: str) -> Path:
 def read_compared(path: Path):
     """All that compare.py does with them, and what evaluate.py shows of them again."""
     import compare
-    from common.files import read_json
     from reporting.language import Language
     from reporting.pages import render
-    from scoring import comparing, evaluations, results, summary
+    from scoring import comparing, evaluations, results, scores, summary
 
     say = Language()
     found = evaluations.read_evaluations([str(path.parent.parent / "one"), str(path.parent)], [], [])
@@ -209,7 +209,7 @@ def read_compared(path: Path):
         c.sentence = compare.sentences.sentence(c, result.kind, result.confidence, say)
     for c in result.against_baselines:
         c.sentence = compare.sentences.against_baseline(c, result.confidence, say)
-    summary.show(read_json(path.parent / "metrics.json"))
+    summary.show(scores.read(path.parent))
     return json.dumps(results.to_json(result, [], [])), render(compare.page_of(result, 5, say), say, "md")
 
 

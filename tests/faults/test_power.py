@@ -13,6 +13,7 @@ from annotation import generate
 from annotation.sources import Question
 from conftest import ROOT
 from scoring import predict
+from scoring.predictions import Prediction
 
 from data_prep.synthesis.calls import Caller, Model
 
@@ -128,7 +129,7 @@ def test_a_servers_answers_are_on_the_disk_before_the_next_are_asked_for(tmp_pat
 
     def scored(engine, rows, *_):
         assert synced[-1] == partial.read_bytes()
-        return [{"id": row["id"], "correct": True} for row in rows]
+        return [Prediction(id=row["id"], correct=True) for row in rows]
 
     monkeypatch.setattr(os, "fsync", kept)
     monkeypatch.setattr(predict, "score_batch", scored)

@@ -58,7 +58,9 @@ def test_scores_of_a_model_and_rows_as_they_were_before_are_not_taken_for_today_
     folder = suite / "out/scores/mine/exam"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"config": {"limit": 0}}))
-    (folder / "metrics.json").write_text(json.dumps({"data_sha256": sha256(rows), "model_sha256": model_sha256(str(model))}))
+    scored = {"task": "mcq", "n": 4, "n_correct": 2, "accuracy": 0.5, "accuracy_ci95": [0.15, 0.85]}
+    scored |= {"data_sha256": sha256(rows), "model_sha256": model_sha256(str(model))}
+    (folder / "metrics.json").write_text(json.dumps(scored))
     assert benchmark.score(str(model), rows, folder, args) is None
     (model / "config.json").write_text('{"trained": "anew"}')
     assert "as it was before" in benchmark.score(str(model), rows, folder, args)
@@ -107,7 +109,7 @@ def test_relative_paths_start_where_the_user_stands(tmp_path, monkeypatch):
     assert benchmark.found_at(benchmark.PUBLISHED) == ROOT / benchmark.PUBLISHED
     share = {"n": 4, "n_correct": 2, "accuracy": 0.5, "accuracy_ci95": [0.15, 0.85], "chance": None, "n_invalid": 0}
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/metrics.json").write_text(json.dumps(share | {"model": "m", "protocol": "letter"}))
+    (tmp_path / "mine/metrics.json").write_text(json.dumps(share | {"task": "mcq", "model": "m", "protocol": "letter"}))
     code, said = benchmark.run(["scripts/score_table.py", "mine", "--output_dir", "t"])
     assert code == 0 and "2 of 4" in said and (tmp_path / "t/scores.md").is_file()
 

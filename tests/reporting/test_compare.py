@@ -9,6 +9,7 @@ from conftest import run_script
 from reporting.language import Language
 from scoring import baselines, measures, pairing, statistics
 from scoring.evaluations import read_evaluations
+from scoring.predictions import BaselinePrediction, Prediction
 
 
 def evaluation(folder, right: list[bool], **changes):
@@ -27,17 +28,18 @@ def evaluation(folder, right: list[bool], **changes):
         }
         for i, r in enumerate(right)
     ]
+    seen = [Prediction(**row) for row in rows]
     metrics = {
-        **measures.share(rows),
+        **measures.share(seen).as_json(),
         "task": "mcq",
         "protocol": "letter",
         "precision": "float32",
         "model": folder.name,
-        "predicted": measures.distribution(rows, "prediction"),
-        "gold": measures.distribution(rows, "gold"),
-        "by_topic": measures.grouped(rows, "topic"),
-        "by_source": measures.grouped(rows, "source"),
-        "calibration": measures.calibration(rows),
+        "predicted": measures.distribution(seen, "prediction"),
+        "gold": measures.distribution(seen, "gold"),
+        "by_topic": {name: one.as_json() for name, one in measures.grouped(seen, "topic").items()},
+        "by_source": {name: one.as_json() for name, one in measures.grouped(seen, "source").items()},
+        "calibration": measures.calibration(seen).as_json(),
         "data_sha256": "d" * 64,
         "rows_sha256": "r" * 64,
         "prompts_sha256": "p" * 64,
@@ -381,7 +383,7 @@ def test_several_seeds_are_one_model(tmp_path):
     # The model's own interval holds rows and seeds; the page gave it none, and a chart of its lowest and highest seed.
     kept = read_evaluations([str(tmp_path / "base"), f"{tmp_path}/seed_*"], [], [])
     alone, several = (pairing.share_interval(e, pairing.Settings()) for e in kept)
-    assert list(alone) == statistics.wilson(150, 300)
+    assert tuple(alone) == statistics.wilson(150, 300)
     assert several.low < statistics.wilson(167, 300)[0] < statistics.wilson(167, 300)[1] < several.high
     assert Language().interval(several) in page and "(Wilson; seeds and cases are drawn as well)" in page
     assert "r3: B → A · B · B, key A" in page and "Of several seeds this shows the first." in page
@@ -440,7 +442,8 @@ def beside(folder, name: str, predictions: list[str]):
     with (folder / "baselines.jsonl").open("a") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     metrics = json.loads((folder / "metrics.json").read_text())
-    metrics.setdefault("baselines", []).append({"name": name, **measures.share(rows)})
+    share = measures.share([BaselinePrediction(**row) for row in rows]).as_json()
+    metrics.setdefault("baselines", []).append({"name": name, **share})
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 
@@ -505,7 +508,7 @@ def test_perplexity_is_compared_in_bits_per_byte(tmp_path):
     noise = numpy.random.default_rng(0).normal(0, 1, 80)
     rows = [{"nats": 100 + 5 * float(x), "bytes": 200, "tokens": 50} for x in noise]
     lower = [{**r, "nats": r["nats"] - 4 + float(x)} for r, x in zip(rows, noise[::-1], strict=True)]
-    known = {"bits_per_byte": 0.7, "perplexity": 9.0}
+    known = {"bits_per_byte": 0.7, "perplexity": 9.0, "tokens": 90}
     one, two = (values(tmp_path / n, "perplexity", r, **known) for n, r in (("a", rows), ("b", lower)))
     same = values(tmp_path / "same", "perplexity", [{**r, "nats": r["nats"] + (-1) ** i} for i, r in enumerate(rows)], **known)
     run_script("scripts/compare.py", one, two, same, "--output_dir", tmp_path / "c")
@@ -534,6 +537,7 @@ def test_open_answers_are_compared_by_rouge(tmp_path):
 
     known = {
         "texts": dict.fromkeys(("bleu", "chrf", "rouge1", "rouge2", "rougeL"), 20.0),
+        "n_correct": 0,
         "accuracy": 0.0,
         "accuracy_ci95": [0, 0.1],
     }
@@ -594,8 +598,8 @@ def test_the_page_in_a_browser(tmp_path, width):
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
-        ("num_samples", 5, "different number of answers to a question (None and 5)"),
-        ("temperature", 0.7, "different temperature (None and 0.7)"),
+        ("num_samples", 5, "different number of answers to a question (1 and 5)"),
+        ("temperature", 0.7, "different temperature (0.0 and 0.7)"),
         ("protocol", "text", "different protocol (letter and text)"),
         ("max_new_tokens", 8, "different longest free answer (None and 8)"),
         ("data_sha256", "e" * 64, "different test set"),
@@ -643,9 +647,10 @@ def test_a_judge_s_marks_say_what_is_known_of_the_judge(tmp_path):
     def judged(name, people, judge="j" * 64):
         rows = [{"prediction": "x", "output": "x", "gold": None, "correct": True, "judged": 0.2 + i % 4 / 5} for i in range(120)]
         told = {"model": "m", "score": 0.5, "n_unread": 0, **people}
-        return values(tmp_path / name, "open", rows, judge=told, judge_sha256=judge)
+        share = {"n_correct": 120, "accuracy": 1.0, "accuracy_ci95": [0.9, 1.0]}
+        return values(tmp_path / name, "open", rows, judge=told, judge_sha256=judge, **share)
 
-    known = {"people": {"n": 80, "kappa": 0.61, "kappa_ci95": [0.43, 0.77]}}
+    known = {"people": {"n": 80, "n_unread": 0, "kappa": 0.61, "kappa_ci95": [0.43, 0.77]}}
     folders = [judged("a", {}), judged("b", {}), judged("c", known), judged("d", known), judged("e", {}, "k" * 64)]
     for folder in folders:
         metrics = json.loads((folder / "metrics.json").read_text())
@@ -659,7 +664,9 @@ def test_a_judge_s_marks_say_what_is_known_of_the_judge(tmp_path):
     out = run_script("scripts/compare.py", c, d, "--output_dir", tmp_path / "two").stdout
     assert "80 answers by a kappa of 0.61 (95 % interval 0.43 to 0.77)" in out and "before this is settled" not in out
     own = {"n": 40, "difference": 0.31, "ci95": [0.12, 0.5]}
-    doubtful = {"people": {"n": 8, "kappa": 0.2, "kappa_ci95": [-0.4, 0.7], "own_style": own}}  # agreement by chance
+    doubtful = {
+        "people": {"n": 8, "n_unread": 0, "kappa": 0.2, "kappa_ci95": [-0.4, 0.7], "own_style": own}
+    }  # agreement by chance
     f, g = judged("f", doubtful), judged("g", doubtful)
     for folder in (f, g):
         metrics = json.loads((folder / "metrics.json").read_text())

@@ -8,18 +8,20 @@ import pytest
 from conftest import run_script
 from reporting import cautions, comparison_blocks
 from reporting.language import Language
-from scoring import comparing, measures, pairing, summary
+from scoring import comparing, measures, pairing, scores, summary
 from scoring.evaluations import Evaluation
+from scoring.predictions import Prediction, read_predictions
+from scoring.scores import Metrics
 from test_compare import compared, evaluation
 
 
 def share_of(name: str, seeds, cases=None) -> Evaluation:
     """A model's right answers, one list a seed, with their cases."""
     rows = [
-        {i: {"correct": bool(r)} | ({"case": cases[i]} if cases is not None else {}) for i, r in enumerate(right)}
+        {i: Prediction(id=i, correct=bool(r), case=None if cases is None else cases[i]) for i, r in enumerate(right)}
         for right in seeds
     ]
-    return Evaluation(name, [name], [{"task": "mcq", "accuracy": 0.5}] * len(rows), rows)
+    return Evaluation(name, [name], [Metrics(task="mcq", n=len(rows[0]), accuracy=0.5)] * len(rows), rows)
 
 
 @pytest.mark.parametrize("cases", [1, 2, 3, 5])
@@ -36,7 +38,7 @@ def test_few_cases_rule_nothing_out_however_many_rows_they_have(cases):
 
 def test_one_row_of_free_text_is_compared_and_settles_nothing():
     one, two = (
-        Evaluation(n, [n], [{"task": "open"}], [{0: {"rouge_l": v, "correct": False}}]) for n, v in (("a", 0.2), ("b", 0.9))
+        Evaluation(n, [n], [Metrics(task="open", n=1)], [{0: Prediction(id=0, rouge_l=v)}]) for n, v in (("a", 0.2), ("b", 0.9))
     )
     (found,) = comparing.family([pairing.Paired(one, two, pairing.Settings(resamples=500))])
     assert found.verdict == "not_shown" and tuple(found.difference_ci) == (-1, 1)
@@ -77,8 +79,9 @@ def rewritten(folder, change) -> None:
     path = folder / "predictions.jsonl"
     rows = [{**row, **change(i, row)} for i, row in enumerate(map(json.loads, path.read_text().splitlines()))]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    metrics = json.loads((folder / "metrics.json").read_text()) | measures.share(rows)
-    spreads = {key: measures.distribution(rows, name) for key, name in (("predicted", "prediction"), ("gold", "gold"))}
+    seen = [Prediction(**row) for row in rows]
+    metrics = json.loads((folder / "metrics.json").read_text()) | measures.share(seen).as_json()
+    spreads = {key: measures.distribution(seen, name) for key, name in (("predicted", "prediction"), ("gold", "gold"))}
     (folder / "metrics.json").write_text(json.dumps(metrics | spreads))
 
 
@@ -92,7 +95,7 @@ def test_one_answer_to_a_key_of_one_answer_is_no_skill(tmp_path):
     # Nineteen of twenty rows are negative, and it finds the twentieth: nearly always one answer, and no fault.
     sound = evaluation(tmp_path / "sound", [True] * 400)
     rewritten(sound, lambda i, row: {"gold": "B", "prediction": "B"} if i % 20 == 0 else {})
-    e = Evaluation("sound", ["sound"], [json.loads((sound / "metrics.json").read_text())], [{}])
+    e = Evaluation("sound", ["sound"], [scores.read(sound)], [{}])
     assert cautions.one_answer(e, Language()) and cautions.beats_one_answer(e)
 
 
@@ -125,10 +128,9 @@ def test_answers_that_nobody_could_read_and_ties_are_told(tmp_path):
 def test_rows_of_few_cases_are_not_clear_of_chance(tmp_path):
     """Forty rows of two cases, right in one: by rows 50 % is far from 25 %, by cases nothing is known."""
     folder = evaluation(tmp_path / "a", [i < 100 for i in range(200)])
-    metrics = json.loads((folder / "metrics.json").read_text())
-    rows = {row["id"]: row for row in map(json.loads, (folder / "predictions.jsonl").read_text().splitlines())}
+    metrics, rows = scores.read(folder), {row.id: row for row in read_predictions(folder / "predictions.jsonl")}
     assert cautions.clear_of_chance(Evaluation("a", ["a"], [metrics], [rows]))
-    cased = {i: row | {"case": int(i[1:]) // 100} for i, row in rows.items()}
+    cased = {i: row.model_copy(update={"case": int(i[1:]) // 100}) for i, row in rows.items()}
     assert not cautions.clear_of_chance(Evaluation("a", ["a"], [metrics], [cased]))
 
 
@@ -259,13 +261,11 @@ def test_the_table_says_what_does_not_compare_and_what_stands_beside_nothing(tmp
 
 def test_intervals_that_count_rows_of_shared_cases_say_so(tmp_path):
     """A hundred rows of ten cases had the interval of a hundred, in evaluate.py's table and in the table of scores."""
-    records = [
-        {"id": i, "prediction": "A", "gold": "A", "correct": True, "options": ["A", "B"], "scores": {"A": -1.0, "B": -2.0}}
-        | {"case": i // 10}
-        for i in range(100)
-    ]
+    answer = {"prediction": "A", "gold": "A", "correct": True, "options": ["A", "B"], "scores": {"A": -1.0, "B": -2.0}}
+    records = [Prediction(id=i, case=i // 10, **answer) for i in range(100)]
     found = summary.summary(records, "mcq", "text")
-    assert found["n_cases"] == 10 and "n_cases" not in summary.summary([{**r, "case": None} for r in records], "mcq", "text")
-    assert any("the 100 rows are of 10 cases" in w for w in summary.warnings_of({**found, "protocol": "text"}))
+    assert found.n_cases == 10
+    assert summary.summary([r.model_copy(update={"case": None}) for r in records], "mcq", "text").n_cases is None
+    assert any("the 100 rows are of 10 cases" in w for w in summary.warnings_of(Metrics(**found.given(), protocol="text")))
     said = table_of(tmp_path, "[]", n_cases=10).stdout
     assert "where rows share a case they are too narrow: eval_two (10 cases)." in said

@@ -14,8 +14,10 @@ from reporting import asked_blocks, comparison_blocks, flip_blocks, language, pa
 from reporting.blocks import Details, Page, Part
 from reporting.language import Language
 from reporting.portuguese import PORTUGUESE
-from scoring import baselines, comparing, contamination, pairing, statistics, summary
+from scoring import baselines, comparing, pairing, statistics, summary
 from scoring.evaluations import EQUAL, Evaluation, read_evaluations
+from scoring.predictions import Prediction
+from scoring.scores import Metrics, Signs
 from test_compare import beside, evaluation, values
 
 
@@ -282,9 +284,9 @@ def test_a_page_in_markdown_ends_its_lists_and_shows_the_prompt(tmp_path):
 
 
 def test_options_that_the_prompt_does_not_list_stand_beside_a_question():
-    row = {"id": "1", "options": ["Anatomy", "Dental"], "prompt": "Which? Anatomy or Dental"}
+    row = Prediction(id="1", options=["Anatomy", "Dental"], prompt="Which? Anatomy or Dental")
     assert not flip_blocks._options(row, Language())
-    (part,) = flip_blocks._options({**row, "prompt": "Subject:"}, Language())
+    (part,) = flip_blocks._options(row.model_copy(update={"prompt": "Subject:"}), Language())
     assert part == ("options", "Anatomy · Dental")
 
 
@@ -308,8 +310,8 @@ def test_the_page_names_the_signs_of_contamination_and_what_they_do_not_say(tmp_
     assert blocks[1].text == "a, given the first half of a question, writes the next 8 words exactly in 3 of 40."
     assert "11 of 40" in blocks[2].text and "It met" not in blocks[2].text and "may have met the rows too" in blocks[3].text
     assert "Ou já as viu" in asked_blocks.signs_of_contamination(result, Language("pt-BR"))[0].text
-    assert "40 of 40" in "".join(summary.signs_of_contamination(contamination.read(met)))
-    assert len(summary.signs_of_contamination(contamination.read(new))) == 1
+    assert "40 of 40" in "".join(summary.signs_of_contamination(Signs(**met)))
+    assert len(summary.signs_of_contamination(Signs(**new))) == 1
 
 
 def test_a_difference_that_compare_let_pass_is_told_by_the_report_too(tmp_path):
@@ -358,7 +360,7 @@ def test_a_report_over_texts_or_seeds_that_changed_is_refused(tmp_path):
     """Perplexity has no accuracy, and a second seed is not the first folder: neither was looked at."""
     texts = [{"nats": 100.0 + i % 7, "bytes": 200} for i in range(80)]
     known = {"precision": "float32", "perplexity": 9.0}
-    one, two = (values(tmp_path / name, "perplexity", texts, bits_per_byte=0.7, **known) for name in "ab")
+    one, two = (values(tmp_path / name, "perplexity", texts, bits_per_byte=0.7, tokens=90, **known) for name in "ab")
     run_script("scripts/compare.py", one, two, "--output_dir", tmp_path / "texts/comparison")
     metrics = json.loads((two / "metrics.json").read_text())
     (two / "metrics.json").write_text(json.dumps({**metrics, "bits_per_byte": 0.6}))
@@ -403,8 +405,8 @@ def simulated(generator, n: int, before: float, difference: float, shared: float
 
 
 def verdict(a, b, margin: float) -> str:
-    rows = [{str(i): {"correct": bool(r)} for i, r in enumerate(right)} for right in (a, b)]
-    metrics = {"task": "mcq", "accuracy": 0.5}
+    rows = [{str(i): Prediction(id=i, correct=bool(r)) for i, r in enumerate(right)} for right in (a, b)]
+    metrics = Metrics(task="mcq", n=len(a), accuracy=0.5)
     one, two = (Evaluation(name, [name], [metrics], [r]) for name, r in zip("ab", rows, strict=True))
     return comparing.family([pairing.Paired(one, two, pairing.Settings(margin=margin))])[0].verdict
 
@@ -460,9 +462,12 @@ def test_the_rows_named_for_cases_rule_the_margin_out_four_times_in_five():
         case = generator.choice([-1, 0, 1], rows // 6, p=[0.15, 0.7, 0.15]).repeat(6)
         differ = case * (generator.random(len(case)) < 0.9)
         found = [
-            {str(i): {"correct": bool(r), "case": i // 6} for i, r in enumerate(right)} for right in (differ < 0, differ > 0)
+            {str(i): Prediction(id=i, correct=bool(r), case=i // 6) for i, r in enumerate(right)}
+            for right in (differ < 0, differ > 0)
         ]
-        one, two = (Evaluation(n, [n], [{"task": "mcq", "accuracy": 0.5}], [r]) for n, r in zip("ab", found, strict=True))
+        one, two = (
+            Evaluation(n, [n], [Metrics(task="mcq", n=len(r), accuracy=0.5)], [r]) for n, r in zip("ab", found, strict=True)
+        )
         return pairing.Paired(one, two, settings)
 
     needed = look(60_000).rows_needed(0.05)
@@ -477,8 +482,8 @@ def test_of_eleven_models_that_lost_the_margin_one_passes_as_seldom_as_of_one():
         lost = [simulated(generator, 400, 0.6, -0.1) for _ in range(11)]
         paired = []
         for a, b in lost:
-            rows = [{str(i): {"correct": bool(r)} for i, r in enumerate(right)} for right in (a, b)]
-            one, two = (Evaluation(n, [n], [{"task": "mcq"}], [r]) for n, r in zip("ab", rows, strict=True))
+            rows = [{str(i): Prediction(id=i, correct=bool(r)) for i, r in enumerate(right)} for right in (a, b)]
+            one, two = (Evaluation(n, [n], [Metrics(task="mcq", n=len(r))], [r]) for n, r in zip("ab", rows, strict=True))
             paired.append(pairing.Paired(one, two, pairing.Settings(margin=0.1)))
         passed += any(c.passes for c in comparing.family(paired))
     assert passed / 400 <= 0.045  # 2.5 % and noise; uncorrected 1 - 0.975 ** 11, 24 %

@@ -11,6 +11,8 @@ from common.errors import UserError
 from conftest import ROOT
 from scoring import baselines, engines, going_on, measures, packing, predict, summary, tasks
 from scoring.engines_url import Url
+from scoring.predictions import Prediction
+from scoring.scores import Metrics
 from scripted_server import reply
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
@@ -143,12 +145,13 @@ def test_accuracy_by_exam_year_and_third_of_difficulty():
         for i in range(9)
     ]
     rows.append({key: value for key, value in rows[0].items() if key not in ("exam", "year", "difficulty")} | {"id": 9})
-    found = summary.summary(rows, "mcq", "generate")
-    assert {name: part["n"] for name, part in found["by_exam"].items()} == {"R0": 5, "R1": 4, "none": 1}
-    assert found["by_year"]["2021"]["n_correct"] == 3
-    thirds = [(name, part["n"], part["n_correct"]) for name, part in found["by_difficulty"].items()]
+    records = [Prediction(**row) for row in rows]
+    found = summary.summary(records, "mcq", "generate")
+    assert {name: part.n for name, part in found.by_exam.items()} == {"R0": 5, "R1": 4, "none": 1}
+    assert found.by_year["2021"].n_correct == 3
+    thirds = [(name, part.n, part.n_correct) for name, part in found.by_difficulty.items()]
     assert thirds == [("none", 1, 1), ("1/3: 0 to 0.2", 3, 3), ("2/3: 0.3 to 0.5", 3, 3), ("3/3: 0.6 to 0.8", 3, 0)]
-    assert "by_difficulty" not in summary.summary(rows[-1:], "mcq", "generate")
+    assert not summary.summary(records[-1:], "mcq", "generate").by_difficulty
     row = {"id": "x", "question": "Q?", "options": {"A": "a", "B": "b"}, "answer": "A", "difficulty": "hard"}
     assert tasks.check_row(row) == ["x: difficulty 'hard' must be a number"]
     assert tasks.check_row(row | {"difficulty": -0.5}) == []
@@ -156,8 +159,8 @@ def test_accuracy_by_exam_year_and_third_of_difficulty():
 
 def test_calibration_is_the_letters_alone():
     records = [predict.record_of(ROW, "", "A", scores={"A": -1.0, "B": -2.0}) for _ in range(3)]
-    assert "calibration" in summary.summary(records, "mcq", "letter")
-    assert "calibration" not in summary.summary(records, "mcq", "text")
+    assert summary.summary(records, "mcq", "letter").calibration
+    assert summary.summary(records, "mcq", "text").calibration is None
 
 
 def test_options_of_equal_likelihood_are_counted_and_told():
@@ -165,10 +168,11 @@ def test_options_of_equal_likelihood_are_counted_and_told():
     assert answer == "A"  # the first, as in lm-evaluation-harness
     records = [predict.record_of(ROW, "", answer, **more), predict.record_of(ROW, "", "A", scores={"A": -1.0, "B": -2.0})]
     metrics = summary.summary(records, "mcq", "text")
-    assert (metrics["n_tied"], metrics["n_tied_correct"]) == (1, 1)
-    told = summary.warnings_of({**metrics, "protocol": "text"})
+    assert (metrics.n_tied, metrics.n_tied_correct) == (1, 1)
+    told = summary.warnings_of(Metrics(**metrics.given(), protocol="text"))
     assert any("1 of 2 rows have several likeliest options" in note and "so 1 of them" in note for note in told)
-    assert "n_tied" not in summary.summary([predict.record_of(ROW, "", "A", output="A", finished=True)], "mcq", "generate")
+    one = summary.summary([predict.record_of(ROW, "", "A", output="A", finished=True)], "mcq", "generate")
+    assert "n_tied" not in one.as_json()
 
 
 def test_answers_given_equally_often_are_counted_and_told():
@@ -176,8 +180,8 @@ def test_answers_given_equally_often_are_counted_and_told():
     for read, outputs in ((predict.read_samples, "BAAB?"), (predict.read_samples, "BAAA?"), (predict.read_texts, "BB")):
         answer, more = read(ROW, [(text, True) for text in outputs], "generate")
         metrics = summary.summary([predict.record_of(ROW, "", answer, **more)], "mcq", "generate")
-        assert (answer, metrics["n_tied"]) == (("A", 0) if outputs == "BAAA?" else ("B", 1))
-    told = summary.warnings_of({**metrics, "protocol": "generate"})
+        assert (answer, metrics.n_tied) == (("A", 0) if outputs == "BAAA?" else ("B", 1))
+    told = summary.warnings_of(Metrics(**metrics.given(), protocol="generate"))
     assert any("1 of 1 rows have several answers given equally often" in note and "so 0 of them" in note for note in told)
 
 
@@ -192,8 +196,9 @@ def test_samples_vote_and_are_drawn_again_alike(engine, monkeypatch, tmp_path):
     assert len(set(record["outputs"])) > 1
     answer, more = predict.read_samples(ROW, [("B", True), ("A", True), ("A", False)], "generate")
     assert answer == "A" and more["sample_answers"] == ["B", "A", "A"] and not more["finished"]
-    found = measures.samples([{"gold": "A", **more}, {"gold": "B", "sample_answers": ["B", None, "B"]}])
-    assert found["accuracy_by_sample"] == [0.5, 0.5, 1.0] and found["agreement"] == pytest.approx(2 / 3)
+    other = Prediction(id=2, gold="B", sample_answers=["B", None, "B"])
+    found = measures.samples([Prediction(id=1, gold="A", **more), other])
+    assert found.accuracy_by_sample == [0.5, 0.5, 1.0] and found.agreement == pytest.approx(2 / 3)
     with pytest.raises(UserError, match="temperature"):
         run(monkeypatch, engine, *arguments[:6], "--num_samples", "3", "--output_dir", tmp_path / "c")
 
@@ -395,7 +400,7 @@ def test_a_server_that_would_begin_with_no_letter_has_answered_nothing(server, t
     """All letters were alike then, and the first was taken for the answer: 100 % where the key was A throughout."""
     thinking = asked_by_letter(server, tmp_path, monkeypatch, [("<think>", -0.01), ("\n", -5.0)], "thinking")
     assert (thinking["n_invalid"], thinking["n_correct"]) == (3, 0)
-    assert any("begins with none of the letters" in warning for warning in summary.warnings_of(thinking))
+    assert any("begins with none of the letters" in warning for warning in summary.warnings_of(Metrics(**thinking)))
     partly = asked_by_letter(server, tmp_path, monkeypatch, [("<think>", -0.01), (" B", -4.0)], "partly")
     assert partly["predicted"] == {"B": 3}  # A is not among the likeliest: it was as likely as the least of them, and came first
     with pytest.raises(UserError, match="gives no logprobs"):

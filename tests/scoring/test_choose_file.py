@@ -32,9 +32,13 @@ def chosen(tmp_path, monkeypatch, lost: dict[str, int], *flags, rows: int = ROWS
         name = str(model).rpartition("-")[2].removesuffix(".gguf")
         scored.append(name)
         folder.mkdir(parents=True)
-        known = {"task": "mcq", "protocol": "letter", "model": str(model), "precision": "x", "accuracy": 0.5}
+        right = rows - lost.get(name, 0)
+        known = {"task": "mcq", "protocol": "letter", "model": str(model), "precision": "x", "n": rows, "n_correct": right}
+        known |= {"accuracy": right / rows, "accuracy_ci95": [0.4, 0.9]}
         (folder / "metrics.json").write_text(json.dumps(known))
-        write_rows(folder / "predictions.jsonl", [{"id": i, "correct": i >= lost.get(name, 0)} for i in range(rows)])
+        write_rows(
+            folder / "predictions.jsonl", [{"id": i, "prediction": "A", "correct": i >= lost.get(name, 0)} for i in range(rows)]
+        )
         return str(folder)
 
     monkeypatch.setattr(choose_file, "score", score)

@@ -8,6 +8,7 @@ from common.errors import UserError
 from conftest import ROOT
 from scoring import contamination, engines
 from scoring.engines_url import Url
+from scoring.scores import Order, Signs
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 from bench_scoring import medmcqa_rows, write_rows
@@ -63,9 +64,9 @@ class ByHeart:
 def test_what_is_known_by_heart_is_seen_and_what_is_not_is_not():
     asked = rows(40)
     met = contamination.look(ByHeart(asked), asked, 40, 100)
-    assert met.order == contamination.Order(40, 40, 1.0, met.order.ci95, 0.25, 0.25**40)
+    assert met.order == Order(n=40, own_first=40, share=1.0, ci95=met.order.ci95, chance=0.25, p_value=0.25**40)
     assert (met.continuation.exact, met.continuation.n, met.continuation.words) == (40, 40, 8)
-    assert contamination.read(json.loads(json.dumps(met.as_json()))) == met
+    assert Signs.model_validate_json(json.dumps(met.as_json())) == met
     new = contamination.look(ByHeart([]), asked, 40, 100)
     assert new.order.p_value > 0.05 and new.order.n == 40 and new.continuation.exact == 0
     few = contamination.look(ByHeart(asked), asked, 7, 100)
@@ -89,9 +90,9 @@ def test_options_in_an_order_that_can_be_told_are_left_out(texts, free):
 
 def test_short_questions_and_rows_without_options_leave_nothing_to_look_at():
     asked = [{"id": "1", "question": "Which drug?", "answer": "aspirin"}]
-    nothing = contamination.Signs(None, None)
-    assert contamination.look(ByHeart([]), asked, 9, 100) == contamination.read(None) == nothing
-    assert contamination.read(nothing.as_json()) == nothing
+    nothing = Signs(order=None, continuation=None)
+    assert contamination.look(ByHeart([]), asked, 9, 100) == nothing
+    assert contamination.look(ByHeart([]), asked, 0, 100) is None
 
 
 def test_a_url_is_not_looked_at_and_says_so(capsys):

@@ -21,6 +21,7 @@ from bench_scoring import agreement, medmcqa_rows, write_rows
 from common.errors import UserError
 from common.hashes import text_sha256
 from scoring import answers, engines, engines_llama, measures, packing, predict, refusals, row_files, statistics, summary, tasks
+from scoring.predictions import Prediction
 
 LABELS = ["Anatomy", "Oral Anatomy", "Pharmacology"]
 
@@ -78,7 +79,7 @@ def test_a_run_writes_what_the_contract_says(scored, mcq):
         assert all(text in record["prompt"] for text in row["options"].values())
     right = sum(r["correct"] for r in records)
     assert metrics["accuracy"] == pytest.approx(right / 60, abs=1e-6)
-    assert metrics["accuracy_ci95"] == measures.wilson(right, 60)
+    assert metrics["accuracy_ci95"] == list(measures.wilson(right, 60))
     assert (metrics["protocol"], metrics["task"], metrics["chance"]) == ("letter", "mcq", 0.25)
     assert sum(part["n"] for part in metrics["by_topic"].values()) == 60
     assert "Responda apenas" in records[3]["prompt"] and "careful physician" in records[4]["prompt"]
@@ -426,7 +427,7 @@ def test_scores_that_are_no_numbers_are_an_invalid_answer():
     assert prediction is None and more["scores"] is None
     records = [predict.record_of(ROW, "", prediction, **more), predict.record_of(ROW, "", "A", scores={"A": -1.0, "B": -2.0})]
     found = summary.summary(records, "mcq", "letter")
-    assert found["n_invalid"] == 1 and found["accuracy"] == 0.5 and sum(b["n"] for b in found["calibration"]["bins"]) == 1
+    assert found.n_invalid == 1 and found.accuracy == 0.5 and sum(b.n for b in found.calibration.bins) == 1
 
 
 @pytest.mark.parametrize("protocol", ["letter", "generate"])
@@ -443,11 +444,11 @@ def test_a_model_whose_weights_are_no_numbers_is_no_model_that_knows_nothing(eng
 
 
 def test_precision_and_recall_have_intervals():
-    records = [{"gold": g, "prediction": p} for g, p in [("a", "a")] * 8 + [("a", "b")] * 2 + [("b", "a")] * 2 + [("c", None)]]
-    found = measures.classes(records)["per_class"]
-    assert found["a"]["recall"] == 0.8 and found["a"]["recall_ci95"] == measures.wilson(8, 10)
-    assert found["a"]["precision_ci95"] == measures.wilson(8, 10) and found["b"]["precision_ci95"] == measures.wilson(0, 2)
-    assert found["c"]["precision_ci95"] is None and found["c"]["recall_ci95"] == measures.wilson(0, 1)
+    given = [("a", "a")] * 8 + [("a", "b")] * 2 + [("b", "a")] * 2 + [("c", None)]
+    found = measures.classes([Prediction(id=i, gold=g, prediction=p) for i, (g, p) in enumerate(given)]).per_class
+    assert found["a"].recall == 0.8 and found["a"].recall_ci95 == measures.wilson(8, 10)
+    assert found["a"].precision_ci95 == measures.wilson(8, 10) and found["b"].precision_ci95 == measures.wilson(0, 2)
+    assert found["c"].precision_ci95 is None and found["c"].recall_ci95 == measures.wilson(0, 1)
 
 
 def test_open_answers_and_safety_are_measured(engine, monkeypatch, tmp_path):
@@ -475,8 +476,9 @@ def test_rouge_reads_portuguese_words_whole():
 
 
 def test_calibration_by_hand():
-    records = [{"scores": {"A": 0.0, "B": -100.0}, "correct": c} for c in (True, False)]  # sure, and right half the time
-    assert measures.calibration(records)["ece"] == pytest.approx(0.5)
+    sure = {"A": 0.0, "B": -100.0}  # and right half the time
+    records = [Prediction(id=i, scores=sure, correct=right) for i, right in enumerate((True, False))]
+    assert measures.calibration(records).ece == pytest.approx(0.5)
 
 
 def test_general_set_is_fixed_and_not_medical():

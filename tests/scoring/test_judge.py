@@ -15,6 +15,9 @@ from conftest import ROOT
 from reporting import cautions
 from scoring import asking, judge, judge_trust, summary, tasks
 from scoring.evaluations import Evaluation
+from scoring.judge_trust import Marked
+from scoring.predictions import Prediction
+from scoring.scores import JudgeScore, Metrics
 from scripted_server import reply
 from test_beside_the_score import write_rows
 
@@ -118,7 +121,7 @@ def test_three_qualities_make_the_mark_of_a_row_without_rubric():
         assert judge.by_qualities(judge.read_object(bad)).mark is None
 
 
-RECORDS = [{"id": row["id"], "output": f"answer {row['id']}"} for row in ROWS]
+RECORDS = [Prediction(id=row["id"], output=f"answer {row['id']}") for row in ROWS]
 
 
 @pytest.mark.parametrize("said", ["<think>Let me see", "I cannot help with that.", "", '{"met": "yes"}'])
@@ -144,7 +147,7 @@ def test_what_a_judge_said_before_it_failed_is_not_asked_for_again(tmp_path):
     again = Scripted(lambda text: met("blames" not in text))
     marked = judge.mark_all(judge.Judge(again, "j", batch_tokens=1, kept=kept), rows, RECORDS, {})
     assert not any("answer q0" in text for text in again.asked) and len(again.asked) == 6, "what could not be read is asked again"
-    assert [record["judged"] for record in marked] == [0.5, 1.0, 1.0] and len(kept.read_text().splitlines()) == 9
+    assert [record.judged for record in marked] == [0.5, 1.0, 1.0] and len(kept.read_text().splitlines()) == 9
 
 
 class Counted(Scripted):
@@ -229,14 +232,19 @@ def test_what_the_judge_is_given_is_looked_at_before_a_model_is_loaded(tmp_path,
 
     other = tmp_path / "other"
     other.mkdir()
-    metrics = {"task": "open", "protocol": "judge", "data_sha256": sha256(write_rows(tmp_path / "t.jsonl", ROWS))}
+    metrics = {
+        **{"n_correct": 1, "accuracy": 0.5, "accuracy_ci95": [0.2, 0.8]},
+        "task": "open",
+        "protocol": "judge",
+        "data_sha256": sha256(write_rows(tmp_path / "t.jsonl", ROWS)),
+    }
     said = [{"id": row["id"], "output": "x"} for row in ROWS]
     for rows, changed, named in (
         ([{"id": "q0", "output": "x"}, {"id": "q1", "scores": {}}], {}, "no free answer to 2 of these rows, one of them q1"),
         ([*said, {"id": "q0", "output": "y"}], {}, "an id stands twice"),
         (said, {"data_sha256": "0" * 64}, "of another test set"),
     ):
-        (other / "metrics.json").write_text(json.dumps({**metrics, **changed}))
+        (other / "metrics.json").write_text(json.dumps({**metrics, "n": len(rows), **changed}))
         write_rows(other / "predictions.jsonl", rows)
         with pytest.raises(UserError, match=named):
             run("--judge_against", other)
@@ -259,63 +267,56 @@ def test_unread_marks_do_not_move_the_estimate():
     def rule(text):
         return "no mark" if "ODD" in text else met("RIGHT" in text and "blames" not in text)
 
-    human = [
-        {"id": "q0", "output": ("RIGHT" if right else "WRONG") + (" ODD" if odd else ""), "mark": float(right)}
-        for right, odd in kinds
-    ]
-    records = [{"id": "other", "output": "", "judged": float(right and not odd)} for right, odd in kinds * 5]
+    human = [Marked("q0", ("RIGHT" if right else "WRONG") + (" ODD" if odd else ""), float(right)) for right, odd in kinds]
+    records = [Prediction(id="other", output="", judged=float(right and not odd)) for right, odd in kinds * 5]
     found = judge_trust.agreement(judge.Judge(Scripted(rule), "j"), records, {"q0": ROWS[0]}, human)
-    assert (found["n"], found["n_unread"], found["kappa"]) == (40, 40, 1.0)
-    assert found["prediction_powered_mean"] == pytest.approx(0.5, abs=0.01)
+    assert (found.n, found.n_unread, found.kappa) == (40, 40, 1.0)
+    assert found.prediction_powered_mean == pytest.approx(0.5, abs=0.01)
 
 
 def test_marks_of_one_answer_count_once(capsys):
     def measured(*marks):
         human = [{"id": "q0", "output": output, "mark": mark} for output, mark in marks]
-        record = {"id": "q1", "output": "y", "judged": 1.0, "judge_read": True, "judge_details": [True]}
+        record = Prediction(id="q1", output="y", judged=1.0, judge_read=True, judge_details=[True])
         judging = judge.Judge(Scripted(lambda text: met("good" in text and "blames" not in text)), "j")
         return judge_trust.summary(judging, [record], ROWS, human)
 
     marks = [("good", 1.0), ("good too", 1.0), ("bad", 0.0)]
     once, often = measured(*marks), measured(*marks, *[("good", 1.0)] * 9)
-    assert often["people"] == {**once["people"], "n_marks": 12} and once["people"]["n"] == 3
+    assert often.people == once.people.model_copy(update={"n_marks": 12}) and once.people.n == 3
     found = measured(*marks, *[("bad", 1.0)] * 3)
-    assert found["people"]["n"] == 3 and found["people"]["n_disputed"] == 1
-    assert found["people"]["judge_minus_people"] == pytest.approx((0 - 0.75) / 3, abs=1e-6)
-    summary.show({"task": "open", "n": 1, "judge": found})
+    assert found.people.n == 3 and found.people.n_disputed == 1
+    assert found.people.judge_minus_people == pytest.approx((0 - 0.75) / 3, abs=1e-6)
+    summary.show(Metrics(task="open", n=1, judge=found))
     assert "6 marks to 3 answers; each counts once, 1 by the mean of unlike marks" in capsys.readouterr().out
 
 
 def test_answers_on_which_people_are_halved_are_no_verdict_to_agree_with(monkeypatch):
     """Two people, one for and one against: their mean of 0.5 was counted as good."""
-    human = [{"id": f"q{i}", "output": f"o{i}", "mark": (1.0, 0.0, 0.5)[i % 3]} for i in range(30)]
-    rows = {h["id"]: {"id": h["id"]} for h in human}
+    human = [Marked(f"q{i}", f"o{i}", (1.0, 0.0, 0.5)[i % 3]) for i in range(30)]
+    rows = {h.id: {"id": h.id} for h in human}
     said = {f"o{i}": judge.Marks((1.0, 0.0, 0.0)[i % 3], []) for i in range(30)}
     monkeypatch.setattr(judge_trust, "mark_outputs", lambda _, __, outputs: [said[o] for o in outputs])
-    records = [{"id": h["id"], "output": h["output"], "judged": said[h["output"]].mark} for h in human]
+    records = [Prediction(id=h.id, output=h.output, judged=said[h.output].mark) for h in human]
     found = judge_trust.agreement(None, records, rows, human)
-    assert (found["n"], found["n_kappa"], found["kappa"]) == (30, 20, 1.0)
-    assert found["judge_minus_people"] == pytest.approx(-1 / 6, abs=1e-6)
-    found = judge_trust.agreement(None, records, rows, [h for h in human if h["mark"] == 0.5])
-    assert found["n"] == 10 and "kappa" not in found
+    assert (found.n, found.n_kappa, found.kappa) == (30, 20, 1.0)
+    assert found.judge_minus_people == pytest.approx(-1 / 6, abs=1e-6)
+    found = judge_trust.agreement(None, records, rows, [h for h in human if h.mark == 0.5])
+    assert found.n == 10 and found.kappa is None
 
 
 def test_agreement_with_people_is_kappa_and_bias():
     """A judge that marks by length: agreement is poor, its error grows with length, the mean of both is people's."""
     generator = numpy.random.default_rng(1)
-    human = [
-        {"id": "q0", "output": "x" * int(n), "mark": float(generator.random() < 0.5)} for n in generator.integers(1, 400, 60)
-    ]
+    human = [Marked("q0", "x" * int(n), float(generator.random() < 0.5)) for n in generator.integers(1, 400, 60)]
     rule = Scripted(lambda text: met(text.count("x") > 200 and "blames" not in text))
     by_length = judge.Judge(rule, "j")
-    records = [
-        {"id": f"r{i}", "output": "x" * 300, "judged": 1.0, "judge_read": True, "judge_details": [True] * 3} for i in range(500)
-    ]
+    records = [Prediction(id=f"r{i}", output="x" * 300, judged=1.0) for i in range(500)]
     found = judge_trust.agreement(by_length, records, {"q0": ROWS[0]}, human)
-    low, high = found["kappa_ci95"]
-    assert found["n"] == 60 and low <= found["kappa"] <= high and abs(found["kappa"]) < 0.35 and found["error_by_length"] > 0.3
-    people = sum(h["mark"] for h in human) / 60
-    assert found["prediction_powered_mean"] == pytest.approx(people, abs=0.12)  # the judge alone says 1.0
+    low, high = found.kappa_ci95
+    assert found.n == 60 and low <= found.kappa <= high and abs(found.kappa) < 0.35 and found.error_by_length > 0.3
+    people = sum(h.mark for h in human) / 60
+    assert found.prediction_powered_mean == pytest.approx(people, abs=0.12)  # the judge alone says 1.0
     assert judge_trust.kappa_interval([True, False] * 10, [True, False] * 10)[0] == 1.0
     assert judge_trust.kappa_interval([True, True, False, False] * 20, [True, False] * 40)[0] == pytest.approx(0, abs=0.01)
 
@@ -329,43 +330,39 @@ def test_agreement_with_people_is_kappa_and_bias():
     ],
 )
 def test_a_few_answers_that_agree_prove_no_judge(monkeypatch, people, known):
-    human = [{"id": i, "output": f"o{i}", "mark": float(mark)} for i, mark in enumerate(people)]
-    monkeypatch.setattr(judge_trust, "mark_outputs", lambda *_: [judge.Marks(h["mark"], []) for h in human])
-    found = judge_trust.agreement(None, [], {h["id"]: {"id": h["id"]} for h in human}, human)
-    e = Evaluation("m", ["m"], [{"judge": {"people": found}}], [{}])
+    human = [Marked(i, f"o{i}", float(mark)) for i, mark in enumerate(people)]
+    monkeypatch.setattr(judge_trust, "mark_outputs", lambda *_: [judge.Marks(h.mark, []) for h in human])
+    found = judge_trust.agreement(None, [], {h.id: {"id": h.id} for h in human}, human)
+    judged = JudgeScore(model="j", score=0.5, n_unread=0, people=found)
+    e = Evaluation("m", ["m"], [Metrics(task="open", n=len(human), judge=judged)], [{}])
     assert cautions.agrees_with_people(e) is bool(known and known[1])
     if known is None:
-        assert "kappa" not in found and not cautions.is_judge_known(e)
+        assert found.kappa is None and cautions.people_of(e) is None
     else:
-        low, high = found["kappa_ci95"]
-        assert found["kappa"] == known[0] and low < 1.0 == high and (low > 0) is known[1]
+        low, high = found.kappa_ci95
+        assert found.kappa == known[0] and low < 1.0 == high and (low > 0) is known[1]
 
 
 @pytest.mark.parametrize(("name", "served"), [("models/vain-7b", "default"), ("http://127.0.0.1:9/v1", "vain-7b")])
 def test_a_judge_that_likes_its_own_answers_is_found_out(name, served, capsys):
     """People like both models alike; the judge marks every answer of its own as met, and half of the others'."""
-    human = [
-        {"id": "q0", "output": f"answer {i}, {who}", "mark": float(i % 2), "model": who}
-        for i in range(60)
-        for who in ("vain-7b", "other-8b")
-    ]
+    human = [Marked("q0", f"answer {i}, {who}", float(i % 2), who) for i in range(60) for who in ("vain-7b", "other-8b")]
     rule = Scripted(
         lambda text: met("blames" not in text and ("vain-7b" in text or bool(int(re.search(r"answer (\d+)", text)[1]) % 2)))
     )
     vain = judge.Judge(rule, name, served=served)
     people = judge_trust.agreement(vain, [], {"q0": ROWS[0]}, human)
-    assert people["error_by_model"]["vain-7b"] == {"n": 60, "judge_minus_people": 0.5}
-    assert people["error_by_model"]["other-8b"]["judge_minus_people"] == 0.0
-    own = people["own_style"]
-    assert own["n"] == 60 and own["difference"] == 0.5 and 0.3 < own["ci95"][0] < 0.5 < own["ci95"][1] < 0.7
+    assert people.error_by_model["vain-7b"].given() == {"n": 60, "judge_minus_people": 0.5}
+    assert people.error_by_model["other-8b"].judge_minus_people == 0.0
+    own = people.own_style
+    assert own.n == 60 and own.difference == 0.5 and 0.3 < own.ci95.low < 0.5 < own.ci95.high < 0.7
     stranger = judge_trust.agreement(judge.Judge(rule, "x/stranger"), [], {"q0": ROWS[0]}, human)
-    assert "own_style" not in stranger and stranger["error_by_model"] == people["error_by_model"]
-    nameless = [{k: v for k, v in h.items() if k != "model"} for h in human]
-    assert "error_by_model" not in judge_trust.agreement(vain, [], {"q0": ROWS[0]}, nameless)
-    told = {"model": "vain-7b", "score": 0.5, "n_unread": 0, "people": people}
-    summary.show({"task": "open", "n": 120, "judge": told})
+    assert stranger.own_style is None and stranger.error_by_model == people.error_by_model
+    nameless = [h._replace(model=None) for h in human]
+    assert not judge_trust.agreement(vain, [], {"q0": ROWS[0]}, nameless).error_by_model
+    summary.show(Metrics(task="open", n=120, judge=JudgeScore(model="vain-7b", score=0.5, n_unread=0, people=people)))
     assert "its own answers: it marks 60 of them +0.500" in capsys.readouterr().out
-    assert judge.check_mark({**human[0], "model": 7})
+    assert judge.check_mark({"id": "q0", "output": "x", "mark": 1.0, "model": 7})
 
 
 def test_a_biased_judge_cannot_move_the_estimate():
@@ -407,34 +404,34 @@ def test_a_judge_of_known_agreement_is_reported_as_it_is():
     rule = Scripted(lambda text: met(bool(opinion[int(re.search(r"answer (\d+)\.", text)[1])])))
     rubric = [{"criterion": "agrees with the guideline", "points": 1}]
     rows = {str(i): {"id": str(i), "question": f"Statement {i}?", "rubric": rubric} for i in range(1000)}
-    records = [{"id": str(i), "output": f"This is answer {i}."} for i in range(1000)]
+    records = [Prediction(id=str(i), output=f"This is answer {i}.") for i in range(1000)]
     judging = judge.Judge(rule, "j")
     marked = judge.mark_all(judging, rows, records, {})
     read = generator.permutation(1000)[:200]
     human = [{"id": str(i), "output": f"This is answer {i}.", "mark": truth[i]} for i in read]
     found = judge_trust.summary(judging, marked, list(rows.values()), human)
-    people = found["people"]
-    assert found["score"] == pytest.approx(opinion.mean(), abs=1e-6) and opinion.mean() < truth.mean() - 0.04
-    assert people["n"] == 200 and people["n_unread"] == 0
+    people = found.people
+    assert found.score == pytest.approx(opinion.mean(), abs=1e-6) and opinion.mean() < truth.mean() - 0.04
+    assert people.n == 200 and people.n_unread == 0
     agreed = float((truth == opinion).mean())
     chance = truth.mean() * opinion.mean() + (1 - truth.mean()) * (1 - opinion.mean())
-    low, high = people["kappa_ci95"]
-    assert low <= (agreed - chance) / (1 - chance) <= high and low <= people["kappa"] <= high
+    low, high = people.kappa_ci95
+    assert low <= (agreed - chance) / (1 - chance) <= high and low <= people.kappa <= high
     # The mean of all answers: what the package says of the same marks, and it holds the truth where the judge alone does not.
     others = numpy.setdiff1d(numpy.arange(1000), read)
     theirs = package.ppi_mean_ci(truth[read], opinion[read], opinion[others], alpha=0.05)
-    assert people["prediction_powered_ci95"] == pytest.approx([float(v[0]) for v in theirs], abs=0.003)
+    assert people.prediction_powered_ci95 == pytest.approx([float(v[0]) for v in theirs], abs=0.003)
     assert theirs[0] <= truth.mean() <= theirs[1] and opinion.mean() + 1.96 * (opinion.var() / 1000) ** 0.5 < truth.mean()
 
 
 def test_where_people_marked_every_answer_the_judge_adds_nothing():
     mean, low, high = judge_trust.ppi_mean([1, 0, 1, 1] * 25, [0, 0, 1, 1] * 25, [])
     assert mean == 0.75 and (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 99) ** 0.5, abs=1e-4)
-    human = [{"id": "q0", "output": f"answer {i}.", "mark": float(i % 4 > 0)} for i in range(40)]
-    records = [{"id": "q0", "output": h["output"], "judged": h["mark"]} for h in human]
+    human = [Marked("q0", f"answer {i}.", float(i % 4 > 0)) for i in range(40)]
+    records = [Prediction(id="q0", output=h.output, judged=h.mark) for h in human]
     rule = Scripted(lambda text: met(int(re.search(r"answer (\d+)\.", text)[1]) % 4 > 0))
     same = [{"id": "q0", "question": "Q?", "rubric": RUBRIC[:1]}]
     found = judge_trust.agreement(judge.Judge(rule, "j"), records, {"q0": same[0]}, human)
-    low, high = found["prediction_powered_ci95"]
-    assert found["prediction_powered_mean"] == 0.75 and found["kappa"] == 1.0
+    low, high = found.prediction_powered_ci95
+    assert found.prediction_powered_mean == 0.75 and found.kappa == 1.0
     assert (high - low) / 2 == pytest.approx(1.96 * (0.1875 / 39) ** 0.5, abs=1e-4)  # by a root of two too narrow, once
