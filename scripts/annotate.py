@@ -16,7 +16,7 @@ Modes   pairs   A is better, B is better, both good, both bad          rank    b
 Output  output_dir/votes.sqlite  every vote as it was cast (WAL); keep votes.sqlite-wal with it while the page is up
         output_dir/links.txt     the raters' personal links; whoever has one votes under that name
         --export, task result    output_dir/result.json and verdicts.jsonl: win rates with intervals, Bradley-Terry
-                                 strengths, Krippendorff's alpha, position and length (scripts/annotation/results.py
+                                 strengths, Krippendorff's alpha, position and length (scripts/annotation/verdicts.py
                                  documents the schema)
         --task preference        {"prompt", "chosen", "rejected", "weight"} for reward.py, dpo.py, simpo.py, which say that they
                                  count every pair alike: TRL's trainers read no weight
@@ -300,9 +300,9 @@ def export(args: Args) -> None:
     store = Store(args.export)
     material = results.read(store)  # once: people may be voting
     found = results.result(material)
-    print("\n".join(found["words"]))
+    print("\n".join(found.words))
     if args.task == "result":
-        write_json(Path(args.export, "result.json"), found)
+        write_json(Path(args.export, "result.json"), found.as_json())
         verdicts = rows.vote_rows(material)
         write_text(Path(args.export, "verdicts.jsonl"), "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in verdicts))
         print(f"done: {args.export} (result.json, verdicts.jsonl)")

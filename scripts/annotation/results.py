@@ -1,22 +1,4 @@
-"""What the votes say: win rates, strengths, agreement, what position and length did; and training rows from them.
-
-result.json, schema version 1 (shares and differences are fractions; null where there is nothing to compute it from):
-  {"kind": "human_votes", "schema": 1, "mode", "words": [sentences],
-   "n_raters", "n_votes", "n_skipped", "n_mended", "n_questions", "n_shared_questions", "one_rater",
-   "systems": [{"name", "n_answers", "votes", "marks": {criterion: {"mean", "ci95", "n"}},
-                "strength", "strength_ci95"}],                              Bradley-Terry, log odds, mean 0
-   "comparisons": [{"from", "to", "n_votes", "n_questions", "n_raters", "won", "lost", "ties", "both_good", "both_bad",
-                    "same_text", "win_rate", "win_rate_ci95", "win_rate_ci95_raters", "win_rate_longer", "win_rate_shorter",
-                    "p_value", "p_holm", "significant", "words"}],
-                won: `to` was preferred to `from`; a tie is half a win. ci95: for these raters, clustered by question;
-                p_value: that it is one half, for these raters; p_holm: corrected for all comparisons, which significant goes by.
-                ci95_raters: for raters like these, clustered by question and rater. same_text: questions that both
-                answered with the same text, which nobody is asked about.
-   "agreement": {"measure", "level", "alpha", "n_units", "by_criterion": {name: alpha}, "reading"},
-   "position": {"first_shown_preferred": {"share", "ci95", "n", "p_value"}},
-   "length": {"longer_preferred": {"share", "ci95", "n", "p_value"}},
-   "raters": [{"rater": 1, "votes", "given", "first_shown_preferred"}]}      numbers, no names
-"""
+"""What the votes say: win rates, strengths, agreement, what position and length did. The fields of result.json: verdicts.py."""
 
 import collections
 import itertools
@@ -26,8 +8,9 @@ from typing import NamedTuple
 from annotation.agreement import alpha, bradley_terry, clustered_variance, half_width, win_rate
 from annotation.modes import Mark, Outcome, marks_of, outcomes_of
 from annotation.store import AnswerRow, Store, Vote
+from annotation.verdicts import Agreement, Compared, Length, MeanMark, Position, Preferred, RaterRow, System, Verdict
 from scoring.pairing import Settings
-from scoring.statistics import holm
+from scoring.statistics import Interval, holm
 
 RESAMPLES = 1000
 ALPHA = Settings.alpha
@@ -59,42 +42,40 @@ def read(store: Store) -> Material:
     return Material(mode, votes, outcomes_of(votes, mode), marks_of(votes), store.answers(), store.counts())
 
 
-def result(material: Material) -> dict:
-    """result.json; see the module's docstring."""
+def result(material: Material) -> Verdict:
+    """All that the votes say."""
     voted = [v for v in material.votes if not v.value.get("skipped")]
     raters = sorted({v.rater for v in voted})
     systems = sorted({name for answer in material.answers.values() for name in answer.systems})
     comparisons = [compared(material, a, b) for a, b in itertools.combinations(systems, 2)]
-    comparisons = read_together([c for c in comparisons if c["n_votes"]])
-    found = {
-        "kind": "human_votes",
-        "schema": 1,
-        "mode": material.mode,
-        "words": [],
-        "n_raters": len(raters),
-        "n_votes": len(voted),
-        "n_skipped": len(material.votes) - len(voted),
-        "n_mended": sum(v.mended > 0 for v in material.votes),
-        "n_questions": len({v.question for v in voted}),
-        "n_shared_questions": len({v.question for v in voted if v.shared}),
-        "one_rater": len(raters) == 1,
-        "systems": systems_of(material, systems),
-        "comparisons": comparisons,
-        "agreement": agreement(material),
-        "position": {"first_shown_preferred": first_shown(voted)},
-        "length": {"longer_preferred": longer(material)},
-        "raters": [
-            {
-                "rater": number,
-                "votes": done,
-                "given": given,
-                "first_shown_preferred": first_shown([v for v in voted if v.rater == number])["share"],
-            }
+    found = Verdict(
+        kind="human_votes",
+        schema_=1,
+        mode=material.mode,
+        words=[],
+        n_raters=len(raters),
+        n_votes=len(voted),
+        n_skipped=len(material.votes) - len(voted),
+        n_mended=sum(v.mended > 0 for v in material.votes),
+        n_questions=len({v.question for v in voted}),
+        n_shared_questions=len({v.question for v in voted if v.shared}),
+        one_rater=len(raters) == 1,
+        systems=systems_of(material, systems),
+        comparisons=read_together([c for c in comparisons if c.n_votes]),
+        agreement=agreement(material),
+        position=Position(first_shown_preferred=first_shown(voted)),
+        length=Length(longer_preferred=longer(material)),
+        raters=[
+            RaterRow(
+                rater=number,
+                votes=done,
+                given=given,
+                first_shown_preferred=first_shown([v for v in voted if v.rater == number]).share,
+            )
             for number, (_, done, given) in enumerate(material.counts, 1)
         ],
-    }
-    found["words"] = words_of(found)
-    return found
+    )
+    return found.model_copy(update={"words": words_of(found)})
 
 
 # ---------------------------------------------------------------------------------------------- two systems
@@ -111,90 +92,91 @@ def duels(material: Material, first: str, second: str) -> list[Duel]:
     return found
 
 
-def compared(material: Material, first: str, second: str) -> dict:
+def compared(material: Material, first: str, second: str) -> Compared:
     """How often the second is preferred to the first, with intervals."""
     found = duels(material, first, second)
     same = {a.question for a in material.answers.values() if first in a.systems and second in a.systems}
-    row = {
-        "from": first,
-        "to": second,
-        "n_votes": len(found),
-        "n_questions": len({d.question for d in found}),
-        "n_raters": len({d.rater for d in found}),
-        "won": sum(d.score == 1 for d in found),
-        "lost": sum(d.score == 0 for d in found),
-        "ties": sum(d.score == 0.5 for d in found),
-        "both_good": sum(d.tie == "good" for d in found),
-        "both_bad": sum(d.tie == "bad" for d in found),
-        "same_text": len(same),
-    }
+    row = Compared(
+        first=first,
+        to=second,
+        n_votes=len(found),
+        n_questions=len({d.question for d in found}),
+        n_raters=len({d.rater for d in found}),
+        won=sum(d.score == 1 for d in found),
+        lost=sum(d.score == 0 for d in found),
+        ties=sum(d.score == 0.5 for d in found),
+        both_good=sum(d.tie == "good" for d in found),
+        both_bad=sum(d.tie == "bad" for d in found),
+        same_text=len(same),
+    )
     if not found:
         return row
     rate = win_rate([d.score for d in found], [d.question for d in found], [d.rater for d in found])
     low, high = rate.these_raters
     others = rate.raters_like_these
     means = {name: [d.score for d in found if keep(d.longer)] for name, keep in SIDES.items()}
-    return row | {
+    rates = {
         "win_rate": round(rate.rate, 6),
-        "win_rate_ci95": [round(low, 6), round(high, 6)],
-        "win_rate_ci95_raters": [round(others.low, 6), round(others.high, 6)] if others else None,
+        "win_rate_ci95": Interval(round(low, 6), round(high, 6)),
+        "win_rate_ci95_raters": Interval(round(others.low, 6), round(others.high, 6)) if others else None,
         **{name: round(sum(scores) / len(scores), 6) if scores else None for name, scores in means.items()},
         "p_value": rate.p_value,
         "words": f"{second} is preferred to {first} in {rate.rate:.1%} of {len(found)} votes, ties counted half "
         f"(95 % interval {low:.1%} to {high:.1%} for these raters"
         + (f", {others.low:.1%} to {others.high:.1%} for raters like these)" if others else "; one rater alone)"),
     }
+    return row.model_copy(update=rates)
 
 
-def read_together(comparisons: list[dict]) -> list[dict]:
+def read_together(comparisons: list[Compared]) -> list[Compared]:
     """The comparisons with Holm's correction over all of them: of ten pairs of equal systems, four in ten tries show one."""
-    several = f", Holm-corrected for {len(comparisons)} comparisons" if len(comparisons) > 1 else ""
-    for row, p in zip(comparisons, holm([row["p_value"] for row in comparisons]), strict=True):
+    several, found = f", Holm-corrected for {len(comparisons)} comparisons" if len(comparisons) > 1 else "", []
+    for row, p in zip(comparisons, holm([row.p_value for row in comparisons]), strict=True):
         shown = f"{several}." if p < ALPHA else f"; no difference is shown{several}."
-        row |= {"p_holm": p, "significant": p < ALPHA, "words": row["words"] + shown}
-    return comparisons
+        found.append(row.model_copy(update={"p_holm": p, "significant": p < ALPHA, "words": row.words + shown}))
+    return found
 
 
 SIDES = {"win_rate_longer": lambda longer: longer > 0, "win_rate_shorter": lambda longer: longer < 0}
 
 
-def systems_of(material: Material, systems: list[str]) -> list[dict]:
+def systems_of(material: Material, systems: list[str]) -> list[System]:
     """Marks and strength of every system."""
     strengths, intervals = strengths_of(material, systems) if len(systems) > 1 else ({}, {})
     rows = []
     for name in systems:
         own = {i for i, answer in material.answers.items() if name in answer.systems}
-        marks: dict[str, dict] = {}
+        marks: dict[str, MeanMark] = {}
         for criterion in dict.fromkeys(m.criterion for m in material.marks):
             mine = [m for m in material.marks if m.criterion == criterion and m.answer in own]
             if mine:
                 marks[criterion] = mean_of([m.value for m in mine], [m.question for m in mine], material.mode == "thumbs")
         rows.append(
-            {
-                "name": name,
-                "n_answers": len(own),
-                "votes": sum(bool(own & set(v.shown)) for v in material.votes if not v.value.get("skipped")),
-                "marks": marks,
-                "strength": strengths.get(name),
-                "strength_ci95": intervals.get(name),
-            }
+            System(
+                name=name,
+                n_answers=len(own),
+                votes=sum(bool(own & set(v.shown)) for v in material.votes if not v.value.get("skipped")),
+                marks=marks,
+                strength=strengths.get(name),
+                strength_ci95=intervals.get(name),
+            )
         )
     return rows
 
 
-def mean_of(values: list[float], questions: list[str], share: bool) -> dict:
+def mean_of(values: list[float], questions: list[str], share: bool) -> MeanMark:
     """Mean with a 95 % interval clustered by question; a share's within 0 and 1."""
     if share:
         rate = win_rate(values, questions, [0] * len(values))
-        return {"mean": round(rate.rate, 4), "ci95": [round(x, 4) for x in rate.these_raters], "n": len(values)}
+        return MeanMark(mean=round(rate.rate, 4), ci95=Interval(*(round(x, 4) for x in rate.these_raters)), n=len(values))
     mean, groups = sum(values) / len(values), len(set(questions))
     if groups < 2:
-        return {"mean": round(mean, 4), "ci95": None, "n": len(values)}
+        return MeanMark(mean=round(mean, 4), ci95=None, n=len(values))
     half = half_width(clustered_variance(values, questions), groups)
-    return {"mean": round(mean, 4), "ci95": [round(mean - half, 4), round(mean + half, 4)], "n": len(values)}
+    return MeanMark(mean=round(mean, 4), ci95=Interval(round(mean - half, 4), round(mean + half, 4)), n=len(values))
 
 
-def strengths_of(material: Material, systems: list[str]) -> tuple[dict, dict]:
+def strengths_of(material: Material, systems: list[str]) -> tuple[dict[str, float], dict[str, Interval | None]]:
     """Bradley-Terry strengths and their 95 % percentile intervals by resampling questions; empty without comparisons."""
     import numpy as np
 
@@ -217,7 +199,7 @@ def strengths_of(material: Material, systems: list[str]) -> tuple[dict, dict]:
     found = fit(names)
     samples = [fit(draw.choices(names, k=len(names))) for _ in range(RESAMPLES if len(names) > 1 else 0)]
     intervals = {
-        s: [round(float(x), 4) for x in np.quantile([sample[s] for sample in samples], [0.025, 0.975])] if samples else None
+        s: Interval(*(round(float(x), 4) for x in np.quantile([one[s] for one in samples], [0.025, 0.975]))) if samples else None
         for s in systems
     }
     return {s: round(v, 4) for s, v in found.items()}, intervals
@@ -226,7 +208,7 @@ def strengths_of(material: Material, systems: list[str]) -> tuple[dict, dict]:
 # ---------------------------------------------------------------------------------------------- agreement and bias
 
 
-def agreement(material: Material) -> dict:
+def agreement(material: Material) -> Agreement:
     """Krippendorff's alpha over what two raters or more have judged."""
     if material.mode in ("pairs", "rank"):
         measure, level = "which of two answers is better, or neither", "ordinal"
@@ -244,14 +226,14 @@ def agreement(material: Material) -> dict:
     known = [a for a in alphas.values() if a is not None]
     mean = sum(known) / len(known) if known else None
     shared = sum(times > 1 for times in units.values())
-    return {
-        "measure": measure,
-        "level": level,
-        "alpha": None if mean is None else round(mean, 4),
-        "n_units": shared,
-        "by_criterion": {name: None if a is None else round(a, 4) for name, a in alphas.items()},
-        "reading": reading_of(mean, shared),
-    }
+    return Agreement(
+        measure=measure,
+        level=level,
+        alpha=None if mean is None else round(mean, 4),
+        n_units=shared,
+        by_criterion={name: None if a is None else round(a, 4) for name, a in alphas.items()},
+        reading=reading_of(mean, shared),
+    )
 
 
 def reading_of(value: float | None, shared: int) -> str:
@@ -263,16 +245,16 @@ def reading_of(value: float | None, shared: int) -> str:
     return "0.8 or more: reliable" if value >= 0.8 else "0.667 to 0.8: tentative" if value >= 0.667 else low
 
 
-def share_of(hits: list[tuple[bool, str]]) -> dict:
+def share_of(hits: list[tuple[bool, str]]) -> Preferred:
     """Share with a 95 % interval, and the two-sided p-value against one half; hits of one group count together."""
     if not hits:
-        return {"share": None, "ci95": None, "n": 0, "p_value": None}
+        return Preferred(share=None, ci95=None, n=0, p_value=None)
     rate = win_rate([float(hit) for hit, _ in hits], [group for _, group in hits], [0] * len(hits))
-    ci95 = [round(x, 4) for x in rate.these_raters]
-    return {"share": round(rate.rate, 4), "ci95": ci95, "n": len(hits), "p_value": round(rate.p_value, 6)}
+    ci95 = Interval(*(round(x, 4) for x in rate.these_raters))
+    return Preferred(share=round(rate.rate, 4), ci95=ci95, n=len(hits), p_value=round(rate.p_value, 6))
 
 
-def first_shown(votes: list[Vote]) -> dict:
+def first_shown(votes: list[Vote]) -> Preferred:
     """How often the answer that stood first was preferred; in rankings, over all pairs without a tie, one vote's together."""
     hits = []
     for vote in votes:
@@ -285,7 +267,7 @@ def first_shown(votes: list[Vote]) -> dict:
     return share_of(hits)
 
 
-def longer(material: Material) -> dict:
+def longer(material: Material) -> Preferred:
     """How often the longer of two answers (characters) was preferred, without ties and equal lengths; by question."""
     hits = []
     for o in material.outcomes:
@@ -295,26 +277,22 @@ def longer(material: Material) -> dict:
     return share_of(hits)
 
 
-def words_of(found: dict) -> list[str]:
+def words_of(found: Verdict) -> list[str]:
     """The result in sentences, what weakens it first."""
     words = []
-    if not found["n_votes"]:
+    if not found.n_votes:
         return ["Nobody has voted yet."]
-    if found["one_rater"]:
+    if found.one_rater:
         words.append("One rater alone voted: this is one person's judgement, and agreement is not known.")
-    words += [c["words"] for c in found["comparisons"]]
-    same = sum(c["same_text"] for c in found["comparisons"])
-    if same:
+    words += [c.words for c in found.comparisons]
+    if same := sum(c.same_text for c in found.comparisons):
         words.append(f"{same} questions were answered with the same text by both; nobody was asked about these.")
-    a = found["agreement"]
-    if not found["one_rater"]:
-        value = "not known" if a["alpha"] is None else f"{a['alpha']:.2f}"
-        words.append(f"Agreement (Krippendorff's alpha, {a['n_units']} shared judgements): {value}; {a['reading']}.")
-    for name, part in (
-        ("answer shown first", found["position"]["first_shown_preferred"]),
-        ("longer", found["length"]["longer_preferred"]),
-    ):
-        if part["n"]:
-            beyond = "more than chance" if part["p_value"] < ALPHA else "no more than chance gives"
-            words.append(f"The {name} was preferred in {part['share']:.1%} of {part['n']} decided comparisons: {beyond}.")
+    if not found.one_rater:
+        alpha_of = found.agreement
+        value = "not known" if alpha_of.alpha is None else f"{alpha_of.alpha:.2f}"
+        words.append(f"Agreement (Krippendorff's alpha, {alpha_of.n_units} shared judgements): {value}; {alpha_of.reading}.")
+    for name, part in (("answer shown first", found.position.first_shown_preferred), ("longer", found.length.longer_preferred)):
+        if part.n:
+            beyond = "more than chance" if part.p_value < ALPHA else "no more than chance gives"
+            words.append(f"The {name} was preferred in {part.share:.1%} of {part.n} decided comparisons: {beyond}.")
     return words

@@ -187,7 +187,7 @@ def test_the_better_system_is_found_and_position_and_length_are_told(tmp_path):
         return {"preferred": task.answers[better][0]}
 
     vote_all(store, choose)
-    found = results.result(results.read(store))
+    found = results.result(results.read(store)).as_json()
     [row] = found["comparisons"]
     assert (row["from"], row["to"], row["n_votes"], row["n_questions"]) == ("bad", "good", 120, 60)
     assert row["won"] >= 60 and row["significant"] and 0.6 < row["win_rate"] < 0.9
@@ -211,7 +211,7 @@ def test_several_comparisons_are_corrected_for_all_of_them(tmp_path):
         return {"preferred": task.answers[shown.index(better)][0]}
 
     vote_all(store, choose)
-    found = results.result(results.read(store))
+    found = results.result(results.read(store)).as_json()
     row = next(c for c in found["comparisons"] if (c["from"], c["to"]) == ("a", "b"))
     assert len(found["comparisons"]) == 6 and row["won"] == 14
     low, high = row["win_rate_ci95"]
@@ -225,7 +225,7 @@ def test_pairs_of_one_ranking_are_no_comparisons_of_their_own():
     """Two rankings of six, each in the order shown: 30 pairs, "more than chance" at p = 2e-9, of two people's two clicks."""
     ranks = {"ranks": {str(i): i for i in range(6)}}
     votes = [Vote(r, item, f"q{item}", True, list(range(6)), ranks, 0) for r, item in ((1, 1), (2, 1))]
-    found = results.first_shown(votes)
+    found = results.first_shown(votes).as_json()
     assert found["share"] == 1.0 and found["n"] == 30 and found["p_value"] == 0.5 and found["ci95"][0] < 0.5
 
 
@@ -233,7 +233,7 @@ def test_raters_of_one_question_are_no_questions_of_their_own(tmp_path):
     """Three questions that ten raters answer alike tell of three questions, not of thirty."""
     store = make_store(tmp_path, {"a": texts(3, "x"), "b": texts(3, "longer")}, raters=10)
     vote_all(store, lambda r, task, shown: {"preferred": task.answers[max((0, 1), key=lambda i: len(shown[i]))][0]})
-    found = results.result(results.read(store))
+    found = results.result(results.read(store)).as_json()
     long = found["length"]["longer_preferred"]
     assert long["n"] == 30 and long["share"] == 1.0 and long["p_value"] == 0.25
     assert "The longer was preferred in 100.0% of 30 decided comparisons: no more than chance gives." in found["words"]
@@ -252,7 +252,7 @@ def test_the_p_value_of_a_win_rate_goes_with_its_interval():
 def test_one_rater_alone_is_said_to_be_that(tmp_path):
     store = make_store(tmp_path, {"a": texts(5, "x"), "b": texts(5, "y")}, raters=1)
     vote_all(store, lambda r, task, shown: {"tie": "bad"})
-    found = results.result(results.read(store))
+    found = results.result(results.read(store)).as_json()
     assert found["one_rater"] and found["words"][0].startswith("One rater alone") and found["agreement"]["alpha"] is None
     [row] = found["comparisons"]
     assert row["ties"] == row["both_bad"] == 5 and row["win_rate"] == 0.5 and not row["significant"]
@@ -264,21 +264,21 @@ def test_a_rater_has_one_number_in_all_files(tmp_path):
     rater = store.rater(store.tokens[1])
     store.record(rater, store.task(rater), {"tie": "good"})
     material = results.read(store)
-    assert [r["votes"] for r in results.result(material)["raters"]] == [0, 1]
+    assert [r["votes"] for r in results.result(material).as_json()["raters"]] == [0, 1]
     assert [r["rater"] for r in rows.vote_rows(material)] == [2]
 
 
 def test_the_same_text_is_not_asked_about_and_counted(tmp_path):
     store = make_store(tmp_path, {"a": ["same", "x", "u"], "b": ["same", "y", "v"]}, raters=1)
     vote_all(store, lambda r, task, shown: {"preferred": task.answers[0][0]})
-    [row] = results.result(results.read(store))["comparisons"]
+    [row] = results.result(results.read(store)).as_json()["comparisons"]
     assert row["n_votes"] == 2 and row["same_text"] == 1
 
 
 def test_skipped_votes_count_as_none(tmp_path):
     store = make_store(tmp_path, {"a": texts(3, "x"), "b": texts(3, "y")}, raters=1)
     vote_all(store, lambda r, task, shown: {"skipped": True})
-    found = results.result(results.read(store))
+    found = results.result(results.read(store)).as_json()
     assert found["n_skipped"] == 3 and found["n_votes"] == 0 and found["words"] == ["Nobody has voted yet."]
 
 
@@ -291,7 +291,7 @@ def test_a_rubric_gives_means_and_agreement_by_criterion(tmp_path):
         return {"scores": {"helpful": quality, "honest": draw.randint(1, 5)}, "remark": ""}
 
     vote_all(store, choose)
-    found = results.result(results.read(store))
+    found = results.result(results.read(store)).as_json()
     marks = {s["name"]: s["marks"]["helpful"]["mean"] for s in found["systems"]}
     assert marks == {"a": 2, "b": 4}
     by_criterion = found["agreement"]["by_criterion"]
