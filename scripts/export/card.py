@@ -100,17 +100,10 @@ def write_card(found: Origin, out: Path, files: list[Checked]) -> None:
         "tags": ["gguf", "llama.cpp", "medical"],
     }
     head = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items() if value)
-    rows = "\n".join(
-        f"| {f.file} | {f.bytes / 1e6:.0f} | {f.bits_per_weight or '-'} | {shown(f, 'kl')} | {shown(f, 'top1')} | {f.verdict()} |"
-        for f in files
-    )
-    remarks = "".join(f"\n- {f.file}: {remark}" for f in files for remark in f.remarks)
     data = "\n".join(f"- `{f}`" for f in found.data) or "- not told by the run's record"
     synthetic = "".join(f"\n- {said}" for said in found.synthetic)
     best = next((f.file for f in reversed(files) if not f.failed), "FILE.gguf")
-    write_text(
-        out / "README.md",
-        f"""---
+    text = f"""---
 {head}
 ---
 
@@ -121,10 +114,7 @@ def write_card(found: Origin, out: Path, files: list[Checked]) -> None:
 - base model: `{found.base}`; licence: {found.license or "the base's, which its folder does not name: look it up before sharing"}
 - languages of the training rows: {", ".join(found.languages) or "not told"}
 
-| file | MB | bits a weight | mean KL | same best token | proof |
-|---|---|---|---|---|---|
-{rows}
-{remarks}
+{table_of(files)}
 
 The figures compare each file with the 16-bit model on held-out rows (`verification.json`, with hashes and versions). They say
 that the file is the model, not that the model is right.
@@ -140,8 +130,19 @@ that the file is the model, not that the model is right.
 ## Intended use
 
 Research on medical language models, and teaching. Not for diagnosis, treatment, triage or advice to patients.
-""",
+"""
+    write_text(out / "README.md", text)
+
+
+def table_of(files: list[Checked]) -> str:
+    """The files with their figures and verdicts, and what is to be remarked of them below."""
+    head = "| file | MB | bits a weight | mean KL | same best token | proof |\n|---|---|---|---|---|---|\n"
+    rows = "\n".join(
+        f"| {f.file} | {f.bytes / 1e6:.0f} | {f.bits_per_weight or '-'} | {shown(f, 'kl')} | {shown(f, 'top1')} | {f.verdict()} |"
+        for f in files
     )
+    remarks = "".join(f"\n- {f.file}: {remark}" for f in files for remark in f.remarks)
+    return f"{head}{rows}\n{remarks}"
 
 
 def shown(file: Checked, check: str) -> str:

@@ -82,6 +82,9 @@ def gold_of(row: dict) -> str | None:
     return by_task.get(task_of(row)) or row.get(ANSWERS.get(task_of(row)))
 
 
+TEXTS = ("text", "answer", "instruction", "system", "language")  # fields that are texts where a row has them, whatever its task
+
+
 def check_row(row: dict) -> list[str]:
     """Problems of one scoring row (strings), none if it can be scored."""
     task = task_of(row)
@@ -98,26 +101,27 @@ def check_row(row: dict) -> list[str]:
         return [f"{row['id']}: difficulty {row['difficulty']!r} must be a number"]
     if not isinstance(row["id"], str | int):
         return [f"id: {str(row['id'])[:40]} must be a text or a whole number"]
-    texts = [
-        *(key for key in NEEDED[task] if key not in ("options", "labels")),
-        "text",
-        "answer",
-        "instruction",
-        "system",
-        "language",
-    ]
-    wrong = [key for key in dict.fromkeys(texts) if key in row and row[key] is not None and not is_text(row[key])]
+    texts = dict.fromkeys((*(key for key in NEEDED[task] if key not in ("options", "labels")), *TEXTS))
+    wrong = [key for key in texts if key in row and row[key] is not None and not is_text(row[key])]
     if wrong:
         return [f"{row['id']}: {' and '.join(wrong)} must be text that is not empty"]
     if task == "perplexity" and "conversations" in row:
-        try:
-            messages = to_messages(row)
-        except TemplateError as error:
-            return [f"{row['id']}: {error}"]
-        said = any(m["role"] == "assistant" and m["content"].strip() for m in messages)
-        return [] if said else [f"{row['id']}: the assistant says nothing, so there is nothing to score"]
-    if task not in CHOICE:
-        return rubric_problems(row)
+        return _conversation_problems(row)
+    return _choice_problems(row, task) if task in CHOICE else rubric_problems(row)
+
+
+def _conversation_problems(row: dict) -> list[str]:
+    """Problems of a row whose assistant's turns are measured."""
+    try:
+        messages = to_messages(row)
+    except TemplateError as error:
+        return [f"{row['id']}: {error}"]
+    said = any(m["role"] == "assistant" and m["content"].strip() for m in messages)
+    return [] if said else [f"{row['id']}: the assistant says nothing, so there is nothing to score"]
+
+
+def _choice_problems(row: dict, task: str) -> list[str]:
+    """Problems of a row's options or labels, and of its gold answer among them."""
     name, shape = ("options", dict) if task == "mcq" else ("labels", list)
     if not isinstance(row[name], shape):
         return [f"{row['id']}: {name} must be {'letter: text' if task == 'mcq' else 'a list of texts'}"]
