@@ -60,34 +60,18 @@ def prepare(args: Args, told: bool = False) -> dict:
     """
     from data_prep.common.files import Output, Store, folder_to_write, write_text
     from data_prep.pipeline.choose import choose, leave_out_near_duplicates
-    from data_prep.pipeline.gather import FirstPass, gather, told_here
+    from data_prep.pipeline.gather import FirstPass
     from data_prep.pipeline.preview import Lengths
     from data_prep.pipeline.remarks import remarks
     from data_prep.pipeline.report import write_report
-    from data_prep.pipeline.sources import find_sources, not_taught, tell_not_taught, tell_readings
     from data_prep.pipeline.tally import Tally
     from data_prep.pipeline.write import mix, write_rows
 
-    lengths = Lengths(args)
-    sources = find_sources(args)  # what is unclear is asked here, before any work
-    tell_readings(sources)
-    tell_not_taught(sources, args)
-    idle = args.without_effect({s.reading.shape for s in sources if s.reading})
-    if idle:
-        print("warning: no input is of a shape that reads these options, so they change nothing: " + "; ".join(idle))
+    lengths, sources = Lengths(args), found_sources(args)
     with folder_to_write(args.output_dir) as out:
         tally = Tally(Output(out / "rejects.jsonl"))
         first = FirstPass(args, tally, Store(out))
-        if args.engine == "datatrove":
-            from data_prep.pipeline import engine_datatrove as engine
-
-            if not told:
-                engine.run_tasks(args, sources)
-            tally.clock.mark("the tasks")
-            rows = gather(first, engine.told_elsewhere(first, sources))
-            engine.clear(args)
-        else:
-            rows = gather(first, told_here(first, sources))
+        rows = gathered(first, sources, args, told)
         if (misread := tally.misread()) and not (args.fields or args.reading or args.shape != "auto"):
             raise UserError([*misread, MISREAD])
         for warning in remarks(rows, tally):
@@ -100,8 +84,7 @@ def prepare(args: Args, told: bool = False) -> dict:
         if args.mix:
             mix(first, written, lengths)
         rows.store.close()
-        manifest = manifest_of(args, sources, rows.task, tally, written, lengths, picked) | {"options_without_effect": idle}
-        manifest["explanations_not_taught"] = not_taught(sources, args)
+        manifest = manifest_of(args, sources, rows.task, tally, written, lengths, picked)
         write_report(manifest, tally, lengths, out, args.html_report)
         tally.clock.mark("report")
         write_text(out / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
@@ -112,10 +95,43 @@ def prepare(args: Args, told: bool = False) -> dict:
     return manifest
 
 
+def found_sources(args: Args) -> list:
+    """The inputs, each with its reading, which is printed. What is unclear is asked here, before any work."""
+    from data_prep.pipeline.sources import find_sources, tell_not_taught, tell_readings
+
+    sources = find_sources(args)
+    tell_readings(sources)
+    tell_not_taught(sources, args)
+    if idle := idle_options(args, sources):
+        print("warning: no input is of a shape that reads these options, so they change nothing: " + "; ".join(idle))
+    return sources
+
+
+def idle_options(args: Args, sources: list) -> list[str]:
+    return args.without_effect({s.reading.shape for s in sources if s.reading})
+
+
+def gathered(first, sources: list, args: Args, told: bool):
+    """The rows that the first pass keeps, by the engine that was asked for."""
+    from data_prep.pipeline.gather import gather, told_here
+
+    if args.engine != "datatrove":
+        return gather(first, told_here(first, sources))
+    from data_prep.pipeline import engine_datatrove as engine
+
+    if not told:
+        engine.run_tasks(args, sources)
+    first.tally.clock.mark("the tasks")
+    rows = gather(first, engine.told_elsewhere(first, sources))
+    engine.clear(args)
+    return rows
+
+
 def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, picked: dict) -> dict:
     """manifest.json: what came in, how it was read, what was done, what went out. Finishes the files that it lists."""
     from data_prep.pipeline import outputs
     from data_prep.pipeline.read import sha256
+    from data_prep.pipeline.sources import not_taught
 
     counts = tally.count({name: file.rows for name, file in written.files.items()})
     files = [*written.files.values(), tally.rejects]
@@ -143,6 +159,8 @@ def manifest_of(args: Args, sources: list, task: str, tally, written, lengths, p
         "versions": versions(),
         "balance": outputs.balance(written.preferences, task) if written.preferences else {},
         "outputs": {file.path.name: file.finish() for file in files},
+        "options_without_effect": idle_options(args, sources),
+        "explanations_not_taught": not_taught(sources, args),
     }
 
 

@@ -170,23 +170,29 @@ def inputs_table(inputs: list[tuple[str, dict]]) -> str:
     return f"<table><tr><th>file</th><th>rows</th><th>SHA-256</th></tr>{rows}</table>"
 
 
-def page(report: dict) -> str:
-    """The whole page, from the dict that report.json holds."""
-    counts = report["counts"]
-    read = counts["rows read"]
+def funnel(counts: dict[str, int]) -> str:
+    """From rows read and added to rows kept and left out, as bars of one scale."""
     kept = {k: counts[k] for k in SPLITS if counts[k]}
     added = {k: v for k, v in counts.items() if k.startswith("added")}
-    came = read + sum(added.values())
+    came = counts["rows read"] + sum(added.values())
     lost = {k: v for k, v in counts.items() if k not in ("rows read", *SPLITS, *added) and v}
-    groups = sorted(report["groups"].items(), key=lambda g: -sum(g[1].values()))
-    topics = {name or "(no topic)": sum(n.values()) for name, n in groups[:30]}
-    if len(groups) > 30:
-        topics[f"{len(groups) - 30} more"] = sum(sum(n.values()) for _, n in groups[30:])
+    return bars({"read": counts["rows read"], **added}, total=came) + bars(kept, total=came) + bars(lost, bad=True, total=came)
+
+
+def topics(groups: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Rows of the thirty largest topics or labels, the others together."""
+    sizes = sorted(((name or "(no topic)", sum(n.values())) for name, n in groups.items()), key=lambda g: -g[1])
+    more = {f"{len(sizes) - 30} more": sum(n for _, n in sizes[30:])} if len(sizes) > 30 else {}
+    return dict(sizes[:30]) | more
+
+
+def sections(report: dict) -> list[str]:
+    """The page's sections, from the dict that report.json holds; empty ones are empty texts."""
     cut = report["options"]["max_length"]
-    body = [
+    return [
         section(
             "From in to out",
-            bars({"read": read, **added}, total=came) + bars(kept, total=came) + bars(lost, bad=True, total=came),
+            funnel(report["counts"]),
             "Every row is in one of the lines below; rejects.jsonl holds each one left out, with file, line and reason, as it was read: "
             "its personal data are not masked there.",
         ),
@@ -197,7 +203,7 @@ def page(report: dict) -> str:
             histogram(report["length_histogram"], cut) + rows_of(report["tokens"]) if report["tokens"] else "",
             "As training renders the rows, by template; longer ones are cut on the right." if cut else "",
         ),
-        section("Topics or labels", bars(topics)),
+        section("Topics or labels", bars(topics(report["groups"]))),
         section("Languages", bars(report["languages"]), f"of the first {LOOKED_AT} rows of each file written"),
         section("Cleaning: rows changed by each rule", bars(report["cleaned"])),
         section(
@@ -222,8 +228,13 @@ def page(report: dict) -> str:
             "Licences: " + "; ".join(f"{k}: {v}" for k, v in report["licences"].items()),
         ),
     ]
+
+
+def page(report: dict) -> str:
+    """The whole page, from the dict that report.json holds."""
+    kept, read = sum(report["counts"][split] for split in SPLITS), report["counts"]["rows read"]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Prepared data</title><style>{STYLE}</style><main><h1>Prepared data: {sum(kept.values()):,} of {read:,} rows</h1>"
-        f"{''.join(body)}</main></html>\n"
+        f"<title>Prepared data</title><style>{STYLE}</style><main><h1>Prepared data: {kept:,} of {read:,} rows</h1>"
+        f"{''.join(sections(report))}</main></html>\n"
     )
