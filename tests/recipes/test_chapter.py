@@ -102,8 +102,11 @@ def test_table_stands_beside_published_figures(tmp_path):
 def test_a_row_of_the_table_says_how_it_was_asked():
     """Five examples before each question, or the most frequent of five answers, looked as one question asked plainly."""
     from reporting.score_table import asked
+    from scoring.scores import Metrics
 
-    plain = {"protocol": "letter", "shots": 0, "permutations": 1, "num_samples": 1}
-    assert asked(plain) == asked({"protocol": "letter"}) == "letter"
-    assert asked(plain | {"shots": 1}) == "letter, 1 example" and asked(plain | {"permutations": 3}) == "letter, 3 orders"
-    assert asked({"protocol": "generate", "shots": 5, "num_samples": 3}) == "generate, 5 examples, most of 3 answers"
+    def said(protocol: str, **more) -> str:
+        return asked(Metrics(task="mcq", n=1, protocol=protocol, **more))
+
+    assert said("letter") == said("letter", shots=0, permutations=1, num_samples=1) == "letter"
+    assert said("letter", shots=1) == "letter, 1 example" and said("letter", permutations=3) == "letter, 3 orders"
+    assert said("generate", shots=5, num_samples=3) == "generate, 5 examples, most of 3 answers"
