@@ -256,10 +256,20 @@ def tell(args: Args, manifest: dict) -> None:
         print("train.jsonl is empty: every row is held out")
     elif not counts["test"] and args.test_size:
         print(f"test.jsonl is empty: none of {counts['rows read']:,} rows fell into it; raise --test_size or give more rows")
+    show_one(Path(args.output_dir), counts)
     page = "report.html, " if args.html_report else ""
     left_out = "what was left out and why, as it was read, nothing masked: rejects.jsonl"
     validation = "validation.jsonl, " if counts["validation"] else ""
     print(f"done: {args.output_dir} (train.jsonl, {validation}test.jsonl, {page}manifest.json; {left_out})")
+
+
+def show_one(out: Path, counts: dict[str, int]) -> None:
+    """Print a row as it was written: whoever looks sees a wrong column, or words that a page has cut."""
+    from data_prep.pipeline.shown import glance
+
+    split = next((name for name in ("train", "validation", "test") if counts.get(name)), None)
+    if split and (lines := glance(out / f"{split}.jsonl")):
+        print("\n".join([f"{split}.jsonl, a first look:", *lines]))
 
 
 if __name__ == "__main__":

@@ -292,7 +292,7 @@ def score(args: Args, asked: Asked) -> None:
     engine.close()
     place = {row["id"]: i for i, row in enumerate(rows)}
     records.sort(key=lambda record: place[record.id])
-    measured = summary.summary(records, asked.task, protocol).given()
+    measured = summary.summary(records, asked.task, protocol).as_fields()
     end(args, run, records, scores.Metrics(**measured, **beside, **how_asked(args, asked, engine, messages)))
 
 

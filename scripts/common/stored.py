@@ -20,8 +20,8 @@ class Stored(BaseModel):
         except (OSError, ValidationError) as error:
             raise UserError(f"{path}: is damaged, or was written by another version ({why(error)})") from None
 
-    def given(self) -> dict:
-        """The fields that were given, by name."""
+    def as_fields(self) -> dict:
+        """The fields that were given, by name, for another object to be made with."""
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
     def as_json(self) -> dict:

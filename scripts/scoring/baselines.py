@@ -129,7 +129,7 @@ def write_baselines(folder: Path, rows: list[dict], found: list[Baseline]) -> li
         ]
         lines += records
         predicted = measures.distribution(records, "prediction")
-        share = measures.share(records).given()
+        share = measures.share(records).as_fields()
         entries.append(BaselineScore(name=baseline.name, **share, predicted=predicted, **baseline.facts))
     if found:
         write_text(folder / "baselines.jsonl", "".join(line.json_line() for line in lines))

@@ -232,7 +232,7 @@ def _scored_in(folder: str, metrics: scores.Metrics) -> dict[str, tuple[scores.M
     found = {}
     for one in metrics.baselines:
         if one.name in rows:
-            share = {name: value for name, value in one.given().items() if name in scores.Metrics.model_fields}
+            share = {name: value for name, value in one.as_fields().items() if name in scores.Metrics.model_fields}
             found[one.name] = scores.Metrics(**share, **same), rows[one.name]
     return found
 

@@ -16,7 +16,7 @@ def summary(records: list[Prediction], task: str, protocol: str) -> Measured:
         return measures.perplexity(records)
     scored = [r for r in records if not r.too_long]
     return Measured(
-        **measures.share(records).given(),
+        **measures.share(records).as_fields(),
         n_too_long=len(records) - len(scored),
         by_topic=measures.grouped(records, "topic"),
         by_source=measures.grouped(records, "source"),
@@ -131,7 +131,7 @@ def show_beside(metrics: Metrics) -> None:
             + (f", probability on the options {metrics.option_mass:.1%}" if metrics.option_mass is not None else "")
         )
     if metrics.texts:
-        print("  ".join(f"{name} {value:.1f}" for name, value in metrics.texts.given().items()))
+        print("  ".join(f"{name} {value:.1f}" for name, value in metrics.texts.as_fields().items()))
     if metrics.position_bias:
         show_positions(metrics.position_bias)
     if single := metrics.samples:

@@ -266,6 +266,9 @@ def test_intervals_that_count_rows_of_shared_cases_say_so(tmp_path):
     found = summary.summary(records, "mcq", "text")
     assert found.n_cases == 10
     assert summary.summary([r.model_copy(update={"case": None}) for r in records], "mcq", "text").n_cases is None
-    assert any("the 100 rows are of 10 cases" in w for w in summary.warnings_of(Metrics(**found.given(), protocol="text")))
+    assert any(
+        "the 100 rows are of 10 cases" in w
+        for w in summary.warnings_of(Metrics(task="mcq", **found.as_fields(), protocol="text"))
+    )
     said = table_of(tmp_path, "[]", n_cases=10).stdout
     assert "where rows share a case they are too narrow: eval_two (10 cases)." in said

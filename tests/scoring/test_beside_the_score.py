@@ -169,7 +169,7 @@ def test_options_of_equal_likelihood_are_counted_and_told():
     records = [predict.record_of(ROW, "", answer, **more), predict.record_of(ROW, "", "A", scores={"A": -1.0, "B": -2.0})]
     metrics = summary.summary(records, "mcq", "text")
     assert (metrics.n_tied, metrics.n_tied_correct) == (1, 1)
-    told = summary.warnings_of(Metrics(**metrics.given(), protocol="text"))
+    told = summary.warnings_of(Metrics(task="mcq", **metrics.as_fields(), protocol="text"))
     assert any("1 of 2 rows have several likeliest options" in note and "so 1 of them" in note for note in told)
     one = summary.summary([predict.record_of(ROW, "", "A", output="A", finished=True)], "mcq", "generate")
     assert "n_tied" not in one.as_json()
@@ -181,7 +181,7 @@ def test_answers_given_equally_often_are_counted_and_told():
         answer, more = read(ROW, [(text, True) for text in outputs], "generate")
         metrics = summary.summary([predict.record_of(ROW, "", answer, **more)], "mcq", "generate")
         assert (answer, metrics.n_tied) == (("A", 0) if outputs == "BAAA?" else ("B", 1))
-    told = summary.warnings_of(Metrics(**metrics.given(), protocol="generate"))
+    told = summary.warnings_of(Metrics(task="mcq", **metrics.as_fields(), protocol="generate"))
     assert any("1 of 1 rows have several answers given equally often" in note and "so 0 of them" in note for note in told)
 
 

@@ -352,7 +352,7 @@ def test_a_judge_that_likes_its_own_answers_is_found_out(name, served, capsys):
     )
     vain = judge.Judge(rule, name, served=served)
     people = judge_trust.agreement(vain, [], {"q0": ROWS[0]}, human)
-    assert people.error_by_model["vain-7b"].given() == {"n": 60, "judge_minus_people": 0.5}
+    assert people.error_by_model["vain-7b"].as_fields() == {"n": 60, "judge_minus_people": 0.5}
     assert people.error_by_model["other-8b"].judge_minus_people == 0.0
     own = people.own_style
     assert own.n == 60 and own.difference == 0.5 and 0.3 < own.ci95.low < 0.5 < own.ci95.high < 0.7
