@@ -70,8 +70,18 @@ class Args:
         return found + check_at_least(self, 0, "limit", "batch_tokens")
 
 
-def sound_files(folder: Path) -> list[Path]:
-    """The whole models among the exported files that no check failed, the smallest first. Raises UserError for none."""
+@dataclass
+class Proof:
+    """What an export's verification.json tells."""
+
+    sound: list[Path]
+    """the whole models that no check failed, the smallest first"""
+    made_of: str | None
+    """the model that the files were made of"""
+
+
+def read_proof(folder: Path) -> Proof:
+    """Raises UserError where no file is sound, or one is not the file that was proven."""
     with reading(folder / "verification.json"):
         record = read_json(folder / "verification.json")
         names = [f["file"] for f in record["files"] if not f["failed"] and "-lora-" not in f["file"]]
@@ -86,12 +96,11 @@ def sound_files(folder: Path) -> list[Path]:
         raise UserError(f"gguf_dir: {folder}: {', '.join(changed)} is not the file that was proven; export again")
     if not names:
         raise UserError(f"gguf_dir: {folder} holds no model that passed its proof")
-    return sorted((folder / name for name in names), key=lambda path: path.stat().st_size)
+    return Proof(sorted((folder / name for name in names), key=lambda path: path.stat().st_size), record.get("model"))
 
 
-def tell_other_model(args: Args) -> None:
+def tell_other_model(args: Args, made_of: str | None) -> None:
     """Print where the files were made of another model than the one that they are to be held against."""
-    made_of = read_json(Path(args.gguf_dir, "verification.json")).get("model")
     if made_of and Path(made_of).resolve() != Path(args.model).resolve():
         print(f"warning: model: the files in {args.gguf_dir} were made of {made_of}, and are held against {args.model}")
 
@@ -175,8 +184,9 @@ def publish(args: Args, choice: Choice, alpha: float) -> None:
 
 def main() -> None:
     args = parse_args(Args, __doc__)
-    files = sound_files(Path(args.gguf_dir))
-    tell_other_model(args)
+    proof = read_proof(Path(args.gguf_dir))
+    files = proof.sound
+    tell_other_model(args, proof.made_of)
     alpha = args.alpha / max(1, len(files) - 1)  # whichever of the smaller ones is taken, the chance of a wrong one is alpha
     choice = choose(args, files, alpha)
     publish(args, choice, alpha)

@@ -18,7 +18,6 @@ from typing import ClassVar
 from common.arguments import parse_args
 from common.entry import run_main
 from reporting import score_table
-from scoring import scores
 
 
 @dataclass
@@ -45,12 +44,11 @@ class Args:
         return found
 
 
-def notes_of(args: Args, published: list[score_table.Published]) -> list[str]:
+def notes_of(rows: list[score_table.Row], published: list[score_table.Published]) -> list[str]:
     """What a reader of the table should know: scores of other rows, and figures that stand beside none."""
-    sets, names = {}, {Path(folder).name for folder in args.folders}
-    for folder in args.folders:
-        metrics = scores.read(folder)
-        sets.setdefault((metrics.data_sha256, metrics.rows_sha256), []).append(Path(folder).name)
+    sets, names = {}, {row.name for row in rows}
+    for row in rows:
+        sets.setdefault((row.data_sha256, row.rows_sha256), []).append(row.name)
     said = "; ".join(", ".join(folders) for folders in sets.values())
     notes = [f"Not all of the same rows, so not all scores compare. Of the same rows are: {said}."] if len(sets) > 1 else []
     alone = [f"folder {p.folder}" if p.folder else f"benchmark {p.benchmark}" for p in published if p.folder not in names]
@@ -61,7 +59,7 @@ def main() -> None:
     args = parse_args(Args, __doc__)
     published = score_table.read_published(args.published) if args.published else []
     rows = [score_table.row_of(Path(folder), Path(folder).name, published) for folder in args.folders]
-    score_table.write(args.title, rows, Path(args.output_dir), notes_of(args, published))
+    score_table.write(args.title, rows, Path(args.output_dir), notes_of(rows, published))
 
 
 if __name__ == "__main__":

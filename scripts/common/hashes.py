@@ -1,6 +1,7 @@
 """SHA-256 of texts and models, and an order that nobody chose."""
 
 import hashlib
+import json
 import os
 
 LARGE, STEP, PIECE = 1 << 28, 1 << 22, 1 << 14  # bytes: from where on a file is sampled, how often, how much each time
@@ -17,7 +18,8 @@ def by_hash(items: list, of=str) -> list:
 
 
 def model_sha256(model: str) -> str:
-    """Hash that tells one state of a model from another: adapters whole, large files by size and a piece of each 4 MB."""
+    """Hash that tells one state of a model from another: adapters whole, with the weights of the base folder that they name;
+    large files by size and a piece of each 4 MB."""
     digest = hashlib.sha256(os.path.basename(model).encode())
     paths = (
         [model]
@@ -30,7 +32,18 @@ def model_sha256(model: str) -> str:
     )
     for path in paths:
         add_file(digest, path)
+    digest.update((weights_sha256(base_named(model)) or "").encode())
     return digest.hexdigest()
+
+
+def base_named(model: str) -> str:
+    """The base that an adapter folder names; empty for anything else, and for an adapter that cannot be read or names itself."""
+    try:
+        with open(os.path.join(model, "adapter_config.json"), encoding="utf-8") as file:
+            base = json.load(file).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return base if isinstance(base, str) and os.path.abspath(base) != os.path.abspath(model) else ""
 
 
 def weights_sha256(folder: str) -> str | None:

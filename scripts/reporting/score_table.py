@@ -56,6 +56,9 @@ class Row:
     published: list[Published]
     n_cases: int | None = None
     """where rows share a case: the interval counts rows all the same"""
+    data_sha256: str | None = None
+    rows_sha256: str | None = None
+    """of the rows that were asked, which may be a part of the data"""
 
 
 def read_published(path: str | Path) -> list[Published]:
@@ -100,8 +103,8 @@ def row_of(folder: Path, name: str, published: list[Published], benchmark: str =
         raise UserError(f"{folder}: task {m.task} has no accuracy, so it has no place in this table")
     low, high = m.accuracy_ci95
     beside = [p for p in published if (p.folder and p.folder == folder.name) or (p.benchmark and p.benchmark == benchmark)]
-    counts = (m.n, m.n_correct, m.n_invalid)
-    return Row(name, str(m.model), asked(m), *counts, m.accuracy, low, high, m.chance, beside, m.n_cases)
+    counts, of_rows = (m.n, m.n_correct, m.n_invalid), (m.data_sha256, m.rows_sha256)
+    return Row(name, str(m.model), asked(m), *counts, m.accuracy, low, high, m.chance, beside, m.n_cases, *of_rows)
 
 
 def asked(metrics: scores.Metrics) -> str:

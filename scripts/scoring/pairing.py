@@ -67,7 +67,8 @@ class Paired:
     @cached_property
     def error(self) -> statistics.Error:
         """Of the difference, where it is drawn."""
-        return statistics.error_of(self.differences, self.clusters, self.draws, self.seeds)
+        draws = self.draws if self.seeds == 1 else drawn_by_rows(*self.values, self.clusters, self.settings)
+        return statistics.error_of(draws, self.clusters, *self.values)
 
     @property
     def counts(self) -> tuple[float, float, int]:
@@ -155,14 +156,20 @@ def share_interval(e: Evaluation, settings: Settings) -> Interval:
     values, nothing = e.values(ids), numpy.zeros((1, len(ids), 2))
     nothing[..., 1] = 1
     draws = statistics.bootstrap_differences(nothing, values, clusters, settings.resamples, settings.seed)
-    share, of_rows = statistics.value_of(values), values[..., 0].mean(axis=0)
-    reach = statistics.error_of(of_rows, clusters, draws, len(values)).reach(0.05)
+    share, by_rows = statistics.value_of(values), drawn_by_rows(nothing, values, clusters, settings)
+    reach = statistics.error_of(by_rows, clusters, values).reach(0.05)
     ends = (
         statistics.percentile_interval(draws, 0.05),
         statistics.wilson(round(share * len(ids)), len(ids)),
         (share - reach, share + reach),
     )
     return Interval(max(0.0, min(low for low, _ in ends)), min(1.0, max(high for _, high in ends)))
+
+
+def drawn_by_rows(one, two, clusters, settings: Settings):
+    """Bootstrap draws of the difference of two models, each the mean of its seeds, numpy [resamples]."""
+    means = [values.mean(axis=0, keepdims=True) for values in (one, two)]
+    return statistics.bootstrap_differences(*means, clusters, settings.resamples, settings.seed)
 
 
 def clusters_of(evaluation: Evaluation, ids: list):

@@ -110,41 +110,62 @@ def spread_of(deviations, clusters, draws=None) -> Spread:
     return Spread(n, whole / n, design, of_seeds)
 
 
-class Error(NamedTuple):
-    """The standard error of a drawn difference, and how far it is itself known."""
+class Part(NamedTuple):
+    """A part of a mean's variance, and how far that part is itself known."""
 
-    size: float
+    variance: float
     degrees: float
-    """of freedom; 0 where there is nothing to draw from"""
+    """of freedom"""
+
+
+class Error(NamedTuple):
+    """What the variance of a drawn difference is made of."""
+
+    parts: tuple[Part, ...]
+    """that of its cases, and of the seeds of each model that has several; none where there is nothing to draw from"""
+
+    @property
+    def size(self) -> float:
+        return math.fsum(part.variance for part in self.parts) ** 0.5 if self.parts else math.inf
 
     def reach(self, alpha: float) -> float:
-        """Half an interval of level 1 - alpha by Student's t."""
+        """Half an interval of level 1 - alpha: Student's t, of several parts the mean of theirs by what each adds.
+
+        That is the approximation of Cochran and Cox (1957, Experimental Designs, section 4.14). Satterthwaite's degrees of
+        freedom trust two seeds that happen to agree: by them up to 12 in 100 pairs of equal models differed, by these up to 6;
+        of three seeds 7 and 5.
+        """
         from scipy.stats import t
 
-        return float(t.ppf(1 - alpha / 2, self.degrees)) * self.size if self.degrees else math.inf
+        if self.size in (0, math.inf):
+            return self.size
+        return math.fsum(part.variance * float(t.isf(alpha / 2, part.degrees)) for part in self.parts) / self.size
 
     def p(self, distance: float) -> float:
         """Smallest alpha at which `reach` is less than a distance."""
-        from scipy.stats import t
+        from scipy.optimize import brentq
 
-        if not self.degrees or distance <= 0:
+        lowest = -600.0  # a power of e: nothing is surer
+        if distance <= 0 or not self.parts:
             return 1.0
-        return 2 * float(t.sf(distance / self.size, self.degrees)) if self.size else 0.0
+        if self.reach(math.exp(lowest)) <= distance:
+            return 0.0
+        return math.exp(brentq(lambda power: self.reach(math.exp(power)) - distance, lowest, 0.0))
 
 
-def error_of(deviations, clusters, draws, seeds: int) -> Error:
-    """The error of a mean by its bootstrap draws, as few cases or seeds leave it.
+def error_of(row_draws, clusters, *models) -> Error:
+    """The error of a measure's difference, as few cases or seeds leave it. `row_draws`: its bootstrap draws by rows alone, each
+    model the mean of its seeds; `models`: their values, (seeds, rows, 2).
 
     Draws alone are too sure of few: their spread is too small by 1 / (k - 1) for k cases, and its own error is left out
-    (Hesterberg 2015, The American Statistician 69:371-386). Degrees of freedom of cases and seeds together: Satterthwaite 1946.
+    (Hesterberg 2015, The American Statistician 69:371-386).
     """
     many = int(clusters.max()) + 1
     if many < 2:
-        return Error(math.inf, 0)
-    of_seeds = spread_of(deviations - deviations.mean(), clusters, draws).of_seeds if seeds > 1 else 0.0
-    of_cases = max(0.0, float(draws.var()) - of_seeds) * many / (many - 1)
-    spread = of_cases**2 / (many - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
-    return Error((of_cases + of_seeds) ** 0.5, (of_cases + of_seeds) ** 2 / spread if spread else many - 1)
+        return Error(())
+    of_cases = Part(float(row_draws.var()) * many / (many - 1), many - 1)
+    of_seeds = [Part(float(values_of(v).var(ddof=1)) / len(v), len(v) - 1) for v in models if len(v) > 1]
+    return Error((of_cases, *of_seeds))
 
 
 def rows_to_rule_out(spread: Spread, margin: float, alpha: float, share: bool) -> int | None:
@@ -224,10 +245,15 @@ def sign_flip(differences, clusters, resamples: int, seed: int) -> float:
     return float(test.pvalue)
 
 
-def value_of(values) -> float:
-    """The measure of an array (seeds, rows, 2): the mean over seeds of its ratio of sums."""
+def values_of(values):
+    """The measure of each seed of an array (seeds, rows, 2): its ratio of sums, numpy [seeds]."""
     sums = values.sum(axis=1)
-    return float((sums[:, 0] / sums[:, 1]).mean())
+    return sums[:, 0] / sums[:, 1]
+
+
+def value_of(values) -> float:
+    """The measure of an array (seeds, rows, 2): the mean over seeds."""
+    return float(values_of(values).mean())
 
 
 def bootstrap_differences(one, two, clusters, resamples: int, seed: int):

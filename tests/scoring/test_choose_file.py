@@ -2,12 +2,13 @@
 
 import json
 import sys
+from pathlib import Path
 
 import choose_file
 import evaluate
 import pytest
 from common.errors import UserError
-from common.files import sha256
+from common.files import read_json, sha256
 from test_beside_the_score import write_rows
 
 ROWS = 600
@@ -112,12 +113,14 @@ def test_files_that_were_never_proven_do_not_ship_and_those_of_another_model_are
     record = json.loads((folder / "verification.json").read_text())
     (folder / "verification.json").write_text(json.dumps(record | {"verified": False, "model": "runs/other/sft"}))
     with pytest.raises(UserError, match="never proven"):
-        choose_file.sound_files(folder)
+        choose_file.read_proof(folder)
+    (folder / "verification.json").write_text(json.dumps(record | {"model": "runs/other/sft"}))
+    made_of = choose_file.read_proof(folder).made_of
     args = choose_file.Args(model="runs/x/sft", gguf_dir=str(folder), data="d", output_dir="o")
-    choose_file.tell_other_model(args)
+    choose_file.tell_other_model(args, made_of)
     assert "were made of runs/other/sft, and are held against runs/x/sft" in capsys.readouterr().out
     args.model = "runs/../runs/other/sft"
-    choose_file.tell_other_model(args)
+    choose_file.tell_other_model(args, made_of)
     assert not capsys.readouterr().out
 
 
@@ -128,7 +131,16 @@ def test_a_file_that_was_exchanged_since_its_proof_does_not_ship(tmp_path):
     for file in record["files"]:
         file["sha256"] = sha256(folder / file["file"])
     (folder / "verification.json").write_text(json.dumps(record))
-    assert len(choose_file.sound_files(folder)) == 3
+    assert len(choose_file.read_proof(folder).sound) == 3
     (folder / "x-q5_k_m.gguf").write_bytes(b"GGUFgguf")
     with pytest.raises(UserError, match=r"x-q5_k_m\.gguf is not the file that was proven"):
-        choose_file.sound_files(folder)
+        choose_file.read_proof(folder)
+
+
+def test_the_export_s_record_is_read_once(tmp_path, monkeypatch):
+    """Read again for the model's name, it could be another one by then."""
+    exported(tmp_path / "gguf")
+    read = []
+    monkeypatch.setattr(choose_file, "read_json", lambda path: read.append(Path(path).name) or read_json(path))
+    chosen(tmp_path, monkeypatch, {})
+    assert read.count("verification.json") == 1
