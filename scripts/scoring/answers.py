@@ -2,7 +2,8 @@
 
 `extract` in this order, the first that finds something deciding:
   1 reasoning goes: think, reasoning and thought tags, [THINK], gpt-oss's analysis channel; unfinished, it is no answer. So
-    does what the model wrote after its turn's end, or from the next question on, and an answer to a question of its own
+    does what the model wrote after its turn's end, or from the next question on, and an answer to a question of its own.
+    Options that are numbered are then read as if they had letters (numbered.py)
   2 a form made to hold the answer: <answer>B</answer>, \boxed{B}, {"answer": "B"}; then a text that is one option's
   3 phrases that name an answer, the strongest kind that is there: "final answer"; "the correct option is C", "resposta: B",
     "restando a D", "a opção C é a mais indicada", of which a line to itself outweighs the sentences before it; then, after 4
@@ -18,6 +19,7 @@
   7 one single letter that stands by itself; "vitamin C", "B cells" and the words "A" and "E" are not letters
   8 the text of exactly one option, in the first or the last sentence of a text that is not broken off; numbers count whole
     ("2.5 mg" is not "5 mg"); then "yes", "no" and the like where they open the text
+Where the exception was asked for (exceptions.py), 3 and 4 take the option that alone is called wrong.
 `capitulo_letter` is the case study's own rule, kept with its faults for comparison: the first A to E anywhere.
 
 By hand: what evaluation harnesses bring are single patterns for one prompt of their own ("The answer is (X)").
@@ -25,6 +27,7 @@ By hand: what evaluation harnesses bring are single patterns for one prompt of t
 
 import re
 
+from scoring import exceptions, numbered
 from scoring.doubts import TOLD_OF, WOULD, WOULD_IF, supposed
 from scoring.forms import ANSWER_MARK, by_form
 from scoring.option_text import broken_off, by_text, own_end, part, same
@@ -33,6 +36,7 @@ from scoring.phrases import (
     DENIED_AFTER,
     DENIED_BEFORE,
     JOINED,
+    OTHERS_CHOOSE,
     UNTRUE,
     denied,
     joined,
@@ -44,8 +48,9 @@ from scoring.phrases import (
     sentence_before,
     words_before,
 )
+from scoring.statements import by_statements
 from scoring.told_apart import told_apart
-from scoring.weighing import Named, agreed, chosen
+from scoring.weighing import Named, agreed, chosen, standing
 
 # "Resposta final: Falso".
 LABEL_CUE = re.compile(
@@ -66,7 +71,7 @@ CELL = re.compile(
 )
 # A letter at the beginning, set off or before a word: which of both, _by_opening looks at.
 OPENING = re.compile(
-    r"[\(\[\"'“‘]*([A-Ja-j])(?:[\)\]\"'”’]+(?!\w)|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
+    r"[\(\[\"'“‘【]*([A-Ja-j])(?:[\)\]\"'”’】]+(?!\w)|(?=[.:,;!?\n-]|\s*[-–—:/&+]|\s*$|\s+(?:and|or|e|ou)\s+[\(]?[A-J]\b)|"
     r"\s+(?=\S))"
 )
 # "A: 10%, B: 70%": how sure it is of each letter.
@@ -84,7 +89,7 @@ LINE = re.compile(r"(?m)^\s*[\(\[]?([A-Ja-j])(?:[\)\].:](.*)|\s*$)")  # of a lis
 MARKED_RIGHT = re.compile(r"(?m)[✅✔☑][^\w\n✅✔☑]{0,5}([A-J])\b|^[^\w\n]{0,5}([A-J])[\)\].:][^\n✅✔☑❌✗]{0,200}[✅✔☑]")
 # "hepatitis B", "Vitamina C": a letter after these words belongs to a name.
 NAMED = re.compile(
-    r"\b(?:vitamin|vitamina|hepatitis|hepatite|type|tipo|group|grupo|class|classe|child|pugh|stage|estágio|grade|grau|influenza|"
+    r"\b(?:blood|sanguíneo|sanguínea|sangue|sangre|vitamin|vitamina|hepatitis|hepatite|type|tipo|group|grupo|class|classe|child|pugh|stage|estágio|grade|grau|influenza|"
     r"hemoglobin|hemoglobina|immunoglobulin|imunoglobulina|protein|proteína|factor|fator|plan|plano|fiber|fibra|cell|"
     r"célula|section|seção|part|parte|apolipoprotein|streptococcus|estreptococo|coenzyme|coenzima|penicillin|penicilina|"
     r"amphotericin|anfotericina|cyclosporin|cyclosporine|ciclosporina|botulinum|serotype|sorotipo)[\s-]*$",
@@ -107,10 +112,11 @@ def _by_cue(text: str, options: dict[str, str]) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _by_list(text: str, options: dict[str, str]) -> str | None:
-    """The one letter that a list of verdicts calls correct, or ticks; an option's own words ("is correct") are no verdict."""
+def _by_list(text: str, options: dict[str, str], sought: bool = True) -> str | None:
+    """The one letter that a list of verdicts calls correct, or ticks; an option's own words ("is correct") are no verdict.
+    `sought`: the verdict looked for, of which there must be one, and others of the other kind."""
     ticked = {one or two for one, two in MARKED_RIGHT.findall(text)}
-    if len(ticked) == 1 and ticked <= set(options):
+    if sought and len(ticked) == 1 and ticked <= set(options):
         return ticked.pop()
     verdicts: dict[str, set[bool]] = {}
     for cell in CELL.finditer(text):
@@ -118,8 +124,8 @@ def _by_list(text: str, options: dict[str, str]) -> str | None:
     for hit in ITEM.finditer(text):
         if hit[1].upper() in options and not (quoted(text, hit, options) or WOULD.search(hit.group())):
             verdicts.setdefault(hit[1].upper(), set()).add(hit["yes"] is not None)
-    right = [letter for letter, said in verdicts.items() if said == {True}]
-    return right[0] if len(right) == 1 and len(verdicts) > 1 else None
+    found = [letter for letter, said in verdicts.items() if said == {sought}]
+    return found[0] if len(found) == 1 and len(verdicts) > 1 else None
 
 
 def _by_shares(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
@@ -166,7 +172,7 @@ def _by_opening(text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     # "A coagulação é" begins with an article.
     word = start[1] in "AEOaeo" and not re.match(r"\s*[^\w\s]", rest) and rest[own:].partition("\n")[0].strip(" .")
     its_text = own > 0 and not word
-    set_off = re.match(r"[\)\]\"'”’]|[.:,;!?]|\s*\([^()\n]*\)\s*(?:\n|$)|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(
+    set_off = re.match(r"[\)\]\"'”’】]|[.:,;!?]|\s*\([^()\n]*\)\s*(?:\n|$)|\s*$|\s*\n|\s*[-–—:]\s*\w", rest) and not re.match(
         r"[.-]\w", rest
     )
     if (
@@ -241,6 +247,8 @@ def _stands_alone(text: str, hit: re.Match, options: dict[str, str]) -> bool | N
     sentence = sentence_before(text, hit.start())
     if supposed(sentence, sentence, after) or denied(after, option) or DENIED_BEFORE.search(before):
         return None
+    if OTHERS_CHOOSE.search(before):
+        return None
     within = sentence + re.split(r"[.!?]\s|\n", after, maxsplit=1)[0]
     if hit[1] and any(symbol.upper() not in options for symbol in SYMBOL.findall(within)):
         return False
@@ -252,6 +260,8 @@ def _stands_alone(text: str, hit: re.Match, options: dict[str, str]) -> bool | N
 def _concluded(text: str, options: dict[str, str]) -> str | None:
     """The option whose text is the first sentence, or alone of all stands in a whole text that opens or ends with it."""
     sentences = SENTENCES.split(text)
+    if told := by_statements(sentences, options):
+        return told
     answer = by_text(sentences[0], options, True)
     if not answer or (sentences[1:] and by_text(sentences[1], options, True)):
         answer = None if _cut_short(text) else by_text(text, options, False)
@@ -264,13 +274,16 @@ def _concluded(text: str, options: dict[str, str]) -> str | None:
     return None if any(DENIED_AFTER.match(text[hit.end() :]) for hit in letters) else answer
 
 
-def extract(output: str, options: dict[str, str]) -> str | None:
-    """The option that a free answer names, or None. `options`: letter -> text, or label -> label."""
+def extract(output: str, options: dict[str, str], question: str = "") -> str | None:
+    """The option that a free answer names, or None. `options`: letter (or number) -> text, or label -> label; `question`: where
+    it asks for the exception, the one option that is called wrong is the answer."""
     text = plain(output)
     if not text:
         return None
+    if numbered.is_numbered(options):
+        return _by_number(text, options, question)
     if questions := [hit.start() for hit in QUESTION.finditer(text)]:
-        if answer := extract(text[: questions[0]], options):
+        if answer := extract(text[: questions[0]], options, question):
             return answer
         if questions[0] == 0 and len(questions) > 1:
             return _asked_again(text[: questions[1]], options)
@@ -285,7 +298,15 @@ def extract(output: str, options: dict[str, str]) -> str | None:
         return named or _whether(text, options)
     if len(same(text)) > 1 and (exact := by_text(text, options, True)):
         return exact
-    return _by_letter(text, options)
+    return _by_letter(text, options, exceptions.asked_for(question))
+
+
+def _by_number(text: str, options: dict[str, str], question: str) -> str | None:
+    """The option that a text names where the options are numbered; none where it names letters, which no option has."""
+    if extract(text, {letter: f"\0{letter}" for letter in numbered.LETTERS[: len(options)]}):
+        return None
+    said = numbered.lettered(text, options)
+    return said.keys.get(extract(said.text, said.options, question))
 
 
 def _asked_again(text: str, options: dict[str, str]) -> str | None:
@@ -301,13 +322,19 @@ def _another_s(text: str, options: dict[str, str]) -> bool:
     return len(lines) > 1 and not own and any(same(option) for option in options.values())
 
 
-def _by_letter(text: str, options: dict[str, str]) -> str | None:
-    """Steps 3 to 8."""
+def _by_letter(text: str, options: dict[str, str], exception: bool = False) -> str | None:
+    """Steps 3 to 8. `exception`: the option that does not fit was asked for."""
     phrases = phrases_in(text)
     final, strong, weak = named_by(phrases, text, options)
     named, answer = chosen(final, strong, text, options)
+    if exception and not final:
+        only_true = answer and exceptions.only_called_true(text, answer)
+        wrong = exceptions.called_wrong(text, options) or _by_list(text, options, False)
+        if only_true or (wrong and answer in (None, wrong)):
+            return wrong
     if named:
         return answer
+    weak = standing(weak, text)
     shared, likeliest = _by_shares(text, options)
     if shared:
         return likeliest

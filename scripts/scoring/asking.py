@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import read_rows, sha256
 from common.hashes import text_sha256
 from llamacpp.files import is_gguf
-from scoring import judge, row_files, scores, statistics, tasks, trained_on
+from scoring import judge, numbered, row_files, scores, statistics, tasks, trained_on
 from scoring.engines_url import is_url
 from scoring.evaluations import predictions_of
 from scoring.pairing import Settings
@@ -91,11 +91,14 @@ def protocol_of(args, task: str) -> str:
 
 def check_asking(args, rows: list[dict], task: str, protocol: str) -> None:
     """Raises UserError where rows and protocol do not allow what was asked for."""
-    strange = sorted({key for row in rows if task == "mcq" for key in row["options"] if key not in "ABCDEFGHIJ"})
+    named = [
+        row["options"] for row in rows if task == "mcq" and not (protocol == "generate" and numbered.is_numbered(row["options"]))
+    ]
+    strange = sorted({key for options in named for key in options if key not in "ABCDEFGHIJ"})
     if strange and protocol in tasks.FREE:
         raise UserError(
-            f"data: {args.data} calls options {', '.join(strange[:3])}: a free answer is read by letters from A to J; call them "
-            "so, or score by --protocol letter"
+            f"data: {args.data} calls options {', '.join(strange[:3])}: a free answer is read by letters from A to J, or by "
+            "digits from 1 on; call them so, or score by --protocol letter"
         )
     if args.num_samples > 1 and (protocol != "generate" or task not in tasks.CHOICE):
         raise UserError(f"num_samples: needs --protocol generate and options to vote on, not {protocol} of {task}")

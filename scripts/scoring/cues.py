@@ -3,7 +3,7 @@
 import re
 
 # A letter in brackets ("[ B ]") or quotes or without, but not the beginning of "d'água", "B-cell".
-LETTER = r"[\(\[\"'“‘<{]*(?:(?<=[\[(]) )?([A-Ja-j])(?:(?=입니다|이다|번|です|である)|(?!\w|['’]\w|-\w))[\)\]\"'”’>}]*"
+LETTER = r"[\(\[\"'“‘<{【]*(?:(?<=[\[(]) )?([A-Ja-j])(?:(?=입니다|이다|번|です|である)|(?!\w|['’]\w|-\w))[\)\]\"'”’>}】]*"
 # What may stand between a phrase and its letter. At most 40:
 # without end, a text that repeats "answer" took time by the square of its length.
 FILLER = (
@@ -23,12 +23,12 @@ FINAL = r"\b(?:final[ _]answer|resposta final|respuesta final|final choice|escol
 STRONG = (
     r"(?:(?<!不)(?:答案|选择|选|正解|答え|정답)(?:应该|应当|应)?(?:是|为|は|은|는)?|\b(?:answer|answers|ans\b\.?|resp\b\.?|resposta|respuesta|gabarito|solution|conclus(?:ion|ão)|"
     r"escolho|escolheria|marco|marcaria|assinalo|assinale|elijo|escojo|selecciono|sino|mas sim|e sim|but rather|"
-    r"choose|select|pick|go with|minha (?:escolha|opção)|my choice|mi elección|"
+    r"quis dizer|quise decir|i meant|choose|select|pick|go with|minha (?:escolha|opção)|my choice|mi elección|"
     r"(?:correct|right|best|most appropriate|most likely) (?:answer|option|choice|alternative|one|letter)|"
     r"(?:alternativa|opção|opcao|opción|letra|resposta|respuesta|afirmativa|melhor alternativa|melhor opção|mejor opción) "
     r"(?:mais |más )?(?:correc?ta|certa|adequada|adecuada|provável|probable|apropriada|apropiada|indicada)|correta|correto|"
     r"correcta|correcto|certa|"
-    r"restando|resta|queda(?= la\b)|me quedo con|sobra|sobrando|restou|ficamos com|fico com|leaving|leaves|"
+    r"restando|resta|queda(?=\s+(?:la|(?-i:[A-J]))\b)|me quedo con|sobra|sobrando|restou|ficamos com|fico com|leaving|leaves|"
     r"we are left with|only remaining(?: option)?|"
     r"(?:therefore|thus|hence|so|portanto|logo|então|assim|por (?:lo )?tanto|así que)(?:,? (?:it is|it's|é|es)?|(?=:))))"
 )
@@ -47,7 +47,7 @@ NO_ARTICLE = r"(?!\s+(?:(?:alternativa|opção|opcao|opción|letra|item|resposta
 IS = r"(?:is|seems(?: to be)?|appears to be|é|es|está|parece(?: ser)?)"
 # "B is the correct answer", "a alternativa C, de todas, está correta", but not "A correct answer is", "is correct in that".
 CALLED_RIGHT = re.compile(
-    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|item|a|la|the)\s+){LETTER}"
+    rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|item|a|la|the|but|mas|pero)\s+){LETTER}"
     rf"{NO_ARTICLE}\s*"
     r"(?:(?:(?!\b(?-i:[A-HJ])\b)[^.\n]){0,60}?\s)??"
     r"(?:(?:is|would be|é|está|esta|es|seria|sería)\s+(?:the |a |o |la |el )?(?!(?:uma?|una?|an|another|outra|otra) )(?:\w+ )?"
@@ -65,7 +65,7 @@ CALLED_FITTING = re.compile(
     r"(?:(?:alternativa|opção|opción|resposta|respuesta|option|answer|one)\s+)?(?:que|that|which)\s+(?:melhor|mais|mejor|más|best))\b)",
     re.I,
 )
-ASIDE = re.compile(r"\s*(?:\([^()\n]*\)|,[^,\n]*,|[—–-][^—–\n]*[—–-]|[\"“][^\"”\n]*[\"”])?\s*")
+ASIDE = re.compile(r"\s*(?::|\([^()\n]*\)|,[^,\n]*,|[—–-][^—–\n]*[—–-]|[\"“][^\"”\n]*[\"”])?\s*")
 # What sets a letter off at the end of "the best step for him is B": a mark, the end, a reason.
 SET_OFF = (
     r"(?=[^\n\w]{0,3}(?:[).,:;\]\"'”’(]|$|\n|\s[-–—]\s|\s(?:pois|porque|because|since|as|já que|visto que|uma vez que|dado)\b))"
@@ -112,7 +112,13 @@ LINE_NOUN = (
 NAMED_LINE = re.compile(
     rf"(?m)(?:^[^\w\n]*|(?<=[.!?]\s)(?=[^\n]{{0,40}}\Z))(?:{LINE_NOUN})\s*[:=→➜]\s*{LETTER}(?=[^\S\n]*(?:\n|$|[).:]))", re.I
 )  # or the last words of a text
-RIGHT = (CALLED_RIGHT, CALLED_FITTING, SUPERLATIVE, ONLY, LABELLED, BEST_IN_BRACKETS, NAMED_LINE)
+# "Espere, na verdade é a B."
+ACTUALLY_IS = re.compile(
+    r"\b(?:na verdade|na realidade|en realidad|actually|in fact),?\s+(?:it\s+)?(?:é|es|is)\s+"
+    rf"(?:(?:a|o|la|el)\s+)?{LETTER}{SET_OFF}",
+    re.I,
+)
+RIGHT = (CALLED_RIGHT, CALLED_FITTING, SUPERLATIVE, ONLY, LABELLED, BEST_IN_BRACKETS, NAMED_LINE, ACTUALLY_IS)
 # "not", "rather than B", "as rehydration by mouth (B) would be too slow": what must not stand between praise and letter.
 CONTRAST = re.compile(
     r"\b(?:than|instead|unlike|except|exceto|excepto|em vez|en lugar|ao contrário|do que|but|mas|pero|whereas|while|enquanto|"

@@ -23,6 +23,12 @@ WOULD_IF = re.compile(
     r"s[ei] (?:[ao]s?|el|la|los|las|ele|ela|não|no|já|fosse|fuera|houvesse|hubiera|tivesse|estivesse)\b|quando|cuando|when)\b",
     re.I,
 )
+# "Se a resposta fosse A, haveria febre": the answer itself is only supposed.
+UNREAL = re.compile(
+    r"\b(?:if|se|si|caso)\b[^.;:,!?\n]*\b(?:answer|option|choice|resposta|respuesta|alternativa|opção|opción|letra)\b"
+    r"[^.;:,!?\n]*\b(?:fosse|fuera|fuese|were|was|for|is|seja)\b[^.;:,!?\n]*$",
+    re.I,
+)
 # "If he is stable, the answer is A; if not, B": a condition before the letter and another one after it.
 CONDITION = re.compile(
     r"(?:^|[.;:,!?\n(—]\s*|\b(?:e|mas|já|and|but|y|pero)\s+)(?:if|s[ei]|caso|quando|cuando|when|otherwise|caso contrário)\s", re.I
@@ -34,6 +40,8 @@ def supposed(cue: str, sentence: str, rest: str, before: str = "") -> bool:
     """Whether a phrase is only supposed. `sentence`: what stands before it there; `rest`: what follows its letter; `before`: the
     text before it, where the other of two conditions may stand."""
     if (WOULD.search(cue) and SUPPOSED.search(sentence)) or WOULD_IF.match(rest):
+        return True
+    if UNREAL.search(sentence) or UNREAL.search(sentence + cue):
         return True
     if HEDGED.search(sentence) and re.search(r"[.!?]\s+\S[^.!?\n]*\S", rest):
         return True

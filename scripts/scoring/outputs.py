@@ -3,11 +3,22 @@
 import re
 import unicodedata
 
-# Reasoning in tags, in Mistral's marks, or ended by a tag whose beginning the prompt held.
+# Reasoning in tags or marks, or ended by one whose beginning the prompt held.
 TAGS = "think|thinking|thought|thoughts|reasoning|reason|analysis|scratchpad|rationale"
-REASONING = re.compile(rf"<(?P<tag>{TAGS})>.*?</(?P=tag)>|\[THINK\].*?\[/THINK\]|^.*(?:</(?:{TAGS})>|\[/THINK\])", re.S | re.I)
-ENDED = re.compile(rf"</(?:{TAGS})>|\[/THINK\]", re.I)
-UNFINISHED = re.compile(rf"<(?:{TAGS})>|\[THINK\]", re.I)
+# MedGemma's, Gemma 4's, Kimi's, ByteDance Seed's and Apertus's marks.
+MARKS = (
+    (r"\[THINK\]", r"\[/THINK\]"),
+    ("<unused94>", "<unused95>"),
+    (r"<\|channel>thought", r"<channel\|>"),
+    ("◁think▷", "◁/think▷"),
+    ("<seed:think>", "</seed:think>"),
+    (r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),
+)
+BEGINS, ENDS = ("|".join(ends) for ends in zip(*MARKS, strict=True))
+BETWEEN = "|".join(f"{begin}.*?{end}" for begin, end in MARKS)
+REASONING = re.compile(rf"<(?P<tag>{TAGS})>.*?</(?P=tag)>|{BETWEEN}|^.*(?:</(?:{TAGS})>|{ENDS})", re.S | re.I)
+ENDED = re.compile(rf"</(?:{TAGS})>|{ENDS}", re.I)
+UNFINISHED = re.compile(rf"<(?:{TAGS})>|{BEGINS}", re.I)
 # gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>B, or without its marks.
 FINAL_CHANNEL = re.compile(r"^.*(?:<\|channel\|>\s*final\s*(?:<\|message\|>)?|assistant\s*final(?=\W|[A-Z]|$))", re.S)
 ANALYSIS_CHANNEL = re.compile(r"^\s*(?:<\|start\|>assistant)?(?:<\|channel\|>\s*)?(?:analysis|commentary)(?=<\||[A-Z\s:])")

@@ -67,6 +67,15 @@ NEGATED_CUE = re.compile(
     r"\b(?:not|isn't|is not|cannot be|can't be|não é|nao é|não seria|no es|nunca|wrong|incorrec?ta|errada)\s+(?:\w+\s+){0,2}$",
     re.I,
 )
+# "Many students would answer B", "Muitos marcariam a B": somebody else's choice.
+OTHERS_CHOOSE = re.compile(
+    r"\b(?!I\b|we\b)\w+\s+(?:would|will|might|may|could|often|usually|tend to)\s+(?:\w+ly\s+)?$|"
+    r"\b\w+[aei]r(?:iam|ían)\s+(?:(?:a|na|la|em|por|letra|opção|opción|alternativa)\s+)*$",
+    re.I,
+)
+CHOOSES = re.compile(r"(?:answer|choose|select|pick|go with)\b", re.I)
+# "A alternativa A está correta? Não": asked, not said.
+QUESTIONED = re.compile(r"[^.!?;:\n]{0,200}\?")
 # "... because option B delays it": in a reason an option is only mentioned.
 REASON = re.compile(
     r"\b(?:because|since|as|while|whereas|although|though|but|porque|pois|já que|uma vez que|enquanto|embora|visto que|mas)\b",
@@ -157,6 +166,10 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         return False  # "(a) 1 %, (b) 5 %": the options' own parts
     if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
         return False
+    if (CHOOSES.match(hit.group()) and OTHERS_CHOOSE.search(ahead)) or OTHERS_CHOOSE.search(before):
+        return False
+    if QUESTIONED.match(rest[own_end(rest, options[raw.upper()]) :]):
+        return False
     if (
         TOLD_OF.match(rest)
         or VERDICT.match(hit.group())
@@ -176,6 +189,8 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
     said = sentence_before(text, hit.start(), r"[.!?;\n]")
     if hit.re is CUES[-1] and text[hit.start() - 1 : hit.start()] == "(" and NOT.search(re.split(r"[,:]\s", said)[-1]):
         return False  # "is not the germ of milk (option B)"
+    if hit.re is CUES[-1] and BUT.search(re.split(r"[.!?;]\s|\n", rest[:SENTENCE])[0]):
+        return False  # "Option B is tempting, but ..."
     return not (hit.re is CUES[-1] and (REASON.search(said) or TOLD_BEFORE.search(said)))
 
 

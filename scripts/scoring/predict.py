@@ -113,7 +113,7 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
         elif protocol == "capitulo":
             answer = answers.capitulo_letter(output)
         else:
-            answer = answers.extract(output, tasks.options_of(turned))
+            answer = answers.extract(output, tasks.options_of(turned), row.get("question", ""))
         answered.append((by, tasks.original(row, answer, by)))
     more = {"output": found[0][0], "finished": found[0][1]}
     if task == "open" and row.get("answer"):
@@ -126,7 +126,7 @@ def read_texts(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple
 
 def read_samples(row: dict, found: list[tuple[str, bool]], protocol: str) -> tuple[str | None, dict]:
     """The most frequent valid answer of several samples (of equal ones the first), and each sample's own."""
-    answered = [answers.extract(output, tasks.options_of(row)) for output, _ in found]
+    answered = [answers.extract(output, tasks.options_of(row), row.get("question", "")) for output, _ in found]
     valid = collections.Counter(answer for answer in answered if answer is not None)
     more = {"output": found[0][0], "finished": all(done for _, done in found), "outputs": [output for output, _ in found]}
     return valid.most_common(1)[0][0] if valid else None, {**more, "sample_answers": answered}

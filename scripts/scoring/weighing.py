@@ -18,7 +18,7 @@ CORRECTION = re.compile(
     r"(?:\s*[,.!…:—–]|\s+(?:-|a (?:minute|moment|second)))|"
     r"\b(?:pensando melhor|pensándolo (?:mejor|bien)|on second thoughts?|let me (?:reconsider|rethink)|"
     r"i (?:made an? (?:mistake|error)|was wrong)|me (?:enganei|equivoquei|equivoqué)|cometi um erro|retifico|"
-    r"mudo (?:a )?minha resposta|i(?:'ll| will)? change my answer)\b",
+    r"mudo (?:a )?minha resposta|(?:eu )?quis dizer|quise decir|i meant|i(?:'ll| will)? change my answer)\b",
     re.I,
 )
 # "Actually, ...", "Correction: ..." (of the glucose, it may be): it corrects only where another letter is named after it.
@@ -57,13 +57,18 @@ def own_lines(named: list[Named], text: str, options: dict[str, str]) -> list[Na
     return [one for one in heads if one.at not in both] + [one for one in named if one.at > lines[-1].at]
 
 
+def standing(named: list[Named], text: str) -> list[Named]:
+    """What was not taken back."""
+    taken_back = max((hit.end() for hit in CORRECTION.finditer(text)), default=0)
+    return [one for one in named if one.at >= taken_back]
+
+
 def chosen(final: list[Named], strong: list[Named], text: str, options: dict[str, str]) -> tuple[bool, str | None]:
     """Whether phrases of the two stronger kinds name letters, and the one that they choose; what was taken back counts not."""
     kinds = [final, own_lines(strong, text, options), strong]
     if not any(kinds):
         return False, None
-    if taken_back := max((hit.end() for hit in CORRECTION.finditer(text)), default=0):
-        kinds = [[one for one in named if one.at >= taken_back] for named in kinds]
+    kinds = [standing(named, text) for named in kinds]
     named = next(filter(None, kinds), [])
     if len({one.letter for one in named}) > 1:
         corrected = max((hit.end() for hit in ACTUALLY.finditer(text)), default=0)

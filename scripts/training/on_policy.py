@@ -94,7 +94,7 @@ def check_row(row: dict) -> list[str]:
 
 
 def make_dataset(rows: list[dict], tokenizer, args: OnPolicyArgs, path: str) -> TrainingData:
-    """Rows as prompt (messages), and what the rewards need: options (JSON) and gold, the right answer.
+    """Rows as prompt (messages), and what the rewards need: options (JSON), gold, the right answer, and the question.
 
     Raises UserError for prompts longer than max_length, for rows without an answer where no model scores them, and
     for control tokens written in a prompt: TRL renders prompts itself, and would take them for real.
@@ -114,7 +114,8 @@ def make_dataset(rows: list[dict], tokenizer, args: OnPolicyArgs, path: str) -> 
             f"{path}: {len(unlike)} prompts hold control tokens as text, first {unlike[:3]}; take them out in data_prep"
         )
     encoded = [
-        {"prompt": messages, "options": json.dumps(tasks.options_of(row)), "gold": tasks.gold_of(row) or ""}
+        {"prompt": messages, "options": json.dumps(tasks.options_of(row))}
+        | {"gold": tasks.gold_of(row) or "", "question": row.get("question") or ""}
         | {name: row[name] for name in columns}
         for messages, row in zip(prompts, rows, strict=True)
     ]

@@ -139,9 +139,16 @@ def right_letter(completions, options, gold, **rest):
     return [1.0 if text == g else 0.0 for text, g in zip(texts, gold, strict=True)]
 
 
-def format(completions, options, **rest):
+def read_answers(completions, options, question=None) -> list[str | None]:
+    """As evaluate.py reads them."""
+    questions = question or [""] * len(completions)
+    each = zip(completions, options, questions, strict=True)
+    return [answers.extract(c[0]["content"], json.loads(o), q) for c, o, q in each]
+
+
+def format(completions, options, question=None, **rest):
     """1 where an answer can be read, right or wrong, else 0."""
-    return [float(answers.extract(c[0]["content"], json.loads(o)) is not None) for c, o in zip(completions, options, strict=True)]
+    return [float(answer is not None) for answer in read_answers(completions, options, question)]
 
 
 def length(args, tokenizer):
@@ -157,8 +164,8 @@ def length(args, tokenizer):
 def right_answer(args):
     """1 for the right answer, `args.format_reward` for a wrong one that can be read, else 0; read as evaluate.py reads."""
 
-    def right_answer(completions, options, gold, **rest):
-        read = [answers.extract(c[0]["content"], json.loads(o)) for c, o in zip(completions, options, strict=True)]
+    def right_answer(completions, options, gold, question=None, **rest):
+        read = read_answers(completions, options, question)
         return [1.0 if a == g else args.format_reward if a else 0.0 for a, g in zip(read, gold, strict=True)]
 
     return right_answer

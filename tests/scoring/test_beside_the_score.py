@@ -408,11 +408,11 @@ def test_a_server_that_would_begin_with_no_letter_has_answered_nothing(server, t
 
 
 def test_what_a_server_or_a_row_cannot_be_read_by_is_one_clear_line(server, tmp_path, monkeypatch):
-    rows = [{"id": "q", "question": "Q?", "options": {"1": "alpha", "2": "beta"}, "answer": "2"}]
+    rows = [{"id": "q", "question": "Q?", "options": {"0": "alpha", "1": "beta"}, "answer": "1"}]
     server.answer = lambda body: reply([{"type": "text", "text": "B"}])
     words = ["e", "--model", server.url, "--data", write_rows(tmp_path / "n.jsonl", rows), "--output_dir", tmp_path / "e"]
     monkeypatch.setattr(sys, "argv", list(map(str, words)))
-    with pytest.raises(UserError, match="calls options 1, 2: a free answer is read by letters from A to J"):
+    with pytest.raises(UserError, match="calls options 0, 1: a free answer is read by letters from A to J"):
         evaluate.main()
     write_rows(tmp_path / "n.jsonl", [{**rows[0], "options": {"A": "alpha", "B": "beta"}, "answer": "B"}])
     with pytest.raises(UserError, match="answers with a list, not with text"):
