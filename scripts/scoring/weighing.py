@@ -13,7 +13,7 @@ THEREFORE = re.compile(r"(?:therefore|thus|hence|so|portanto|logo|então|assim|p
 ANNOUNCED = re.compile(r"[:=→➜]|\b(?:is|are|é|es|be|seria|sería)\b", re.I)
 # "Wait, she is pregnant": what was said before is taken back. But not "watch and wait", "wait two hours".
 CORRECTION = re.compile(
-    r"(?:(?:^|[.!?…\n(—–])[^\w\n]*|\b(?:não|no|but|mas|hmm+|ah|oh)\b[,.…]?\s*)"
+    r"(?:(?:^|[.!?…\n(—–])[^\w\n]{0,12}|\b(?:não|no|but|mas|hmm+|ah|oh)\b[,.…]?\s*)"
     r"(?:wait|espera|espere|espérate|hold on|aguarde|opa)\b"
     r"(?:\s*[,.!…:—–]|\s+(?:-|a (?:minute|moment|second)))|"
     r"\b(?:pensando melhor|pensándolo (?:mejor|bien)|on second thoughts?|let me (?:reconsider|rethink)|"
