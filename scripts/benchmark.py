@@ -34,6 +34,7 @@ from common.files import read_json, read_rows, sha256, write_text
 from common.hashes import model_sha256
 from common.paths import ROOT
 from reporting import score_table
+from reporting.language import Language
 from scoring import scores, statistics
 from scoring.pairing import Settings
 
@@ -186,7 +187,8 @@ def rank(scored: dict[str, dict[str, score_table.Row]]) -> list[str]:
         return []
     means = {model: sum(rows[name].accuracy for name in shared) / len(shared) for model, rows in scored.items()}
     order = sorted(means, key=lambda model: -means[model])
-    lines = [f"{i}. {m}: {100 * means[m]:.1f} %, the mean of {len(shared)} benchmarks" for i, m in enumerate(order, 1)]
+    over = Language()("{n:benchmark|benchmarks}", n=len(shared))
+    lines = [f"{i}. {m}: {100 * means[m]:.1f} %, the mean of {over}" for i, m in enumerate(order, 1)]
     return [*lines, "A rank is no test: whether two models differ says compare/NAME, benchmark by benchmark."]
 
 

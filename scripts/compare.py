@@ -97,7 +97,7 @@ def page_of(result: comparing.Result, flips: int, say: Language) -> Page:
     told = result.decisive if many else result.comparisons  # the table holds all
     said = [sentences.sentence(c, result.kind, result.confidence, say) for c in told]
     names = [e.name for e in result.evaluations]
-    shown = say("{first} and {n} others", first=names[0], n=len(names) - 1) if many else " · ".join(names)
+    shown = say("{first} and {n:other|others}", first=names[0], n=len(names) - 1) if many else " · ".join(names)
     leads = result.kind not in sentences.SIDES
     return Page(
         title=say("Comparison: {names}", names=shown),

@@ -141,7 +141,7 @@ def limits(result: Result, sides: list[Side], run: run_blocks.Run, say: Language
             text = "{what}: measured on {model}, not on {ships}, the file that ships."
             found.append(say(text, what=say(SIDES[side.name]), model=side.last.candidate, ships=ships.name))
         if side.last.n < FIRST_LOOK:
-            found.append(say("{what}: {n} rows, a first look and no proof.", what=say(SIDES[side.name]), n=side.last.n))
+            found.append(say("{what}: {n:row|rows}, a first look and no proof.", what=say(SIDES[side.name]), n=side.last.n))
     if all(len(e.folders) == 1 for e in result.evaluations):
         text = "One training with one seed: how much the scores vary between seeds was not measured, "
         found.append(say(text + "so another run may differ by more than these intervals say."))

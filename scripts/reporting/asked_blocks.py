@@ -9,7 +9,7 @@ from scoring.scores import Signs
 def protocol_blocks(result: Result, say: Language) -> list:
     """Protocol, test set, and one prompt whole."""
     text = say(
-        "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.",
+        "Task {task}, protocol {protocol}, {n:row|rows}, test set {hash}, significance level {alpha}.",
         task=result.first.task,
         protocol=result.first.protocol,
         n=result.first.n,
@@ -36,7 +36,7 @@ def signs_of_contamination(result: Result, say: Language) -> list:
         if order := looked.order:
             text = (
                 "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "
-                "{n} of {of} questions ({share}; {chance} by chance, exact binomial test {p})."
+                "{n} of {of:question|questions} ({share}; {chance} by chance, exact binomial test {p})."
             )
             sign = order.p_value < result.settings.alpha
             counts = {"n": order.own_first, "of": order.n, "share": say.percent(order.share)}

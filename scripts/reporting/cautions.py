@@ -20,7 +20,7 @@ def one_answer(e: Evaluation, say: Language) -> str | None:
     if times / n <= CONSTANT:
         return None
     return say(
-        "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.",
+        "{model} gives one answer nearly always: “{answer}” in {share} of {n:row|rows}; its score says little.",
         model=e.name,
         answer=answer,
         share=say.percent(times / n),
@@ -49,12 +49,25 @@ def unread(e: Evaluation, say: Language) -> list[str]:
     n, found = len(e.rows[0]), []
     many = UNFINISHED * n
     if is_cut(e):
-        text = "{model}: {cut} of {n} answers were cut at {tokens} tokens before they ended (--max_new_tokens)."
+        text = (
+            "{model}: {cut} of {n:answer|answers} {cut:?was|were} cut at {tokens:token|tokens} before {cut:?it|they} "
+            "ended (--max_new_tokens)."
+        )
         found.append(say(text, model=e.name, cut=cut_of(e), n=n, tokens=e.first.max_new_tokens))
     if (invalid := e.first.n_invalid - cut_of(e)) > many and e.measure == "accuracy":
-        found.append(say("{model}: {k} of {n} answers could not be read and count as wrong.", model=e.name, k=invalid, n=n))
+        found.append(
+            say(
+                "{model}: {k} of {n:answer|answers} could not be read and {k:?counts|count} as wrong.",
+                model=e.name,
+                k=invalid,
+                n=n,
+            )
+        )
     if (tied := e.first.n_tied) > many:
-        text = "{model}: in {k} of {n} rows several options are equally likely; {right} of these are right by their order alone."
+        text = (
+            "{model}: in {k} of {n:row|rows} several options are equally likely; {right} of these {right:?is|are} right "
+            "by their order alone."
+        )
         found.append(say(text, model=e.name, k=tied, n=n, right=e.first.n_tied_correct))
     return found
 
@@ -76,7 +89,10 @@ def warnings_of(result: Result, say: Language) -> list[str]:
     found += filter(None, (one_answer(e, say) for e in result.evaluations))
     found += [text for e in result.evaluations for text in unread(e, say)]
     if known := trained_on(result):
-        text = "{k} of {n} scored rows stand in the training rows: what they show was learnt by heart, for all that is known."
+        text = (
+            "{k} of {n:scored row|scored rows} {k:?stands|stand} in the training rows: what {k:?it shows|they show} was "
+            "learnt by heart, for all that is known."
+        )
         found.append(say(text, k=known, n=first.first.n))
     chance = first.first.chance
     if chance is not None and not any(map(clear_of_chance, result.evaluations)):
@@ -108,7 +124,7 @@ def judge_agreement(e: Evaluation, say: Language) -> str:
     if not (people := people_of(e)):
         return say("How far the judge agrees with physicians was not measured: these are a model's opinions.")
     low, high = (say.number(end, ".2f") for end in people.kappa_ci95)
-    text = "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high})."
+    text = "The judge agrees with people's marks of {n:answer|answers} by a kappa of {kappa} (95 % interval {low} to {high})."
     n = people.n if people.n_kappa is None else people.n_kappa
     said = say(text, n=n, kappa=say.number(people.kappa, ".2f"), low=low, high=high)
     if own := people.own_style:

@@ -44,7 +44,9 @@ def score_blocks(result: Result, say: Language) -> list:
     """The chart and the table of the models, baselines among them."""
     n, alike = result.comparisons[0].n, all(set(e.rows[0]) == set(result.evaluations[0].rows[0]) for e in result.evaluations)
     title = (
-        "Scores on the same {n} held-out rows" if alike else "Scores, each on its own rows; compared on the {n} that they share"
+        "Scores on the same {n:held-out row|held-out rows}"
+        if alike
+        else "Scores, each on its own rows; compared on the {n} that they share"
     )
     title = say(title, n=n)
     if result.measure == "bits_per_byte":

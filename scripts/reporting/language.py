@@ -1,14 +1,27 @@
 """The language of a page: sentences by a table (portuguese.py), numbers with its decimal mark.
 
 A sentence's key is its English text with {named} places, so the code reads as what it says. Not gettext: its compiled
-catalogues would be files that nobody here can read or edit without a tool.
+catalogues would be files that nobody here can read or edit without a tool. A place may hold the words that go with its number,
+for one and for more: {n:row|rows} gives "1 row" and "5 rows", {n:?is|are} the word alone.
 """
 
+import string
 from typing import NamedTuple
 
 from reporting.portuguese import PORTUGUESE
 
 LANGUAGES = ("en", "pt-BR")
+
+
+class Counting(string.Formatter):
+    """str.format with the words for one and for more."""
+
+    def format_field(self, value, format_spec: str) -> str:
+        one, mark, more = format_spec.removeprefix("?").partition("|")
+        if not mark:
+            return super().format_field(value, format_spec)
+        word = one if str(value) == "1" else more
+        return word if format_spec.startswith("?") else f"{value} {word}"
 
 
 class Language(NamedTuple):
@@ -18,7 +31,7 @@ class Language(NamedTuple):
 
     def __call__(self, sentence: str, **places) -> str:
         """The sentence in this language, its places filled in."""
-        return (PORTUGUESE.get(sentence, sentence) if self.code == "pt-BR" else sentence).format(**places)
+        return Counting().format(PORTUGUESE.get(sentence, sentence) if self.code == "pt-BR" else sentence, **places)
 
     def number(self, value: float, form: str = ".1f") -> str:
         """A number by a format of Python's, with this language's decimal mark."""

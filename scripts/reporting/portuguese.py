@@ -24,7 +24,7 @@ PORTUGUESE = {
     "bits per byte (less is better)": "bits por byte (menos é melhor)",
     "perplexity a token": "perplexidade por token",
     "points": "pontos",
-    "{n} points": "{n} pontos",
+    "{n:point|points}": "{n:ponto|pontos}",
     "from → to": "de → para",
     "difference": "diferença",
     "won": "ganhas",
@@ -60,8 +60,10 @@ PORTUGUESE = {
     "forgetting": "esquecimento",
     "safety": "segurança",
     "over-refusal": "recusa em excesso",
-    "{first} and {n} others": "{first} e outros {n}",
-    "Scores on the same {n} held-out rows": "Resultados nas mesmas {n} linhas separadas do treino",
+    "{first} and {n:other|others}": "{first} e {n:outro|outros}",
+    "Scores on the same {n:held-out row|held-out rows}": (
+        "Resultados {n:?na mesma|nas mesmas} {n:linha separada|linhas separadas} do treino"
+    ),
     "Share with 95 % interval (Wilson)": "Proporção com intervalo de 95 % (Wilson)",
     "Share with 95 % interval (Wilson; seeds and cases are drawn as well)": (
         "Proporção com intervalo de 95 % (Wilson; sementes e casos também são sorteados)"
@@ -108,8 +110,8 @@ PORTUGUESE = {
     ),
     "Of several seeds this shows the first.": "De várias sementes, isto mostra a primeira.",
     "How it was asked": "Como se perguntou",
-    "Task {task}, protocol {protocol}, {n} rows, test set {hash}, significance level {alpha}.": (
-        "Tarefa {task}, protocolo {protocol}, {n} linhas, conjunto de teste {hash}, nível de significância {alpha}."
+    "Task {task}, protocol {protocol}, {n:row|rows}, test set {hash}, significance level {alpha}.": (
+        "Tarefa {task}, protocolo {protocol}, {n:linha|linhas}, conjunto de teste {hash}, nível de significância {alpha}."
     ),
     "Probability that falls on the options at all, mean over rows: {each}.": (
         "Probabilidade que recai sobre as opções, média das linhas: {each}."
@@ -119,7 +121,7 @@ PORTUGUESE = {
         "Não se mediu se um modelo viu estas linhas no pré-treino."
     ),
     "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "
-    "{n} of {of} questions ({share}; {chance} by chance, exact binomial test {p}).": (
+    "{n} of {of:question|questions} ({share}; {chance} by chance, exact binomial test {p}).": (
         "{model}, só com a pergunta, acha a ordem das opções do arquivo a mais provável de suas rotações em {n} de {of} questões "
         "({share}; {chance} por acaso, teste binomial exato {p})."
     ),
@@ -144,15 +146,16 @@ PORTUGUESE = {
     "{unit}{after} against {before}, {difference} {points} ({level} % interval {low} to {high})": (
         "{unit}{after} contra {before}, {difference} {points} (intervalo de {level} %: {low} a {high})"
     ),
-    "{won} of {n} rows won and {lost} lost": "{won} de {n} linhas ganhas e {lost} perdidas",
+    "{won} of {n:row|rows} won and {lost} lost": "{won} de {n:linha ganha|linhas ganhas} e {lost} {lost:?perdida|perdidas}",
     ", Holm-corrected for {tests} tests": ", corrigido por Holm para {tests} testes",
     "mean of {n} seeds": "média de {n} sementes",
-    "{n} cases, drawn whole": "{n} casos, sorteados inteiros",
-    " (a first look: {n} rows)": " (um primeiro olhar: {n} linhas)",
+    "{n:case|cases}, drawn whole": "{n:caso, sorteado inteiro|casos, sorteados inteiros}",
+    " (a first look: {n:row|rows})": " (um primeiro olhar: {n:linha|linhas})",
     "A loss of up to {loss} {unit} is not ruled out": "Uma perda de até {loss} {unit} não está descartada",
     " (corrected for {tests} tests)": " (corrigido para {tests} testes)",
-    "; were the two equal, about {rows} such rows would rule out more than the margin four times in five": (
-        "; se os dois fossem iguais, cerca de {rows} linhas assim descartariam mais que a margem quatro vezes em cinco"
+    "; were the two equal, about {rows:such row|such rows} would rule out more than the margin four times in five": (
+        "; se os dois fossem iguais, cerca de {rows:linha assim descartaria|linhas assim descartariam} mais que a margem "
+        "quatro vezes em cinco"
     ),
     "; the seeds differ too much for more rows alone to settle it": (
         "; as sementes diferem demais para que só mais linhas o decidam"
@@ -160,8 +163,10 @@ PORTUGUESE = {
     "{baseline} and {candidate} differ in so few rows that no difference could have been shown.": (
         "{baseline} e {candidate} diferem em tão poucas linhas que nenhuma diferença poderia ter sido mostrada."
     ),
-    "The smallest difference between {baseline} and {candidate} that {n} rows show four times in five: {least} {unit}.": (
-        "A menor diferença entre {baseline} e {candidate} que {n} linhas mostram quatro vezes em cinco: {least} {unit}."
+    "The smallest difference between {baseline} and {candidate} that {n:row shows|rows show} four times in five: {least} "
+    "{unit}.": (
+        "A menor diferença entre {baseline} e {candidate} que {n:linha mostra|linhas mostram} quatro vezes em cinco: "
+        "{least} {unit}."
     ),
     # verdicts
     "{candidate} is better than {baseline}": "{candidate} é melhor que {baseline}",
@@ -273,18 +278,22 @@ PORTUGUESE = {
         "Nenhum arquivo exportado foi avaliado: não se sabe o que seria entregue."
     ),
     # warnings
-    "{model}: {cut} of {n} answers were cut at {tokens} tokens before they ended (--max_new_tokens).": "{model}: {cut} de {n} "
-    "respostas foram cortadas aos {tokens} tokens, antes de terminar (--max_new_tokens).",
-    "{model}: {k} of {n} answers could not be read and count as wrong.": "{model}: {k} de {n} respostas não puderam ser lidas e "
-    "contam como erradas.",
-    "{model}: in {k} of {n} rows several options are equally likely; {right} of these are right by their order alone.": ""
-    "{model}: em {k} de {n} linhas várias alternativas são igualmente prováveis; {right} delas estão certas só pela ordem.",
-    "{k} of {n} scored rows stand in the training rows: what they show was learnt by heart, for all that is known.": "{k} de {n} "
-    "linhas avaliadas estão entre as de treino: o que mostram pode ter sido decorado.",
+    "{model}: {cut} of {n:answer|answers} {cut:?was|were} cut at {tokens:token|tokens} before {cut:?it|they} ended "
+    "(--max_new_tokens).": "{model}: {cut} de "
+    "{n:resposta|respostas} {cut:?foi cortada|foram cortadas} aos {tokens:token|tokens}, antes de terminar (--max_new_tokens).",
+    "{model}: {k} of {n:answer|answers} could not be read and {k:?counts|count} as wrong.": "{model}: {k} de "
+    "{n:resposta|respostas} não {k:?pôde ser lida e conta como errada|puderam ser lidas e contam como erradas}.",
+    "{model}: in {k} of {n:row|rows} several options are equally likely; {right} of these {right:?is|are} right by their "
+    "order alone.": ""
+    "{model}: em {k} de {n:linha|linhas} várias alternativas são igualmente prováveis; {right} delas "
+    "{right:?está certa|estão certas} só pela ordem.",
+    "{k} of {n:scored row|scored rows} {k:?stands|stand} in the training rows: what {k:?it shows|they show} was learnt by "
+    "heart, for all that is known.": "{k} de "
+    "{n:linha avaliada|linhas avaliadas} {k:?está|estão} entre as de treino: o que {k:?mostra|mostram} pode ter sido decorado.",
     "the rows that it was trained on": "as linhas com que foi treinado",
     "the answers that were cut": "as respostas que foram cortadas",
-    "{model} gives one answer nearly always: “{answer}” in {share} of {n} rows; its score says little.": (
-        "{model} dá quase sempre a mesma resposta: “{answer}” em {share} de {n} linhas; seu resultado diz pouco."
+    "{model} gives one answer nearly always: “{answer}” in {share} of {n:row|rows}; its score says little.": (
+        "{model} dá quase sempre a mesma resposta: “{answer}” em {share} de {n:linha|linhas}; seu resultado diz pouco."
     ),
     "{one} and {two} differ in their {what}, which was allowed: the difference may come from that.": (
         "{one} e {two} diferem em: {what}, o que foi permitido; a diferença pode vir daí."
@@ -300,8 +309,9 @@ PORTUGUESE = {
     "How far the judge agrees with physicians was not measured: these are a model's opinions.": (
         "Não se mediu o quanto o juiz concorda com médicos: isto são opiniões de um modelo."
     ),
-    "The judge agrees with people's marks of {n} answers by a kappa of {kappa} (95 % interval {low} to {high}).": (
-        "O juiz concorda com as notas de pessoas em {n} respostas com um kappa de {kappa} (intervalo de 95 %: {low} a {high})."
+    "The judge agrees with people's marks of {n:answer|answers} by a kappa of {kappa} (95 % interval {low} to {high}).": (
+        "O juiz concorda com as notas de pessoas em {n:resposta|respostas} com um kappa de {kappa} (intervalo de 95 %: "
+        "{low} a {high})."
     ),
     "Its own answers it marks {difference} points beside those of others, as people mark them ({low} to {high}).": (
         "Às próprias respostas ele dá {difference} pontos ante as de outros, descontadas as notas das pessoas ({low} a {high})."
@@ -330,7 +340,7 @@ PORTUGUESE = {
         "Não se mediu aqui se o modelo esqueceu o que sabia."
     ),
     "Whether it is safe was not measured here.": "Não se mediu aqui se ele é seguro.",
-    "{what}: {n} rows, a first look and no proof.": "{what}: {n} linhas, um primeiro olhar e nenhuma prova.",
+    "{what}: {n:row|rows}, a first look and no proof.": "{what}: {n:linha|linhas}, um primeiro olhar e nenhuma prova.",
     "One training with one seed: how much the scores vary between seeds was not measured, so another run may "
     "differ by more than these intervals say.": (
         "Um treino com uma semente: não se mediu quanto os resultados variam entre sementes, e outro treino pode "
@@ -366,7 +376,7 @@ PORTUGUESE = {
     "Loss by step; dots: on held-out rows": "Perda por passo; pontos: em linhas separadas do treino",
     "step {n}": "passo {n}",
     "; held out {loss}": "; fora do treino {loss}",
-    "{rows}, {tokens} tokens, {cut} rows cut": "{rows}, {tokens} tokens, {cut} linhas cortadas",
+    "{rows}, {tokens} tokens, {cut:row|rows} cut": "{rows}, {tokens} tokens, {cut:linha cortada|linhas cortadas}",
     "synthetic rows": "linhas sintéticas",
     "{n} of {rows} ({share}), written by {names}": "{n} de {rows} ({share}), escritas por {names}",
     "{name} learnt from synthetic rows, {which}: how right they are was not measured here.": (
@@ -381,15 +391,17 @@ PORTUGUESE = {
     "Data": "Dados",
     "none; name them with --licences in data_prep/prepare.py": "nenhuma; informe com --licences em data_prep/prepare.py",
     "Licences named in preparing: {named}.": "Licenças informadas na preparação: {named}.",
-    "{file} ships: on {n} rows that no score here uses it is the smallest for which a loss of more than {margin} points is "
-    "ruled out.": "{file} é o arquivo escolhido: em {n} linhas que nenhuma nota daqui usa, é o menor para o qual está descartada "
-    "uma perda de mais de {margin} pontos.",
-    "{file}, the largest, ships: on {n} rows that no score here uses, a loss of more than {margin} points is not ruled "
-    "out for a smaller one.": "{file}, o maior, é o arquivo escolhido: em {n} linhas que nenhuma nota daqui usa, uma perda "
-    "de mais de {margin} pontos não está descartada para nenhum menor.",
-    "{file}, the largest, ships untried: the rows to choose by are too few to rule out a loss of more than {margin} "
-    "points; {n} could.": "{file}, o maior, é o arquivo escolhido, sem teste: as linhas para a escolha são poucas demais "
-    "para descartar uma perda de mais de {margin} pontos; {n} bastariam.",
+    "{file} ships: on {n:row|rows} that no score here uses it is the smallest for which a loss of more than "
+    "{margin:point|points} is ruled out.": "{file} é o arquivo escolhido: em {n:linha|linhas} que nenhuma nota daqui usa, é "
+    "o menor para o qual está descartada "
+    "uma perda de mais de {margin:ponto|pontos}.",
+    "{file}, the largest, ships: on {n:row|rows} that no score here uses, a loss of more than {margin:point|points} is not ruled "
+    "out for a smaller one.": "{file}, o maior, é o arquivo escolhido: em {n:linha|linhas} que nenhuma nota daqui usa, uma perda "
+    "de mais de {margin:ponto|pontos} não está descartada para nenhum menor.",
+    "{file}, the largest, ships untried: the rows to choose by are too few to rule out a loss of more than "
+    "{margin:point|points}; {n} could.": "{file}, o maior, é o arquivo escolhido, sem teste: as linhas para a escolha são "
+    "poucas demais "
+    "para descartar uma perda de mais de {margin:ponto|pontos}; {n} bastariam.",
     "Written freely: the answer read from what the model writes": "Por escrito: a resposta lida no que o modelo escreve",
     "Written freely, {candidate} is better than {baseline}": "Por escrito, {candidate} é melhor que {baseline}",
     "Written freely, {candidate} is not worse than {baseline} by more than {margin}": "Por escrito, {candidate} não é pior que "

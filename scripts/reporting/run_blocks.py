@@ -99,7 +99,7 @@ def facts(record: dict, curve: Curve, say: Language) -> list[list[str]]:
     memory = ", ".join(f"{say.number(gigabytes, 'g')} GB {kind}" for kind, gigabytes in record["peak_memory_gb"].items())
     held_out = say("; held out {loss}", loss=say.number(curve.dots[-1][1], ".3f")) if curve.dots else ""
     rows = say(
-        "{rows}, {tokens} tokens, {cut} rows cut",
+        "{rows}, {tokens} tokens, {cut:row|rows} cut",
         rows=say.number(metrics["rows"], ","),
         tokens=say.number(metrics["tokens"], ","),
         cut=metrics["truncated_rows"],
@@ -168,19 +168,19 @@ def choice_blocks(choice: dict, say: Language) -> list:
     """Why this file ships (scripts/choose_file.py); nothing where there was no choice."""
     if choice.get("rows_needed"):
         text = (
-            "{file}, the largest, ships untried: the rows to choose by are too few to rule out a loss of more than {margin} "
-            "points; {n} could."
+            "{file}, the largest, ships untried: the rows to choose by are too few to rule out a loss of more than "
+            "{margin:point|points}; {n} could."
         )
         margin = say.number(choice["margin"], "g")
         return [Text(say(text, file=choice["file"], n=choice["rows_needed"], margin=margin), "warn")]
     if not choice.get("tried"):
         return []
     text = (
-        "{file} ships: on {n} rows that no score here uses it is the smallest for which a loss of more than {margin} points is "
-        "ruled out."
+        "{file} ships: on {n:row|rows} that no score here uses it is the smallest for which a loss of more than "
+        "{margin:point|points} is ruled out."
         if choice["settled"]
-        else "{file}, the largest, ships: on {n} rows that no score here uses, a loss of more than {margin} points is not ruled "
-        "out for a smaller one."
+        else "{file}, the largest, ships: on {n:row|rows} that no score here uses, a loss of more than "
+        "{margin:point|points} is not ruled out for a smaller one."
     )
     tried = [read_comparison(c) for c in choice["tried"]]
     said = [Text(sentences.sentence(c, "score", 1 - choice["alpha"], say), "soft") for c in tried]

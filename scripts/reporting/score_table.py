@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_json, write_text
+from reporting.language import Language
 from reporting.pages import cell
 from scoring import scores
 from scoring.measures import wilson
@@ -155,7 +156,7 @@ def write(title: str, rows: list[Row], output_dir: Path, notes: list[str] = ()) 
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     sources = sorted({p.source for row in rows for p in row.published})
     said = [*notes, *(["Published figures are of other rows, prompts or readings unless told otherwise."] if sources else [])]
-    cased = [f"{row.name} ({row.n_cases} cases)" for row in rows if row.n_cases]
+    cased = [f"{row.name} ({Language()('{n:case|cases}', n=row.n_cases)})" for row in rows if row.n_cases]
     said += (
         [f"Intervals count rows; where rows share a case they are too narrow: {', '.join(dict.fromkeys(cased))}."]
         if cased

@@ -58,7 +58,7 @@ def margin_text(c: Comparison, say: Language) -> str:
     """The margin with its unit."""
     if c.measure == "bits_per_byte":
         return f"{say.number(c.margin, '.4f')} {say('bits per byte')}"
-    return say("{n} points", n=say.number(100 * c.margin, "g"))
+    return say("{n:point|points}", n=say.number(100 * c.margin, "g"))
 
 
 def figures(c: Comparison, confidence: float, say: Language) -> str:
@@ -80,14 +80,14 @@ def figures(c: Comparison, confidence: float, say: Language) -> str:
             low=low,
             high=high,
         ),
-        say("{won} of {n} rows won and {lost} lost", won=c.won, lost=c.lost, n=c.n),
+        say("{won} of {n:row|rows} won and {lost} lost", won=c.won, lost=c.lost, n=c.n),
         f"{say(TESTS[c.test])} {say.p(c.p_holm)}"
         + (say(", Holm-corrected for {tests} tests", tests=c.tests) if c.tests > 1 else ""),
     ]
     if c.seeds > 1:
         parts.append(say("mean of {n} seeds", n=c.seeds))
     if c.clusters:
-        parts.append(say("{n} cases, drawn whole", n=c.clusters))
+        parts.append(say("{n:case|cases}, drawn whole", n=c.clusters))
     return ", ".join(parts)
 
 
@@ -95,7 +95,7 @@ def sentence(c: Comparison, kind: str, confidence: float, say: Language) -> str:
     """The verdict of one comparison with its figures. `kind`: general, safety, over_refusal, or any task."""
     said = VERDICTS.get(kind, VERDICTS["score"])[c.verdict]
     text = say(said, candidate=c.candidate, baseline=c.baseline, margin=margin_text(c, say))
-    look = say(" (a first look: {n} rows)", n=c.n) if c.n < FIRST_LOOK else ""
+    look = say(" (a first look: {n:row|rows})", n=c.n) if c.n < FIRST_LOOK else ""
     text = f"{text}{look}: {figures(c, confidence, say)}."
     if c.verdict == "not_shown":
         text += " " + not_ruled_out(c, say)
@@ -108,7 +108,7 @@ def not_ruled_out(c: Comparison, say: Language) -> str:
     text = say("A loss of up to {loss} {unit} is not ruled out", loss=say.measured(c.largest_loss, c.measure), unit=unit)
     text += say(" (corrected for {tests} tests)", tests=c.tests) if c.tests > 1 else ""
     if c.rows_needed and c.rows_needed > c.n:
-        settled = "; were the two equal, about {rows} such rows would rule out more than the margin four times in five"
+        settled = "; were the two equal, about {rows:such row|such rows} would rule out more than the margin four times in five"
         text += say(settled, rows=say.number(c.rows_needed, ","))
     elif c.seeds > 1 and c.rows_needed is None:
         text += say("; the seeds differ too much for more rows alone to settle it")
@@ -121,7 +121,8 @@ def detectable(c: Comparison, say: Language) -> str:
     if c.minimal_detectable_difference is None:
         return say("{baseline} and {candidate} differ in so few rows that no difference could have been shown.", **pair)
     return say(
-        "The smallest difference between {baseline} and {candidate} that {n} rows show four times in five: {least} {unit}.",
+        "The smallest difference between {baseline} and {candidate} that {n:row shows|rows show} four times in five: "
+        "{least} {unit}.",
         **pair,
         n=c.n,
         least=say.measured(c.minimal_detectable_difference, c.measure),
@@ -219,7 +220,7 @@ def lead(
         text += say(BY_SCORE)
     elif favourable and not (unsettled or lost or few) and holds and beaten:
         text += say(MAY)
-    text += say(" (a first look: {n} rows)", n=main.n) if few else ""
+    text += say(" (a first look: {n:row|rows})", n=main.n) if few else ""
     if held and (main.verdict == "better" or held.verdict in ("worse", "worse_within_margin")):
         text += say(HELD[held.verdict], tuned=tuned.name, margin=margin)
     elif result.deployed is None:

@@ -1,8 +1,10 @@
 """Output folders of evaluate.py read back: one model's predictions, by one or several seeds, and what may be compared."""
 
 import glob
+import itertools
 import math
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -91,6 +93,19 @@ def model_name(model: str) -> str:
     return PurePosixPath(str(model).rstrip("/")).name or str(model)
 
 
+def name_of_seeds(names: list[str]) -> str:
+    """What several seeds of a model are called together: what their names share ("sft-s1" and "sft-s2" are sft), else all."""
+    if len(set(names)) == 1:
+        return names[0]
+    shared = "".join(c[0] for c in itertools.takewhile(lambda c: len(set(c)) == 1, zip(*names, strict=False)))
+    nexts = [name[len(shared) :] for name in names]
+    if all(nexts):  # the names part within a word or a number; "qwen3" and "qwen3-b" do not
+        digit, letter = any(rest[0].isdigit() for rest in nexts), any(rest[0].isalpha() for rest in nexts)
+        shared = re.sub(r"\d*\Z" if digit else r"[^\W\d_]*\Z" if letter else r"\Z", "", shared)
+    shared = re.sub(r"(?:(?<![^\W_])(?:seed|semente|semilla|run|s))?[\s_.+(/-]*\Z", "", shared, flags=re.I)
+    return shared.rstrip(" _.+(/-") or " · ".join(dict.fromkeys(names))
+
+
 def folders_of(argument: str) -> list[str]:
     """Folders that one argument names: one, several seeds' with commas between, or a pattern with `*`."""
     if Path(argument).is_dir():
@@ -136,7 +151,8 @@ def read_evaluations(arguments: list[str], names: list[str], allow: list[str]) -
         folders = folders_of(argument)
         metrics = [scores.read(folder) for folder in folders]
         rows = [predictions_of(Path(folder, "predictions.jsonl"), m) for folder, m in zip(folders, metrics, strict=True)]
-        name = names[i] if names else metrics[0].model_name or model_name(metrics[0].model or folders[0])
+        called = [m.model_name or model_name(m.model or folder) for m, folder in zip(metrics, folders, strict=True)]
+        name = names[i] if names else name_of_seeds(called)
         found.append(Evaluation(name, folders, metrics, rows))
     for label in (lambda e: f"{e.name} ({Path(e.folders[0]).name})", lambda e: e.folders[0]):
         if len({e.name for e in found}) < len(found):

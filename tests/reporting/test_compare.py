@@ -8,7 +8,7 @@ import pytest
 from conftest import run_script
 from reporting.language import Language
 from scoring import baselines, measures, pairing, statistics
-from scoring.evaluations import read_evaluations
+from scoring.evaluations import name_of_seeds, read_evaluations
 from scoring.predictions import BaselinePrediction, Prediction
 
 
@@ -366,6 +366,36 @@ def test_one_answer_for_all_is_warned_of(tmp_path):
     assert any(w.startswith("b gives one answer nearly always: “A” in 95.0 % of 60 rows") for w in warnings)
     assert not any(w.startswith("a gives one answer") for w in warnings)
     assert "Answers given" in (tmp_path / "c" / "comparison.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (["base + sft"] * 3, "base + sft"),
+        (["base + sft_seed3407", "base + sft_seed3408"], "base + sft"),
+        (["sft-s1", "sft-s2"], "sft"),
+        (["sft", "sft-2"], "sft"),
+        (["qwen3", "qwen3-b"], "qwen3"),
+        (["qwen3-11", "qwen3-12"], "qwen3"),
+        (["sft (seed 1)", "sft (seed 2)"], "sft"),
+        (["modelos/alpha", "modelos/beta"], "modelos"),
+        (["alpha", "beta"], "alpha · beta"),
+        (["tuned-alpha", "tuned-amber"], "tuned"),
+        (["1", "2"], "1 · 2"),
+        (["classes-1", "classes-2"], "classes"),
+    ],
+)
+def test_several_seeds_carry_a_name_of_all_of_them(names, called):
+    """They carried the first one's."""
+    assert name_of_seeds(names) == called
+
+
+def test_seeds_of_other_names_are_called_by_what_they_share(tmp_path):
+    base = evaluation(tmp_path / "base", [i % 2 == 0 for i in range(300)])
+    for seed in (1, 2):
+        evaluation(tmp_path / f"s{seed}", [i % 3 == 0 for i in range(300)], model_sha256=str(seed), model=f"runs/tuned-{seed}")
+    result = compared(tmp_path, base, f"{tmp_path}/s*")
+    assert result["models"][1]["name"] == "tuned" and "tuned-1" not in result["comparisons"][0]["sentence"]
 
 
 def test_several_seeds_are_one_model(tmp_path):

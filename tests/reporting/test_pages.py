@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import string
 
 import compare
 import numpy
@@ -23,7 +24,8 @@ from test_compare import beside, evaluation, values
 
 def test_every_sentence_keeps_its_places_in_portuguese():
     for english, portuguese in PORTUGUESE.items():
-        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", portuguese)), english
+        named = [{name for _, name, *_ in string.Formatter().parse(text) if name} for text in (english, portuguese)]
+        assert named[0] == named[1], english
     tables = [*sentences.VERDICTS.values(), sentences.LEADS, sentences.HELD, sentences.TESTS, comparison_blocks.INTERVALS]
     tables += [report.SIDES, comparison_blocks.GROUPS, {k: v for k, (v, _) in comparison_blocks.VERDICT_WORDS.items()}]
     tables += [{k: v for k, (_, v) in EQUAL.items()}]
@@ -42,6 +44,30 @@ def test_every_sentence_keeps_its_places_in_portuguese():
         baselines.OPTIONS_ONLY,
     ]
     assert not [text for text in said if text not in PORTUGUESE]
+
+
+def test_one_of_a_thing_is_told_in_the_singular():
+    """Pages had "1 cases" and "1 rows"; where no number stands in a sentence, or stands before no noun, that is told here."""
+    for say in (Language(), Language("pt-BR")):
+        one, five = (
+            [
+                say("{n:case|cases}, drawn whole", n=n),
+                say(" (a first look: {n:row|rows})", n=n),
+                say("{n:point|points}", n=str(n)),
+                say("{model}: {k} of {n:answer|answers} could not be read and {k:?counts|count} as wrong.", model="m", k=n, n=n),
+            ]
+            for n in (1, 5)
+        )
+        many = re.compile(r"\b(?:cases|rows|points|answers|count|casos|linhas|pontos|respostas|contam)\b")
+        assert not any(map(many.search, one)) and all(map(many.search, five))
+    assert Language()("{n:row|rows}", n=0) == "0 rows" and Language()("{n:row|rows}", n="1,000") == "1,000 rows"
+
+
+def test_no_count_stands_before_a_plural_alone():
+    """A number in front of a noun brings the noun's two forms."""
+    nouns = r"rows|cases|answers|points|questions|others|tokens|linhas|casos|respostas|pontos|questões|outros"
+    bare = re.compile(rf"\{{(?:n|k|of|cut|rows|lost|margin|words)\}} (?:\w+ )?(?:{nouns})\b")
+    assert not [text for pair in PORTUGUESE.items() for text in pair if bare.search(text)]
 
 
 @pytest.fixture
