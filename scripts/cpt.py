@@ -28,7 +28,7 @@ from common.arguments import parse_args
 from common.entry import run_main
 from common.models import is_adapter
 from training import adapters, data_files, pipeline
-from training.arguments import TrainingArgs
+from training.arguments import UNSHUFFLED, TrainingArgs
 from training.rows import Counts, TrainingData, excerpt, ids_of, kind_of_row
 from training.trainer import float32_adapters, trainer_config
 
@@ -38,7 +38,7 @@ from data_prep.chat_template import TEMPLATES
 @dataclass
 class Args(TrainingArgs):
     LARGEST_RATE: ClassVar[float] = 2e-3
-    REFUSED: ClassVar[dict[str, str]] = {"packing": "texts are joined to rows of max_length already"}
+    REFUSED: ClassVar[dict[str, str]] = UNSHUFFLED | {"packing": "texts are joined to rows of max_length already"}
     output_dir: str = "runs/cpt"
     template: Literal[TEMPLATES] = "auto"
     """chat template to save with the tokenizer for the steps that follow; auto keeps its own"""

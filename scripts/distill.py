@@ -27,7 +27,7 @@ from common.arguments import check_at_least, parse_args
 from common.entry import run_main
 from common.runs import first_process
 from training import adapters, conversations, distillation, pipeline, trainer
-from training.arguments import TrainingArgs
+from training.arguments import UNSHUFFLED, TrainingArgs
 from training.rows import TrainingData
 from training.trainer import float32_adapters, trainer_config
 
@@ -38,9 +38,17 @@ from data_prep.chat_template import Renderer
 class Args(TrainingArgs):
     CONFIG_CLASS: ClassVar[str] = "trl.experimental.gkd.gkd_config.GKDConfig"
     LARGEST_RATE: ClassVar[float] = 2e-3
-    REFUSED: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("label_smoothing_factor", "loss_type", "packing", "padding_free"), "it does nothing in this method"
-    ) | dict.fromkeys(("teacher_model_name_or_path", "teacher_model_init_kwargs"), "pass --teacher and --teacher_load_in_4bit")
+    REFUSED: ClassVar[dict[str, str]] = (
+        UNSHUFFLED
+        | dict.fromkeys(
+            (
+                *("label_smoothing_factor", "loss_type", "packing", "padding_free", "eval_packing", "packing_strategy"),
+                *("pad_to_multiple_of", "router_aux_loss_coef"),
+            ),
+            "it does nothing in this method",
+        )
+        | dict.fromkeys(("teacher_model_name_or_path", "teacher_model_init_kwargs"), "pass --teacher and --teacher_load_in_4bit")
+    )
     teacher: str = field(kw_only=True)
     """hub id, model folder or adapter folder that is learnt from"""
     teacher_load_in_4bit: bool = False

@@ -10,7 +10,8 @@ Output  as sft.py: checkpoint-N while it runs, then the adapter, tokenizer and t
         Logged beside the loss: rewards/accuracies (share of pairs ranked right), logps/chosen and logps/rejected.
 
 Reference. Training goes on from an SFT adapter when `model` is its folder; the reference is then that SFT policy, held as
-a second frozen adapter. With a plain model the reference is the model itself. The first loss is ln 2 = 0.693.
+a second frozen adapter. With a plain model the reference is the model itself. The first loss is ln 2 = 0.693
+(of `sigmoid` without rpo_alpha; a mixture of experts adds the loss that balances them, which a note tells).
 `--trainer '{precompute_ref_log_probs: true}'` asks it once, before the first step: for two epochs and more.
 
 Defaults: beta 0.1 (Rafailov et al. 2023, arXiv 2305.18290); 5e-6 and one epoch are our choice for adapters. At 5e-5 for

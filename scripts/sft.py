@@ -24,7 +24,7 @@ from typing import ClassVar, Literal
 from common.arguments import parse_args
 from common.entry import run_main
 from training import adapters, pipeline, quickstart
-from training.arguments import TrainingArgs
+from training.arguments import UNSHUFFLED, TrainingArgs
 from training.conversations import check_row, make_dataset
 from training.trainer import check_packing, float32_adapters, row_joining, trainer_config
 
@@ -32,7 +32,7 @@ from training.trainer import check_packing, float32_adapters, row_joining, train
 @dataclass
 class Args(TrainingArgs):
     LARGEST_RATE: ClassVar[float] = 2e-3  # ten times the default
-    REFUSED: ClassVar[dict[str, str]] = {}
+    REFUSED: ClassVar[dict[str, str]] = UNSHUFFLED
     model: str | None = None
     """hub id, model folder or adapter folder to go on from; without it Qwen3-1.7B on a GPU, else the embedded model"""
     data: list[str] | str | None = None

@@ -209,6 +209,8 @@ def reference_problems(args) -> list[str]:
 
 FEW_STEPS = 12  # one pass over two hundred rows, by sixteen
 
+# TRL's SFT shuffles where it prepares rows; Unsloth's own preparation, which takes that place, does not.
+UNSHUFFLED = {"shuffle_dataset": "rows are drawn in a random order at every epoch; this would do nothing"}
 SET_HERE = {  # fields of TRL's configurations that `trainer` may not change, and why
     "bf16": "by what the machine can do",
     "fp16": "by what the machine can do",

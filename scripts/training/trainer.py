@@ -119,6 +119,7 @@ def load_model(args, plan=None, max_length: int | None = None, **more):
         return models.load_plain(args.model, adapters.in_4bit(args))
     model = models.load_model(args.model, max_length or args.max_length, adapters.in_4bit(args), **more)[0]
     leave_balance_out(model.config)
+    tell_balance(model.config, args)
     if plan and plan.dequantize_nf4:
         processor.dequantize_nf4(model)
     if args.load_in_fp8:  # Unsloth loads a copy in FP8 from a temporary folder, which the adapter must not name as its base
@@ -134,6 +135,20 @@ def leave_balance_out(config) -> None:
     if getattr(config, "router_aux_loss_coef", None) and not hasattr(config, "num_experts"):
         config.router_aux_loss_coef = 0.0
         print(f"note:  the loss that balances experts (router_aux_loss_coef) is left out: TRL has none for {config.model_type}")
+
+
+def tell_balance(config, args) -> None:
+    """Say that a mixture of experts' loss holds the one that balances them: DPO's first loss is then no ln 2."""
+    weight = args.trainer.get("router_aux_loss_coef", getattr(config, "router_aux_loss_coef", 0.0))
+    if (
+        weight
+        and hasattr(config, "num_experts")
+        and "router_aux_loss_coef" in set(config_fields(args.CONFIG_CLASS)) - set(args.REFUSED)
+    ):
+        print(
+            f"note:  the loss holds {weight:g} times the one that balances experts, which is their number for a token or more: "
+            "every loss is larger by that, DPO's first one than 0.693 too; --trainer '{router_aux_loss_coef: 0}' leaves it out"
+        )
 
 
 @contextlib.contextmanager

@@ -129,6 +129,22 @@ def test_experts_that_trls_loss_cannot_balance_are_told(capsys):
     assert config.router_aux_loss_coef == 0 and "TRL has none for granitemoehybrid" in capsys.readouterr().out
 
 
+def test_the_loss_that_balances_experts_is_told(capsys):
+    """DPO's first loss lay above ln 2, and nothing said why."""
+    from dpo import Args
+    from orpo import Args as Orpo
+    from training.trainer import tell_balance
+    from transformers import MixtralConfig, Qwen3Config
+
+    mixture = MixtralConfig(router_aux_loss_coef=0.02)
+    tell_balance(mixture, Args(model="x", data="x"))
+    assert "note:  the loss holds 0.02 times the one that balances experts" in capsys.readouterr().out
+    tell_balance(mixture, Args(model="x", data="x", trainer={"router_aux_loss_coef": 0.0}))
+    tell_balance(mixture, Orpo(model="x", data="x"))  # TRL's ORPO has none
+    tell_balance(Qwen3Config(), Args(model="x", data="x"))
+    assert capsys.readouterr().out == ""
+
+
 def test_a_reward_model_takes_over_an_adapter_layer_by_layer(tiny_model, tmp_path):
     """alpha_pattern, as other tools write it, scales some layers otherwise; without it they began at another strength."""
     import reward
