@@ -122,8 +122,8 @@ PORTUGUESE = {
     ),
     "{model}, given the question alone, finds the file's own order of the options the likeliest of its rotations in "
     "{n} of {of:question|questions} ({share}; {chance} by chance, exact binomial test {p}).": (
-        "{model}, só com a pergunta, acha a ordem das opções do arquivo a mais provável de suas rotações em {n} de {of} questões "
-        "({share}; {chance} por acaso, teste binomial exato {p})."
+        "{model}, só com a pergunta, acha a ordem das opções do arquivo a mais provável de suas rotações em {n} de "
+        "{of:questão|questões} ({share}; {chance} por acaso, teste binomial exato {p})."
     ),
     "It met them, or they stand in an order of their own.": "Ou já as viu, ou elas têm uma ordem própria.",
     "{model}, given the first half of a question, writes the next {words} words exactly in {n} of {of}.": (
