@@ -77,6 +77,15 @@ def expected_fields(folder: Path, model) -> Expected:
     return Expected(found, factors, kind not in ("default", "linear", "yarn", "llama3"), sampling)
 
 
+def rope_remark(model) -> str:
+    """What llama.cpp computes otherwise of the positions, with no field in a GGUF to tell it."""
+    rope = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+    full = rope.get("full_attention", rope)
+    if full.get("rope_type") != "yarn" or full.get("truncate", True):
+        return ""
+    return "llama.cpp rounds the bounds of YaRN, which this model does not (truncate: false): far positions differ a little"
+
+
 def rope_factors(config, rope: dict) -> list[float]:
     """By what Llama 3's scaling divides each frequency, as rope_freqs.weight holds it; from transformers' own formula."""
     import torch

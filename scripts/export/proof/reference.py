@@ -104,7 +104,7 @@ def make_reference(
         base: what `model_name` is an adapter on, which stays unmerged.
     """
     from export.proof.adapted import open_adapted
-    from export.proof.expected import expected_fields, vocabulary_of
+    from export.proof.expected import expected_fields, rope_remark, vocabulary_of
     from export.proof.float32 import open_in_float32
 
     rows = read_rows(data)[:200] if data else []
@@ -115,6 +115,7 @@ def make_reference(
     turn_end = tokenizer.convert_tokens_to_ids(renderer.end) if renderer else None
     vocabulary = vocabulary_of(place, tokenizer, model, turn_end, opener(renderer) if renderer else None)
     expected = expected_fields(place, model)
+    of_rope = rope_remark(model)
     found = documents(renderer, tokenizer, rows, max_tokens)
     far = long_document(tokenizer, rows, int(expected.fields.get("context_length", 0)))
     found += [far] if far else []
@@ -135,7 +136,7 @@ def make_reference(
         conversations=rendered(renderer) if renderer else {},
         vocabulary=vocabulary,
         expected=expected,
-        remark=remark,
+        remark="; ".join(filter(None, (of_rope, remark))),
     ).save(folder)
 
 
