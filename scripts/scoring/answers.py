@@ -34,11 +34,13 @@ from scoring.option_text import broken_off, by_text, own_end, part, same
 from scoring.outputs import QUESTION, plain
 from scoring.phrases import (
     DENIED_AFTER,
-    DENIED_BEFORE,
     JOINED,
+    ONLY_IF,
     OTHERS_CHOOSE,
+    QUESTIONED,
     UNTRUE,
     denied,
+    denied_before,
     joined,
     named_by,
     named_texts,
@@ -245,9 +247,9 @@ def _stands_alone(text: str, hit: re.Match, options: dict[str, str]) -> bool | N
     if raw in "AE" and not set_off and not re.match(r"\s*(?:[.,:;!?\)\]]|$)", after) and not JOINED.match(after):
         return None
     sentence = sentence_before(text, hit.start())
-    if supposed(sentence, sentence, after) or denied(after, option) or DENIED_BEFORE.search(before):
+    if supposed(sentence, sentence, after) or denied(after, option) or denied_before(before):
         return None
-    if OTHERS_CHOOSE.search(before):
+    if OTHERS_CHOOSE.search(before) or ONLY_IF.search(sentence) or QUESTIONED.match(after[own_end(after, option) :]):
         return None
     within = sentence + re.split(r"[.!?]\s|\n", after, maxsplit=1)[0]
     if hit[1] and any(symbol.upper() not in options for symbol in SYMBOL.findall(within)):

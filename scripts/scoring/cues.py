@@ -61,7 +61,7 @@ CALLED_RIGHT = re.compile(
 CALLED_FITTING = re.compile(
     rf"(?:^|[.\n:;,]\s*|\b(?:option|alternativa|opção|opción|letra|item|a|o|la|the)\s+){LETTER}{NO_ARTICLE}"
     rf"(?P<between>(?:(?!\b(?-i:[A-HJ])\b)[^\n;]){{0,120}}?)\s(?:(?:{IS}|seria|sería|would be)\s+(?:a|o|la|el|the)\s+"
-    rf"(?:(?:mais|más|most)\s+{FITTING}|(?:recomendad|indicad|adequad|adecuad|apropriad)[ao]|recommended|"
+    rf"(?:(?:melhor|mejor)(?=[^\w\n]*$|\s+(?:opção|opción|alternativa|resposta|respuesta|escolha|conduta)[^\w\n]*$|[.\n])|(?:mais|más|most)\s+{FITTING}|(?:recomendad|indicad|adequad|adecuad|apropriad)[ao]|recommended|"
     r"(?:(?:alternativa|opção|opción|resposta|respuesta|option|answer|one)\s+)?(?:que|that|which)\s+(?:melhor|mais|mejor|más|best))\b)",
     re.I,
 )

@@ -13,7 +13,7 @@ NOUN = (
     r"\s+)"
 )
 NAMES = re.compile(
-    rf"(?:\b(?:a|o|la|el|the|única|only)\s+{NOUN}{WRONG}|\b(?:the\s+|la\s+|única\s+|a\s+)?{WRONG}\s+{NOUN}|"
+    rf"(?:\b(?:a|o|la|el|the|única|only)\s+{NOUN}?{WRONG}|\b(?:the\s+|la\s+|única\s+|a\s+)?{WRONG}\s+{NOUN}|"
     r"\b(?:exceção|excepción|exception))\s*"
     rf"(?:(?:(?:é|es|is|seria|sería|:)\s*)+(?:(?:a|o|la|el|the)\s+)?(?:{WEAK}\s+)?){LETTER}{SET_OFF}|"
     rf"\b(?:todas?|todos|all)\b[^.!?\n]{{0,80}}\b(?:exceto|excepto|except|menos)\s+(?:for\s+)?(?:(?:a|o|la|el)\s+)?(?:{WEAK}\s+)?"

@@ -14,7 +14,7 @@ KEYS, LETTERS = "123456789", "ABCDEFGHI"
 DIGIT = re.compile(r"(?<![\w.,/%°+<=≤≥-])(?<!\d:)(?<![\d.,]\s)[\(\[\"'“‘{]*([1-9])(?![\w]|[.,:/]\d|\s*[%°]|-\w)")
 # What may stand behind it.
 SET_OFF = re.compile(
-    r"[\)\]\"'”’}]|\s*(?:$|\n|[–—-]\s|<|✅|✔)|[.,;:!?](?!\d)|"
+    r"[\)\]\"'”’}]|\s*(?:$|\n|[–—-]\s|<|✅|✔|\([^()\n]*\)\s*(?:$|[.\n]))|[.,;:!?](?!\d)|"
     r"\s+(?:é|is|es|está|seria|sería|because|since|pois|porque|por|and|or|e|ou|y|o|em vez|ao invés|instead|rather|over|not|não)"
     r"\b",
     re.I,
@@ -22,7 +22,7 @@ SET_OFF = re.compile(
 # And before it. How far back is looked: as in phrases.py.
 NEAR = 120
 NUMBER = r"(?:(?:de\s+)?(?:número|numero|number|num\.|n\.?[ºo]\.?)\s*)?"
-CUE = re.compile(rf"(?:{FINAL}|{STRONG}|{WEAK}){FILLER}{NUMBER}$", re.I)
+CUE = re.compile(rf"(?:{FINAL}|{STRONG}|{WEAK}){FILLER}{NUMBER}1$", re.I)  # FILLER asks what follows its last word
 OTHERS = (
     re.compile(rf"(?:^|\n)[^\w\n]*(?:R(?:esp)?[:.]\s*)?{NUMBER}$", re.I),  # begins the text or a line
     re.compile(r"(?:\\boxed\{(?:\\text\w*\{)?|[\"']\s*:\s*[\"']?|<(?:answer|resposta|final_answer|final)>)\s*$", re.I),
@@ -56,7 +56,7 @@ def lettered(text: str, options: dict[str, str]) -> Lettered:
     for hit in DIGIT.finditer(text):
         start, end = hit.span(1)
         before = text[max(0, hit.start() - NEAR) : hit.start()]
-        named = CUE.search(before) or any(form.search(before) for form in OTHERS)
+        named = CUE.search(before + "1") or any(form.search(before) for form in OTHERS)
         named = named or (ARTICLE.search(before) and CALLED.match(text, end))
         named = named or (last and JOINS.fullmatch(text[last : hit.start()]))
         if hit[1] in letter and hit[1] not in taken and named and SET_OFF.match(text, end):

@@ -62,6 +62,9 @@ DENIED_BEFORE = re.compile(
 )
 # Any word or mark in a line that speaks against its option.
 UNTRUE = re.compile(rf"[❌✗]|\b{DENIAL}\b", re.I)
+# "As incorretas são B e C": what is denied of B is denied of C. "Correta só se for A": it names what it would be.
+ALREADY = re.compile(r"(?:[\(\[]?\b[A-J]\b[\)\]]?(?:\s*(?:,|/|\b(?:e|and|y|ou|or|nor|nem|ni)\b))+\s*(?:(?:a|o|la|el)\s+)?)+$")
+ONLY_IF = re.compile(r"\b(?:apenas|somente|só|only|sólo|solo)\s+(?:se|si|if)\b[^.;:!?\n]*$", re.I)
 # "is not the right answer", where the phrase is denied before it begins.
 NEGATED_CUE = re.compile(
     r"\b(?:not|isn't|is not|cannot be|can't be|não é|nao é|não seria|no es|nunca|wrong|incorrec?ta|errada)\s+(?:\w+\s+){0,2}$",
@@ -119,6 +122,11 @@ def ranged(before: str, letter: str, rest: str) -> bool:
     return bool((first and first[1] < letter.upper()) or (last and letter.upper() < last[1]))
 
 
+def denied_before(before: str) -> bool:
+    """Whether the words before a letter deny it, or those before the letters that it is joined to."""
+    return bool(DENIED_BEFORE.search(before) or DENIED_BEFORE.search(ALREADY.sub("", before)))
+
+
 def denied(rest: str, option: str) -> bool:
     """Whether the words after a letter deny it, or after its text call it wrong; those of the option ("B. False") do not."""
     own = own_end(rest, option)
@@ -164,7 +172,7 @@ def _stands(text: str, hit: re.Match, options: dict[str, str]) -> bool:
         return False
     if ranged(before, raw, rest) or (raw.islower() and any(f"{raw})" in option for option in options.values())):
         return False  # "(a) 1 %, (b) 5 %": the options' own parts
-    if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or DENIED_BEFORE.search(before):
+    if DENIED_BEFORE.search(ahead) or NEGATED_CUE.search(ahead) or denied_before(before) or ONLY_IF.search(sentence):
         return False
     if (CHOOSES.match(hit.group()) and OTHERS_CHOOSE.search(ahead)) or OTHERS_CHOOSE.search(before):
         return False
