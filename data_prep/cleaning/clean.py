@@ -13,7 +13,9 @@ BOILERPLATE = re.compile(
 )
 
 SPACES = re.compile("[\u00a0\u2007\u202f\u3000\t]")
-HARD = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]")
+HARD = re.compile(  # one that keeps letters of Arabic or of India apart is a sign of their writing
+    "[\u200b\u2060\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]|(?<![\u0620-\u08ff\u0900-\u0dff])\u200c|\u200c(?![\u0620-\u08ff\u0900-\u0dff])"
+)
 ITEM = re.compile(r"^( *)((?:[-•*+]|\d{1,2}[.)]|[a-z][.)]) +)(?=\S)", re.M)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data_prep.common.errors import UserError
 from data_prep.documents.exam.layout import SIGN
+from data_prep.documents.pdf_heads import without_heads
 from data_prep.documents.pdf_lines import SIGNS, prose_lines, whole_words, without_edges
 from data_prep.documents.pdf_pieces import page_text, with_accents
 from data_prep.documents.texts import exam_rows, written_or_text
@@ -24,7 +25,8 @@ def pdf_file(path: Path, shown: str, key: str = ""):
     else:
         if sum(map(len, pages)) < FEWEST_BESIDE * len(pages):
             refuse_pictures("\n".join(pages), _pictured_pages(path), "pages with pictures", shown)
-        yield 1, {"text": prose_lines(whole_words("\n\n".join(without_edges(pages, said_once=True)))), "pages": len(pages)}, 0
+        running = without_heads(without_edges(pages, said_once=True))
+        yield 1, {"text": prose_lines(whole_words("\n\n".join(running))), "pages": len(pages)}, 0
 
 
 def _pictured_pages(path: Path) -> int:

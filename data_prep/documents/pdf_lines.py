@@ -11,7 +11,7 @@ from data_prep.values.html_text import BULLETS
 MOST_EDGES, FEW = 4, 4  # lines: at each edge of a page, and of a page that has little beside its head
 OF_WORDS = 25  # letters of a line that is the same on many pages: an option or an answer's mark would be shorter
 SIGNS = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-", "\uf020": " "}) | BULLETS
-BROKEN = re.compile(r"(\w*[^\W\d_])[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)([.,;:!?)\]»”’\"']*)")
+BROKEN = re.compile(r"(\w*[^\W\d_])([ \t]?)[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)([.,;:!?)\]»”’\"']*)")
 PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
 KEPT = re.compile(
     r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
@@ -21,16 +21,19 @@ BEFORE = frozenset("sobre para entre ante contra super inter trans with under ov
 
 def whole_words(text: str) -> str:
     """Words that a line's end cut in two are joined, and what closes a sentence stays with them; one that is written with its
-    hyphen elsewhere keeps it, and so does one of two words that the text has, each by itself, and never as one."""
+    hyphen elsewhere keeps it, and so does one of two words that the text has, each by itself, and never as one. A space before
+    the hyphen is the program's where what it parts is no two words of the text; else it is a dash."""
     words = set(re.findall(r"[^\W\d_]+", BROKEN.sub(" ", text).lower())) if BROKEN.search(text) else set()
 
     def joined(hit: re.Match) -> str:
-        first, second = hit[1], hit[2]
+        first, space, second = hit[1], hit[2], hit[3]
         whole = first + second
+        if space and whole not in text and first.lower() in words and second.lower() in words:
+            return hit.group()
         stays = f"{first}-{second}" in text or (
             whole not in text and (KEPT.fullmatch(first) or PRONOUN.fullmatch(second) or _are_two(first, second, words))
         )
-        return f"{f'{first}-{second}' if stays else whole}{hit[3]}\n"
+        return f"{f'{first}-{second}' if stays else whole}{hit[4]}\n"
 
     return BROKEN.sub(joined, text)
 

@@ -22,7 +22,8 @@ INLINE = re.compile(
 HEAD = re.compile(
     r"^[ \t>#*_" + SIGN + r"]*(?P<open>[(\[]?)"
     r"(?P<word>(?:[Qq]|[^\W\d_]{1,12}\.?[ \t]*(?:[nN]?[º°]\.?|[nN]\.)?[ \t]+)?)(?P<number>[0-9]{1,4})"
-    r"(?P<close>[ \t]*[.):\]、．–-]{1,2}(?!\d)|(?=[ \t]*_*[ \t]*$)|(?=[ \t]+[^\W\d_]))[ \t*_]*",
+    r"(?P<close>[ \t]*[.):\]、．–-]{1,2}(?!\d)|(?=[ \t]*_*[ \t]*$)|(?=[ \t]+[^\W\d_]))"
+    r"(?:[ \t*]|(?<!_)_{1,2}(?!_)|_{3,}(?=[ \t]*$))*",  # a longer line before words is a gap, and the question's own
     re.M,
 )
 PAGE = re.compile(r"(?:p[áa]g(?:ina)?|page|seite|str(?:ona)?|p|pg)?", re.I)  # before a page's number
