@@ -8,6 +8,9 @@ from data_prep.values.html_text import BULLETS, html_to_text
 BOILERPLATE = re.compile(
     r"^(?:click here[^\n]*|read more\.?|last updated[^\n]{0,40}|share this page|copyright \d{4}[^\n]*|all rights reserved\.?"
     r"|leia mais\.?|clique aqui[^\n]*|todos os direitos reservados\.?"
+    r"|(?:learn more|saiba mais|ler mais|leer m[áa]s|en savoir plus|lire la suite|mehr (?:erfahren|lesen)|weiterlesen"
+    r"|leggi (?:tutto|di pi[ùu])|scopri di pi[ùu]|czytaj (?:więcej|dalej))[ \t.…»›>→]*"
+    r"|←[ \t]*(?:voltar|volver|retour|zur[üu]ck|back|назад|indietro|terug|powr[óo]t)\b[^\n.]{0,30}"
     r"|(?:hi|hello),? (?:welcome to|thanks? (?:for|you for)[^.\n]{0,40}) (?:chat ?doctor|healthcaremagic|hcm|icliniq)[^.\n]{0,40}\.)\s*$",
     re.I | re.M,
 )
@@ -40,7 +43,7 @@ def whitespace(text: str) -> str:
     text = HARD.sub("", SPACES.sub(" ", text.translate(BULLETS).replace("\r\n", "\n").replace("\r", "\n")))
     if "- " in text or "• " in text or "* " in text:
         text = re.sub(r"(?<=[^\s]) {2,}[-•*] +(?=\S)", "\n- ", text)
-        text = re.sub(r"(?:^|(?<=\n))( *)[-•*] +(?=\S)", r"\1- ", text)
+        text = re.sub(r"(?:^|(?<=\n))( *)[-•*] +(?=\S)(?![-•* ]*(?:\n|$))", r"\1- ", text)  # a rule is no item
     depths = sorted({len(item[1]) for item in ITEM.finditer(text)}) if "\n " in text else []
     if len(depths) > 1:
         text = ITEM.sub(lambda item: "\0" * depths.index(len(item[1])) + item[2], text)

@@ -4,6 +4,7 @@ or each heading a question, and its answer beneath it.
 
 import itertools
 import re
+from collections import Counter
 
 from data_prep.documents.exam.layout import SIGN, TAGS
 from data_prep.tables.records import Bad
@@ -76,6 +77,8 @@ LONE = re.compile(  # on a line apart at an answer's end: its last words, or a t
 BLANK = re.compile(r"\n[ \t]*\n\s*")
 MARKS = re.compile(r"^#{1,6} ", re.M)
 HEADS = re.compile(r"^[ \t]{0,3}(#{1,6})[ \t]+(\S[^\n]*?)[ \t#]*$", re.M)
+COUNTED = re.compile(rf"^(?:\d{{1,3}}[.)][ \t]+|(?:{ASKS}|问题|問題|질문)[ \t]*\d{{1,3}}[ \t]*[:：.)–-][ \t]*)", re.I)
+TURNED = re.compile(r"^\?\??[ \t]*(?:\n|$)")  # alone on its line, where a card of notes in Markdown is turned
 MOST_BESIDE = 0.3  # of a text, that is no question and no answer
 OF_EXAM = re.compile(  # a box or bracket to tick, a key
     r"^[ \t>*-]*(?:\[[ \txX✓]?\]|[☐☑☒✅]|\([ \tVFvfxX]?\)|(?:gabarito|resposta|answer|respuesta|ans|resp|r|key)[ \t*_]*[:.=])",
@@ -123,10 +126,11 @@ def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
     Headings below theirs belong to the answers. What else stands there, as an introduction or references, is Bad.
     """
     heads = list(HEADS.finditer(text))
-    asked = [hit for hit in heads if asks(hit[2].strip("*_ "))]
-    if len(asked) < 2 * FEWEST or len({len(hit[1]) for hit in asked}) > 1:
+    asking = [hit for hit in heads if asks(hit[2].strip("*_ "))]
+    level, times = Counter(len(hit[1]) for hit in asking).most_common(1)[0] if asking else (0, 0)
+    if times < max(2 * FEWEST, 0.9 * len(asking)):  # a page's title may ask as well
         return []
-    level = len(asked[0][1])
+    asked = [hit for hit in asking if len(hit[1]) == level]
     parts = [hit for hit in heads if len(hit[1]) <= level]
     if len(asked) < 0.8 * sum(len(hit[1]) == level for hit in parts):
         return []
@@ -134,8 +138,8 @@ def faq_in(text: str) -> list[tuple[int, dict | Bad]]:
     for hit, following in itertools.pairwise([*parts, None]):
         body = RULE.sub("", text[hit.end() : following.start() if following else None]).strip()
         if hit.start() in places:
-            question = re.sub(r"^\d{1,3}[.)][ \t]+", "", hit[2].strip("*_ "))
-            found.append((hit.start(), {"question": question, "answer": body}))
+            question = COUNTED.sub("", hit[2].strip("*_ "))
+            found.append((hit.start(), {"question": question, "answer": TURNED.sub("", body)}))
         else:
             beside.append((hit.start(), body))
     answers = [row["answer"] for _, row in found]

@@ -27,6 +27,12 @@ OF_PAGE = re.compile(r"^[ \t]*(?:\[TOC\]|\[\[_?TOC_?\]\])[ \t]*\n|[ \t]?\[(?:col
 ADDRESS = re.compile(
     r"^[ ]{0,3}\[([^\]\[^][^\]\[]*)\]:[ \t]+<?[^\s<>]+>?[ \t]*(?:\"[^\"\n]*\")?[ \t]*$\n?", re.M
 )  # `[name]: https://…`
+WITHIN = re.compile(  # a link to a place of the note itself, or to what a program of this machine opens
+    r"(?<!!)\[([^\[\]\n]+)\]\((#[^()\s]*|(?!https?:|mailto:|tel:)[A-Za-z][A-Za-z0-9+.-]*:[^()\s]*)\)"
+)
+OVER_LINES = re.compile(r"(?<!!)\[([^\[\]]{1,300})\]\(#[^()\s]*\)")
+ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?")
+TAGS = re.compile(r"^[ \t]*#[^\s#]+(?:[ \t]+#[^\s#]+)+[ \t]*$\n?", re.M)  # two and more, as a program sorts notes by them
 NAMED_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\[([^\[\]\n]*)\]")
 
 
@@ -55,9 +61,23 @@ def as_prose(text: str) -> tuple[str, list[Bad]]:
         if said == line or not BARE_PICTURE.fullmatch(said):
             lines.append(said)
     text = _without_addresses("\n".join(lines))
-    for form, words in ((HIDDEN, ""), (PAGE_OF_NOTES, _called), (STRESSED, r"\1"), (OF_PAGE, ""), (FENCE, r"\1")):
+    for form, words in ((HIDDEN, ""), (PAGE_OF_NOTES, _called), (STRESSED, r"\1"), (OF_PAGE, ""), (FENCE, r"\1"), (TAGS, "")):
         text = form.sub(words, text)
-    return text, drawn
+    return _without_ways(text), drawn
+
+
+def _without_ways(text: str) -> str:
+    """The text with the words of links that lead to a place within it, or to another program; a line with nothing else is a way
+    through the note (`[Back to top](#)`, its contents) where the words are a number, lead to its top or stand elsewhere too."""
+    if "](" not in text:
+        return text
+    kept = []
+    for line in text.split("\n"):
+        links = WITHIN.findall(line)
+        alone = links and ITEM.fullmatch(WITHIN.sub("", line).strip(" \t|·•,.—–-"))
+        if not (alone and all(to == "#" or words.strip(" .)").isdigit() or text.count(words) > 1 for words, to in links)):
+            kept.append(WITHIN.sub(r"\1", line))
+    return OVER_LINES.sub(r"\1", "\n".join(kept))
 
 
 def _called(hit: re.Match) -> str:

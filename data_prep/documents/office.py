@@ -100,6 +100,20 @@ def docx_file(path: Path, shown: str, key: str = ""):
     if [list(row) for _, row, _ in rows if isinstance(row, dict)] == [["text"]] and (lines := _table_lines(document)):
         raise UserError(f"{shown}: is a table of {lines} rows, no text; save it as .xlsx or .csv with a line of names")
     yield from ((line, row | _barred(row["text"], document), at) if _is_text(row) else (line, row, at) for line, row, at in rows)
+    if notes := _notes_of(document):
+        yield 1, Bad("notes at the feet of pages, whose place in the text is lost", notes), 0
+
+
+def _notes_of(document) -> str:
+    """What a document says at the feet of its pages and at its end, a line each."""
+    from lxml import etree
+
+    said = []
+    for relation in document.part.rels.values():
+        if relation.reltype.endswith(("/footnotes", "/endnotes")):
+            root = etree.fromstring(relation.target_part.blob)
+            said += ["".join(note.itertext("{*}t")).strip() for note in root]
+    return "\n".join(filter(None, said))
 
 
 MOST_IN_TABLES = 0.9  # of the lines; where more are a table's, its tabs stay, by which it is told

@@ -69,6 +69,7 @@ def html_file(path: Path, shown: str, key: str = ""):
         rows = [(line, row, 0) for line, row in at_lines(heads, found)]
     if rows == alone:
         _refuse_what_is_no_text(page, root, text, shown)
+        rows = [(1, {"text": text_of_tree(_unnamed(root)).replace(SIGN, "")}, 0)]
     yield from rows
 
 
@@ -96,6 +97,11 @@ def _refuse_what_is_no_text(page: str, root, text: str, shown: str) -> None:
             f"{shown}: shows {len(text):,} characters, and no sentence among them: titles, and what stands on buttons. Where its "
             "own text is meant, save it as .txt"
         )
+    if len(text) < FEW and LOADING.search(text):
+        raise UserError(
+            f"{shown}: shows {len(text):,} characters, and says that it is loading: what it is about comes from elsewhere. Save "
+            "the data that it loads; or, where its own text is meant, save it as .txt"
+        )
     if (unseen := _unseen(page, text)) > len(text):
         raise UserError(
             f"{shown}: shows {len(text):,} characters, and its script holds {unseen:,} more of text, which it fills in. Save "
@@ -122,6 +128,11 @@ def _unseen(page: str, text: str) -> int:
     return unseen
 
 
+LOADING = re.compile(  # a line of what a page shows until it has what it is about
+    r"^\W*(?:loading|carregando|cargando|chargement|caricamento|(?:wird|werden) geladen|l[aä]dt|загрузка|加载中|読み込み中|로딩"
+    r"|yükleniyor|ładowanie|memuat|جار[يٍ]? التحميل)[^.\n…]{0,30}(?:\.{3}|…)?[ \t]*$",
+    re.I | re.M,
+)
 OFTEN = 5  # pictures of one name
 FEW, FIELDS = 1000, {"text", "number", "search", "range", "date"}  # characters, and kinds of fields that are written into
 SENTENCE = re.compile(r"[^\n]{24,}[.!?…]|[^\n]{60}|[\u0600-\u06ff\u0900-\u0dff\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7a3]")
@@ -132,6 +143,20 @@ def _prose(text: str) -> float:
     """Share of a text that stands in lines as long as a sentence."""
     lengths = [len(line) + len(WIDE.findall(line)) for line in text.split("\n")]
     return sum(n for n in lengths if n >= 60) / max(1, sum(lengths))
+
+
+FEW_WORDS = 3
+
+
+def _unnamed(root):
+    """The page without the names of pictures that stand by themselves: a few words that no sentence goes on with."""
+    root = copy.deepcopy(root)
+    for node in root.iter("img"):
+        before, around = node.getprevious(), node.getparent()
+        beside = (node.tail or "") + ((around.text if before is None else before.tail) or "")
+        if len((node.get("alt") or "").split()) <= FEW_WORDS and not beside.strip():
+            node.attrib.pop("alt", None)
+    return root
 
 
 def _headed(root):
@@ -160,6 +185,7 @@ def _tree(page: str):
     root = lxml.html.document_fromstring(CONTROLS.sub("", page) or "<p></p>")
     for node in list(root.iter(*ASIDE)):
         if node.tag == "button" and _unfolds(node):
+            _drop_arrows(node)
             node.tag = "span" if _inside(node, *HEADS, "dt", "summary") else "summary"
         elif node.tag == "button" and _in_sentence(node):
             node.tag = "span"
@@ -189,6 +215,16 @@ def _unfolds(node) -> bool:
     named = FOLDED.search(node.get("class") or "") or node.get("aria-expanded")
     said = "".join(node.itertext()).strip()
     return bool(said and (_inside(node, *HEADS, "dt", "summary") or named or alone or asks(said)))
+
+
+ARROW = re.compile(r"\s*[▶►▸▼▾▲▴⌄❯＋][\ufe0e\ufe0f]?\s*$")
+
+
+def _drop_arrows(node) -> None:
+    """Take the signs at the ends of a button's words that show which way it unfolds: with them its question would end in one."""
+    for part in node.iter():
+        part.text = ARROW.sub("", part.text or "")
+        part.tail = ARROW.sub("", part.tail or "") if part is not node else part.tail
 
 
 def _in_sentence(node) -> bool:

@@ -273,12 +273,15 @@ def _speaks(line: str) -> bool:
 
 
 def _is_form(text: str) -> bool:
-    """Whether each block of a text has labels of its own (`Drugs: …`, `Mechanism: …`), three and more, each once, and no role."""
+    """Whether each block of a text has labels of its own (`Drugs: …`, `Mechanism: …`), three and more, each once, and no role; or
+    the text has four and more, none of which comes again: titles of its parts."""
     blocks = [[plain(hit[1] or hit[2]) for line in b.split("\n") if (hit := SPEAKER.match(line))] for b in text.split("\n\n")]
     blocks = [labels for labels in blocks if labels]
     labels = [label for block in blocks for label in block]
     once = all(len(set(block)) == len(block) for block in blocks)
-    return once and len(blocks) > 1 and len(labels) >= 3 * len(blocks) and not any(role_of(label, {}) for label in set(labels))
+    no_role = not any(role_of(label, {}) for label in set(labels))
+    in_each = once and len(blocks) > 1 and len(labels) >= 3 * len(blocks)
+    return no_role and (in_each or (len(labels) >= 4 and len(set(labels)) == len(labels)))
 
 
 def _is_no_talk(text: str) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 
 from data_prep.pipeline.gather import Rows
 from data_prep.pipeline.tally import Tally
+from data_prep.shapes.outcome import again, letters_alone
 
 MANY, OF_ALL = 20, 0.1  # questions, and the share of all, from which on one answer to them is told
 ONE_PLACE, OF_OPTIONS = 0.6, 3  # share of keys from which on one place of them is told, and options that a question has at least
@@ -155,8 +156,27 @@ def signs_without_letters(rows: Rows) -> str:
     )
 
 
+AGAIN, OF_LINES, ALONE = 8, 0.02, 20  # times a line stands, and its share of a text's; lines of one and the same letter
+
+
+def lines_of_no_text(rows: Rows) -> str:
+    """What to say where a text has one line again and again, or many of a single letter: a page's head, or signs of a font."""
+    for text in (row["text"] for row in looked_at(rows, "text")):
+        if (found := again(text)).times >= AGAIN and found.share >= OF_LINES:
+            return (
+                f"warning: a text has the line {found.line[:60]!r} {found.times:,} times: where that is the head of its pages or "
+                "a button, it is learnt in the middle of sentences. Take it out of the file, or leave it where it is a title"
+            )
+        if (alone := letters_alone(text)) >= ALONE:
+            return (
+                f"warning: {alone:,} lines of a text are one and the same letter: a font's bullets or ticks, perhaps, which are "
+                "learnt as letters"
+            )
+    return ""
+
+
 def remarks(rows: Rows, tally: Tally) -> list[str]:
     """All warnings of what was read, a line each."""
     cut = (cut_at_one_length, cases_elsewhere, options_elsewhere, options_twice, options_in_a_picture)
-    told = (one_answer_to_many, *cut, signs_without_letters, nameless_labels, keys_at_one_place)
+    told = (one_answer_to_many, *cut, signs_without_letters, lines_of_no_text, nameless_labels, keys_at_one_place)
     return list(filter(None, (tally.many_contradict(), *(say(rows) for say in told))))

@@ -9,6 +9,7 @@ from data_prep.documents.marked_text import asks_often, holds_marked
 from data_prep.shapes.columns import Column, share
 from data_prep.shapes.exams import holds_key
 from data_prep.shapes.lines import KINDS, OTHERS, filled, is_barred, of_single_words
+from data_prep.shapes.outcome import NONE
 from data_prep.values.html_text import TAG, html_to_text
 from data_prep.values.strict import cell, is_missing
 from data_prep.words.phrases import asks
@@ -248,6 +249,7 @@ NO_PROSE = (
     *((kind.name, kind.holds) for kind in KINDS),
     ("the lines of a table, whose cells bars part", is_barred),
     ("a word or two on each line", of_single_words),
+    *NONE,
 )
 
 

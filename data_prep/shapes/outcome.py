@@ -1,0 +1,98 @@
+"""A last look at a text as it would be written, whichever reader made it: what no prose comes out as.
+
+A reader tells a table, a form or a page's head by its source. Where it did not, the outcome does: words by themselves on their
+lines, lines that end alike or come again, words that run into one another, names in braces.
+"""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from data_prep.shapes.lines import filled
+from data_prep.values.html_text import WIDE
+
+MARK_OF_ITEM = re.compile(r"^[-•*\d.) ]+")
+WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}(?![^\W\d_])")
+JOINED = re.compile(r"\b([a-zß-ÿ]{3,}|[A-ZÀ-Þ][a-zß-ÿ]{2,})[.,;:?!]?([A-ZÀ-Þ][a-zß-ÿ]{2,})\b")
+ADDRESS = re.compile(r"\S*(?:://|www\.|@)\S*")
+IN_BRACES = re.compile(r"(?<![{$\\])\{[A-Za-z_]\w*\}(?!\})")
+LETTER_ALONE = re.compile(r"[ \t]*[^\W\d_][ \t]*")
+
+
+TITLE = re.compile(r"^[ \t]*(?:#|\*\*|__)|[:：][*_ \t]*$")
+
+
+class Again(NamedTuple):
+    """A line that a text has more often than any other."""
+
+    line: str
+    times: int
+    share: float  # of all lines
+
+
+def again(text: str) -> Again:
+    """The line with letters that comes most often; what a colon ends is the title of what differs below it."""
+    lines = [MARK_OF_ITEM.sub("", line.strip()) for line in filled(text)]
+    said = Counter(line for line in lines if sum(map(str.isalpha, line)) >= 3 and not line.endswith((":", "：")))
+    line, times = said.most_common(1)[0] if said else ("", 0)
+    return Again(line, times, times / max(1, len(lines)))
+
+
+OFTEN, MUCH = 8, 0.15  # times, and the share of a text's lines
+
+
+def _comes_again(text: str) -> bool:
+    found = again(text)
+    return found.times >= OFTEN and found.share >= MUCH
+
+
+def _of_words_alone(text: str) -> bool:
+    """Whether many lines of a text are one word: those of a page in pieces, or of a table's cells. A title is none of them."""
+    lines = filled(text)
+    words = [line for line in lines if len(line.split()) == 1 and len(WIDE.findall(line)) < 3]
+    alone = sum(not TITLE.search(word) for word in words)
+    return len(lines) >= 50 and alone >= 0.4 * len(lines)
+
+
+def _ends_alike(text: str) -> bool:
+    """Whether most lines end in one of a few words, as the last cells of a table's rows do, and hardly one in a stop."""
+    lines = [line.split() for line in filled(text)]
+    ends = Counter(words[-1] for words in lines if len(words) > 2 and words[-1][-1].isalnum())
+    few = sum(times for times in ends.values() if times >= max(4, 0.08 * len(lines)))
+    return len(lines) >= 15 and few >= 0.6 * len(lines)
+
+
+def joined_words(text: str) -> list[str]:
+    """Two words of a text that stand as one, each of which it has by itself (`anosIndicação`); names of programs are few."""
+    text = ADDRESS.sub(" ", text)
+    words = {word.lower() for word in WORD.findall(text) if word[1:].islower()}
+    found = {hit.group(): (hit[1].lower(), hit[2].lower()) for hit in JOINED.finditer(text)}
+    return [both for both, (one, other) in found.items() if one in words and other in words]
+
+
+FEWEST_JOINED, OF_WORDS = 10, 0.0015  # different ones, and their share of a text's words
+
+
+def _runs_together(text: str) -> bool:
+    return len(joined_words(text)) >= max(FEWEST_JOINED, OF_WORDS * len(text.split()))
+
+
+def _is_filled_in(text: str) -> bool:
+    """Whether names in braces stand in many of a text's lines, for a program to fill in."""
+    lines = filled(text)
+    return len(set(IN_BRACES.findall(text))) >= 3 and sum(bool(IN_BRACES.search(line)) for line in lines) >= 0.1 * len(lines)
+
+
+def letters_alone(text: str) -> int:
+    """How often one letter stands on lines by itself, as a font of symbols leaves its bullets and ticks."""
+    said = Counter(line.strip() for line in filled(text) if LETTER_ALONE.fullmatch(line))
+    return max(said.values(), default=0)
+
+
+NONE = (  # what a text is that looks so
+    ("words that stand alone on their lines, as those of a page in pieces or of a table do", _of_words_alone),
+    ("lines that end alike, as the rows of a table do", _ends_alike),
+    ("one line again and again, as a form, a list of links or a page's buttons have it", _comes_again),
+    ("words that run into one another, as where ends of lines were lost (have it taken out of its source anew)", _runs_together),
+    ("names in braces, which a program fills in", _is_filled_in),
+)
