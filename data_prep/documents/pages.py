@@ -145,7 +145,7 @@ def _prose(text: str) -> float:
     return sum(n for n in lengths if n >= 60) / max(1, sum(lengths))
 
 
-FEW_WORDS = 3
+FEW_WORDS = 2
 
 
 def _unnamed(root):

@@ -11,15 +11,14 @@ from typing import NamedTuple
 from data_prep.shapes.lines import filled
 from data_prep.values.html_text import WIDE
 
-MARK_OF_ITEM = re.compile(r"^[-•*\d.) ]+")
 WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}(?![^\W\d_])")
 JOINED = re.compile(r"\b([a-zß-ÿ]{3,}|[A-ZÀ-Þ][a-zß-ÿ]{2,})[.,;:?!]?([A-ZÀ-Þ][a-zß-ÿ]{2,})\b")
-ADDRESS = re.compile(r"\S*(?:://|www\.|@)\S*")
+NO_WORDS = re.compile(r"^[ \t]*```.*?^[ \t]*```|`[^`\n]+`|\S*(?:://|www\.|@)\S*", re.M | re.S)  # code and addresses
 IN_BRACES = re.compile(r"(?<![{$\\])\{[A-Za-z_]\w*\}(?!\})")
 LETTER_ALONE = re.compile(r"[ \t]*[^\W\d_][ \t]*")
 
 
-TITLE = re.compile(r"^[ \t]*(?:#|\*\*|__)|[:：][*_ \t]*$")
+TITLE = re.compile(r"^[ \t]*(?:#|\*\*|__|```)|[:：][*_ \t]*$")
 
 
 class Again(NamedTuple):
@@ -30,46 +29,56 @@ class Again(NamedTuple):
     share: float  # of all lines
 
 
+SHORT = 60  # characters
+AS_SAID = re.compile(r"[.!?。？！:：;,][\"'”’)*_ ]*$|^```|^(?:[-•*+#>]|\(?(?:\d{1,3}|[^\W\d_])[.)])[ \t]|://")
+
+
 def again(text: str) -> Again:
-    """The line with letters that comes most often; what a colon ends is the title of what differs below it."""
-    lines = [MARK_OF_ITEM.sub("", line.strip()) for line in filled(text)]
-    said = Counter(line for line in lines if sum(map(str.isalpha, line)) >= 3 and not line.endswith((":", "：")))
+    """The short line with letters that comes most often; what a colon ends is the title of what differs below it, a sentence that
+    is said again is said, and so is a list's item."""
+    lines = [line.strip() for line in filled(text)]
+    said = Counter(line for line in lines if sum(map(str.isalpha, line)) >= 3 and len(line) <= SHORT and not AS_SAID.search(line))
     line, times = said.most_common(1)[0] if said else ("", 0)
     return Again(line, times, times / max(1, len(lines)))
 
 
 OFTEN, MUCH = 8, 0.15  # times, and the share of a text's lines
+OF_PROSE, MOST_PROSE = 80, 0.5  # characters of a line, and the share of a text's that stands in such lines
 
 
 def _comes_again(text: str) -> bool:
-    found = again(text)
-    return found.times >= OFTEN and found.share >= MUCH
+    """Whether a line comes often in a text of short lines: what stands again between paragraphs is their title."""
+    found, lengths = again(text), [len(line) + len(WIDE.findall(line)) for line in filled(text)]
+    prose = sum(length for length in lengths if length >= OF_PROSE)
+    return found.times >= OFTEN and found.share >= MUCH and prose < MOST_PROSE * sum(lengths)
 
 
 def _of_words_alone(text: str) -> bool:
     """Whether many lines of a text are one word: those of a page in pieces, or of a table's cells. A title is none of them."""
     lines = filled(text)
     words = [line for line in lines if len(line.split()) == 1 and len(WIDE.findall(line)) < 3]
-    alone = sum(not TITLE.search(word) for word in words)
-    return len(lines) >= 50 and alone >= 0.4 * len(lines)
+    alone = sum(not TITLE.search(word) and any(map(str.isalpha, word)) for word in words)
+    return len(lines) >= 50 and alone >= 0.3 * len(lines)
 
 
 def _ends_alike(text: str) -> bool:
     """Whether most lines end in one of a few words, as the last cells of a table's rows do, and hardly one in a stop."""
     lines = [line.split() for line in filled(text)]
     ends = Counter(words[-1] for words in lines if len(words) > 2 and words[-1][-1].isalnum())
-    few = sum(times for times in ends.values() if times >= max(4, 0.08 * len(lines)))
-    return len(lines) >= 15 and few >= 0.6 * len(lines)
+    few = [times for times in ends.values() if times >= max(4, 0.08 * len(lines))]
+    return len(lines) >= 15 and len(few) > 1 and sum(few) >= 0.6 * len(lines)
 
 
 def joined_words(text: str) -> list[str]:
-    """Two words of a text that stand as one, each of which it has by itself (`anosIndicação`); names of programs are few."""
-    text = ADDRESS.sub(" ", text)
+    """Two words of a text that stand as one, each of which it has by itself (`anosIndicação`); a program's name comes often."""
+    text = NO_WORDS.sub(" ", text)
     words = {word.lower() for word in WORD.findall(text) if word[1:].islower()}
-    found = {hit.group(): (hit[1].lower(), hit[2].lower()) for hit in JOINED.finditer(text)}
-    return [both for both, (one, other) in found.items() if one in words and other in words]
+    times = Counter(hit.group() for hit in JOINED.finditer(text))
+    parts = {both: JOINED.fullmatch(both).groups() for both, n in times.items() if n <= MOST_ALIKE}
+    return [both for both, (one, other) in parts.items() if one.lower() in words and other.lower() in words]
 
 
+MOST_ALIKE = 2
 FEWEST_JOINED, OF_WORDS = 10, 0.0015  # different ones, and their share of a text's words
 
 

@@ -34,7 +34,7 @@ TEXTS = {
     "lines that end alike": "\n".join(
         f"{n} {w.title()} e Clínica {'Final' if n % 3 else 'Parcial'}" for n, w in enumerate(WORDS)
     ),
-    "one line again and again": "\n".join(f"{said}\nAinda sem efeito\nNunca Sempre" for said in PROSE),
+    "one line again and again": "\n".join(f"{n}. Dor no {word}\nNunca Sempre" for n, word in enumerate(WORDS)),
     "words that run into one another": "\n".join(f"O doente, {said[:-1]}{word.title()} e {word} de novo." for word, said in TOLD),
     "names in braces": "Laudo\nNome: {nome}\nDono: {dono}\nData: {data}\nResultado: não reagente\n" + "\n".join(PROSE[:9]),
 }
@@ -130,7 +130,7 @@ def test_names_of_pictures_are_no_lines_of_a_page(tmp_path):
     body = "".join(f"<p>{said}</p>" for said in PROSE)
     shown = page(
         tmp_path,
-        f"<img alt='mision1'><div><img alt='Imagem da febre'></div>{body}<img alt='O gráfico mostra a febre de três doentes'>"
+        f"<img alt='mision1'><div><img alt='Imagem febre'></div>{body}<img alt='O gráfico mostra a febre de três doentes'>"
         "<p>Tome <img alt='dois'> comprimidos.</p>",
     )[0]["text"]
     assert "mision1" not in shown and "Imagem" not in shown
