@@ -10,6 +10,7 @@ BOILERPLATE = re.compile(
     r"|leia mais\.?|clique aqui[^\n]*|todos os direitos reservados\.?"
     r"|(?:learn more|saiba mais|ler mais|leer m[áa]s|en savoir plus|lire la suite|mehr (?:erfahren|lesen)|weiterlesen"
     r"|leggi (?:tutto|di pi[ùu])|scopri di pi[ùu]|czytaj (?:więcej|dalej))[ \t.…»›>→]*"
+    r"|(?:article )?continues? (?:after|below) (?:the )?advertisement|advertisement|publicidade|publicidad|publicité|anzeige"
     r"|←[ \t]*(?:voltar|volver|retour|zur[üu]ck|back|назад|indietro|terug|powr[óo]t)\b[^\n.]{0,30}"
     r"|(?:hi|hello),? (?:welcome to|thanks? (?:for|you for)[^.\n]{0,40}) (?:chat ?doctor|healthcaremagic|hcm|icliniq)[^.\n]{0,40}\.)\s*$",
     re.I | re.M,

@@ -11,7 +11,7 @@ OF_FRONT = re.compile(
 )  # a name with its value, an item, a comment
 WRAPPED = re.compile(r"[ \t]{2,}\S.*")
 TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.M)
-ROWS = {"question", "answer", "options", "label", "dialogue", "messages", "conversations"}
+ROWS = {"question", "answer", "options", "dialogue", "messages", "conversations"}  # a note has a category of its own
 DRAWING = re.compile(
     r"^[ \t]*(```|~~~)[ \t]*(?:mermaid|plantuml|dot|graphviz|excalidraw|dataviewjs?)\b[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.M | re.S
 )

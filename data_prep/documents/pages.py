@@ -69,7 +69,7 @@ def html_file(path: Path, shown: str, key: str = ""):
         rows = [(line, row, 0) for line, row in at_lines(heads, found)]
     if rows == alone:
         _refuse_what_is_no_text(page, root, text, shown)
-        rows = [(1, {"text": text_of_tree(_unnamed(root)).replace(SIGN, "")}, 0)]
+        rows = [(1, {"text": BARE_MARK.sub("", text_of_tree(_unnamed(root)).replace(SIGN, "")).strip()}, 0)]
     yield from rows
 
 
@@ -146,6 +146,7 @@ def _prose(text: str) -> float:
 
 
 FEW_WORDS = 2
+BARE_MARK = re.compile(r"^[ \t]*(?:-|\d{1,3}\.)[ \t]*(?:\n|\Z)", re.M)  # of an item with nothing in it
 
 
 def _unnamed(root):

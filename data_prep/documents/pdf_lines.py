@@ -55,17 +55,23 @@ def _is_cut(first: str, rest: str, words: set[str]) -> bool:
     return len(first) > 1 and len(rest) > 2 and rest.islower() and first + rest in words
 
 
-BULLET = re.compile(r"^[ \t]*[\uf000-\uf0ff](?:[ \t]+(?=\S)|[ \t]*$)", re.M)  # of a font of symbols, whichever it draws
+BULLET = re.compile(r"^[ \t]*[\ue000-\uf8ff](?:[ \t]+(?=\S)|[ \t]*$)", re.M)  # of a font of symbols, whichever it draws
 ROUND = re.compile(r"^([ \t]*)o[ \t]+(?=[A-ZÀ-Þ])", re.M)  # Word's bullet of a second level, from a font of letters
 AN_O = re.compile(r"^[ \t]*o[ \t]", re.M)
 FEWEST_ROUND, NEARLY = 3, 0.9
+LETTERS_OF_BULLETS, FEWEST_BEGUN = "lnqtrm", 8  # what fonts of bullets have at a ball, a square, a box; different words
 
 
 def _with_bullets(text: str) -> str:
-    """The text with bullets for signs of fonts of symbols, and for an `o` that capitals alone follow."""
+    """The text with bullets for signs of fonts of symbols, for an `o` that capitals alone follow, and for a letter that is no
+    word where it begins lines of many different first words."""
     round_ones = len(ROUND.findall(text))
     if round_ones >= FEWEST_ROUND and round_ones >= NEARLY * len(AN_O.findall(text)):
         text = ROUND.sub(r"\1• ", text)
+    for letter in LETTERS_OF_BULLETS:
+        begun = re.compile(rf"^([ \t]*){letter}(?:[ \t]+(?=(\S+))|[ \t]*$)", re.M)
+        if len({hit[2] for hit in begun.finditer(text) if hit[2]}) >= FEWEST_BEGUN:
+            text = begun.sub(r"\1• ", text)
     return BULLET.sub("• ", text)
 
 

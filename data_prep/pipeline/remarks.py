@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.pipeline.gather import Rows
 from data_prep.pipeline.tally import Tally
-from data_prep.shapes.outcome import again, letters_alone
+from data_prep.shapes.outcome import again, cut_at_lines, letter_for_a_sign, letters_alone
 
 MANY, OF_ALL = 20, 0.1  # questions, and the share of all, from which on one answer to them is told
 ONE_PLACE, OF_OPTIONS = 0.6, 3  # share of keys from which on one place of them is told, and options that a question has at least
@@ -171,6 +171,16 @@ def lines_of_no_text(rows: Rows) -> str:
             return (
                 f"warning: {alone:,} lines of a text are one and the same letter: a font's bullets or ticks, perhaps, which are "
                 "learnt as letters"
+            )
+        if (cut := cut_at_lines(text)) >= ALONE:
+            return (
+                f"warning: {cut:,} words of a text are cut in two by the ends of its lines, and are learnt so: have it taken "
+                "out of its source by a program that joins them"
+            )
+        if (found := letter_for_a_sign(text))[1] >= ALONE:
+            return (
+                f"warning: {found[1]:,} times {found[0]} stands between two numbers of a text, as a font has a letter for a "
+                "dash: they are learnt so"
             )
     return ""
 

@@ -19,7 +19,8 @@ TIMED = re.compile(
     r"|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b)"
 )
 BLANK = re.compile(  # to be written into, to be ticked, or to be chosen from: ( none / dry / wet )
-    r".*(?:_{4,}|＿{2,}|[□☐]|\[[ \t]\]|\([ \t]{1,5}\)|[(（][^()（）]+(?:[ \t]/[ \t][^()（）]+){2,}[)）])"
+    r".*(?:_{4,}|＿{2,}|(?:\.{8,}|…{4,}|·{6,})(?![ \t]*\d)|[□☐]|\[[ \t]\]|\([ \t]{1,5}\)"
+    r"|[(（][^()（）]+(?:[ \t]/[ \t][^()（）]+){2,}[)）])"
 )
 FILLED = re.compile(  # to be ticked on paper, or filled by a program: |NAME|, {{name}}; a list of tasks has other boxes
     r".*(?:\([ \t.]{1,5}\)|\|[A-Z][^a-z|\n]{2,40}\||\{\{[^{}\n]{1,40}\}\}|@{3})"
@@ -43,11 +44,12 @@ class Kind(NamedTuple):
     name: str
     line: re.Pattern
     share: float  # of a text's lines
+    fewest: int = FEWEST  # lines of a text
 
     def holds(self, text: str) -> bool:
         """Whether so many lines of a text are of this kind, and they are more than a few."""
         lines = filled(text)
-        return len(lines) >= FEWEST and sum(bool(self.line.match(line)) for line in lines) >= self.share * len(lines)
+        return len(lines) >= self.fewest and sum(bool(self.line.match(line)) for line in lines) >= self.share * len(lines)
 
 
 KINDS = (
@@ -57,7 +59,7 @@ KINDS = (
     Kind("a word with its mark on each line, as marked entities stand", MARKED_WORD, 0.9),
     Kind("the lines of a program or of a page's source", CODE, 0.6),
     Kind("lines with times before them, as of a log or of subtitles", TIMED, 0.3),
-    Kind("a form to fill in, with blanks or boxes on its lines", BLANK, 0.3),
+    Kind("a form to fill in, with blanks or boxes on its lines", BLANK, 0.3, fewest=10),
     Kind("a form to fill in, with boxes or names for what fills them", FILLED, 0.2),
     Kind("a tree or an index, drawn with lines", TREE, 0.6),
     Kind("a table that is drawn with lines", DRAWN, 0.6),

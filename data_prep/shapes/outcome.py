@@ -4,7 +4,9 @@ A reader tells a table, a form or a page's head by its source. Where it did not,
 lines, lines that end alike or come again, words that run into one another, names in braces.
 """
 
+import itertools
 import re
+import unicodedata
 from collections import Counter
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}(?![^\W\d_])")
 JOINED = re.compile(r"\b([a-zß-ÿ]{3,}|[A-ZÀ-Þ][a-zß-ÿ]{2,})[.,;:?!]?([A-ZÀ-Þ][a-zß-ÿ]{2,})\b")
 NO_WORDS = re.compile(r"^[ \t]*```.*?^[ \t]*```|`[^`\n]+`|\S*(?:://|www\.|@)\S*", re.M | re.S)  # code and addresses
 IN_BRACES = re.compile(r"(?<![{$\\])\{[A-Za-z_]\w*\}(?!\})")
+NO_WORD = re.compile(r"(?<=[a-zß-ɏ] )[bcdfghjlmnpqrtx](?= [a-zß-ɏ])")
 LETTER_ALONE = re.compile(r"[ \t]*[^\W\d_][ \t]*")
 
 
@@ -65,8 +68,9 @@ def _ends_alike(text: str) -> bool:
     """Whether most lines end in one of a few words, as the last cells of a table's rows do, and hardly one in a stop."""
     lines = [line.split() for line in filled(text)]
     ends = Counter(words[-1] for words in lines if len(words) > 2 and words[-1][-1].isalnum())
-    few = [times for times in ends.values() if times >= max(4, 0.08 * len(lines))]
-    return len(lines) >= 15 and len(few) > 1 and sum(few) >= 0.6 * len(lines)
+    few = {end: times for end, times in ends.items() if times >= max(4, 0.08 * len(lines))}
+    several = len(few) > 1 or any(map(str.isdigit, "".join(few)))
+    return len(lines) >= 15 and several and sum(few.values()) >= 0.6 * len(lines)
 
 
 def joined_words(text: str) -> list[str]:
@@ -86,6 +90,23 @@ def _runs_together(text: str) -> bool:
     return len(joined_words(text)) >= max(FEWEST_JOINED, OF_WORDS * len(text.split()))
 
 
+FEWEST_CUT, OF_CUT, ALONE_BESIDE = 20, 0.008, 6  # letters, their share of a text's words, and different ones among them
+
+
+def _is_cut(text: str) -> bool:
+    """Whether consonants that are no words stand alone among words (`bi r sağlık`), one of them not much oftener than others:
+    the spaces of a page's program are no spaces of its words."""
+    alone = Counter(NO_WORD.findall(" ".join(text.split())))
+    others = alone.total() - max(alone.values(), default=0)
+    return len(alone) >= ALONE_BESIDE and others >= max(FEWEST_CUT, OF_CUT * len(text.split()))
+
+
+def _is_doubled(text: str) -> bool:
+    """Whether many letters of Arabic stand twice, once as a letter and once as it is shaped: a font names each by two."""
+    pairs = itertools.pairwise(text)
+    return sum(b > "\ufb4f" and a != b and unicodedata.normalize("NFKC", b) == a for a, b in pairs if a > "\u05ff") >= FEWEST_CUT
+
+
 def _is_filled_in(text: str) -> bool:
     """Whether names in braces stand in many of a text's lines, for a program to fill in."""
     lines = filled(text)
@@ -98,10 +119,26 @@ def letters_alone(text: str) -> int:
     return max(said.values(), default=0)
 
 
+AT_LINE_END = re.compile(r"[^\W\d_][-\u2010][ \t]*\n[ \t]*[a-zß-ɏ]")
+OF_A_FONT = re.compile(r"(?<=\d)([A-SU-WYZ])(?=\d{2})")  # of times and products, T and X
+
+
+def cut_at_lines(text: str) -> int:
+    """How many words the ends of a text's lines cut in two."""
+    return len(AT_LINE_END.findall(text))
+
+
+def letter_for_a_sign(text: str) -> tuple[str, int]:
+    """The capital that stands most often between two numbers, as a font has it for a dash (`223Y228`), and how often."""
+    return next(iter(Counter(OF_A_FONT.findall(text)).most_common(1)), ("", 0))
+
+
 NONE = (  # what a text is that looks so
     ("words that stand alone on their lines, as those of a page in pieces or of a table do", _of_words_alone),
     ("lines that end alike, as the rows of a table do", _ends_alike),
     ("one line again and again, as a form, a list of links or a page's buttons have it", _comes_again),
     ("words that run into one another, as where ends of lines were lost (have it taken out of its source anew)", _runs_together),
+    ("words that spaces cut, as a page's program sets its letters (have its text recognised)", _is_cut),
+    ("letters that stand twice, as a font names them (have its text recognised)", _is_doubled),
     ("names in braces, which a program fills in", _is_filled_in),
 )

@@ -10,7 +10,7 @@ import pytest
 from data_prep.cleaning.clean import clean_text
 from data_prep.common.errors import UserError
 from data_prep.documents.asked_text import faq_in
-from data_prep.documents.notes import as_prose
+from data_prep.documents.notes import as_prose, without_front
 from data_prep.documents.office import docx_file
 from data_prep.documents.pages import html_file
 from data_prep.documents.texts import text_file
@@ -22,6 +22,7 @@ from data_prep.tables.records import Bad
 WORDS = "febre dor tosse soro alta repouso exame sangue pele vaso rim pulmão fígado osso nervo músculo".split()
 PAIRS = list(zip(WORDS, WORDS[::-1], strict=True))
 PROSE = [f"A {one} do caso cede em {n} dias, se {other} e água bastam ao doente." for n, (one, other) in enumerate(PAIRS, 2)]
+ROTATED = [("bcdfgl"[n % 6], "ghjmpr"[n % 6], "tlmnbc"[n % 6]) for n in range(16)]
 TOLD = list(zip(WORDS, PROSE, strict=True))
 
 
@@ -36,6 +37,10 @@ TEXTS = {
     ),
     "one line again and again": "\n".join(f"{n}. Dor no {word}\nNunca Sempre" for n, word in enumerate(WORDS)),
     "words that run into one another": "\n".join(f"O doente, {said[:-1]}{word.title()} e {word} de novo." for word, said in TOLD),
+    "lines that end alike, as the rows": "\n".join(f"{n} {word.title()} Anual 96 64" for n, word in enumerate(WORDS)),
+    "words that spaces cut": "\n".join(f"O s oro ba {a} s ta a {b} o do {c} ente com f ebre" for a, b, c in ROTATED),
+    "letters that stand twice": "اﺍﺳﺖ ﮐﻛﻪ ﺑﺮرﺭﺳﯽﻲ وﻭ ﺷﻨﺎﺧﺖ دﺩﺳﺘﮕﺎهﻩ ﻫﺎيیﯼﻱ\n" * 6,
+    "a form to fill in": "\n".join(f"{word} ........ no dia ……………" for word in WORDS[:12]),
     "names in braces": "Laudo\nNome: {nome}\nDono: {dono}\nData: {data}\nResultado: não reagente\n" + "\n".join(PROSE[:9]),
 }
 
@@ -54,6 +59,8 @@ def test_what_no_text_comes_out_as_is_asked_about(what):
         "\n".join(f"PubMed YouTube PowerPoint OpenAI MedlinePlus GitHub LinkedIn PlayStation {said}" for said in PROSE),
         "\n".join(said + rf" \frac{{a}}{{b}} ${{x}}$ {{{{y}}}} de f(x_{n})" for n, said in enumerate(PROSE)),
         "\n".join(PROSE[:12]) + "\nQuadro\nDose\nSoro",
+        "\n".join(f"El caso {n} y la fiebre y el suero y t y p de 3 g o d" for n in range(40)),
+        "این متن درباره‌ی تب است و هیچ حرفی در آن دو بار نیست.\n" * 20,
     ],
 )
 def test_what_is_prose_is_not_asked_about(text):
@@ -76,6 +83,19 @@ def test_a_line_that_comes_again_and_letters_alone_are_told():
     assert "26 lines of a text are one and the same letter" in told(ticked)
 
 
+@pytest.mark.parametrize(
+    "piece, says",
+    [
+        ("o doente {n} de re-\npouso fica em casa {n}\n", "30 words of a text are cut in two"),
+        ("Rev Clin 20{n}Y2{n} da febre {n}\n", "30 times Y stands between two numbers"),
+        ("o doente de repouso fica - ou não - em casa 20{n}–2{n}, 30x40 e 2q23\n", ""),
+    ],
+)
+def test_words_cut_at_lines_and_letters_for_dashes_are_told(piece, says):
+    said = told("".join(piece.format(n=n) for n in range(10, 40)))
+    assert says in said and bool(said) is bool(says)
+
+
 # ---------------------------------------------------------------------------------------------- notes and cards
 
 
@@ -88,6 +108,12 @@ def test_ways_through_a_note_are_no_part_of_it():
     said, _ = as_prose(note)
     left = "## A febre Veja o soro e a tabela, ou [o guia](https://example.org/guia). Um título longo também. #Febre é o título"
     assert said.split() == left.split()
+
+
+def test_a_note_s_category_is_a_program_s_word_of_it():
+    text, front = without_front('---\ntitle: "Febre"\ncategory: "Clínica"\nlink: "https://x.org"\n---\n\n# A febre\n\nCede.\n')
+    assert front is not None and text.split() == "# Febre # A febre Cede.".split()
+    assert without_front("---\nquestion: Qual?\nanswer: Esta.\n---\n\nCede.\n")[1] is None
 
 
 def test_a_card_is_turned_by_no_part_of_its_answer():
@@ -108,7 +134,9 @@ def test_a_title_that_asks_is_no_question_of_the_list():
     assert [row.text for row in found if isinstance(row, Bad)] == ["Leia."]
 
 
-@pytest.mark.parametrize("line", ["Saiba mais »", "En savoir plus...", "← Voltar", "← Zurück zur Übersicht", "Leer más"])
+@pytest.mark.parametrize(
+    "line", ["Saiba mais »", "En savoir plus...", "← Voltar", "← Zurück zur Übersicht", "Leer más", "ADVERTISEMENT"]
+)
 def test_a_page_s_buttons_are_no_text(line):
     assert clean_text(f"A febre cede.\n{line}\nO soro basta.", ["boilerplate"]).split() == "A febre cede. O soro basta.".split()
     assert clean_text("← queda do pH\nVoltar ao serviço", ["boilerplate"]) == "← queda do pH\nVoltar ao serviço"
@@ -135,6 +163,12 @@ def test_names_of_pictures_are_no_lines_of_a_page(tmp_path):
     )[0]["text"]
     assert "mision1" not in shown and "Imagem" not in shown
     assert "O gráfico mostra" in shown and "Tome dois comprimidos" in shown
+
+
+def test_items_with_nothing_in_them_are_no_lines_of_a_page(tmp_path):
+    body = "<ul><li></li><li> </li></ul>" + "".join(f"<p>{said}</p>" for said in PROSE) + "<ol><li>soro</li><li></li></ol>"
+    shown = page(tmp_path, body)[0]["text"]
+    assert shown.startswith("A febre") and shown.endswith("1. soro")
 
 
 @pytest.mark.parametrize("word", ["Carregando...", "Loading…", "🔄 Cargando preguntas…", "加载中"])

@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.cleaning.clean import clean_text
 from data_prep.documents.pdf_heads import without_heads
-from data_prep.documents.pdf_lines import whole_words
+from data_prep.documents.pdf_lines import prose_lines, whole_words
 from data_prep.documents.texts import exam_rows
 
 BODY = "A febre do caso {0} sobe ao fim do dia, e\no doente {0} tem frio\nsem manchas na pele {0}, até que\no soro {0} baste."
@@ -62,6 +62,14 @@ def test_what_a_page_begins_with_by_chance_stays(head):
 def test_a_space_before_the_hyphen_of_a_line_s_end_is_the_program_s():
     said = whole_words("O Dia -\nbetes Re -\nsearch Center fez o exame -\ncada exame que cada um pediu.")
     assert "O Diabetes\n" in said and "Research\n" in said and "exame -\ncada exame" in said
+
+
+def test_a_letter_of_a_font_of_bullets_begins_lines_of_many_words():
+    words = "febre dor tosse soro alta repouso exame sangue pele".split()
+    said = prose_lines("\n".join(f"t {word} do caso" for word in words) + "\nt\nFim")
+    assert said.count("• ") >= 9 and "\nt\n" not in said and not said.startswith("t")
+    for other in ("\n".join(f"n engl j med {i}" for i in range(12)), "t febre\nt dor\nt tosse"):
+        assert prose_lines(other) == other
 
 
 @pytest.mark.parametrize(
