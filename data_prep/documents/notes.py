@@ -31,7 +31,7 @@ WITHIN = re.compile(  # a link to a place of the note itself, or to what a progr
     r"(?<!!)\[([^\[\]\n]+)\]\((#[^()\s]*|(?!https?:|mailto:|tel:)[A-Za-z][A-Za-z0-9+.-]*:[^()\s]*)\)"
 )
 OVER_LINES = re.compile(r"(?<!!)\[([^\[\]]{1,300})\]\(#[^()\s]*\)")
-ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?")
+ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])?[ \t]*")
 TAGS = re.compile(r"^[ \t]*#[^\s#]+(?:[ \t]+#[^\s#]+)+[ \t]*$\n?", re.M)  # two and more, as a program sorts notes by them
 NAMED_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\[([^\[\]\n]*)\]")
 
@@ -74,7 +74,7 @@ def _without_ways(text: str) -> str:
     kept = []
     for line in text.split("\n"):
         links = WITHIN.findall(line)
-        alone = links and ITEM.fullmatch(WITHIN.sub("", line).strip(" \t|·•,.—–-"))
+        alone = links and ITEM.fullmatch(WITHIN.sub("", line).strip(" \t|·,—–"))
         if not (alone and all(to == "#" or words.strip(" .)").isdigit() or text.count(words) > 1 for words, to in links)):
             kept.append(WITHIN.sub(r"\1", line))
     return OVER_LINES.sub(r"\1", "\n".join(kept))

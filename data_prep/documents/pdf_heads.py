@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from data_prep.documents.exam.key import OWN_KEY
-from data_prep.documents.exam.layout import HEAD, MARK
+from data_prep.documents.exam.layout import MARK
 
 DEEP = 8  # lines at an edge
 MOST, SOME = 0.4, 0.15  # the shares of pages on which a line of any length, and one of several words, is a head
 FEWEST, FEWEST_OF_WORDS, OF_WORDS, LONG = 3, 5, 2, 5  # pages; pages for a line of two words and more, of which a long one has 5
 NUMBERED, TITLED = 5, 100  # pages whose number stands beside a title, and characters of such a line
-WORD = re.compile(r"[^\W\d_]+")
+WORD, NUMBER = re.compile(r"[^\W\d_]+"), re.compile(r"[0-9]{1,9}")
 AT_START, AT_END = re.compile(r"\s*(\d{1,4})\s*(?=[^\W\d_])"), re.compile(r"[^\W\d_][^\d\n]*?(\d{1,4})\s*$")
 
 
@@ -72,17 +72,17 @@ def _is_head(key: str, ones: list[_Edge], pages: int) -> bool:
     words = len(key.split())
     if len(ones) < FEWEST or any(MARK.match(one.line) or OWN_KEY.match(one.line) for one in ones):
         return False
-    lines = Counter(" ".join(one.line.split()) for one in ones)
-    same = lines.most_common(1)[0][1] >= max(FEWEST, 0.5 * len(ones))
-    if HEAD.match(ones[0].line) and not same and not _counts_pages(ones):
+    numbers = Counter(tuple(NUMBER.findall(one.line)) for one in ones)
+    same = numbers.most_common(1)[0][1] >= max(FEWEST, 0.5 * len(ones))
+    if not same and not _counts_pages(ones):  # the numbers are what such lines say
         return False
     of_words = (len(ones) >= FEWEST_OF_WORDS and words >= OF_WORDS) or words >= LONG
     return len(ones) >= MOST * pages or (len(ones) >= SOME * pages and of_words)
 
 
 def _counts_pages(ones: list[_Edge]) -> bool:
-    """Whether the number of such lines goes up as that of their pages does."""
-    steps = Counter(int(hit[0]) - one.page for one in ones if (hit := re.search(r"\d{1,4}", one.line)))
+    """Whether a number of such lines goes up as that of their pages does."""
+    steps = Counter(step for one in ones for step in {int(number) - one.page for number in NUMBER.findall(one.line)})
     return bool(steps) and steps.most_common(1)[0][1] >= max(FEWEST, 0.5 * len(ones))
 
 

@@ -12,6 +12,7 @@ MOST_EDGES, FEW = 4, 4  # lines: at each edge of a page, and of a page that has 
 OF_WORDS = 25  # letters of a line that is the same on many pages: an option or an answer's mark would be shorter
 SIGNS = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-", "\uf020": " "}) | BULLETS
 BROKEN = re.compile(r"(\w*[^\W\d_])([ \t]?)[-\u2010][ \t]*\n\s*([^\W\d_A-ZÀ-Þ]\w*)([.,;:!?)\]»”’\"']*)")
+OF_ADDRESS = ("http", "https", "www")
 PRONOUN = re.compile(r"(?:se|l[oa]s?|n[oa]s?|lhes?|me|te|vos)")  # "queixando-se"
 KEPT = re.compile(
     r"(?:p[óo]s|pr[ée]|anti|rec[ée]m|n[ãa]o|ex|vice|sub|auto|inter|micro|semi|m[ée]dico|post|non|self|well|low|high)", re.I
@@ -28,7 +29,7 @@ def whole_words(text: str) -> str:
     def joined(hit: re.Match) -> str:
         first, space, second = hit[1], hit[2], hit[3]
         whole = first + second
-        if space and whole not in text and first.lower() in words and second.lower() in words:
+        if space and ((whole not in text and first.lower() in words and second.lower() in words) or second in OF_ADDRESS):
             return hit.group()
         stays = f"{first}-{second}" in text or (
             whole not in text and (KEPT.fullmatch(first) or PRONOUN.fullmatch(second) or _are_two(first, second, words))

@@ -101,7 +101,8 @@ def test_words_cut_at_lines_and_letters_for_dashes_are_told(piece, says):
 
 def test_ways_through_a_note_are_no_part_of_it():
     note = (
-        "[1](#1)\n[2](#2)\n- [A febre](#febre)\n\n## A febre\n\nVeja [o soro](#soro) e [a tabela](zotero://select/3), ou\n"
+        "[1](#1)\n[2](#2)\n- [A febre](#febre)\n2. [A febre](#febre)\n\n"
+        "## A febre\n\nVeja [o soro](#soro) e [a tabela](zotero://select/3), ou\n"
         "[o guia](https://example.org/guia). [Um título\nlongo](#b) também.\n\n[Ao topo](#)\n\n#febre #caso/um\n"
         "#Febre é o título\n"
     )
