@@ -150,12 +150,13 @@ BARE_MARK = re.compile(r"^[ \t]*(?:-|\d{1,3}\.)[ \t]*(?:\n|\Z)", re.M)  # of an 
 
 
 def _unnamed(root):
-    """The page without the names of pictures that stand by themselves: a few words that no sentence goes on with."""
+    """The page without the names of pictures that stand by themselves, but in titles: a few words that no sentence goes on
+    with."""
     root = copy.deepcopy(root)
     for node in root.iter("img"):
         before, around = node.getprevious(), node.getparent()
         beside = (node.tail or "") + ((around.text if before is None else before.tail) or "")
-        if len((node.get("alt") or "").split()) <= FEW_WORDS and not beside.strip():
+        if len((node.get("alt") or "").split()) <= FEW_WORDS and not beside.strip() and not _inside(node, *HEADS):
             node.attrib.pop("alt", None)
     return root
 
