@@ -9,6 +9,13 @@ FIELDS = ("prompt", "question", "options", "labels", "answer", "label", "chosen"
 TEXTS = 3  # rows of running text that are shown, each from its middle: beginnings and ends are not what goes wrong
 
 
+# Lists 25 to 29 in tests/benchmarks/RESULTS-prepare.md: 20 to 40 %, whatever the list before had taught.
+UNSEEN = (
+    "  Read some of it before you train on it: of documents that nobody here had seen, one in three came out with lines that are\n"
+    "  no part of its prose, or as no prose at all. What is no text is passed over by --exclude."
+)
+
+
 def glance(path: Path) -> list[str]:
     """Lines to print, each a name and what stands under it, as JSON writes it; none for an empty file."""
     with open(path, encoding="utf-8") as lines:
@@ -16,7 +23,7 @@ def glance(path: Path) -> list[str]:
     if not rows:
         return []
     if all("text" in row and "label" not in row and "labels" not in row for row in rows):
-        return _aligned([(row["id"], _middle(row["text"])) for row in rows])
+        return [*_aligned([(row["id"], _middle(row["text"])) for row in rows]), UNSEEN]
     row = rows[0]
     if "conversations" in row:
         return _aligned([(turn["from"], _ends(turn["value"])) for turn in row["conversations"][:6]])

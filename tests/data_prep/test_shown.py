@@ -15,9 +15,13 @@ def write(path, rows):
 
 def test_of_texts_the_middle_is_shown(tmp_path):
     text = "Título " + "início " * 200 + "de ntro da pal avra " * 30 + "fim " * 250
-    lines = glance(write(tmp_path / "train.jsonl", [{"id": f"t{i}", "text": text} for i in range(5)]))
-    assert len(lines) == 3 and all("de ntro da pal avra" in line and "Título" not in line for line in lines)
-    assert glance(write(tmp_path / "short.jsonl", [{"id": "t", "text": "Repouso.\nÁgua."}])) == ['  t  "Repouso.\\nÁgua."']
+    *lines, note = glance(write(tmp_path / "train.jsonl", [{"id": f"t{i}", "text": text} for i in range(5)]))
+    assert (
+        "one in three" in note
+        and len(lines) == 3
+        and all("de ntro da pal avra" in line and "Título" not in line for line in lines)
+    )
+    assert glance(write(tmp_path / "short.jsonl", [{"id": "t", "text": "Repouso.\nÁgua."}]))[0] == '  t  "Repouso.\\nÁgua."'
 
 
 def test_of_rows_each_part_stands_under_its_name(tmp_path):
