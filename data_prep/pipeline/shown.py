@@ -11,8 +11,8 @@ TEXTS = 3  # rows of running text that are shown, each from its middle: beginnin
 
 # Lists 25 to 29 in tests/benchmarks/RESULTS-prepare.md: 20 to 40 %, whatever the list before had taught.
 UNSEEN = (
-    "  Read some of it before you train on it: of documents that nobody here had seen, one in three came out with lines that are\n"
-    "  no part of its prose, or as no prose at all. What is no text is passed over by --exclude."
+    "  Read some of it before you train on it: of documents that nobody here had seen, one in three came out with lines that\n"
+    "  are no part of its prose, or as no prose at all. What is no text is passed over by --exclude."
 )
 
 
