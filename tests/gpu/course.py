@@ -16,7 +16,7 @@ FEEDS = {
     "sft": "merge",
     "whole": "resumed",
 }  # task -> one that begins with its folder
-PARTS = ("methods", "resume", "oom", "speed", "fit", "memory", "scoring")
+PARTS = ("methods", "resume", "oom", "memory", "scoring", "fit", "speed")  # what is right first, the longest last
 SHAPES = {  # name -> hidden, layers, inner, heads
     "rehearsal": (256, 2, 512, 8),
     "1.7b": (2048, 28, 6144, 16),
@@ -24,25 +24,46 @@ SHAPES = {  # name -> hidden, layers, inner, heads
     "8b": (4096, 36, 12288, 32),
     "14b": (5120, 40, 17408, 40),
 }
+# A matrix at a time: a card of 16 GB, and a machine of 12, could not hold the 8B shape in 16 bits.
 MAKE = """
 import sys, torch
 from pathlib import Path
 from shutil import copy
+from bitsandbytes.nn import Linear4bit, Params4bit
+from huggingface_hub import save_torch_state_dict
 from transformers import AutoConfig, AutoModelForCausalLM
 sys.path.insert(0, "scripts")
 from common.models import nf4_config
 tiny, out, four, hidden, layers, inner, heads = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
-given = AutoConfig.from_pretrained(tiny)
+given, dtype = AutoConfig.from_pretrained(tiny), torch.bfloat16
 values = given.to_dict() | dict(hidden_size=hidden, num_hidden_layers=layers, intermediate_size=inner, num_attention_heads=heads,
                                 num_key_value_heads=8, head_dim=128, tie_word_embeddings=hidden < 4096)
 values.pop("layer_types", None)
 config, device = type(given)(**values), "cuda" if torch.cuda.is_available() else "cpu"
-with torch.device(device):
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+with torch.device("meta"):
+    model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+how = nf4_config(dtype)
+for name, module in list(model.named_modules()):
+    if four and isinstance(module, torch.nn.Linear) and name != "lm_head":
+        drawn = torch.randn(module.out_features, module.in_features, device=device, dtype=dtype) * 0.02
+        kept = Linear4bit(module.in_features, module.out_features, bias=False, compute_dtype=dtype, device="meta")
+        flags = dict(quant_type=how.bnb_4bit_quant_type, compress_statistics=how.bnb_4bit_use_double_quant)
+        kept.weight = Params4bit(drawn, requires_grad=False, **flags).to(device)
+        model.set_submodule(name, kept)
+state = {}
+for name, value in model.state_dict().items():
+    if value.is_meta and value.dim() == 1:  # norms
+        value = torch.ones(value.shape, dtype=dtype)
+    elif value.is_meta:  # embeddings and, in 16 bits, all
+        value = torch.randn(value.shape, device=device, dtype=dtype) * 0.02
+    if name != "lm_head.weight" or not config.tie_word_embeddings:
+        state[name] = value.cpu()
+config.architectures, config.dtype = [type(model).__name__], dtype
 if four:
-    how = dict(quantization_config=nf4_config(torch.bfloat16), dtype=torch.bfloat16, device_map={"": device})
-    model = type(model).from_pretrained(None, config=config, state_dict=model.state_dict(), **how)
-model.save_pretrained(out)
+    config.quantization_config = how.to_dict()
+out.mkdir(parents=True, exist_ok=True)
+save_torch_state_dict(state, out, metadata={"format": "pt"})
+config.save_pretrained(out)
 for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
     copy(tiny / name, out)
 """

@@ -4,7 +4,7 @@
     python tests/gpu/run.py                         # all, on a card; start it again after a limit, it goes on where it stopped
     python tests/gpu/run.py --wheels .whl           # on a bare machine without a network: installs the wheels carried there
     python tests/gpu/run.py --rehearse              # the whole course on a processor with tiny shapes; its figures mean nothing
-    python tests/gpu/run.py --only methods memory   # some of: methods, resume, oom, speed, fit, memory, scoring
+    python tests/gpu/run.py --only methods memory   # some of: methods, resume, oom, memory, scoring, fit, speed
     python tests/gpu/run.py --minutes 9             # begins no task after, and breaks off the one that runs; start it again
 
 First the libraries are imported and the card is asked for a product in 4 bits and a compiled kernel: what lacks is told at once.
@@ -20,15 +20,16 @@ First the libraries are imported and the card is asked for a product in 4 bits a
     scoring   rows a second of evaluate.py, and of its engine beside the study's loop in bfloat16, the prompts' shared beginning
               computed once and not
 
-Weights are random in the shapes of Qwen3, made on the card and saved once, in NF4 for training and in bfloat16 for scoring: speed
-and memory are those of the trained models. Output: one JSON line a task in --results (tests/gpu/results.jsonl), with card,
-versions and date. Last run on a card: never.
+Weights are random in the shapes of Qwen3, made a matrix at a time and saved once, in NF4 for training and in bfloat16 for
+scoring: speed and memory are those of the trained models. Output: one JSON line a task in --results
+(tests/gpu/results.jsonl), with card, versions and date. Last run on a card: never.
 """
 
 import argparse
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -118,9 +119,8 @@ def limited(task: Task) -> dict[str, str]:
 def run(task: Task, rate: float | None = None, seconds: float | None = None) -> Result:
     """Run one task in a process of its own. `rate`: the card's bf16 matrix rate, operations a second. `seconds`: at most."""
     start = time.monotonic()
-    command = [sys.executable, *task.command]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=limited(task), timeout=seconds)
+        done = ended([sys.executable, *task.command], limited(task), seconds)
     except subprocess.TimeoutExpired:
         return Result(
             task.name, False, round(time.monotonic() - start, 1), error="broken off, its minutes were over; start again"
@@ -147,6 +147,21 @@ def run(task: Task, rate: float | None = None, seconds: float | None = None) -> 
     if rate and result.tokens_per_second:
         result.mfu = result.tokens_per_second * operations(task) / rate
     return result
+
+
+def ended(command: list[str], env: dict[str, str], seconds: float | None) -> subprocess.CompletedProcess:
+    """A command that has ended, with what it printed. Broken off, all that it started ends: helpers would keep the card's memory.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, **pipes) as process:
+        try:
+            out, said = process.communicate(timeout=seconds)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, out, said)
 
 
 def operations(task: Task) -> float:
@@ -192,11 +207,10 @@ def before(task: Task, folder: Path) -> None:
     """Break `resumed` off after its first checkpoint: the first that is left of the whole run, taken over."""
     import shutil
 
-    if task.name == "resumed" and not task.out.exists():
+    shutil.rmtree(task.out, ignore_errors=True)  # of a call that was broken off, or failed
+    if task.name == "resumed":
         first = min((folder / "whole").glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
         shutil.copytree(first, task.out / first.name)
-    elif task.name != "resumed":
-        shutil.rmtree(task.out, ignore_errors=True)
 
 
 def line_of(result: Result) -> str:

@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,48 @@ def test_one_task_that_leaves_nothing_ends_no_other(course):
 def test_a_task_is_broken_off_when_the_minutes_are_over(tmp_path):
     result = gpu_run.run(Task("slow", ["-c", "import time; time.sleep(1000)"], tmp_path), seconds=0.5)
     assert not result.ok and "minutes" in result.error
+
+
+def test_what_a_task_started_ends_with_it(tmp_path, monkeypatch):
+    """Compilers and a training that starts itself anew are processes of their own; one that stays keeps the card's memory."""
+    started, writing = tmp_path / "started", tmp_path / "writing"
+
+    class Late(subprocess.Popen):
+        def communicate(self, timeout=None):
+            while not started.exists():
+                time.sleep(0.05)
+            raise subprocess.TimeoutExpired(self.args, timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Late)
+    inner = f"import os, time; open({str(writing)!r}, 'w').write(str(os.getpid())); os.rename({str(writing)!r}, {str(started)!r})"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner + '; time.sleep(1000)'!r}])"
+    result = gpu_run.run(Task("slow", ["-c", outer], tmp_path), seconds=1)
+    stat = Path("/proc", started.read_text(), "stat")
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":  # it was told to end
+        time.sleep(0.05)
+    assert not result.ok and "broken off" in result.error
+
+
+def test_a_run_that_failed_is_broken_off_afresh(course):
+    _, resumed = course.resume()
+    (course.folder / "whole/checkpoint-6").mkdir(parents=True)
+    (resumed.out / "checkpoint-9").mkdir(parents=True)
+    gpu_run.before(resumed, course.folder)
+    assert [path.name for path in resumed.out.iterdir()] == ["checkpoint-6"]
+
+
+@pytest.mark.parametrize("four", [True, False])
+def test_a_model_is_made_a_matrix_at_a_time(tiny_model, tmp_path, four):
+    """Whole in 16 bits, the 8B shape fits no card of 16 GB, for which the course has a task."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    made = Course(argparse.Namespace(folder=tmp_path / "gpu", rehearse=True, only=list(PARTS))).model("8b", four)
+    model = AutoModelForCausalLM.from_pretrained(made)
+    found = model.model.layers[0].mlp.up_proj
+    assert type(found).__name__ == ("Linear4bit" if four else "Linear") and model.dtype == torch.bfloat16
+    with torch.no_grad():
+        assert torch.isfinite(model(torch.arange(20)[None]).logits).all()
 
 
 def test_a_smaller_card_says_what_it_would_say(tmp_path, monkeypatch):
