@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llamacpp.asked import field_problem
+
 PAGE = Path(__file__).with_name("side_by_side.html")
 LOCAL = ("127.0.0.1", "localhost", "::1")
 ASKS = ("completion", "completions", "messages", "responses", "infill")  # last word of the paths that generate
@@ -129,8 +131,13 @@ def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
     """Which model answers, and the request as llama.cpp takes it: the one that it names, the first where it names none.
 
     Raises LookupError for a name that none of several has: another's answers would be taken for that model's.
+    Raises ValueError for an adapter that is not here.
     """
     chosen = models[0]
+    if isinstance(asked, dict) and isinstance(wanted := asked.get("lora"), list):
+        ids = {one.get("id") for one in wanted if isinstance(one, dict)} - {one["id"] for one in chosen.lora}
+        if ids:  # llama.cpp leaves out an adapter that it does not have
+            raise ValueError(f"lora: there is no adapter of id {', '.join(sorted(map(str, ids)))[:60]} here")
     if isinstance(asked, dict) and (len(models) > 1 or models[0].lora):
         named = asked.get("model")
         if len(models) > 1 and isinstance(named, str) and named not in NAMELESS:
@@ -184,7 +191,7 @@ def make_app(models: Sequence[Served], rules: Rules):
         if request.method == "POST":
             try:
                 asked = parsed(body)
-                if wrong := unheard(path, asked):
+                if wrong := unheard(path, asked) or field_problem(path, asked):
                     return error(400, wrong)
                 chosen, body = routed(path, asked, models)
             except ValueError as wrong:

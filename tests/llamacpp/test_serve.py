@@ -192,6 +192,47 @@ def test_a_developer_and_a_tool_are_heard():
     assert unheard("/v1/responses", {"input": [{"type": "function_call_output", "output": "x"}]}) is None
 
 
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ({"temperatur": 0}, "is temperature meant?"),
+        ({"colour": "red"}, "no such field"),
+        ({"stop": ""}, "stop: give a text"),
+        ({"stop": 5}, "stop: give a text"),
+        ({"best_of": 4}, "best_of: llama.cpp does nothing"),
+        ({"echo": True}, "echo: llama.cpp does nothing"),
+        ({"temperature": -1}, "less than 0"),
+        ({"top_p": 2}, "not between 0 and 1"),
+        ({"logit_bias": "x"}, "logit_bias: give an object"),
+        ({"chat_template_kwargs": "x"}, "chat_template_kwargs: give an object"),
+        ({"tools": [5]}, "tools: each is"),
+        ({"tool_choice": "required"}, "no tools to choose among"),
+        ({"lora": [{"id": 3, "scale": 1}]}, "no adapter of id 3"),
+        ({"messages": [{"content": "x"}]}, "has no role"),
+        ({"messages": [{"role": "user", "content": None}]}, "content of a user's message is empty"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "reads text only"),
+    ],
+)
+def test_what_llama_cpp_would_leave_out_is_refused(served, body, said):
+    """Each was answered with 200 as if it had not been asked for, an empty stop word with an empty answer; or with 500."""
+    status, told = asked(served.url, "/v1/chat/completions", json.dumps({"messages": ASK, "max_tokens": 2} | body).encode())
+    assert status == 400 and said in json.loads(told)["error"]["message"]
+
+
+def test_what_clients_and_the_chat_page_send_is_taken(served):
+    usual = {"user": "ana", "store": False, "best_of": 1, "echo": False, "stop": ["x"], "seed": 1, "logit_bias": {}, "n": 1}
+    page = {
+        "timings_per_token": True,
+        "return_progress": False,
+        "reasoning_format": "auto",
+        "reasoning_control": True,
+        "stop": None,
+    }
+    for more in (usual, page, {"tool_choice": "none", "top_logprobs": None, "response_format": {"type": "text"}}):
+        body = json.dumps({"messages": ASK, "max_tokens": 2} | more).encode()
+        assert asked(served.url, "/v1/chat/completions", body)[0] == 200, more
+
+
 def test_chat_page_says_what_it_is_not_for(served):
     said = json.loads(asked(served.url, "/props")[1])
     assert "Not for clinical use" in json.dumps(said), "the page's settings do not hold the note"
