@@ -28,6 +28,9 @@ from data_prep.common.files import write_text
 
 HUB_LICENCE = re.compile(r"mit|apache-2\.0|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[34]\.0")  # those of its list that data sets bear
 
+HUB_ID = re.compile(r"[a-zA-Z0-9][\w.-]*/[a-zA-Z0-9_][\w.-]*", re.ASCII)
+NOTED = {"outputs": dict, "options": dict, "licences": dict, "readings": dict, "personal_data": dict, "task": str}
+
 
 @dataclass
 class Args:
@@ -45,8 +48,8 @@ class Args:
         found = []
         if not Path(self.folder, "manifest.json").is_file():
             found.append(f"folder: {self.folder or 'none was named'}: holds no manifest.json; data_prep/prepare.py makes it")
-        if self.hub_dataset_id.count("/") != 1:
-            found.append(f"hub_dataset_id: give OWNER/NAME (found {self.hub_dataset_id!r})")
+        if not HUB_ID.fullmatch(self.hub_dataset_id):
+            found.append(f"hub_dataset_id: give OWNER/NAME, of a-z, A-Z, 0-9, -, _ and . (found {self.hub_dataset_id!r})")
         if not self.dry_run and not found:
             from huggingface_hub import get_token
 
@@ -70,23 +73,45 @@ class Prepared:
     synthetic: int
 
 
+def read_manifest(path: Path) -> dict:
+    """What prepare.py noted. Raises UserError for what is none of its manifests."""
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        wrong = [name for name, kind in NOTED.items() if not isinstance(manifest[name], kind)]
+        inner = [one for name in ("outputs", "readings") if name not in wrong for one in manifest[name].values()]
+        wrong += ["outputs or readings"] if not all(isinstance(one, dict) for one in inner) else []
+        why = f"{', '.join(wrong)}: of another kind" if wrong else ""
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+    if why:
+        raise UserError(f"{path}: is not one of data_prep/prepare.py ({why}); run that over the rows")
+    return manifest
+
+
+def keep_other(card_file: Path, text: str) -> None:
+    """A card that is there and says something else may have been written by hand: it is kept, and that is said."""
+    if card_file.is_file() and card_file.read_bytes() != text.encode():
+        kept = card_file.with_name("README.old.md")
+        card_file.replace(kept)
+        print(f"note: {card_file} said something else; it is kept as {kept}, and is not uploaded")
+
+
 def read_prepared(args: Args) -> Prepared:
     """Raises UserError, all in one, for rows that are changed or must not leave the machine."""
     from data_prep.pipeline.read import sha256
 
     folder = Path(args.folder)
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        outputs, options = manifest["outputs"], manifest["options"]
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{folder}/manifest.json: is not one of data_prep/prepare.py ({error}); run that over the rows") from None
+    manifest = read_manifest(folder / "manifest.json")
+    outputs, options = manifest["outputs"], manifest["options"]
     names = [f"{split}.jsonl" for split in SPLITS if outputs.get(f"{split}.jsonl", {}).get("rows")]
+    if not names:
+        raise UserError(f"{folder}/manifest.json: tells of no rows, so there is nothing to upload")
     problems = [
         f"{folder / name}: is not what manifest.json tells of; prepare the rows again"
         for name in names
-        if not (folder / name).is_file() or sha256(folder / name) != outputs[name]["sha256"]
+        if not (folder / name).is_file() or sha256(folder / name) != outputs[name].get("sha256")
     ]
-    if options["personal_data"] == "keep":
+    if options.get("personal_data") == "keep":
         problems.append("personal_data: the rows were prepared with personal data kept; prepare them with mask")
     unknown = [name for name, licence in manifest["licences"].items() if licence == "not stated"]
     if unknown and not args.hub_private_repo:
@@ -157,7 +182,9 @@ Masked before writing, by kind: {masked}. Masking by rule finds most of it, not 
 def main() -> None:
     args = parse_args(Args, __doc__)
     rows = read_prepared(args)
-    write_text(rows.folder / "README.md", card(args.hub_dataset_id, rows))
+    text = card(args.hub_dataset_id, rows)
+    keep_other(rows.folder / "README.md", text)
+    write_text(rows.folder / "README.md", text)
     names = [*rows.files, "README.md"]
     if args.dry_run:
         return print(f"dry run: {', '.join(names)} would go to {args.hub_dataset_id}; the card: {rows.folder / 'README.md'}")
