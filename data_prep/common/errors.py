@@ -8,7 +8,15 @@ from pathlib import Path
 
 # A disk that is full, read-only, broken or not ours: nothing is wrong with the script, and a traceback would say so.
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
-DISK_WORDS = ("No space left on device", "Disk quota exceeded", "File too large", "PytorchStreamWriter failed writing")
+DISK_WORDS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+    "PytorchStreamWriter failed writing",
+    "database or disk is full",  # SQLite's words, as the next two
+    "disk I/O error",
+    "readonly database",
+)
 
 # Words of torch's out-of-memory errors, CUDA's and the processor's; oneDNN's; transformers' and Unsloth's of a card too small.
 MEMORY_WORDS = (
@@ -46,6 +54,8 @@ def disk_problem(error: BaseException | None) -> str | None:
         return f"{error.filename}: its folder is gone; it was deleted, or its disk unmounted, while this ran"
     if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
         return f"{error.filename}: is a file, or lies below one, where a folder is to be made"
+    if isinstance(error, IsADirectoryError) and error.filename:
+        return f"{error.filename2 or error.filename}: is a folder, where a file is to be"
     while error is not None:
         if isinstance(error, OSError) and error.errno in DISK:
             return f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"

@@ -128,6 +128,37 @@ def _number(text: str | None, most: int) -> int:
     return int(text)
 
 
+# ---------------------------------------------------------------------------------------------- out of the file
+
+
+def is_value(value, mode: str, shown: list[int]) -> bool:
+    """Whether a vote's value is one that the mode's form makes of these answers; another would count for some answer as well."""
+    if not isinstance(value, dict):
+        return False
+    if value == {"skipped": True}:
+        return True
+    if mode == "pairs":
+        ways = [{"tie": "good"}, {"tie": "bad"}, *({"preferred": i} for i in shown)]
+        return value in ways
+    if mode == "thumbs":
+        return set(value) == {"good"} and isinstance(value["good"], bool)
+    marks = value.get("ranks" if mode == "rank" else "scores")
+    if set(value) - {"ranks", "scores", "remark"} or not isinstance(marks, dict) or not marks:
+        return False
+    whole = all(isinstance(mark, int) and not isinstance(mark, bool) and 1 <= mark <= 9 for mark in marks.values())
+    return whole and (mode == "rubric" or set(marks) == {str(i) for i in shown})
+
+
+def check_votes(votes: list[Vote], mode: str, path: Path) -> None:
+    """UserError where a vote is none of this mode's: the file was edited, or is of another version."""
+    if wrong := [vote for vote in votes if not is_value(vote.value, mode, vote.shown)]:
+        first = wrong[0]
+        raise UserError(
+            f"{path}: {len(wrong)} of {len(votes)} votes are none of mode {mode}, first that of rater {first.rater} on question "
+            f"{first.question}: {str(first.value)[:80]}; was the file edited? Take the last whole copy"
+        )
+
+
 # ---------------------------------------------------------------------------------------------- to comparisons
 
 

@@ -6,7 +6,7 @@ import random
 from typing import NamedTuple
 
 from annotation.agreement import alpha, bradley_terry, clustered_variance, half_width, win_rate
-from annotation.modes import Mark, Outcome, marks_of, outcomes_of
+from annotation.modes import Mark, Outcome, check_votes, marks_of, outcomes_of
 from annotation.store import AnswerRow, Store, Vote
 from annotation.verdicts import Agreement, Compared, Length, MeanMark, Position, Preferred, RaterRow, System, Verdict
 from scoring.pairing import Settings
@@ -39,6 +39,7 @@ class Duel(NamedTuple):
 
 def read(store: Store) -> Material:
     mode, votes = store.settings()["mode"], store.votes()
+    check_votes(votes, mode, store.path)
     return Material(mode, votes, outcomes_of(votes, mode), marks_of(votes), store.answers(), store.counts())
 
 

@@ -242,12 +242,17 @@ class Store:
     def votes(self) -> list[Vote]:
         """The votes that count, by rater and item."""
         with self.connect() as connection:
+            connection.execute("BEGIN")  # people may be voting: both are read of one state
             rows = connection.execute(
                 "SELECT v.rater, v.item, q.name, i.shared, a.answers, v.value, (SELECT count(*) - 1 FROM vote w WHERE "
                 f"w.rater = v.rater AND w.item = v.item) FROM vote v JOIN ({LATEST}) l ON l.id = v.id JOIN item i ON "
                 "i.id = v.item JOIN question q ON q.id = i.question JOIN assignment a ON a.rater = v.rater AND a.item = v.item "
                 "ORDER BY v.rater, v.item"
             ).fetchall()
+            cast = connection.execute(f"SELECT count(*) FROM ({LATEST})").fetchone()[0]
+        if cast != len(rows):
+            lost = f"{cast - len(rows)} of {cast} votes are on what this file does not hold, or was not given to who cast them"
+            raise UserError(f"{self.path}: {lost}; was it edited? Take the last whole copy")
         with reading(self.path):
             return [Vote(r, i, q, bool(s), json.loads(a), json.loads(v), m) for r, i, q, s, a, v, m in rows]
 

@@ -1,5 +1,6 @@
 """What the votes say, and the rows that come out: figures checked by hand, libraries, and planted truths."""
 
+import contextlib
 import json
 import random
 import re
@@ -10,6 +11,7 @@ import pytest
 from annotation import agreement, by_rules, generate, modes, results, rows, sources, web
 from annotation.sources import Answer, Material, Question
 from annotation.store import Store, Vote
+from common.errors import UserError
 from common.files import hold
 from conftest import ROOT, run_script
 from scoring import asking
@@ -297,6 +299,40 @@ def test_a_rubric_gives_means_and_agreement_by_criterion(tmp_path):
     by_criterion = found["agreement"]["by_criterion"]
     assert by_criterion["helpful"] == 1 and abs(by_criterion["honest"]) < 0.35
     assert found["comparisons"][0]["win_rate"] > 0.8
+
+
+@pytest.mark.parametrize(
+    "edit, said",
+    [
+        ("UPDATE vote SET value = '{\"preferred\": 999}' WHERE id = 1", "1 of 3 votes are none of mode pairs"),
+        ("UPDATE vote SET value = '{\"prefered\": 1}'", "3 of 3 votes are none of mode pairs"),
+        ("UPDATE vote SET value = '[1]'", "3 of 3 votes are none"),
+        ("UPDATE meta SET value = '\"thumbs\"' WHERE key = 'mode'", "none of mode thumbs"),
+        ("UPDATE vote SET item = 77 WHERE id = 2", "1 of 3 votes are on what this file does not hold"),
+        ("DELETE FROM assignment", "3 of 3 votes are on what this file does not hold"),
+    ],
+)
+def test_votes_edited_by_hand_are_no_result(tmp_path, edit, said):
+    """An answer that was not shown counted as a vote for the other one, and votes on nothing as if nobody had voted."""
+    store = make_store(tmp_path, {"a": texts(3, "x"), "b": texts(3, "y")}, raters=1)
+    vote_all(store, lambda r, task, shown: {"preferred": task.answers[0][0]})
+    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(edit)
+    with pytest.raises(UserError, match=said):
+        results.read(store)
+
+
+@pytest.mark.parametrize(
+    "mode, good, bad",
+    [
+        ("rank", {"ranks": {"1": 1, "2": 2}}, [{"ranks": {"1": 1}}, {"ranks": {"1": 0, "2": 1}}, {"ranks": {"1": True, "2": 1}}]),
+        ("thumbs", {"good": False}, [{"good": 1}, {"good": None}]),
+        ("rubric", {"scores": {"safe": 3}, "remark": ""}, [{"scores": {"safe": "3"}}, {"scores": {}}, {"good": True}]),
+    ],
+)
+def test_what_a_vote_may_say(mode, good, bad):
+    assert modes.is_value(good, mode, [1, 2]) and modes.is_value({"skipped": True}, mode, [1, 2])
+    assert not [value for value in bad if modes.is_value(value, mode, [1, 2])]
 
 
 # ------------------------------------------------------------------------------------------ rows

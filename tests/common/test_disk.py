@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 
@@ -49,6 +50,9 @@ def test_only_a_disk_is_taken_for_one():
     assert disk_problem(OSError(28, "No space left on device", "a.bin")) == "a.bin: No space left on device"
     assert disk_problem(ValueError("no such label")) is None and disk_problem(FileNotFoundError(2, "gone", "x")) is None
     assert "its folder is gone" in disk_problem(FileNotFoundError(2, "No such file or directory", "/nowhere/x"))
+    for words in ("database or disk is full", "attempt to write a readonly database"):
+        assert words in disk_problem(sqlite3.OperationalError(words))
+    assert "out: is a folder" in disk_problem(IsADirectoryError(21, "Is a directory", ".out.tmp", None, "out"))
     try:
         try:
             raise OSError(28, "No space left on device")
