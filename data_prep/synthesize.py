@@ -264,6 +264,7 @@ def manifest_of(
             "tokens received": usage.completion_tokens,
             "cost": round(cost, 4),
         },
+        "said nothing": dict(caller.silent),
         "counted_by": dict(collections.Counter(record["counted_by"] for record in caller.done.values())),
         "options": asdict(args),
         "prompts_sha256": hashlib.sha256(json.dumps(prompts, sort_keys=True).encode()).hexdigest(),
@@ -337,6 +338,8 @@ def main() -> None:
     print("refused: " + ("; ".join(f"{n} x {reason}" for reason, n in list(manifest["reasons"].items())[:12]) or "nothing"))
     print("; ".join(f"{name} {value:,}" for name, value in manifest["tokens"].items()))
     print(manifest["words"])
+    if silent := manifest["said nothing"].get("base"):
+        print(f"warning: base: said nothing to {silent} questions, which count as not too easy; does its thinking not end?")
     if not sum(manifest["kept_by_kind"].values()):
         raise UserError(f"nothing was kept; what was refused and why: {args.output_dir}/rejects.jsonl")
     print(f"done: {args.output_dir} (train.jsonl, rejects.jsonl, report.html, manifest.json)")

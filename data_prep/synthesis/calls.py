@@ -4,6 +4,7 @@ A call is one line of calls.jsonl, written and synced when its answer is there; 
 sent, so a run that is started again takes what it has already paid for from the file.
 """
 
+import collections
 import hashlib
 import json
 import os
@@ -70,10 +71,16 @@ class Caller:
         self.lock, self.clients = threading.Lock(), {}
         self.done, self.reused, self.reserved, self.spent = {}, 0, 0, [0, 0]
         self.under_way: dict[str, Future] = {}
+        self.silent = collections.Counter()  # who was asked ("judge", "base") and said nothing
         written = path.read_bytes() if path.is_file() else b""
         whole = written[: written.rfind(b"\n") + 1]  # the last line of a killed run may be cut
-        for line in whole.splitlines():  # of bytes: a text's own U+2028 ends no line
-            self._keep(json.loads(line))
+        for number, line in enumerate(whole.splitlines(), 1):  # of bytes: a text's own U+2028 ends no line
+            try:
+                self._keep(json.loads(line))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                raise UserError(
+                    f"{path}:{number}: is no call as this script keeps them; take that line out (its call is made and paid again)"
+                ) from None
         if whole != written:
             os.truncate(path, len(whole))
         self.file = open(path, "ab")
@@ -156,9 +163,10 @@ class Caller:
         text = message.content or ""
         if not isinstance(text, str):
             raise UserError(f"generator: {model.url} answered with parts in the place of a text ({str(text)[:120]})")
-        if answer.usage is None:  # a server that does not count: four characters a token
-            return text, len(prompt) // 4, len(text) // 4, False
-        return text, answer.usage.prompt_tokens, answer.usage.completion_tokens, True
+        counts = [getattr(answer.usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+        if not all(isinstance(count, int) and count >= 0 for count in counts):  # a server that does not count
+            return text, len(prompt) // 4, len(text) // 4, False  # four characters a token
+        return text, *counts, True
 
     def map(self, function, items: list) -> list:
         """function(item) of all items, several at once, in their order; None where the budget ended before it was done."""

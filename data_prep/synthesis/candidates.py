@@ -90,7 +90,8 @@ class Reject(NamedTuple):
 
 
 def without_thinking(text: str) -> str:
-    return re.sub(r"^.*</think>", "", text, flags=re.S | re.I).strip()
+    """What is said after thinking; nothing where the thinking never ended."""
+    return re.sub(r"^.*</think>|^\s*<think>.*", "", text, flags=re.S | re.I).strip()
 
 
 def read_items(text: str) -> list | str:

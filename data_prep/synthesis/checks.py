@@ -12,10 +12,12 @@ from data_prep.cleaning.duplicates import digest, fold
 from data_prep.common.errors import UserError
 from data_prep.synthesis.calls import Caller, Model
 from data_prep.synthesis.candidates import Candidate, without_thinking
+from data_prep.synthesis.inputs import read_utf8
 
 PROMPTS = Path(__file__).parent / "prompts"
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]*\d)")
 LEAST_EVIDENCE = 4  # words
+SILENT = "asked again, the generator says nothing (thinking that does not end?)"
 
 
 class Asker(NamedTuple):
@@ -28,7 +30,11 @@ class Asker(NamedTuple):
 
     def ask(self, name: str, candidate: Candidate, model: Model | None = None, max_tokens: int = 300, **parts: str) -> str:
         prompt = fill(self.prompts, name, candidate.language, **parts)
-        return without_thinking(self.caller.ask(model or self.generator, prompt, 0.0, max_tokens))
+        said = without_thinking(self.caller.ask(model or self.generator, prompt, 0.0, max_tokens))
+        if not said:
+            with self.caller.lock:
+                self.caller.silent["base" if model else "judge"] += 1
+        return said
 
 
 def read_prompts(folder: str | None) -> dict[str, str]:
@@ -37,7 +43,7 @@ def read_prompts(folder: str | None) -> dict[str, str]:
     for path in sorted(Path(folder).glob("*.txt")) if folder else []:
         if path.name not in found:
             raise UserError(f"prompts: {path} is none of {', '.join(found)}")
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path)
         if lacking := set(re.findall(r"\{[a-z]+\}", found[path.name])) - set(re.findall(r"\{[a-z]+\}", text)):
             raise UserError(f"prompts: {path} lacks {', '.join(sorted(lacking))}, which is filled in")
         found[path.name] = text
@@ -139,12 +145,16 @@ def consistency(asker: Asker, candidate: Candidate) -> str:
             text = asker.ask(
                 "choose", candidate, max_tokens=16, passage=passage, question=candidate.question, options=listed(options)
             )
+            if not text:
+                return SILENT
             if letter_of(text, options) != key:
                 return "asked again, the generator chooses another option"
         return ""
     question = candidate.question or candidate.turns[0]["content"]
     if candidate.passage:
         said = asker.ask("supported", candidate, max_tokens=16, passage=passage, question=question, answer=candidate.said())
+        if not said:
+            return SILENT
         if not yes(said):
             return "not supported by the passage, says the generator asked again"
     if candidate.kind == "dialogue":

@@ -10,19 +10,29 @@ from data_prep.synthesis.candidates import Passage
 LEAST_PASSAGE = 200  # characters
 
 
+def read_utf8(path: str | Path) -> str:
+    """The text of a file. Raises UserError for one of another encoding, or that cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}:{where}: is no text in UTF-8; save it as UTF-8, or let data_prep/prepare.py read it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
 def read_jsonl(path: str) -> list[dict]:
     """Objects of a JSONL file. Raises UserError with file and line."""
     rows = []
-    with open(path, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                    raise UserError(f"{path}:{number}: not JSON ({error})") from None
-                if not isinstance(row, dict):
-                    raise UserError(f"{path}:{number}: must be a JSON object")
-                rows.append(row)
+    for number, line in enumerate(read_utf8(path).split("\n"), 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{path}:{number}: not JSON ({error})") from None
+            if not isinstance(row, dict):
+                raise UserError(f"{path}:{number}: must be a JSON object")
+            rows.append(row)
     if not rows:
         raise UserError(f"{path}: holds no rows")
     return rows

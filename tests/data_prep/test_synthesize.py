@@ -10,6 +10,7 @@ from conftest import ROOT, kill_when, run_script
 from planted_answers import FAULTS, Server, make_plan
 from scripted_server import ScriptedServer, reply
 
+from data_prep.common.errors import UserError
 from data_prep.synthesis import checks
 from data_prep.synthesis.calls import Caller, Model
 from data_prep.synthesis.candidates import Candidate, Passage, read_candidates
@@ -184,6 +185,55 @@ def test_what_is_wrong_is_said_before_anything_is_asked(server, plan, tmp_path, 
     path = write(tmp_path / "protected.jsonl", plan.protected)
     words = flags(server, plan, tmp_path, *[path if word == "EVAL" else word for word in more])
     assert says in run_script(*words, code=2).stderr and not server.asked
+
+
+@pytest.mark.parametrize("flag", ["--data", "--eval_files", "--mix_into"])
+def test_a_file_of_another_encoding_is_told_by_its_line(server, plan, tmp_path, flag):
+    (tmp_path / "latin.jsonl").write_bytes('{"text": "pulse"}\n{"text": "pressão"}\n'.encode("latin-1"))
+    done = run_script(*flags(server, plan, tmp_path, flag, tmp_path / "latin.jsonl"), code=2)
+    assert "latin.jsonl:2: is no text in UTF-8" in done.stderr and "Traceback" not in done.stderr and not server.asked
+
+
+def test_a_prompt_of_another_encoding_is_told(tmp_path):
+    (tmp_path / "qa.pt.txt").write_bytes("Faça {count} de {passage}".encode("latin-1"))
+    with pytest.raises(UserError, match=r"qa.pt.txt:1: is no text in UTF-8"):
+        checks.read_prompts(str(tmp_path))
+
+
+@pytest.mark.parametrize("counts", [(None, None), ("many", 5), (-1, 5)])
+def test_a_server_that_counts_wrongly_is_estimated(tmp_path, counts):
+    """The call was kept without counts, and every later start ended in a traceback."""
+    usage = dict(zip(("prompt_tokens", "completion_tokens"), counts, strict=True)) | {"total_tokens": 1}
+    with ScriptedServer(lambda body: reply("x" * 40, usage)) as server:
+        caller = Caller(tmp_path / "calls.jsonl")
+        assert caller.ask(Model(server.url, "m"), "y" * 80) == "x" * 40
+        caller.close()
+    again = Caller(tmp_path / "calls.jsonl")
+    again.close()
+    assert again.usage()[2:] == (20, 10) and [r["counted_by"] for r in again.done.values()] == ["estimate"]
+
+
+@pytest.mark.parametrize("said", ["", "<think> It may be A. or", "<think>B.</think>"])
+def test_a_judge_or_base_that_says_nothing_is_told(tmp_path, said):
+    """A silent base let every row through as not too easy; thinking that was cut was read as the answer."""
+    options = {letter: f"choice {letter}" for letter in "ABCD"}
+    candidate = Candidate("mcq", PASSAGE, "en", "What was given every 12 hours?", "A", "a dose", options=options)
+    with ScriptedServer(lambda body: reply(said)) as server:
+        caller, model = Caller(tmp_path / "calls.jsonl"), Model(server.url, "m")
+        asker = checks.Asker(caller, model, model, checks.read_prompts(None))
+        assert checks.consistency(asker, candidate) == checks.SILENT and caller.silent == {"judge": 1}
+        assert checks.too_easy(asker, candidate) == "" and caller.silent == {"judge": 1, "base": 1}
+        caller.close()
+
+
+@pytest.mark.parametrize("line", [b"no json", b"5", b'{"key": "k"}', b"\xff\xfe"])
+def test_a_damaged_line_of_calls_is_told_and_stays(tmp_path, line):
+    """It was paid for, so nobody but the user takes it out."""
+    path, whole = tmp_path / "calls.jsonl", {"key": "k", "text": "a", "prompt_tokens": 1, "completion_tokens": 2}
+    path.write_bytes(json.dumps(whole).encode() + b"\n" + line + b"\n")
+    with pytest.raises(UserError, match=r"calls.jsonl:2: is no call"):
+        Caller(path)
+    assert path.read_bytes().endswith(line + b"\n")
 
 
 # ------------------------------------------------------------------------------------------ single checks
