@@ -92,6 +92,8 @@ class Args:
             found.append(f"data: there is no file {self.data}")
         if self.prompt is not None and self.data:
             found.append("prompt: give --prompt or --data, not both")
+        if self.prompt is not None and not self.prompt.strip():
+            found.append("prompt: is empty, so nothing is asked")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             found.append(f"temperature: {self.temperature} is not between 0 and 2")
         if self.compare and not self.base and not self.lora and not is_adapter(self.model):
@@ -257,11 +259,12 @@ def watch(args: Args, typed: bool) -> Path | None:
 
 
 def answer_lines(chat: Chat, ask) -> None:
-    """Each line of the standard input as a question by itself. Raises UserError at the end, where one could not be answered."""
-    failed = []
+    """Each line of the standard input as a question by itself. Raises UserError at the end, where one could not be answered, or
+    none was asked."""
+    failed, asked = [], 0
     for number, line in enumerate(sys.stdin, 1):
         if line.strip():
-            chat.history = []
+            chat.history, asked = [], asked + 1
             try:
                 ask(line.strip())
             except UserError as error:
@@ -269,6 +272,8 @@ def answer_lines(chat: Chat, ask) -> None:
                 print(f"(line {number} is not answered)")
     if failed:
         raise UserError(failed)
+    if not asked:
+        raise UserError("prompt: the standard input holds no question; give lines there, --prompt or --data")
 
 
 def talk(chat: Chat) -> None:

@@ -104,6 +104,11 @@ def test_pipe_that_is_closed_ends_quietly():
     assert done.returncode == 0 and "Traceback" not in done.stderr and len(done.stdout.splitlines()) == 1
 
 
+def test_pipe_without_a_question_is_no_success():
+    done = piped("\n \n", "--model", GGUF, code=2)
+    assert "holds no question" in done.stderr and not done.stdout
+
+
 def test_line_that_is_too_long_ends_no_other():
     done = piped("word " * 600 + "\nWhat is 2+2?\n", "--model", GGUF, "--max_length", 256, "--max_new_tokens", 12, code=2)
     assert "line 1" in done.stderr and "max_length" in done.stderr and "4" in done.stdout
@@ -298,6 +303,7 @@ def test_wrong_input_is_told_at_once(tmp_path, tiny_model):
         assert f"{cut} " in (said := refused("--model", cut)) and told in said and "download" in said
     assert "needs --base" in refused("--model", GGUF, "--prompt", "x", "--compare")
     assert "not both" in refused("--model", GGUF, "--prompt", "x", "--data", "tests/conftest.py")
+    assert "nothing is asked" in refused("--model", GGUF, "--prompt", " ")
     reward = tmp_path / "reward"
     reward.mkdir()
     config = '{"peft_type": "LORA", "task_type": "SEQ_CLS", "base_model_name_or_path": "models/tiny-qwen3"}'
