@@ -109,6 +109,10 @@ class Args:
             found.append("push_to_hub: pushes GGUF files; leave --merge_only and --lora_only out")
         elif self.push_to_hub:
             found += hub_problems(self.hub_model_id, self.hub_private_repo)
+        if self.name is not None and (
+            not self.name.strip() or self.name.startswith(".") or {"/", "\\", "\0", "\n"} & set(self.name)
+        ):
+            found.append(f"name: {self.name!r} is no name of a file; --output_dir says where the files go")
         found += output_problems(self.output())
         return found + gate_problems(self.gates) + check_at_least(self, 300, "max_tokens", "num_ctx")
 

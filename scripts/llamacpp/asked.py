@@ -85,6 +85,8 @@ def _tool_problem(asked: dict) -> str | None:
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             return 'tools: each is {"type": "function", "function": {"name": ..., "parameters": ...}}'
+    if isinstance(choice, dict):
+        return "tool_choice: llama.cpp takes none, auto or required, not one tool's name; give that tool alone, and required"
     return "tool_choice: there are no tools to choose among" if choice not in (None, "none", "auto") and not tools else None
 
 

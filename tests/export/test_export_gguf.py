@@ -241,6 +241,8 @@ def test_wrong_input_is_told_before_anything_starts(tiny_model, tmp_path):
     said = refused("--model", tiny_model, "--quantization", "q4_k_m,q3_x", "--data", "nowhere.jsonl", "--merge_only")
     assert "q3_x" in said and "nowhere.jsonl" in said and "no adapter" in said, "all problems in one error"
     assert "is the run finished?" in refused("--model", tmp_path)
+    for name in ("../x", "a/b", " ", ".x"):  # the files lay beside output_dir, or nowhere
+        assert "no name of a file" in refused("--model", tiny_model, "--name", name, "--output_dir", tmp_path / "g")
     assert "holds no convert_hf_to_gguf.py" in refused(
         "--model", tiny_model, "--llama_cpp", tmp_path, "--output_dir", tmp_path / "g"
     )

@@ -207,6 +207,7 @@ def test_a_developer_and_a_tool_are_heard():
         ({"chat_template_kwargs": "x"}, "chat_template_kwargs: give an object"),
         ({"tools": [5]}, "tools: each is"),
         ({"tool_choice": "required"}, "no tools to choose among"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "give that tool alone"),
         ({"lora": [{"id": 3, "scale": 1}]}, "no adapter of id 3"),
         ({"messages": [{"content": "x"}]}, "has no role"),
         ({"messages": [{"role": "user", "content": None}]}, "content of a user's message is empty"),
