@@ -34,6 +34,13 @@ class Sampling(NamedTuple):
     seed: int
 
 
+class Drawn(NamedTuple):
+    """One sampled answer; `cut`: it reached the longest length, or the server ended it."""
+
+    text: str
+    cut: bool = False
+
+
 def write_answers(models: list[str], questions: list[Question], sampling: Sampling, digest: str, folder: Path) -> list[Answer]:
     """Answers of all models to all questions; what an interrupted run has written is kept.
 
@@ -61,8 +68,8 @@ def _written(models: list[str], questions: list[Question], sampling: Sampling, d
             continue
         print(f"{model}: writes {sampling.num_generations} answers to each of {len(left)} questions")
         with open(path, "a", encoding="utf-8") as file:
-            for number, (question, texts) in enumerate(zip(left, sampled(model, left, sampling, folder), strict=True), 1):
-                row = {"id": question.name, "system": name, "answers": texts}
+            for number, (question, drawn) in enumerate(zip(left, sampled(model, left, sampling, folder), strict=True), 1):
+                row = {"id": question.name, "system": name, "answers": [d.text for d in drawn], "cut": sum(d.cut for d in drawn)}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 flush_to_disk(file)
                 rows.append(row)
@@ -71,6 +78,10 @@ def _written(models: list[str], questions: list[Question], sampling: Sampling, d
     answers = [Answer(row["id"], row["system"], without_thinking(text)) for row in rows for text in row["answers"]]
     if not any(answer.text for answer in answers):
         raise UserError("model: every answer is empty; try it with scripts/chat.py")
+    if cut := sum(row.get("cut", 0) for row in rows):
+        print(
+            f"warning: {cut} of {len(answers)} answers did not end within --max_new_tokens {sampling.max_new_tokens}, and are cut"
+        )
     return answers
 
 
@@ -106,5 +117,5 @@ def _drawn(engine, questions: list[Question], sampling: Sampling):
         found = engine.generate([prompt] * sampling.num_generations, sampling.max_new_tokens, sampling.temperature, seed)
         if any(text is None for text, _ in found):
             raise UserError(f"data: row {question.name} is longer than {engine.name} takes; shorten it")
-        yield [text for text, _ in found]
+        yield [Drawn(text, not whole) for text, whole in found]
     engine.close()

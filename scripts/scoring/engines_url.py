@@ -104,6 +104,8 @@ class Url:
             answer = self.client.chat.completions.create(model=self.served, messages=messages, **how)
             if not getattr(answer, "choices", None):  # a page, an error with status 200
                 raise ValueError(f"no answer, but {str(answer)[:120]!r}")
+            if getattr(answer.choices[0], "message", None) is None:
+                raise ValueError(f"a choice without a message: {str(answer.choices[0])[:120]!r}")
             return answer.choices[0]
         except openai.APIStatusError as error:
             if error.status_code in (400, 413) and TOO_LONG.search(str(error)):

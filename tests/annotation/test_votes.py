@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.files import hold
 from conftest import ROOT, run_script
 from scoring import asking
+from scripted_server import ScriptedServer, reply
 from training.rules import load_rules
 from vote_pages import QUESTIONS, write_answers, write_rows
 
@@ -590,13 +591,33 @@ def test_answers_of_a_model_are_not_gone_on_with_by_the_model_trained_again(tmp_
     model, sampling = tmp_path / "sft", generate.Sampling(1, 1.0, 8, 64, "auto", False, "", 1)
     model.mkdir()
     questions = [Question(f"q{i}", [{"role": "user", "content": "?"}], "", "en") for i in range(2)]
-    monkeypatch.setattr(generate, "sampled", lambda model, questions, *_: (["an answer"] for _ in questions))
+    monkeypatch.setattr(generate, "sampled", lambda model, questions, *_: ([generate.Drawn("an answer")] for _ in questions))
     ways = ([str(model)], questions, sampling, "1f", tmp_path / "votes")
     (model / "model.safetensors").write_bytes(b"weights")
     assert len(generate.write_answers(*ways)) == len(generate.write_answers(*ways)) == 2
     (model / "model.safetensors").write_bytes(b"others!")
     with pytest.raises(sources.UserError, match=r"answers of other settings \(model_sha256"):
         generate.write_answers(*ways)
+
+
+def test_answers_that_were_cut_are_counted_also_by_the_next_start(tmp_path, capsys):
+    """They went to the raters, and became training rows, as if they were whole."""
+    questions = [Question(f"q{i}", [{"role": "user", "content": "?"}], "", "en") for i in range(3)]
+    sampling = generate.Sampling(2, 1.0, 8, 64, "auto", False, "m", 1)
+    ends = iter(["stop", "length", "length", "stop", "stop", "stop"])
+    with ScriptedServer(lambda body: reply("an answer", finish_reason=next(ends))) as server:
+        for _ in range(2):
+            generate.write_answers([server.url], questions, sampling, "1f", tmp_path)
+            assert "warning: 2 of 6 answers did not end within --max_new_tokens 8" in capsys.readouterr().out
+    assert len(server.asked) == 6
+
+
+@pytest.mark.parametrize("choice", [None, {"index": 0, "message": None}])
+def test_a_choice_without_a_message_is_told(tmp_path, choice):
+    sampling = generate.Sampling(1, 1.0, 8, 64, "auto", False, "m", 1)
+    with ScriptedServer(lambda body: (200, {"choices": [choice]})) as server, pytest.raises(UserError, match="without a message"):
+        question = Question("q", [{"role": "user", "content": "?"}], "", "en")
+        generate.write_answers([server.url], [question], sampling, "1f", tmp_path)
 
 
 def test_names_of_models_are_hidden_and_those_of_people_are_not():

@@ -109,7 +109,7 @@ def test_an_answer_is_on_the_disk_before_the_next_is_asked_for(tmp_path, monkeyp
     def drawn(model, questions, sampling, folder):
         for question in questions:
             assert synced[-1] == (path.stat().st_size if path.exists() else 0)
-            yield [f"an answer to {question.name}"]
+            yield [generate.Drawn(f"an answer to {question.name}")]
 
     monkeypatch.setattr(os, "fsync", kept)
     monkeypatch.setattr(generate, "sampled", drawn)
