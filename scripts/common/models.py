@@ -172,6 +172,12 @@ def find_model(model: str) -> None:
 def load_tokenizer(model: str):
     """The tokenizer of a hub id, a folder or an adapter folder (UserError as in `find_model`)."""
     find_model(model)
+    if is_adapter(model) and not any(path for kind in ("tokenizer*", "vocab*", "*.tiktoken") for path in Path(model).glob(kind)):
+        base = adapter_config(model).get("base_model_name_or_path") or "its base"
+        raise UserError(
+            f"model: {model} holds no tokenizer; copy tokenizer.json, tokenizer_config.json and chat_template.jinja of {base} into "
+            "it, if it was trained with these"
+        )
     from transformers import AutoTokenizer
 
     quiet_libraries()

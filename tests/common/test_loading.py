@@ -5,7 +5,7 @@ import json
 import pytest
 from common.errors import UserError
 from common.loading import loading
-from common.models import with_adapter
+from common.models import load_tokenizer, with_adapter
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,12 @@ def test_a_weight_that_is_not_there_is_an_error(made, tmp_path, name):
     turn_a_bit(tmp_path / "model.safetensors", name)
     with pytest.raises(UserError, match=f"{tmp_path} lacks weights that its config.json names .*{name}"):
         load(tmp_path)
+
+
+def test_an_adapter_without_a_tokenizer_is_told(made):
+    """As PEFT alone saves one; the libraries asked for sentencepiece."""
+    with pytest.raises(UserError, match=r"adapter holds no tokenizer; copy tokenizer.json"):
+        load_tokenizer(str(made / "adapter"))
 
 
 def test_an_adapter_that_lacks_a_weight_is_an_error(made, tmp_path):
