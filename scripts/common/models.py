@@ -175,8 +175,8 @@ def load_tokenizer(model: str):
     if is_adapter(model) and not any(path for kind in ("tokenizer*", "vocab*", "*.tiktoken") for path in Path(model).glob(kind)):
         base = adapter_config(model).get("base_model_name_or_path") or "its base"
         raise UserError(
-            f"model: {model} holds no tokenizer; copy tokenizer.json, tokenizer_config.json and chat_template.jinja of {base} into "
-            "it, if it was trained with these"
+            f"model: {model} holds no tokenizer; copy tokenizer.json, tokenizer_config.json and chat_template.jinja of {base} "
+            "into it, if it was trained with these"
         )
     from transformers import AutoTokenizer
 

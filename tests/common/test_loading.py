@@ -46,10 +46,11 @@ def test_a_weight_that_is_not_there_is_an_error(made, tmp_path, name):
         load(tmp_path)
 
 
-def test_an_adapter_without_a_tokenizer_is_told(made):
+def test_an_adapter_without_a_tokenizer_is_told(made, tmp_path):
     """As PEFT alone saves one; the libraries asked for sentencepiece."""
-    with pytest.raises(UserError, match=r"adapter holds no tokenizer; copy tokenizer.json"):
-        load_tokenizer(str(made / "adapter"))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(made / "base")}))
+    with pytest.raises(UserError, match=r"holds no tokenizer; copy tokenizer.json.* of .*base into it"):
+        load_tokenizer(str(tmp_path))
 
 
 def test_an_adapter_that_lacks_a_weight_is_an_error(made, tmp_path):
