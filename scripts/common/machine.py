@@ -165,13 +165,13 @@ def quiet(log: str | Path):
     try:
         yield
     finally:
-        for stream in screen:
-            stream.close()
         sys.stdout, sys.stderr = before
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
         os.close(kept[0])
         os.close(kept[1])
+        for stream in screen:  # last: what is still to be written may find nobody who reads it
+            stream.close()
 
 
 def human(size: float) -> str:

@@ -234,6 +234,13 @@ def test_what_clients_and_the_chat_page_send_is_taken(served):
         assert asked(served.url, "/v1/chat/completions", body)[0] == 200, more
 
 
+def test_an_output_that_nobody_reads_is_one_line():
+    """`serve.py | head -1` ended in three tracebacks."""
+    command = f"{sys.executable} scripts/serve.py --model {GGUF} --port 0 --num_ctx 256 | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 141 and "what read the output has ended" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_chat_page_says_what_it_is_not_for(served):
     said = json.loads(asked(served.url, "/props")[1])
     assert "Not for clinical use" in json.dumps(said), "the page's settings do not hold the note"
