@@ -60,7 +60,10 @@ def start_server(
         params.model_alias = {alias}
     if api_key:
         params.api_keys = [api_key]
-    return xllamacpp.Server(params)
+    server = xllamacpp.Server(params)
+    # Ended before its main loop has begun, llama.cpp waits for that loop's end for ever; a token says that it runs.
+    server.handle_completions({"prompt": "a", "max_tokens": 1})
+    return server
 
 
 def request(server, path: str, body: dict) -> dict:

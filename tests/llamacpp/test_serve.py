@@ -432,3 +432,10 @@ def test_wrong_input_is_told_at_once(tmp_path):
     assert "was not copied whole" in refused("--model", broken)
     broken.write_bytes(GGUF.read_bytes().replace(b"llama", b"lLama", 1))  # an architecture that llama.cpp does not know
     assert "cannot serve" in run_script("scripts/serve.py", "--model", broken, "--port", 0, code=2).stderr
+
+
+def test_a_server_that_ends_at_once_ends():
+    """One in four waited for ever: it was told to end before its main loop had begun."""
+    code = f"import sys; sys.path[:0] = ['scripts', '.']\nfrom llamacpp.server import start_server\n"
+    code += f"for _ in range(8):\n    start_server({str(GGUF)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, timeout=600)
