@@ -436,6 +436,6 @@ def test_wrong_input_is_told_at_once(tmp_path):
 
 def test_a_server_that_ends_at_once_ends():
     """One in four waited for ever: it was told to end before its main loop had begun."""
-    code = f"import sys; sys.path[:0] = ['scripts', '.']\nfrom llamacpp.server import start_server\n"
+    code = "import sys; sys.path[:0] = ['scripts', '.']\nfrom llamacpp.server import start_server\n"
     code += f"for _ in range(8):\n    start_server({str(GGUF)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, timeout=600)
