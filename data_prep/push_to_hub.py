@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from data_prep.cleaning.split import SPLITS
 from data_prep.common.arguments import parse_args
 from data_prep.common.errors import UserError, exit_on_error
-from data_prep.common.files import write_text
+from data_prep.common.files import into_place, write_text
 
 HUB_LICENCE = re.compile(r"mit|apache-2\.0|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[34]\.0")  # those of its list that data sets bear
 
@@ -92,7 +92,7 @@ def keep_other(card_file: Path, text: str) -> None:
     """A card that is there and says something else may have been written by hand: it is kept, and that is said."""
     if card_file.is_file() and card_file.read_bytes() != text.encode():
         kept = card_file.with_name("README.old.md")
-        card_file.replace(kept)
+        into_place(card_file, kept)
         print(f"note: {card_file} said something else; it is kept as {kept}, and is not uploaded")
 
 

@@ -171,7 +171,7 @@ def test_long_deep_and_broken_bodies_are_told(proxy, upstream):
         b"null",
         b'{"model": {"a": 1}}',
         b'{"messages": "' + b"(" * 5000 + b'"}',
-        b'{"a": ' + b"[" * 90 + b"]" * 90 + b"}",
+        b'{"metadata": ' + b"[" * 90 + b"]" * 90 + b"}",
     ):
         assert chat(proxy, body)[0] == 200, body[:40]
     assert chat(proxy, Origin="http://evil.example")[0] == chat(proxy, Host="evil.example")[0] == 403
