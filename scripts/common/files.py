@@ -93,7 +93,12 @@ def reading(path: str | Path):
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         why = f"lacks {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise UserError(f"{path}: is damaged, or was written by another version ({why[:200]})") from None
+        raise damaged(path, why) from None
+
+
+def damaged(path: str | Path, why: str) -> UserError:
+    """The error of a file of ours that is not as it was written."""
+    return UserError(f"{path}: is damaged, or was written by another version ({why[:200]})")
 
 
 class Read(dict):
@@ -108,7 +113,7 @@ class Read(dict):
         return found
 
     def __missing__(self, key):
-        raise UserError(f"{self.path}: is damaged, or was written by another version (lacks {key!r})")
+        raise damaged(self.path, f"lacks {key!r}")
 
 
 def read_json(path: str | Path) -> Read:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common.errors import UserError
+from common.files import damaged
 
 
 class Stored(BaseModel):
@@ -18,7 +18,7 @@ class Stored(BaseModel):
         try:
             return cls.model_validate_json(Path(path).read_bytes(), strict=True, extra="ignore")
         except (OSError, ValidationError) as error:
-            raise UserError(f"{path}: is damaged, or was written by another version ({why(error)})") from None
+            raise damaged(path, why(error)) from None
 
     def as_fields(self) -> dict:
         """The fields that were given, by name, for another object to be made with."""

@@ -6,7 +6,7 @@ Shares, probabilities and marks lie between 0 and 1; intervals are 95 %.
 
 from pathlib import Path
 
-from common.errors import UserError
+from common.files import damaged
 from common.stored import Stored
 from pydantic import Field
 from scoring.statistics import Interval
@@ -264,5 +264,5 @@ def read(folder: str | Path) -> Metrics:
     found = Metrics.read(path)
     lacking = [name for name in NEEDED.get(found.task, SHARE) if getattr(found, name) is None]
     if lacking:
-        raise UserError(f"{path}: is damaged, or was written by another version (lacks {lacking[0]!r})")
+        raise damaged(path, f"lacks {lacking[0]!r}")
     return found
