@@ -34,7 +34,22 @@ UNDONE = {
 LEAST = {"temperature": 0, "top_p": 0, "min_p": 0, "top_k": -1, "top_logprobs": 0, "n_probs": 0}
 MOST = {"top_p": 1, "min_p": 1}
 SEEN = ("image_url", "input_image", "image", "input_audio", "audio", "input_video", "video_url", "input_file", "file", "document")
+ROLES = ("system", "developer", "user", "assistant", "tool")
 COMPLETIONS = ("completion", "completions")  # last words of the paths whose fields are KNOWN
+
+
+def unheard(path: str, asked) -> str | None:
+    """What is wrong with a conversation of which the model would not hear all: templates leave out a role that they do not know,
+    and llama.cpp answers what is left, or nothing at all, as if it had been asked so."""
+    key = {"completions": "messages", "messages": "messages", "responses": "input"}.get(path.rpartition("/")[2])
+    turns = asked.get(key) if key and isinstance(asked, dict) else None
+    if not isinstance(turns, list):
+        return None  # llama.cpp says what is wrong
+    if not turns:
+        return f"{key}: holds no message, so nothing is asked"
+    said = (turn.get("role") for turn in turns if isinstance(turn, dict) and "role" in turn)
+    strange = next((str(role)[:40] for role in said if role not in ROLES), None)
+    return strange and f"{key}: role {strange!r} is not one of {', '.join(ROLES)}, and the model would not hear what it says"
 
 
 def field_problem(path: str, asked) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llamacpp.asked import field_problem
+from llamacpp.asked import field_problem, unheard
 
 PAGE = Path(__file__).with_name("side_by_side.html")
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -22,7 +22,6 @@ HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/@?#\\\[\]]+)(?::\d*)?", re.IGNORECAS
 QUERY = "/:@!$&'()*+,;=~?%-._"  # what stays as it is in a query
 LONGEST_PATH = 8000  # characters, with the query; llama.cpp ends the connection at 8192
 NAMELESS = ("", "default")  # what clients send that must send something
-ROLES = ("system", "developer", "user", "assistant", "tool")
 MOST_NESTED = 100  # levels; llama.cpp reads schemas and grammars by recursion
 CLOSED = ("lora-adapters", "slots", "props", "models/load", "models/unload")  # POST there would change the server for everyone
 
@@ -111,20 +110,6 @@ def parsed(body: bytes):
     if (asked is None and body.strip() != b"null") or too_deep(asked):
         raise ValueError(f"nested deeper than {MOST_NESTED} levels")
     return asked
-
-
-def unheard(path: str, asked) -> str | None:
-    """What is wrong with a conversation of which the model would not hear all: templates leave out a role that they do not know,
-    and llama.cpp answers what is left, or nothing at all, as if it had been asked so."""
-    key = {"completions": "messages", "messages": "messages", "responses": "input"}.get(path.rpartition("/")[2])
-    turns = asked.get(key) if key and isinstance(asked, dict) else None
-    if not isinstance(turns, list):
-        return None  # llama.cpp says what is wrong
-    if not turns:
-        return f"{key}: holds no message, so nothing is asked"
-    said = (turn.get("role") for turn in turns if isinstance(turn, dict) and "role" in turn)
-    strange = next((str(role)[:40] for role in said if role not in ROLES), None)
-    return strange and f"{key}: role {strange!r} is not one of {', '.join(ROLES)}, and the model would not hear what it says"
 
 
 def routed(path: str, asked, models: Sequence[Served]) -> tuple[Served, bytes]:
